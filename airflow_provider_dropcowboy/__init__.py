@@ -1,0 +1,1 @@
+"""Ringless voicemails and texts from warehouse tables through the Drop Cowboy API."""

@@ -1,0 +1,115 @@
+"""What one contact gets, and the request that asks for it (API v1, ``POST /rvm`` and ``POST /sms``)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from airflow_provider_dropcowboy.api.account import Account
+from airflow_provider_dropcowboy.phone import Phone
+
+MAX_SMS_CHARACTERS: Final = 160  # API v1, POST /sms, sms_body
+MAX_FOREIGN_ID_CHARACTERS: Final = 256  # API v1, POST /rvm, foreign_id
+
+
+class Channel(StrEnum):
+    """How a message reaches a person; also the route's name."""
+
+    RVM = "rvm"
+    SMS = "sms"
+
+    @property
+    def path(self) -> str:
+        """Path of the route below the base URL."""
+        return f"/{self.value}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rvm:
+    """A ringless voicemail, with exactly one audio source."""
+
+    brand_id: str
+    recording_id: str | None = None
+    voice_id: str | None = None
+    tts_body: str | None = field(default=None, repr=False)
+    audio_url: str | None = field(default=None, repr=False)
+    audio_type: str | None = None
+    forwarding_number: str | None = field(default=None, repr=False)
+    phone_ivr_id: str | None = None
+    pool_id: str | None = None
+    postal_code: str | None = field(default=None, repr=False)
+    byoc: Mapping[str, object] | None = field(default=None, repr=False)
+
+    def fields(self) -> dict[str, object]:
+        """The body's fields that are set, without credentials, number and ids."""
+        return _set_fields(
+            brand_id=self.brand_id,
+            recording_id=self.recording_id,
+            voice_id=self.voice_id,
+            tts_body=self.tts_body,
+            audio_url=self.audio_url,
+            audio_type=self.audio_type,
+            forwarding_number=self.forwarding_number,
+            phone_ivr_id=self.phone_ivr_id,
+            pool_id=self.pool_id,
+            postal_code=self.postal_code,
+            byoc=self.byoc,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sms:
+    """A text message to someone who opted in."""
+
+    caller_id: str = field(repr=False)
+    pool_id: str
+    sms_body: str = field(repr=False)
+
+    def fields(self) -> dict[str, object]:
+        """The body's fields, without credentials, number and ids; ``opt_in`` is what the row was screened for."""
+        return {"caller_id": self.caller_id, "pool_id": self.pool_id, "sms_body": self.sms_body, "opt_in": True}
+
+
+Content = Rvm | Sms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One contact's message of one campaign.
+
+    :param foreign_id: keyed digest of account, campaign, contact key and channel; the name of the send everywhere.
+    :param number_digest: keyed digest of the number.
+    :param content_digest: keyed digest of what is asked for: differs when text, brand, pool or recording differ.
+    """
+
+    foreign_id: str
+    contact_key: str = field(repr=False)
+    phone: Phone
+    content: Content
+    number_digest: str
+    content_digest: str
+
+    @property
+    def channel(self) -> Channel:
+        """The route it goes by."""
+        return Channel.RVM if isinstance(self.content, Rvm) else Channel.SMS
+
+
+def send_body(
+    account: Account, phone: Phone, content: Content, *, foreign_id: str, callback_url: str | None
+) -> dict[str, object]:
+    """The JSON body of one send; it holds the secret, so it is never logged (see ``secret.redact``)."""
+    body: dict[str, object] = {
+        "team_id": account.team_id,
+        "secret": account.secret.reveal(),
+        "foreign_id": foreign_id,
+        "phone_number": phone.e164,
+        **content.fields(),
+    }
+    if callback_url:
+        body["callback_url"] = callback_url
+    return body
+
+
+def _set_fields(**fields: object) -> dict[str, object]:
+    return {name: value for name, value in fields.items() if value is not None}

@@ -1,0 +1,57 @@
+"""A request before it is written and what came back: the words between the protocol and a transport."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Method = Literal["GET", "POST", "DELETE"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call of a route.
+
+    :param path: below the base URL, with a leading slash.
+    :param has_credentials_in_body: ``POST /rvm`` and ``POST /sms`` read ``team_id`` and ``secret`` from the body alone.
+    :param is_safe: asking twice does no harm (GET).
+    """
+
+    method: Method
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, object] | None = field(default=None, repr=False)
+    has_credentials_in_body: bool = False
+    is_safe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole HTTP answer was read."""
+
+    status: int
+    body: bytes = field(default=b"", repr=False)
+    retry_after: str | None = None
+    date: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotWritten:
+    """No byte of the request left this process: the vendor surely did not take it.
+
+    :param why: for people; no URL, credential or number in it.
+    """
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The request was written, at least in part, and no whole answer came back: it may have been taken.
+
+    :param why: for people; no URL, credential or number in it.
+    """
+
+    why: str
+
+
+Reply = Answer | NotWritten | Broken

@@ -1,0 +1,45 @@
+"""What stops a run. What happens to one message is a value (an outcome), never an exception."""
+
+
+class DropCowboyError(Exception):
+    """Everything this package raises on purpose."""
+
+
+class ConfigurationError(DropCowboyError):
+    """A wrong argument, connection or environment; nothing was sent."""
+
+
+class GuardError(DropCowboyError):
+    """A limit the user set was passed, or a guard refused the run."""
+
+
+class VendorError(DropCowboyError):
+    """The API did not do what was asked."""
+
+
+class AuthenticationError(VendorError):
+    """The API refused the credentials, or what they may do."""
+
+
+class RejectedError(VendorError):
+    """The API read the request and refused it, with a reason."""
+
+
+class NotTakenError(VendorError):
+    """The request was surely not carried out: no byte of it was written, or the API answered 429."""
+
+
+class AmbiguousError(VendorError):
+    """The request may have been carried out: settle it, do not repeat it."""
+
+
+class LedgerError(DropCowboyError):
+    """The ledger's database was not reached, or did not do what was asked."""
+
+
+class SchemaVersionError(LedgerError):
+    """The ledger's tables are of another version than this package needs."""
+
+
+class CallbackError(DropCowboyError):
+    """A callback that cannot be read."""

@@ -1,0 +1,52 @@
+"""A credential that does not print, and bodies that may be shown."""
+
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import quote, quote_plus
+
+MASK: Final = "***"
+
+SECRET_FIELDS: Final = frozenset({"secret", "team_id", "byoc"})
+"""JSON keys of the vendor's bodies that hold a credential."""
+
+PERSONAL_FIELDS: Final = frozenset({"phone_number", "sms_body", "tts_body", "postal_code", "callback_url", "values"})
+"""JSON keys of the vendor's bodies that hold a person's values."""
+
+
+class Secret:
+    """A credential: prints as ``***``, compares by value, and is read through :meth:`reveal` alone."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The credential itself; only for a header, a body or a key derivation."""
+        return self._value
+
+    def forms(self) -> frozenset[str]:
+        """Every spelling in which it may turn up in a text: itself and its URL-encoded forms."""
+        return frozenset({self._value, quote(self._value, safe=""), quote(self._value), quote_plus(self._value)})
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __repr__(self) -> str:
+        return MASK
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("a Secret is not pickled: it would leave the process in clear")
+
+
+def redact(body: Mapping[str, object]) -> dict[str, object]:
+    """A copy of a vendor body without credentials and without a person's values."""
+    return {key: MASK if key in SECRET_FIELDS or key in PERSONAL_FIELDS else value for key, value in body.items()}

@@ -1,0 +1,67 @@
+"""The states of a row, and the only moves between them."""
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where a row stands: a verdict of one run, or a state of a send that the ledger keeps."""
+
+    READY = "ready"  # dry run only: would be sent
+    INVALID = "invalid"
+    SUPPRESSED = "suppressed"
+    DUPLICATE = "duplicate"
+    CAPPED = "capped"
+    HELD = "held"
+    WITHDRAWN = "withdrawn"
+
+    CLAIMED = "claimed"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    RELEASED = "released"
+    UNKNOWN = "unknown"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+
+VERDICTS = frozenset(
+    {State.INVALID, State.SUPPRESSED, State.DUPLICATE, State.CAPPED, State.HELD, State.WITHDRAWN},
+)
+"""Facts of one run: the next run judges anew."""
+
+MOVES: dict[State, frozenset[State]] = {
+    State.CLAIMED: frozenset(
+        {State.ACCEPTED, State.REJECTED, State.RELEASED, State.UNKNOWN, State.DELIVERED, State.FAILED},
+    ),
+    # a late answer of its owner still counts, and so does a person's or a resend's claim
+    State.UNKNOWN: frozenset(
+        {State.ACCEPTED, State.REJECTED, State.RELEASED, State.CLAIMED, State.DELIVERED, State.FAILED},
+    ),
+    State.ACCEPTED: frozenset({State.DELIVERED, State.FAILED, State.EXPIRED}),
+    State.EXPIRED: frozenset({State.DELIVERED, State.FAILED}),
+    # a callback proves that the answer was misread
+    State.RELEASED: frozenset({State.CLAIMED, State.DELIVERED, State.FAILED}),
+    State.REJECTED: frozenset({State.CLAIMED, State.DELIVERED, State.FAILED, State.RELEASED}),
+    State.DELIVERED: frozenset(),
+    State.FAILED: frozenset(),
+}
+"""From a state of a send to the states it may move to; what is not here never happens."""
+
+ASKED = frozenset(MOVES)
+"""States of a row of the ledger."""
+
+OPEN = frozenset({State.RELEASED, State.REJECTED})
+"""Surely not taken by the vendor: such a send binds neither its key nor its number."""
+
+BINDING = ASKED - OPEN
+"""The vendor may have taken the message: nobody asks again."""
+
+
+def may_move(source: State, target: State) -> bool:
+    """Whether a send in ``source`` may become ``target``."""
+    return target in MOVES.get(source, frozenset())
+
+
+def sources_of(target: State) -> frozenset[State]:
+    """States from which a send may become ``target``: the WHERE of a compare-and-set."""
+    return frozenset(source for source, targets in MOVES.items() if target in targets)
