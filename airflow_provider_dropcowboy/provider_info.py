@@ -1,0 +1,130 @@
+"""What Airflow discovers: the connection type with its form, the configuration, and where the classes are."""
+
+from typing import Final
+
+PACKAGE: Final = "airflow_provider_dropcowboy"
+NAME: Final = "Drop Cowboy"
+
+
+def get_provider_info() -> dict[str, object]:
+    """The provider's description, valid against Airflow's ``provider_info.schema.json``."""
+    return {
+        "package-name": "airflow-provider-dropcowboy",
+        "name": NAME,
+        "description": (
+            "Ringless voicemails and texts from warehouse tables through the "
+            "`Drop Cowboy <https://www.dropcowboy.com/>`__ API, safe to run again."
+        ),
+        "integrations": [
+            {"integration-name": NAME, "external-doc-url": "https://www.dropcowboy.com/", "tags": ["service"]},
+        ],
+        "operators": _modules("operators.rvm", "operators.sms", "operators.contact_list", "operators.deliveries"),
+        "sensors": _modules("sensors.delivery", "sensors.contact_list"),
+        "hooks": _modules("hooks.dropcowboy"),
+        "notifications": [f"{PACKAGE}.notifications.dropcowboy.DropCowboyNotifier"],
+        "connection-types": [
+            {
+                "connection-type": "dropcowboy",
+                "hook-class-name": f"{PACKAGE}.hooks.dropcowboy.DropCowboyHook",
+                "hook-name": NAME,
+                "ui-field-behaviour": {
+                    "hidden-fields": [],
+                    "relabeling": {"login": "Team ID", "password": "Secret"},
+                    "placeholders": {
+                        "login": "team id from the Drop Cowboy API settings",
+                        "host": "empty: https://api.dropcowboy.com/v1",
+                        "schema": "https",
+                    },
+                },
+                "conn-fields": _CONNECTION_FIELDS,
+            },
+        ],
+        "config": _CONFIG,
+    }
+
+
+def _modules(*names: str) -> list[dict[str, object]]:
+    return [{"integration-name": NAME, "python-modules": [f"{PACKAGE}.{name}" for name in names]}]
+
+
+def _field(label: str, description: str, **schema: object) -> dict[str, object]:
+    return {"label": label, "description": description, "schema": schema}
+
+
+_TEXT: Final = ["string", "null"]
+_NUMBER: Final = ["number", "null"]
+
+# Airflow masks a field of the extra by its name alone: what holds a credential has "secret" in its name.
+_CONNECTION_FIELDS: Final[dict[str, object]] = {
+    "callback_url": _field(
+        "Callback URL",
+        "Public base URL of the receiver, such as https://hooks.example.com. Without it no result is ever known.",
+        type=_TEXT,
+    ),
+    "callback_secret": _field(
+        "Callback secret",
+        "Signs the callback URLs, so that nobody else can report a result. At least 5 characters; "
+        "`openssl rand -hex 32` makes a good one.",
+        type=_TEXT,
+        format="password",
+    ),
+    "default_brand_id": _field(
+        "Default brand id", "Used where a task names no brand_id; `dropcowboy brands` lists them.", type=_TEXT
+    ),
+    "default_pool_id": _field(
+        "Default pool id", "Used where a task names no pool_id; `dropcowboy pools` lists them.", type=_TEXT
+    ),
+    "max_concurrency": _field(
+        "Connections at once",
+        "Over all runs that share the ledger. Drop Cowboy asks for fewer than 100.",
+        type=["integer", "null"],
+        default=90,
+        minimum=1,
+        maximum=99,
+    ),
+    "price_rvm_usd": _field(
+        "Price of a voicemail (USD)", "For budgets; what a send really cost comes with its callback.", type=_NUMBER
+    ),
+    "price_sms_usd": _field(
+        "Price of a text (USD)", "For budgets; what a send really cost comes with its callback.", type=_NUMBER
+    ),
+    "byoc_secret": _field(
+        "Own carrier (byoc)",
+        "The JSON object that Drop Cowboy calls byoc, with your carrier's credentials. Sent with voicemails.",
+        type=_TEXT,
+        format="password",
+    ),
+    "timeout_s": _field(
+        "Timeout (seconds)",
+        "For the connection and for each wait on the answer.",
+        type=_NUMBER,
+        default=30,
+        exclusiveMinimum=0,
+    ),
+    "verify": _field(
+        "Verify TLS", "true, false, or the path of a CA bundle on the workers.", type=_TEXT, default="true"
+    ),
+    "ledger_conn_id": _field(
+        "Ledger connection id",
+        "Airflow connection of the database that keeps what was sent; PostgreSQL for more than one worker machine.",
+        type=_TEXT,
+    ),
+}
+
+_CONFIG: Final[dict[str, object]] = {
+    "dropcowboy": {
+        "description": "Where the Drop Cowboy provider keeps what was sent.",
+        "options": {
+            "ledger_conn_id": {
+                "description": (
+                    "Airflow connection of the ledger's database, for all Drop Cowboy connections that name none "
+                    "themselves. Empty: DROPCOWBOY_LEDGER_URL, or one SQLite file under AIRFLOW_HOME."
+                ),
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": "dropcowboy_ledger",
+                "default": "",
+            },
+        },
+    },
+}
