@@ -1,0 +1,222 @@
+"""The ledger's database: opening it, its transactions, its clock and its lock."""
+
+import hashlib
+import logging
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+
+from airflow_provider_dropcowboy.clock import utcnow
+from airflow_provider_dropcowboy.errors import ConfigurationError, LedgerError, SchemaVersionError
+from airflow_provider_dropcowboy.ledger.schema import LEDGER, VERSION_TABLE
+
+HEAD: Final = "0001"
+"""The Alembic revision this package reads and writes."""
+
+LOCK_TIMEOUT_S: Final = 30
+"""How long one transaction waits for another's lock before it gives up."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """An open ledger. Cheap to hand around; every call takes a connection of the engine's pool.
+
+    :param key: made with the database and never rotated: every foreign_id and digest is keyed with it.
+    """
+
+    engine: sa.Engine
+    ledger_id: str
+    key: bytes = field(repr=False)
+    born_at: datetime
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A transaction that sees one snapshot and changes nothing.
+
+        :raises LedgerError: the database was not reached.
+        """
+        with _as_ledger_error(), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self, *, one_at_a_time: str | None = None) -> Iterator[sa.Connection]:
+        """A transaction that is on disk when the block ends without an error.
+
+        :param one_at_a_time: an account: such transactions wait for each other, so that what is read in one cannot
+            have changed when it is written.
+        :raises LedgerError: the database was not reached, or a lock was not had within ``LOCK_TIMEOUT_S``.
+        """
+        with _as_ledger_error(), self.engine.connect() as connection:
+            connection = connection.execution_options(dropcowboy_writing=True)
+            with connection.begin():
+                if connection.dialect.name == "postgresql":
+                    # a role or database may have switched it off, and then a failover forgets who was asked
+                    connection.exec_driver_sql("SET LOCAL synchronous_commit = on")
+                    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'")
+                    if one_at_a_time is not None:
+                        # in a statement of its own: the next one's snapshot is then younger than the lock
+                        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_lock_number(one_at_a_time))))
+                yield connection
+
+    @contextmanager
+    def claiming(self, account: str) -> Iterator[sa.Connection]:
+        """``writing``, one transaction an account at a time."""
+        with self.writing(one_at_a_time=account) as connection:
+            yield connection
+
+
+def now(connection: sa.Connection) -> datetime:
+    """The database's clock. SQLite's is this machine's, since its file is on a local disk."""
+    if connection.dialect.name == "sqlite":
+        return utcnow()
+    instant: datetime = connection.execute(sa.text("SELECT clock_timestamp()")).scalar_one()
+    return instant
+
+
+def open_ledger(url: str | sa.URL, *, may_create: bool = False) -> Ledger:
+    """The ledger at a SQLAlchemy URL.
+
+    :param may_create: set up an empty database; only a sender does. Receiver, page and triggers refuse one instead.
+    :raises LedgerError: not reached, or empty and not to be created.
+    :raises SchemaVersionError: its tables are of another version; the message names the command.
+    """
+    engine = _engine(sa.make_url(url), may_create=may_create)
+    with _as_ledger_error():
+        version = _version(engine)
+        if version is None and may_create:
+            _migrate(engine, only_if_empty=True)
+            version = _version(engine)
+    if version is None:
+        raise LedgerError(
+            f"There is no ledger at {_where(engine.url)} yet: the first send task creates it. "
+            "If one has run, this process reads another ledger: set the same ledger_conn_id or DROPCOWBOY_LEDGER_URL."
+        )
+    if version != HEAD:
+        newer = version > HEAD
+        raise SchemaVersionError(
+            f"The ledger at {_where(engine.url)} has schema {version}, this package needs {HEAD}. Nothing was sent. "
+            + ("Install the newer package on this worker." if newer else "Run `dropcowboy ledger upgrade` once.")
+        )
+    with _as_ledger_error(), engine.connect() as connection:
+        row = connection.execute(sa.select(LEDGER)).one()
+    log.info("ledger %s at %s", row.ledger_id, _where(engine.url))
+    return Ledger(engine=engine, ledger_id=row.ledger_id, key=bytes.fromhex(row.key_hex), born_at=row.born_at)
+
+
+def upgrade_ledger(url: str | sa.URL) -> str:
+    """Bring the tables to this package's version; creates them if there are none.
+
+    :returns: the revision it has now.
+    :raises LedgerError: the database was not reached.
+    """
+    engine = _engine(sa.make_url(url), may_create=True)
+    with _as_ledger_error():
+        _migrate(engine, only_if_empty=False)
+    engine.dispose()
+    return HEAD
+
+
+def _engine(url: sa.URL, *, may_create: bool) -> sa.Engine:
+    if url.get_backend_name() == "sqlite":
+        path = Path(url.database or "")
+        if not path.is_absolute():
+            raise ConfigurationError(
+                f"The ledger's path {url.database!r} is not absolute: each process would have its own. "
+                "Write sqlite:////absolute/path.db (four slashes)."
+            )
+        if not may_create and not path.exists():
+            raise LedgerError(f"There is no ledger at {path} yet: the first send task creates it.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        engine = sa.create_engine(url, connect_args={"timeout": LOCK_TIMEOUT_S})
+        sa.event.listen(engine, "connect", _set_up_sqlite)
+        sa.event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    if url.drivername == "postgresql+psycopg":
+        # no prepared statements: they are session state, which a transaction pooler does not keep
+        return sa.create_engine(
+            url, pool_pre_ping=True, pool_size=4, connect_args={"connect_timeout": 10, "prepare_threshold": None}
+        )
+    raise ConfigurationError(
+        f"The ledger cannot live on {url.drivername}. Use sqlite:////absolute/path.db or postgresql+psycopg://…"
+    )
+
+
+def _set_up_sqlite(dbapi_connection: object, _record: object) -> None:
+    # transactions begin by our own BEGIN: sqlite3's implicit one would start too late, without the write lock
+    dbapi_connection.isolation_level = None  # type: ignore[attr-defined]  # the sqlite3 connection
+    cursor = dbapi_connection.cursor()  # type: ignore[attr-defined]
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")  # a claim survives a power cut; NORMAL may lose the last commits
+    cursor.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    is_writing = connection.get_execution_options().get("dropcowboy_writing", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
+
+
+def _version(engine: sa.Engine) -> str | None:
+    with engine.connect() as connection:
+        if not sa.inspect(connection).has_table(VERSION_TABLE):
+            return None
+        version: str | None = connection.execute(
+            sa.select(sa.column("version_num", sa.String)).select_from(sa.table(VERSION_TABLE))
+        ).scalar()
+        return version
+
+
+def _migrate(engine: sa.Engine, *, only_if_empty: bool) -> None:
+    """Two first senders at once wait for each other; the second finds it done."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with engine.connect() as connection:
+        connection = connection.execution_options(dropcowboy_writing=True)
+        with connection.begin():
+            if connection.dialect.name == "postgresql":
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_lock_number("migrate"))))
+            if only_if_empty and sa.inspect(connection).has_table(VERSION_TABLE):
+                return
+            config.attributes["connection"] = connection
+            command.upgrade(config, HEAD)
+            if connection.execute(sa.select(sa.func.count()).select_from(LEDGER)).scalar_one() == 0:
+                connection.execute(
+                    LEDGER.insert().values(
+                        id=1, ledger_id=secrets.token_hex(8), key_hex=secrets.token_hex(32), born_at=now(connection)
+                    )
+                )
+                log.info("set up an empty ledger at %s", _where(engine.url))
+
+
+def _lock_number(name: str) -> int:
+    """A signed 64-bit number for PostgreSQL's advisory locks."""
+    return int.from_bytes(hashlib.sha256(f"dropcowboy:{name}".encode()).digest()[:8], "big", signed=True)
+
+
+def _where(url: sa.URL) -> str:
+    """The URL for people: no user, no password, no options."""
+    return url.set(username=None, password=None, query={}).render_as_string()
+
+
+@contextmanager
+def _as_ledger_error() -> Iterator[None]:
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        # the driver's text may hold parameters, so only its class is named; the chain is cut for the same reason
+        raise LedgerError(
+            f"The ledger's database did not do what was asked ({type(error.orig).__name__}). "
+            "Nothing that was not written down was sent."
+        ) from None
+    except sa.exc.TimeoutError:
+        raise LedgerError("No free connection to the ledger's database.") from None

@@ -1,0 +1,111 @@
+"""Outcomes: what each request came to, by compare-and-set on the claim it was written under."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
+from airflow_provider_dropcowboy.ledger.claims import Claim
+from airflow_provider_dropcowboy.ledger.database import Ledger, now
+from airflow_provider_dropcowboy.ledger.runs import Run
+from airflow_provider_dropcowboy.ledger.schema import HISTORY, SENDS
+from airflow_provider_dropcowboy.states import BINDING, State, sources_of
+
+STATE_OF: Final = {
+    Outcome.ACCEPTED: State.ACCEPTED,
+    Outcome.REJECTED: State.REJECTED,
+    Outcome.RELEASED: State.RELEASED,
+    Outcome.REFUSED: State.RELEASED,
+    Outcome.UNKNOWN: State.UNKNOWN,
+}
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A claim and what its request came to."""
+
+    claim: Claim
+    outcome: SendOutcome
+
+
+def record(ledger: Ledger, run: Run, *, answered: Sequence[Answered]) -> int:
+    """Write outcomes down; each is its owner's last act on the claim. Doing it twice does no harm.
+
+    A row that a callback has settled already stays settled. An outcome whose claim is no longer the row's goes to the
+    history: if its request may have been taken, somebody was asked twice.
+
+    :returns: how many such conflicts there were; 0 unless a rule of this package was broken.
+    :raises LedgerError: not known whether they are on disk: call again.
+    """
+    with ledger.writing() as connection:
+        at = now(connection)
+        # sorted: two writers that lock the same rows in the same order do not deadlock
+        rows = sorted((_values(item, at) for item in answered), key=lambda values: str(values["b_foreign_id"]))
+        moved = connection.execute(_ANSWER, rows).rowcount
+        if moved == len(rows):
+            return 0
+        return sum(_judge_unmoved(connection, run, item=item, at=at) for item in answered)
+
+
+def _judge_unmoved(connection: sa.Connection, run: Run, *, item: Answered, at: datetime) -> bool:
+    """Whether this outcome contradicts what the ledger says; writes the contradiction down."""
+    target = STATE_OF[item.outcome.kind]
+    row: Any = connection.execute(_STANDING, {"foreign_id": item.claim.message.foreign_id}).one()
+    is_same_claim = (row.attempt, row.claim_id) == (item.claim.attempt, item.claim.claim_id)
+    if is_same_claim and row.state in {target, State.DELIVERED, State.FAILED}:
+        return False
+    if target is State.RELEASED:  # surely not taken: whatever happened since stands
+        return False
+    event = "answer after a person or a callback moved the row" if is_same_claim else "asked twice"
+    log.error("send %s: %s (attempt %d)", item.claim.message.foreign_id, event, item.claim.attempt)
+    connection.execute(
+        HISTORY.insert().values(
+            foreign_id=item.claim.message.foreign_id,
+            at=at,
+            event=event,
+            state_before=row.state,
+            state_after=target.value,
+            attempt=item.claim.attempt,
+            run_id=run.id,
+            reason=item.outcome.reason,
+        )
+    )
+    return True
+
+
+def _values(item: Answered, at: datetime) -> dict[str, object]:
+    state = STATE_OF[item.outcome.kind]
+    return {
+        "b_foreign_id": item.claim.message.foreign_id,
+        "b_attempt": item.claim.attempt,
+        "b_claim_id": item.claim.claim_id,
+        "state": state.value,
+        "reason": item.outcome.reason or None,
+        "owns_number": state in BINDING,
+        "answered_at": at,
+    }
+
+
+# a row that is unknown takes a late answer too; every other target has the same sources
+_OPEN: Final = sorted(sources_of(State.ACCEPTED))
+
+_ANSWER: Final = (
+    SENDS.update()
+    .where(
+        SENDS.c.foreign_id == sa.bindparam("b_foreign_id"),
+        SENDS.c.attempt == sa.bindparam("b_attempt"),
+        SENDS.c.claim_id == sa.bindparam("b_claim_id"),
+        SENDS.c.state.in_(_OPEN),
+    )
+    .values({name: sa.bindparam(name) for name in ("state", "reason", "owns_number", "answered_at")})
+)
+
+_STANDING: Final = sa.select(SENDS.c.state, SENDS.c.attempt, SENDS.c.claim_id).where(
+    SENDS.c.foreign_id == sa.bindparam("foreign_id")
+)

@@ -1,0 +1,164 @@
+"""Runs: who is sending at this moment, with how many connections, and whether they still live."""
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+import sqlalchemy as sa
+
+from airflow_provider_dropcowboy.api.messages import Channel
+from airflow_provider_dropcowboy.ledger.database import Ledger, now
+from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, LEDGER, RUNS
+
+SILENT_AFTER: Final = timedelta(seconds=60)
+"""A run without a heartbeat for so long is taken for dead; it beats every second or so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Who:
+    """Who runs: an Airflow task instance, or a command line (then only ``task_id`` is set)."""
+
+    dag_id: str | None = None
+    task_id: str | None = None
+    run_id: str | None = None
+    try_number: int | None = None
+    map_index: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A campaign of one account and channel, as the ledger knows it.
+
+    :param is_new: this call made it: nobody of it was asked before.
+    """
+
+    id: int
+    account: str
+    name: str
+    channel: Channel
+    prefix: str
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run's row.
+
+    :param connections: its part of the account's limit of concurrent requests.
+    """
+
+    id: int
+    campaign: Campaign
+    connections: int
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+def find_campaign(ledger: Ledger, account: str, *, name: str, channel: Channel) -> Campaign | None:
+    """The campaign if anyone of it was ever to be asked; None: this ledger does not know it."""
+    with ledger.reading() as connection:
+        row = connection.execute(_find(account, name, channel)).one_or_none()
+    return None if row is None else Campaign(row.id, row.account, row.name, Channel(row.channel), row.prefix, False)
+
+
+def bind_campaign(ledger: Ledger, account: str, *, name: str, channel: Channel, prefix: str) -> Campaign:
+    """The campaign, written down now if it is new.
+
+    :param prefix: how its foreign_ids begin; derived from the other three.
+    """
+    with ledger.claiming(account) as connection:
+        row = connection.execute(_find(account, name, channel)).one_or_none()
+        if row is not None:
+            return Campaign(row.id, account, name, channel, row.prefix, False)
+        key = connection.execute(
+            CAMPAIGNS.insert().values(
+                account=account, name=name, channel=channel, prefix=prefix, created_at=now(connection)
+            )
+        ).inserted_primary_key
+        assert key is not None
+        return Campaign(key[0], account, name, channel, prefix, True)
+
+
+def begin_run(ledger: Ledger, campaign: Campaign, *, who: Who, wanted: int, limit: int) -> Run | None:
+    """Enter a run that takes what is free of the account's connections.
+
+    :param wanted: connections it could use.
+    :param limit: of the account, over all runs (API v1: keep concurrent requests under 100).
+    :returns: the run; None: other runs use all of them now, so ask again later.
+    """
+    with ledger.claiming(campaign.account) as connection:
+        at = now(connection)
+        used = connection.execute(
+            sa.select(sa.func.coalesce(sa.func.sum(RUNS.c.connections), 0)).where(
+                RUNS.c.account == campaign.account, RUNS.c.ended_at.is_(None), RUNS.c.heartbeat_at > at - SILENT_AFTER
+            )
+        ).scalar_one()
+        granted = min(wanted, limit - int(used))
+        if granted < 1:
+            return None
+        key = connection.execute(
+            RUNS.insert().values(
+                campaign_id=campaign.id,
+                account=campaign.account,
+                dag_id=who.dag_id,
+                task_id=who.task_id,
+                run_id=who.run_id,
+                try_number=who.try_number,
+                map_index=who.map_index,
+                worker=f"{socket.gethostname()}:{os.getpid()}",
+                started_at=at,
+                heartbeat_at=at,
+                connections=granted,
+                counts={},
+            )
+        ).inserted_primary_key
+        assert key is not None
+        return Run(key[0], campaign, granted)
+
+
+def beat(ledger: Ledger, run: Run, *, counts: Mapping[str, int]) -> str | None:
+    """Say that the run lives, and where it stands.
+
+    :returns: why it must stop claiming (a pause); None: go on.
+    """
+    with ledger.writing() as connection:
+        connection.execute(
+            RUNS.update().where(RUNS.c.id == run.id).values(heartbeat_at=now(connection), counts=dict(counts))
+        )
+        return stop_reason(connection, run.campaign)
+
+
+def end_run(ledger: Ledger, run: Run, *, counts: Mapping[str, int], reason: str | None) -> None:
+    """Give the connections back; the row stays as a record of what the run did."""
+    with ledger.writing() as connection:
+        at = now(connection)
+        connection.execute(
+            RUNS.update()
+            .where(RUNS.c.id == run.id)
+            .values(heartbeat_at=at, ended_at=at, counts=dict(counts), stop_reason=reason)
+        )
+
+
+def stop_reason(connection: sa.Connection, campaign: Campaign) -> str | None:
+    """Why nobody of the campaign may be claimed now; read in the transaction that would claim."""
+    paused_all, paused = connection.execute(
+        sa.select(LEDGER.c.paused_at, CAMPAIGNS.c.paused_at).where(CAMPAIGNS.c.id == campaign.id)
+    ).one()
+    if paused_all is not None:
+        return "paused: all campaigns (dropcowboy resume --all)"
+    if paused is not None:
+        return f"paused: this campaign (dropcowboy resume '{campaign.name}')"
+    return None
+
+
+def is_live(ended_at: datetime | None, heartbeat_at: datetime | None, *, at: datetime) -> bool:
+    """Whether a run may still be working."""
+    return ended_at is None and heartbeat_at is not None and heartbeat_at > at - SILENT_AFTER
+
+
+def _find(account: str, name: str, channel: Channel) -> sa.Select[tuple[int, str, str, str, str]]:
+    return sa.select(
+        CAMPAIGNS.c.id, CAMPAIGNS.c.account, CAMPAIGNS.c.name, CAMPAIGNS.c.channel, CAMPAIGNS.c.prefix
+    ).where(CAMPAIGNS.c.account == account, CAMPAIGNS.c.name == name, CAMPAIGNS.c.channel == channel)

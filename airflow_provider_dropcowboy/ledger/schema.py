@@ -1,0 +1,141 @@
+"""Tables of the ledger. They live beside a user's own tables, so every name begins with ``dropcowboy_``."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+import sqlalchemy as sa
+
+VERSION_TABLE: Final = "dropcowboy_alembic_version"
+
+FOREIGN_ID_CHARACTERS: Final = 48
+DIGEST_CHARACTERS: Final = 32
+PREFIX_CHARACTERS: Final = 12
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """An aware instant; SQLite, which has no time zones, stores it as UTC."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        """UTC on the way in; a naive value is a mistake of the caller."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant without time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        """Aware on the way out."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Name(sa.types.TypeDecorator[str]):
+    """Text compared byte by byte on every database: ids and digests, for which a locale's order only costs time."""
+
+    impl = sa.String
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[str]:
+        """PostgreSQL orders by the locale unless told."""
+        return dialect.type_descriptor(sa.String(collation="C" if dialect.name == "postgresql" else None))
+
+
+METADATA: Final = sa.MetaData()
+
+LEDGER: Final = sa.Table(
+    "dropcowboy_ledger",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),  # always 1
+    sa.Column("ledger_id", Name, nullable=False),
+    sa.Column("key_hex", Name, nullable=False),  # never rotated: every foreign_id and digest is made with it
+    sa.Column("born_at", Instant, nullable=False),
+    sa.Column("timeline", Name),  # PostgreSQL: system identifier and timeline, where they can be read
+    sa.Column("restored_at", Instant),  # watermark: no DAG run that began before it sends anything
+    sa.Column("paused_at", Instant),
+)
+
+CAMPAIGNS: Final = sa.Table(
+    "dropcowboy_campaigns",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("account", sa.String, nullable=False),  # team id @ host
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("channel", sa.String(8), nullable=False),
+    sa.Column("prefix", Name, nullable=False, unique=True),  # how the foreign_ids of the campaign begin
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("paused_at", Instant),
+    sa.Column("freed_at", Instant),  # a person released it from the watermark
+    sa.UniqueConstraint("account", "name", "channel", name="dropcowboy_campaigns_name"),
+)
+
+RUNS: Final = sa.Table(
+    "dropcowboy_runs",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("campaign_id", sa.Integer, nullable=False, index=True),
+    sa.Column("account", sa.String, nullable=False),
+    sa.Column("dag_id", sa.String),
+    sa.Column("task_id", sa.String),
+    sa.Column("run_id", sa.String),
+    sa.Column("try_number", sa.Integer),
+    sa.Column("map_index", sa.Integer),
+    sa.Column("worker", sa.String, nullable=False),  # host and process
+    sa.Column("started_at", Instant, nullable=False),
+    sa.Column("heartbeat_at", Instant, nullable=False),
+    sa.Column("ended_at", Instant, index=True),
+    sa.Column("connections", sa.Integer, nullable=False),  # of the account's limit
+    sa.Column("counts", sa.JSON, nullable=False),
+    sa.Column("stop_reason", sa.String),
+)
+
+SENDS: Final = sa.Table(
+    "dropcowboy_sends",
+    METADATA,
+    # begins with the campaign's prefix: a campaign's rows lie together, and so do the index pages it touches
+    sa.Column("foreign_id", Name, primary_key=True),
+    sa.Column("campaign_id", sa.Integer, nullable=False),
+    sa.Column("contact_key", sa.String),
+    sa.Column("phone_number", sa.String),
+    sa.Column("number_digest", Name, nullable=False),
+    sa.Column("owns_number", sa.Boolean, nullable=False),  # the one message of its campaign to its number
+    sa.Column("content_digest", Name, nullable=False),
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("reason", sa.String),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("claim_id", Name, nullable=False),  # of the committed batch
+    sa.Column("run_id", sa.Integer, nullable=False),  # the run that claimed it last
+    sa.Column("claimed_at", Instant, nullable=False),
+    sa.Column("answered_at", Instant),
+    sa.Column("final_at", Instant),
+    sa.Column("drop_id", sa.String),
+    sa.Column("cost_usd", sa.Numeric(12, 6)),
+    sa.Column("network", sa.String),
+)
+
+sa.Index(
+    "dropcowboy_sends_number",
+    SENDS.c.campaign_id,
+    SENDS.c.number_digest,
+    unique=True,
+    # each as its database's queries spell it, else the index is not used
+    sqlite_where=sa.text("owns_number = 1"),
+    postgresql_where=sa.text("owns_number"),
+)
+
+HISTORY: Final = sa.Table(
+    "dropcowboy_history",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("foreign_id", Name, nullable=False, index=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("event", sa.String, nullable=False),
+    sa.Column("state_before", sa.String(10)),
+    sa.Column("state_after", sa.String(10)),
+    sa.Column("attempt", sa.Integer),
+    sa.Column("run_id", sa.Integer),
+    sa.Column("reason", sa.String),
+)
