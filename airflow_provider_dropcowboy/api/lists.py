@@ -1,0 +1,186 @@
+"""Contact lists (API v1, ``/list``). No route lists all lists, reads their contacts or removes one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from math import isfinite
+from typing import Final
+from urllib.parse import quote
+
+from airflow_provider_dropcowboy.api import _reading as reading
+from airflow_provider_dropcowboy.api.answers import read_json, scrub
+from airflow_provider_dropcowboy.api.replies import Call
+from airflow_provider_dropcowboy.api.wire import Answer, Request
+from airflow_provider_dropcowboy.errors import ConfigurationError
+
+MAX_CONTACTS: Final = 10_000  # API v1, POST /list/{list_id}/contacts
+CONTACT_FIELDS: Final = frozenset(
+    {
+        "record_id", "first_name", "last_name", "company", "email", "phone", "address1", "address2", "city", "state",
+        "postal", "country", "custom1", "custom2", "custom3", "custom4", "custom5",
+    }
+)  # fmt: skip
+"""API v1, contact fields. A field may repeat: two phones are ``phone`` twice."""
+
+Cell = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class ContactList:
+    """A contact list as the vendor describes it.
+
+    :param contact_count: None where the route does not tell it (after creating).
+    """
+
+    list_id: str
+    list_name: str
+    created_at: datetime | None = None
+    contact_count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """A row that was not taken into the list.
+
+    :param index: from 0, in the values that were given.
+    :param reason: the vendor's, without numbers and quoted values.
+    """
+
+    index: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AppendResult:
+    """What became of the rows of an append."""
+
+    accepted_count: int
+    rejected: tuple[RejectedRow, ...] = ()
+
+
+def create_list(list_name: str) -> Call[ContactList]:
+    """``POST /list``. Two lists may have one name."""
+    return Call(
+        Request("POST", "/list", body={"list_name": _list_name(list_name)}),
+        _read_list,
+        check="Look for a list of this name in Drop Cowboy; delete it there, or use its id.",
+    )
+
+
+def get_list(list_id: str) -> Call[ContactList]:
+    """``GET /list/{list_id}``."""
+    return Call(Request("GET", _path(list_id), is_safe=True), _read_list)
+
+
+def rename_list(list_id: str, list_name: str) -> Call[None]:
+    """``POST /list/{list_id}``."""
+    return Call(
+        Request("POST", _path(list_id), body={"list_name": _list_name(list_name)}),
+        _read_nothing,
+        check="Read the list's name; renaming it once more to the same name does no harm.",
+    )
+
+
+def delete_list(list_id: str) -> Call[None]:
+    """``DELETE /list/{list_id}``, which cannot be undone."""
+    return Call(Request("DELETE", _path(list_id)), _read_nothing, check="Read the list: a 404 says that it is gone.")
+
+
+def append_contacts(
+    list_id: str, fields: Sequence[str], *, values: Sequence[Sequence[Cell]], region: str = "US"
+) -> Call[AppendResult]:
+    """``POST /list/{list_id}/contacts``. What it appends can only be removed with the whole list.
+
+    :param fields: of ``CONTACT_FIELDS``, one for each column.
+    :param values: at most ``MAX_CONTACTS`` rows.
+    :param region: ISO 3166 alpha-2, for numbers that are not in E.164.
+    :raises ConfigurationError: not what the route takes; nothing was sent.
+    """
+    check_fields(fields)
+    if not 0 < len(values) <= MAX_CONTACTS:
+        raise ConfigurationError(
+            f"One append takes 1 to {MAX_CONTACTS:,} contacts, not {len(values):,}. None was sent."
+        )
+    for index, row in enumerate(values):
+        _check_row(index, row, fields)
+    return Call(
+        Request(
+            "POST",
+            f"{_path(list_id)}/contacts",
+            body={"fields": list(fields), "values": [list(row) for row in values], "region": region},
+        ),
+        _read_append,
+        check="Compare the list's contact_count with what it should be.",
+    )
+
+
+def check_fields(fields: Sequence[str]) -> None:
+    """Nothing, if the vendor knows these fields.
+
+    :raises ConfigurationError: it does not; the text names those it knows.
+    """
+    unknown = sorted(set(fields) - CONTACT_FIELDS)
+    if unknown or not fields:
+        named = ", ".join(unknown) or "none given"
+        raise ConfigurationError(
+            f"Drop Cowboy does not know these contact fields: {named}. No contact was sent. "
+            f"Use {', '.join(sorted(CONTACT_FIELDS))}."
+        )
+
+
+def _check_row(index: int, row: Sequence[Cell], fields: Sequence[str]) -> None:
+    if len(row) != len(fields):
+        raise ConfigurationError(
+            f"Row {index} has {len(row)} values for {len(fields)} fields. No contact was sent. "
+            "Give every row one value a field; None where there is none."
+        )
+    for name, cell in zip(fields, row, strict=True):
+        value: object = cell  # a warehouse's rows come untyped
+        # a Decimal or NaN would fail when the body is written: too late, if other appends went before
+        if not (value is None or isinstance(value, str | int) or (isinstance(value, float) and isfinite(value))):
+            raise ConfigurationError(
+                f"Row {index} holds a {type(cell).__name__} in {name} that JSON has no word for. No contact was sent. "
+                "Give text, numbers or None; dates and decimals as text."
+            )
+
+
+def _path(list_id: str) -> str:
+    if not list_id:
+        raise ConfigurationError(
+            "The list_id is empty. Nothing was sent. Give the id that Drop Cowboy shows for the list."
+        )
+    return f"/list/{quote(list_id, safe='')}"
+
+
+def _list_name(list_name: str) -> str:
+    if not list_name:
+        raise ConfigurationError("The list_name is empty. Nothing was sent. Give the list a name.")
+    return list_name
+
+
+def _read_list(answer: Answer) -> ContactList:
+    content = reading.as_object(read_json(answer.body))
+    return ContactList(
+        list_id=reading.text(content, "list_id"),
+        list_name=reading.text(content, "list_name"),
+        created_at=reading.optional_instant_ms(content, "created_at"),
+        contact_count=reading.optional_count(content, "contact_count"),
+    )
+
+
+def _read_append(answer: Answer) -> AppendResult:
+    content = reading.as_object(read_json(answer.body))
+    rejected = reading.as_objects(content.get("rejected") or [])
+    return AppendResult(
+        accepted_count=reading.count(content, "accepted_count"),
+        rejected=tuple(
+            RejectedRow(reading.count(row, "index"), scrub(reading.optional_text(row, "reason") or ""))
+            for row in rejected
+        ),
+    )
+
+
+def _read_nothing(answer: Answer) -> None:
+    """An empty body, or JSON (the vendor's own tests expect ``{"list_id": …}``): a proxy's page is neither."""
+    if answer.body.strip() and read_json(answer.body) is None:
+        raise ValueError("neither empty nor JSON")

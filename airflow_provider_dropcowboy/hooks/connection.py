@@ -1,0 +1,241 @@
+"""An Airflow connection of type ``dropcowboy`` as checked settings."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Final, Protocol, TypeVar
+from urllib.parse import SplitResult, urlsplit
+
+from airflow_provider_dropcowboy.api.account import DEFAULT_BASE_URL, Account
+from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.secret import Secret
+
+MIN_SECRET_CHARACTERS: Final = 5  # Airflow's secrets masker leaves shorter ones in the log
+MAX_CONCURRENCY: Final = 99  # API v1: keep concurrent requests under 100
+DEFAULT_CONCURRENCY: Final = 90
+DEFAULT_TIMEOUT_S: Final = 30.0
+PATH_PREFIX: Final = "/v1"
+
+
+class Connection(Protocol):
+    """What is read of an Airflow connection."""
+
+    login: str | None
+    password: str | None
+    host: str | None
+    schema: str | None
+    port: int | None
+
+    @property
+    def extra_dejson(self) -> dict[str, object]:
+        """The extra, parsed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionSettings:
+    """A connection's settings, checked.
+
+    :param callback_url: public base URL of the receiver, without a trailing slash.
+    :param byoc: the vendor's ``byoc`` object; it holds a carrier's credentials.
+    :param verify: False, or the path of a CA bundle on the worker, instead of the usual authorities.
+    """
+
+    account: Account
+    callback_url: str | None = None
+    callback_secret: Secret | None = None
+    default_brand_id: str | None = None
+    default_pool_id: str | None = None
+    max_concurrency: int = DEFAULT_CONCURRENCY
+    price_rvm_usd: Decimal | None = None
+    price_sms_usd: Decimal | None = None
+    byoc: Mapping[str, object] | None = field(default=None, repr=False)
+    timeout_s: float = DEFAULT_TIMEOUT_S
+    verify: bool | str = True
+    ledger_conn_id: str | None = None
+
+    @classmethod
+    def of(cls, connection: Connection) -> "ConnectionSettings":
+        """The settings of an Airflow connection.
+
+        :raises ConfigurationError: a field is missing or wrong; the text names it and what to write, not its value.
+        """
+        extra: object = connection.extra_dejson
+        if not isinstance(extra, dict):
+            raise _wrong("extra", "a JSON object")
+        return cls(
+            account=Account(
+                team_id=_header_text(connection.login or "", "login (team id)"),
+                secret=_secret(connection.password or "", "password (secret)"),
+                base_url=_base_url(connection),
+            ),
+            callback_url=_read(extra, "callback_url", _url),
+            callback_secret=_read(extra, "callback_secret", lambda value: _secret(_text(value), "callback_secret")),
+            default_brand_id=_read(extra, "default_brand_id", _text),
+            default_pool_id=_read(extra, "default_pool_id", _text),
+            max_concurrency=_read(extra, "max_concurrency", _concurrency) or DEFAULT_CONCURRENCY,
+            price_rvm_usd=_read(extra, "price_rvm_usd", _price),
+            price_sms_usd=_read(extra, "price_sms_usd", _price),
+            byoc=_read(extra, "byoc_secret", _object),
+            timeout_s=_read(extra, "timeout_s", _timeout) or DEFAULT_TIMEOUT_S,
+            verify=_verify(extra.get("verify")),
+            ledger_conn_id=_read(extra, "ledger_conn_id", _text),
+        )
+
+    def secrets(self) -> Iterator[Secret]:
+        """Every credential in here, for a log's masker."""
+        yield self.account.secret
+        if self.callback_secret:
+            yield self.callback_secret
+        yield from map(Secret, _texts_in(self.byoc))
+
+
+T = TypeVar("T")
+
+
+def _read(extra: Mapping[str, object], name: str, parse: Callable[[object], T]) -> T | None:
+    """A field of the extra; None: not set, as an empty form field is."""
+    value = extra.get(name)
+    if value is None or value == "":
+        return None
+    try:
+        return parse(value)
+    except ValueError as error:
+        wanted = str(error)
+    raise _wrong(f"{name} in the extra", wanted)
+
+
+def _wrong(name: str, wanted: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"Drop Cowboy connection: {name} must be {wanted}. Nothing was sent. Correct the connection."
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("text")
+    return value.strip()
+
+
+def _header_text(value: str, name: str) -> str:
+    """A value that goes into a header; a pasted line end would make every request fail, with the value in the error."""
+    if value and not (value.isascii() and value.isprintable() and value == value.strip()):
+        raise _wrong(name, "printable ASCII without spaces around it")
+    return value
+
+
+def _secret(value: str, name: str) -> Secret:
+    if 0 < len(value) < MIN_SECRET_CHARACTERS or value.lower() == "airflow":
+        raise _wrong(
+            name,
+            f'at least {MIN_SECRET_CHARACTERS} characters, and not "airflow": Airflow hides no other secret in logs',
+        )
+    return Secret(_header_text(value, name))
+
+
+def _url(value: object) -> str:
+    url = _text(value).rstrip("/")
+    parts = _split(url)
+    if not parts or parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("a public base URL such as https://hooks.example.com")
+    return url
+
+
+def _concurrency(value: object) -> int:
+    try:
+        found = int(value) if isinstance(value, str) else value
+    except ValueError:
+        found = None
+    if isinstance(found, bool) or not isinstance(found, int) or not 1 <= found <= MAX_CONCURRENCY:
+        raise ValueError(f"a whole number from 1 to {MAX_CONCURRENCY}")
+    return found
+
+
+def _number(value: object) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        number = Decimal(str(value).strip())
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def _price(value: object) -> Decimal:
+    price = _number(value)
+    if price is None or price < 0:
+        raise ValueError("an amount in US dollars such as 0.0975")
+    return price
+
+
+def _timeout(value: object) -> float:
+    timeout_s = _number(value)
+    if timeout_s is None or not 0 < timeout_s <= 600:
+        raise ValueError("a number of seconds above 0 and up to 600")
+    return float(timeout_s)
+
+
+def _object(value: object) -> Mapping[str, object]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            value = None
+    if not isinstance(value, dict):
+        raise ValueError("a JSON object")
+    return value
+
+
+def _verify(value: object) -> bool | str:
+    match value:
+        case None | "" | True:
+            return True
+        case False:
+            return False
+        case str():
+            written = value.strip()
+            return {"true": True, "false": False}.get(written.lower(), written)
+        case _:
+            raise _wrong("verify in the extra", "true, false, or the path of a CA bundle")
+
+
+def _base_url(connection: Connection) -> str:
+    """Scheme, host, port and path; a host may be bare, with the connection's schema and port, or a whole URL."""
+    host = (connection.host or "").strip().rstrip("/")
+    scheme = (connection.schema or "https").strip().lower()
+    if scheme not in {"http", "https"}:
+        raise _wrong("schema", "https or http, or empty for https")
+    if not host:
+        if connection.port:
+            raise _wrong("host", "set where a port is set")
+        return DEFAULT_BASE_URL
+    if host.count(":") > 1 and "://" not in host and not host.startswith("["):
+        host = f"[{host}]"  # an IPv6 address
+    parts = _split(host if "://" in host else f"{scheme}://{host}")
+    if not parts or not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise _wrong("host", f"a host name, or a base URL such as {DEFAULT_BASE_URL}")
+    port = f":{connection.port}" if connection.port and parts.port is None else ""
+    return f"{parts.scheme}://{parts.netloc}{port}{parts.path or PATH_PREFIX}"
+
+
+def _split(url: str) -> SplitResult | None:
+    """The parts of a URL; None if it is none, which a wrong port or bracket makes it."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
+
+
+def _texts_in(value: object) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case dict():
+            for item in value.values():
+                yield from _texts_in(item)
+        case list():
+            for item in value:
+                yield from _texts_in(item)

@@ -1,0 +1,286 @@
+"""Single calls of the Drop Cowboy API, for a task's own code and for the connection's Test button."""
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar, ParamSpec, TypeVar
+from urllib.parse import urlsplit
+
+from airflow.sdk import BaseHook
+
+from airflow_provider_dropcowboy.errors import (
+    AmbiguousError,
+    AuthenticationError,
+    ConfigurationError,
+    DropCowboyError,
+    RejectedError,
+)
+from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
+
+if TYPE_CHECKING:
+    from airflow_provider_dropcowboy.api.account import Account
+    from airflow_provider_dropcowboy.api.catalog import Brand, Pool, Recording
+    from airflow_provider_dropcowboy.api.lists import AppendResult, Cell, ContactList
+    from airflow_provider_dropcowboy.api.messages import Content
+    from airflow_provider_dropcowboy.api.replies import Call
+    from airflow_provider_dropcowboy.transport.client import Client
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class DropCowboyHook(BaseHook):
+    """One method a route, typed answers.
+
+    A call that only reads, and one that surely was not carried out, is asked again a few times; a send is not. What is
+    wrong, refused or in doubt raises AirflowFailException, so that Airflow does not repeat it; the rest lets it retry.
+    """
+
+    conn_name_attr: ClassVar[str] = "dropcowboy_conn_id"
+    default_conn_name: ClassVar[str] = "dropcowboy_default"
+    conn_type: ClassVar[str] = "dropcowboy"
+    hook_name: ClassVar[str] = "Drop Cowboy"
+
+    def __init__(self, dropcowboy_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.dropcowboy_conn_id = dropcowboy_conn_id
+
+    @cached_property
+    def settings(self) -> ConnectionSettings:
+        """The connection, checked; its credentials are masked in logs from here on.
+
+        :raises ConfigurationError: the connection lacks a field, or has a wrong one.
+        """
+        from airflow.sdk.log import mask_secret
+
+        settings = ConnectionSettings.of(self.get_connection(self.dropcowboy_conn_id))
+        for secret in settings.secrets():
+            for form in secret.forms():
+                mask_secret(form)
+        return settings
+
+    @property
+    def account(self) -> "Account":
+        """Whose account, and where."""
+        return self.settings.account
+
+    def get_conn(self) -> "Client":
+        """A client for single calls; use it in a ``with``, which closes it."""
+        from airflow_provider_dropcowboy.transport.client import Client
+
+        return Client(self.account, timeout_s=self.settings.timeout_s, verify=self.settings.verify)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Whether the credentials are good, and if not, what is wrong; for people, without any secret."""
+        from airflow_provider_dropcowboy.api.catalog import brands
+        from airflow_provider_dropcowboy.api.replies import read_reply
+        from airflow_provider_dropcowboy.api.wire import NotWritten
+
+        try:
+            with self.get_conn() as client:
+                reply = client.call(brands().request)
+            host = urlsplit(self.account.base_url).netloc
+            if isinstance(reply, NotWritten):
+                return False, f"{host} was not reached: {reply.why}. Check host, port, schema, network and proxy."
+            count = len(read_reply(brands(), reply))
+        except DropCowboyError as error:
+            return False, str(error)
+        return True, f"{host} accepts the credentials; the account has {count} brand{'' if count == 1 else 's'}."
+
+    def send_rvm(
+        self,
+        *,
+        phone_number: str,
+        brand_id: str | None = None,
+        recording_id: str | None = None,
+        voice_id: str | None = None,
+        tts_body: str | None = None,
+        audio_url: str | None = None,
+        audio_type: str | None = None,
+        forwarding_number: str | None = None,
+        phone_ivr_id: str | None = None,
+        pool_id: str | None = None,
+        postal_code: str | None = None,
+        foreign_id: str | None = None,
+        callback_url: str | None = None,
+        region: str = "US",
+    ) -> str:
+        """One voicemail is queued at Drop Cowboy. **Not safe to run again**: every call is another voicemail and bill.
+
+        This is one bare request: no ledger remembers it, and nobody is screened. ``SendRvmOperator`` does both. Make it
+        the last thing a task does, and one call a task: a retry of the task repeats the calls before it.
+
+        :param brand_id: default: the connection's; ``pool_id`` likewise. Exactly one audio source is needed.
+        :param foreign_id: under which the callback reports; default: a random one.
+        :param region: ISO 3166 alpha-2 of numbers without a country code.
+        :returns: the foreign_id.
+        :raises AirflowFailException: wrong, refused, or in doubt (caused by an AmbiguousError): Airflow does not retry.
+        :raises NotTakenError: surely not sent; Airflow may retry.
+        """
+        with _airflow_failures(is_safe=False):
+            from airflow_provider_dropcowboy.api.messages import Rvm
+
+            content = Rvm(
+                brand_id=brand_id or self.settings.default_brand_id or "",
+                recording_id=recording_id,
+                voice_id=voice_id,
+                tts_body=tts_body,
+                audio_url=audio_url,
+                audio_type=audio_type,
+                forwarding_number=forwarding_number and _e164(forwarding_number, "forwarding_number", region=region),
+                phone_ivr_id=phone_ivr_id,
+                pool_id=pool_id or self.settings.default_pool_id,
+                postal_code=postal_code,
+                byoc=self.settings.byoc,
+            )
+            return self._send(phone_number, content, region=region, foreign_id=foreign_id, callback_url=callback_url)
+
+    def send_sms(
+        self,
+        *,
+        phone_number: str,
+        sms_body: str,
+        caller_id: str,
+        opt_in: bool,
+        pool_id: str | None = None,
+        foreign_id: str | None = None,
+        callback_url: str | None = None,
+        region: str = "US",
+    ) -> str:
+        """One text is queued at Drop Cowboy. **Not safe to run again**, and nobody is screened: see :meth:`send_rvm`.
+
+        :param opt_in: that this person agreed to texts; the API takes no others.
+        :returns: the foreign_id.
+        :raises AirflowFailException: wrong, refused, or in doubt (caused by an AmbiguousError): Airflow does not retry.
+        :raises NotTakenError: surely not sent; Airflow may retry.
+        """
+        with _airflow_failures(is_safe=False):
+            from airflow_provider_dropcowboy.api.messages import Sms
+
+            if opt_in is not True:
+                raise ConfigurationError(
+                    "A text goes only to people who opted in: opt_in must be True. Nothing was sent."
+                )
+            content = Sms(
+                caller_id=_e164(caller_id, "caller_id", region=region),
+                pool_id=pool_id or self.settings.default_pool_id or "",
+                sms_body=sms_body,
+            )
+            return self._send(phone_number, content, region=region, foreign_id=foreign_id, callback_url=callback_url)
+
+    def create_list(self, list_name: str) -> "ContactList":
+        """A contact list exists; another one, if there was one of this name."""
+        from airflow_provider_dropcowboy.api import lists
+
+        return self._ask(lists.create_list, list_name)
+
+    def get_list(self, list_id: str) -> "ContactList":
+        """A contact list and its ``contact_count``."""
+        from airflow_provider_dropcowboy.api import lists
+
+        return self._ask(lists.get_list, list_id)
+
+    def rename_list(self, list_id: str, list_name: str) -> None:
+        """The contact list has this name."""
+        from airflow_provider_dropcowboy.api import lists
+
+        self._ask(lists.rename_list, list_id, list_name)
+
+    def delete_list(self, list_id: str) -> None:
+        """The contact list is gone, for good."""
+        from airflow_provider_dropcowboy.api import lists
+
+        self._ask(lists.delete_list, list_id)
+
+    def append_contacts(
+        self, list_id: str, fields: Sequence[str], *, values: "Sequence[Sequence[Cell]]", region: str = "US"
+    ) -> "AppendResult":
+        """The contacts are in the list, but for those that the result names. **Not safe to run again**: it appends.
+
+        :param fields: the vendor's name of each column, such as ``record_id``, ``phone``, ``first_name``.
+        :param values: one row a contact; more than 10,000 go in several requests.
+        :param region: ISO 3166 alpha-2 of numbers without a country code.
+        :raises AirflowFailException: wrong, refused or in doubt. If some rows are in, or may be, it is caused by an
+            AmbiguousError, and the text says which are in, which may be, and which were not sent.
+        """
+        with _airflow_failures(is_safe=False):
+            from airflow_provider_dropcowboy.transport.append import append_all
+
+            with self.get_conn() as client:
+                return append_all(client, list_id, fields=fields, values=values, region=region)
+
+    def list_brands(self) -> "tuple[Brand, ...]":
+        """The account's brands."""
+        from airflow_provider_dropcowboy.api import catalog
+
+        return self._ask(catalog.brands)
+
+    def list_recordings(self, api_allowed: bool | None = None) -> "tuple[Recording, ...]":
+        """The account's recordings: all, or those that may (not) be sent through the API."""
+        from airflow_provider_dropcowboy.api import catalog
+
+        return self._ask(catalog.recordings, api_allowed)
+
+    def list_media(self) -> "tuple[Recording, ...]":
+        """The account's media."""
+        from airflow_provider_dropcowboy.api import catalog
+
+        return self._ask(catalog.media)
+
+    def list_pools(self) -> "tuple[Pool, ...]":
+        """The account's pools of numbers."""
+        from airflow_provider_dropcowboy.api import catalog
+
+        return self._ask(catalog.pools)
+
+    def _ask(self, build: "Callable[P, Call[T]]", *args: P.args, **kwargs: P.kwargs) -> T:
+        with _airflow_failures(is_safe=True):
+            call = build(*args, **kwargs)
+        with _airflow_failures(is_safe=call.request.is_safe), self.get_conn() as client:
+            return client.ask(call)
+
+    def _send(
+        self, phone_number: str, content: "Content", *, region: str, foreign_id: str | None, callback_url: str | None
+    ) -> str:
+        from airflow_provider_dropcowboy.phone import Phone
+        from airflow_provider_dropcowboy.transport.send_once import send_once
+
+        phone = Phone(_e164(phone_number, "phone_number", region=region))
+        name = foreign_id or uuid.uuid4().hex
+        with self.get_conn() as client:
+            send_once(client, self.account, phone=phone, content=content, foreign_id=name, callback_url=callback_url)
+        return name
+
+
+def _e164(text: str, name: str, *, region: str) -> str:
+    from airflow_provider_dropcowboy.phone import Phone, PhoneError
+
+    try:
+        return Phone.parse(text, region=region).e164
+    except PhoneError as error:
+        reason = str(error)
+    raise ConfigurationError(f"{name}: {reason}. Nothing was sent. Give a number such as +1 and ten digits.")
+
+
+@contextmanager
+def _airflow_failures(*, is_safe: bool) -> Iterator[None]:
+    """Turn what a retry must not repeat, or cannot mend, into Airflow's failure without retry.
+
+    :param is_safe: what is called changes nothing.
+    """
+    from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout
+
+    try:
+        yield
+    except (ConfigurationError, AuthenticationError, RejectedError, AmbiguousError) as error:
+        raise AirflowFailException(str(error)) from error
+    except AirflowTaskTimeout as error:
+        if is_safe:
+            raise
+        # raised in the middle of the call by Airflow's alarm: left as it is, Airflow would retry
+        raise AirflowFailException(
+            "The execution_timeout of the task ended a call that changes something; it may have been carried out. "
+            "Do not repeat it before you looked in Drop Cowboy. A longer execution_timeout than the connection's "
+            "timeout_s avoids this."
+        ) from error

@@ -1,0 +1,57 @@
+"""Any number of contacts into a list: as many appends as it takes, and none of them twice."""
+
+from collections.abc import Sequence
+
+from airflow_provider_dropcowboy.api.lists import (
+    MAX_CONTACTS,
+    AppendResult,
+    Cell,
+    RejectedRow,
+    append_contacts,
+    check_fields,
+)
+from airflow_provider_dropcowboy.errors import AmbiguousError, VendorError
+from airflow_provider_dropcowboy.transport.client import Client
+
+
+def append_all(
+    client: Client, list_id: str, *, fields: Sequence[str], values: Sequence[Sequence[Cell]], region: str = "US"
+) -> AppendResult:
+    """The rows are in the list, but for those that the result names.
+
+    Every append is checked before the first one is written.
+
+    :param values: any number of rows; ``MAX_CONTACTS`` go with one append.
+    :raises ConfigurationError: fields or rows that the route does not take; nothing was sent.
+    :raises AmbiguousError: some rows are in, or may be; the text says which are in, may be in, and were not sent.
+    :raises VendorError: of another kind: no row is in the list.
+    """
+    check_fields(fields)
+    starts = range(0, len(values), MAX_CONTACTS)
+    calls = [
+        append_contacts(list_id, fields, values=values[start : start + MAX_CONTACTS], region=region) for start in starts
+    ]
+    accepted_count = 0
+    rejected: list[RejectedRow] = []
+    for start, call in zip(starts, calls, strict=True):
+        try:
+            result = client.ask(call)
+        except VendorError as error:
+            if not start and not isinstance(error, AmbiguousError):
+                raise
+            raise _partial(list_id, error, start=start, row_count=len(values), accepted_count=accepted_count) from error
+        accepted_count += result.accepted_count
+        rejected += [RejectedRow(start + row.index, row.reason) for row in result.rejected]
+    return AppendResult(accepted_count, tuple(rejected))
+
+
+def _partial(list_id: str, error: VendorError, *, start: int, row_count: int, accepted_count: int) -> AmbiguousError:
+    """What stands in the list now; nothing but the text can tell, since no route reads a list's contacts."""
+    end = min(start + MAX_CONTACTS, row_count)
+    before = f"rows 0 to {start - 1} were appended ({accepted_count} taken), " if start else ""
+    doubtful = "may have been appended" if isinstance(error, AmbiguousError) else "were not appended"
+    after = f", rows {end} to {row_count - 1} were not sent" if end < row_count else ""
+    return AmbiguousError(
+        f"Contact list {list_id}: {before}rows {start} to {end - 1} {doubtful}{after}. {error} "
+        "Compare the list's contact_count, then append only what is missing, or build the list anew."
+    )

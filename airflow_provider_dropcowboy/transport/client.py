@@ -1,0 +1,183 @@
+"""Single calls over HTTP: one request, one reply; and again only where that does no harm."""
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from http.client import HTTPException
+from pathlib import Path
+from typing import Final, Self, TypeVar
+
+import requests
+from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, wait_exponential_jitter
+from urllib3.exceptions import HTTPError
+
+from airflow_provider_dropcowboy.api.account import Account
+from airflow_provider_dropcowboy.api.replies import Call, may_ask_again, read_reply, wanted_pause_s
+from airflow_provider_dropcowboy.api.wire import Answer, Broken, NotWritten, Reply, Request
+from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.secret import MASK
+from airflow_provider_dropcowboy.transport._words import why
+from airflow_provider_dropcowboy.transport.first_byte import WatchingAdapter, watch_first_byte
+
+TRIES: Final = 4
+MAX_PAUSE_S: Final = 60.0
+KEEP_ALIVE_S: Final = 2.0
+"""Shorter than any server's: a request on a connection that the server just closed is doubtful."""
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+class Client:
+    """Single calls of one account; for one thread at a time.
+
+    Redirects are not followed (requests would post the secret again), proxies of the environment are honoured.
+
+    :param timeout_s: for the connection, and for each wait on the answer.
+    :param verify: False, or the path of a CA bundle, instead of the usual authorities.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        *,
+        timeout_s: float = 30.0,
+        verify: bool | str = True,
+        sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if isinstance(verify, str) and not Path(verify).exists():
+            raise ConfigurationError(
+                f"There is no CA bundle at {verify!r}. Nothing was sent. Correct verify in the connection's extra."
+            )
+        self._account = account
+        self._timeout_s = timeout_s
+        self._verify = verify
+        self._sleep = sleep
+        self._monotonic = monotonic
+        self._used_at_s = monotonic()
+        self._session = requests.Session()
+        self._session.auth = _no_other_credentials
+        self._adapter = WatchingAdapter(max_retries=0)
+
+    def ask(self, call: Call[T]) -> T:
+        """The value of a call, asked for again where that does no harm: what only reads, and what was surely not taken.
+
+        :raises VendorError: one of its kinds, see ``replies.read_reply``.
+        """
+        request = call.request
+        retrying = Retrying(
+            retry=retry_if_result(lambda reply: may_ask_again(request, reply)),
+            stop=stop_after_attempt(TRIES),
+            wait=_pause_s,
+            sleep=self._sleep,
+            before_sleep=lambda state: log.info(
+                "%s %s is asked again in %.1f s, after %s",
+                request.method,
+                request.path,
+                state.upcoming_sleep,
+                _brief(_last_reply(state)),
+            ),
+            retry_error_callback=_last_reply,
+        )
+        return read_reply(call, retrying(self.call, request))
+
+    def call(self, request: Request) -> Reply:
+        """What came of asking once."""
+        prepared = self._prepare(request)
+        settings = self._session.merge_environment_settings(prepared.url, {}, False, self._verify, None)
+        verify = settings["verify"]
+        assert verify is not None
+        self._forget_idle_connections()
+        with watch_first_byte() as first_byte:
+            try:
+                with self._adapter.send(
+                    prepared,
+                    timeout=(self._timeout_s, self._timeout_s),
+                    verify=verify,
+                    proxies=settings["proxies"],
+                ) as response:
+                    return self._answer(response)
+            # the reply says what went wrong in our words: these exceptions hold URLs, and some the request itself
+            except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
+                words = why(error, timeout_s=self._timeout_s)
+                return Broken(words) if first_byte.is_written else NotWritten(words)
+            finally:
+                self._used_at_s = self._monotonic()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._adapter.close()
+        self._session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _prepare(self, request: Request) -> requests.PreparedRequest:
+        headers = {**self._account.headers(), "Accept": "application/json"}
+        body = None
+        if request.body is not None:
+            headers["Content-Type"] = "application/json"
+            body = _json_bytes(request)
+        url = f"{self._account.base_url}{request.path}"
+        # raised outside of the handler: the exception repeats the header, and would be the context of ours
+        with suppress(ValueError):
+            return self._session.prepare_request(
+                requests.Request(request.method, url, params=dict(request.query), headers=headers, data=body)
+            )
+        raise ConfigurationError(
+            "The connection's host is no URL, or its team id or secret is nothing that a header can carry. "
+            "Nothing was sent. Correct the connection."
+        )
+
+    def _forget_idle_connections(self) -> None:
+        if self._monotonic() - self._used_at_s > KEEP_ALIVE_S:
+            self._adapter.close()  # it opens new ones when it is used again
+
+    def _answer(self, response: requests.Response) -> Answer:
+        # an error page that repeats the headers must not carry the secret into an exception
+        body = response.content.replace(self._account.secret.reveal().encode(), MASK.encode())
+        return Answer(
+            response.status_code,
+            body,
+            retry_after=response.headers.get("Retry-After"),
+            date=response.headers.get("Date"),
+        )
+
+
+def _no_other_credentials(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Keeps requests from adding what a ``.netrc`` holds for the host."""
+    return prepared
+
+
+def _json_bytes(request: Request) -> bytes:
+    # raised outside of the handler: json's exceptions may repeat the value
+    with suppress(TypeError, ValueError):
+        return json.dumps(request.body, separators=(",", ":"), allow_nan=False).encode()
+    raise ConfigurationError(
+        f"The body of {request.method} {request.path} holds a value that JSON has no word for. It was not sent. "
+        "Give text, numbers, true, false or null; dates and decimals as text."
+    )
+
+
+_back_off: Final = wait_exponential_jitter(initial=1, max=MAX_PAUSE_S)
+
+
+def _pause_s(state: RetryCallState) -> float:
+    wanted_s = wanted_pause_s(_last_reply(state))
+    return _back_off(state) if wanted_s is None else min(wanted_s, MAX_PAUSE_S)
+
+
+def _last_reply(state: RetryCallState) -> Reply:
+    assert state.outcome is not None
+    reply: Reply = state.outcome.result()
+    return reply
+
+
+def _brief(reply: Reply) -> str:
+    return f"HTTP {reply.status}" if isinstance(reply, Answer) else reply.why

@@ -1,0 +1,94 @@
+"""Connections that tell whether a request was begun: the only proof that it was not taken.
+
+The class of an exception is no such proof: the same ConnectionError is raised for a refused port, where nobody heard
+anything, and for a reset after the whole request was written.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, ProxyManager
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from airflow_provider_dropcowboy.errors import ConfigurationError
+
+
+@dataclass(slots=True)
+class FirstByte:
+    """Whether the first byte of a request was about to be written on an established connection."""
+
+    is_written: bool = False
+
+
+@contextmanager
+def watch_first_byte() -> Iterator[FirstByte]:
+    """What is written inside, on this thread and through a :class:`WatchingAdapter`, is noted in the value."""
+    first_byte = FirstByte()
+    token = _watched.set(first_byte)
+    try:
+        yield first_byte
+    finally:
+        _watched.reset(token)
+
+
+class WatchingAdapter(HTTPAdapter):
+    """An adapter of requests whose connections note the first byte. It never retries by itself."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make the pools for direct connections."""
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> ProxyManager:
+        """Make the pools for connections through a proxy.
+
+        :raises ConfigurationError: a SOCKS proxy. Its connections would note nothing: a doubt would pass for a proof.
+        """
+        if proxy.lower().startswith("socks"):
+            raise ConfigurationError(
+                "The environment names a SOCKS proxy, which is not supported. Nothing was sent. "
+                "Set HTTPS_PROXY to an http(s) proxy, or name the host in NO_PROXY."
+            )
+        manager: ProxyManager = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+
+class _WatchedConnection(HTTPConnection):
+    _is_connecting = False
+
+    def connect(self) -> None:
+        # a proxy's CONNECT and the TLS handshake are written in here: they are not the request
+        self._is_connecting = True
+        try:
+            super().connect()
+        finally:
+            self._is_connecting = False
+
+    def send(self, data: Any) -> None:
+        if not self._is_connecting:
+            if self.sock is None:
+                self.connect()  # http.client would do it inside send, after the note
+            if first_byte := _watched.get():
+                first_byte.is_written = True
+        super().send(data)
+
+
+class _WatchedHttpsConnection(_WatchedConnection, HTTPSConnection):
+    pass
+
+
+class _WatchedPool(HTTPConnectionPool):
+    ConnectionCls = _WatchedConnection
+
+
+class _WatchedHttpsPool(HTTPSConnectionPool):
+    ConnectionCls = _WatchedHttpsConnection
+
+
+_watched: ContextVar[FirstByte | None] = ContextVar("_watched", default=None)
+_POOLS = {"http": _WatchedPool, "https": _WatchedHttpsPool}

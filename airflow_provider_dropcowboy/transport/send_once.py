@@ -1,0 +1,73 @@
+"""One send without a ledger: nothing remembers it, so nothing can tell a second one."""
+
+from typing import Final, assert_never
+
+from airflow_provider_dropcowboy.api.account import Account
+from airflow_provider_dropcowboy.api.answers import Outcome, read_send_answer
+from airflow_provider_dropcowboy.api.content_rules import check_content
+from airflow_provider_dropcowboy.api.messages import MAX_FOREIGN_ID_CHARACTERS, Channel, Content, Rvm, send_body
+from airflow_provider_dropcowboy.api.replies import CREDENTIAL_REFUSALS
+from airflow_provider_dropcowboy.api.wire import Answer, Reply, Request
+from airflow_provider_dropcowboy.errors import (
+    AmbiguousError,
+    AuthenticationError,
+    ConfigurationError,
+    NotTakenError,
+    RejectedError,
+    VendorError,
+)
+from airflow_provider_dropcowboy.phone import Phone
+from airflow_provider_dropcowboy.transport.client import Client
+
+NOT_SENT: Final = "Nothing was sent."
+
+
+def send_once(
+    client: Client,
+    account: Account,
+    *,
+    phone: Phone,
+    content: Content,
+    foreign_id: str,
+    callback_url: str | None = None,
+) -> None:
+    """The vendor has taken this message. One request is written at most, whatever comes back.
+
+    :raises ConfigurationError: the vendor would not take such a message; nothing was sent.
+    :raises AmbiguousError: it may have been taken.
+    :raises NotTakenError: surely not taken, and it may be asked again.
+    :raises VendorError: of another kind: refused, with the vendor's reason.
+    """
+    check_content(content)
+    if not 0 < len(foreign_id) <= MAX_FOREIGN_ID_CHARACTERS:
+        raise ConfigurationError(f"A foreign_id has 1 to {MAX_FOREIGN_ID_CHARACTERS} characters. {NOT_SENT}")
+    channel = Channel.RVM if isinstance(content, Rvm) else Channel.SMS
+    body = send_body(account, phone, content, foreign_id=foreign_id, callback_url=callback_url)
+    reply = client.call(Request("POST", channel.path, body=body, has_credentials_in_body=True))
+    error = _error(reply, foreign_id)
+    if error:
+        raise error
+
+
+def _error(reply: Reply, foreign_id: str) -> VendorError | None:
+    outcome = read_send_answer(reply)
+    match outcome.kind:
+        case Outcome.ACCEPTED:
+            return None
+        case Outcome.REJECTED:
+            return RejectedError(f"Drop Cowboy refused this message: {outcome.reason}. {NOT_SENT} Correct the message.")
+        case Outcome.RELEASED:
+            return NotTakenError(f"The message was surely not taken ({outcome.reason}). It may be asked for again.")
+        case Outcome.REFUSED:
+            refusal = isinstance(reply, Answer) and reply.status in CREDENTIAL_REFUSALS
+            return (AuthenticationError if refusal else RejectedError)(
+                f"Drop Cowboy refused the request ({outcome.reason}). {NOT_SENT} "
+                "Check the team id (login), the secret (password) and the host of the connection, and the account."
+            )
+        case Outcome.UNKNOWN:
+            return AmbiguousError(
+                f"The message may have been sent ({outcome.reason}); its foreign_id is {foreign_id}. Do not repeat it "
+                "before you looked in Drop Cowboy's own log, or waited for its callback."
+            )
+        case _:
+            assert_never(outcome.kind)
