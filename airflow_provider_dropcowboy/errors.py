@@ -13,6 +13,18 @@ class GuardError(DropCowboyError):
     """A limit the user set was passed, or a guard refused the run."""
 
 
+class PausedError(GuardError):
+    """A person paused the campaign, or all of them."""
+
+
+class InterruptedRunError(DropCowboyError):
+    """The process was told to end; what was in flight is recorded."""
+
+
+class BalanceError(DropCowboyError):
+    """What a run did and what the ledger says differ: a rule of this package was broken, or the ledger was changed."""
+
+
 class VendorError(DropCowboyError):
     """The API did not do what was asked."""
 

@@ -68,7 +68,7 @@ def claim(ledger: Ledger, run: Run, *, messages: Sequence[Message], claim_id: st
     :param messages: of the run's campaign, each foreign_id once. One transaction.
     :param claim_id: from ``new_claim_id``.
     :returns: only the caller may send what is claimed, before ``LEASE`` is over.
-    :raises LedgerError: whether it is on disk is not known: ask ``is_committed`` before anything else.
+    :raises LedgerError: whether it is on disk is not known: ask ``find_claims`` before anything else.
     """
     judgement = Judgement()
     with ledger.claiming(run.campaign.account) as connection:
@@ -136,13 +136,16 @@ def reclaim(ledger: Ledger, run: Run, *, claims: Sequence[Claim], claim_id: str)
     return judgement
 
 
-def is_committed(ledger: Ledger, claim_id: str, *, foreign_ids: Sequence[str]) -> bool:
-    """Whether a batch is on disk, after the answer to its COMMIT was lost: a transaction is there whole or not at all.
+def find_claims(ledger: Ledger, run: Run, *, messages: Sequence[Message], claim_id: str) -> list[Claim]:
+    """What a batch claimed, after the answer to its COMMIT was lost: it is on disk whole or not at all.
 
     :raises LedgerError: still not known.
     """
-    with ledger.reading() as connection:
-        return any(row.claim_id == claim_id for row in _by_foreign_id(connection, foreign_ids).values())
+    # under the account's lock: a COMMIT that is still under way holds it, and is over once we have it
+    with ledger.claiming(run.campaign.account) as connection:
+        rows = _by_foreign_id(connection, [message.foreign_id for message in messages])
+    found = ((message, rows.get(message.foreign_id)) for message in messages)
+    return [Claim(message, row.attempt, claim_id) for message, row in found if row and row.claim_id == claim_id]
 
 
 def _look_up(

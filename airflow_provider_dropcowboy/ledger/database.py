@@ -205,7 +205,7 @@ def _lock_number(name: str) -> int:
 
 def _where(url: sa.URL) -> str:
     """The URL for people: no user, no password, no options."""
-    return url.set(username=None, password=None, query={}).render_as_string()
+    return sa.URL.create(url.drivername, host=url.host, port=url.port, database=url.database).render_as_string()
 
 
 @contextmanager

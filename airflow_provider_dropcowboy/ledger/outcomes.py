@@ -92,16 +92,15 @@ def _values(item: Answered, at: datetime) -> dict[str, object]:
     }
 
 
-# a row that is unknown takes a late answer too; every other target has the same sources
-_OPEN: Final = sorted(sources_of(State.ACCEPTED))
-
+# claimed, or unknown: a late answer still counts; each of the targets has these sources among its own
 _ANSWER: Final = (
     SENDS.update()
     .where(
         SENDS.c.foreign_id == sa.bindparam("b_foreign_id"),
         SENDS.c.attempt == sa.bindparam("b_attempt"),
         SENDS.c.claim_id == sa.bindparam("b_claim_id"),
-        SENDS.c.state.in_(_OPEN),
+        # not IN: its list of values cannot be part of a statement that runs for many rows
+        sa.or_(*(SENDS.c.state == state.value for state in sources_of(State.ACCEPTED))),
     )
     .values({name: sa.bindparam(name) for name in ("state", "reason", "owns_number", "answered_at")})
 )

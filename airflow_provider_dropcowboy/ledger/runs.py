@@ -144,7 +144,9 @@ def end_run(ledger: Ledger, run: Run, *, counts: Mapping[str, int], reason: str 
 def stop_reason(connection: sa.Connection, campaign: Campaign) -> str | None:
     """Why nobody of the campaign may be claimed now; read in the transaction that would claim."""
     paused_all, paused = connection.execute(
-        sa.select(LEDGER.c.paused_at, CAMPAIGNS.c.paused_at).where(CAMPAIGNS.c.id == campaign.id)
+        sa.select(LEDGER.c.paused_at, CAMPAIGNS.c.paused_at)
+        .join_from(LEDGER, CAMPAIGNS, sa.true())
+        .where(CAMPAIGNS.c.id == campaign.id)
     ).one()
     if paused_all is not None:
         return "paused: all campaigns (dropcowboy resume --all)"

@@ -1,0 +1,89 @@
+"""From a contact to what it gets: the task's arguments with the row's values filled in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from airflow_provider_dropcowboy.api.messages import MAX_SMS_CHARACTERS, Message, Rvm, Sms
+from airflow_provider_dropcowboy.campaign.identity import Identity
+from airflow_provider_dropcowboy.contacts.contact import Contact, Unusable
+from airflow_provider_dropcowboy.contacts.text import Template, TextError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RvmTemplate:
+    """A voicemail for every contact; ``tts_body`` takes ``{column}`` fields."""
+
+    brand_id: str
+    recording_id: str | None = None
+    voice_id: str | None = None
+    tts_body: Template | None = field(default=None, repr=False)
+    audio_url: str | None = field(default=None, repr=False)
+    audio_type: str | None = None
+    forwarding_number: str | None = field(default=None, repr=False)
+    phone_ivr_id: str | None = None
+    pool_id: str | None = None
+    byoc: Mapping[str, object] | None = field(default=None, repr=False)
+
+    def fill_in(self, contact: Contact) -> Rvm:
+        """What the contact is to hear.
+
+        :raises TextError: the row lacks a value.
+        """
+        return Rvm(
+            brand_id=self.brand_id,
+            recording_id=self.recording_id,
+            voice_id=self.voice_id,
+            tts_body=None if self.tts_body is None else self.tts_body.render(contact.row),
+            audio_url=self.audio_url,
+            audio_type=self.audio_type,
+            forwarding_number=self.forwarding_number,
+            phone_ivr_id=self.phone_ivr_id,
+            pool_id=self.pool_id,
+            postal_code=contact.postal_code,
+            byoc=self.byoc,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmsTemplate:
+    """A text for every contact; ``sms_body`` takes ``{column}`` fields."""
+
+    caller_id: str = field(repr=False)
+    pool_id: str
+    sms_body: Template = field(repr=False)
+
+    def fill_in(self, contact: Contact) -> Sms:
+        """What the contact is to read.
+
+        :raises TextError: the row lacks a value, or its text is longer than the vendor takes.
+        """
+        text = self.sms_body.render(contact.row)
+        if len(text) > MAX_SMS_CHARACTERS:
+            raise TextError(f"text: longer than {MAX_SMS_CHARACTERS} characters with the row's values")
+        if not text:
+            raise TextError("text: empty with the row's values")
+        return Sms(caller_id=self.caller_id, pool_id=self.pool_id, sms_body=text)
+
+
+class Composer:
+    """Makes the messages of one campaign."""
+
+    def __init__(self, template: RvmTemplate | SmsTemplate, identity: Identity) -> None:
+        self._template = template
+        self._identity = identity
+        self._prefix = identity.prefix
+
+    def compose(self, contact: Contact) -> Message | Unusable:
+        """The contact's message, with the names it has in every run; or why its row cannot be used."""
+        try:
+            content = self._template.fill_in(contact)
+        except TextError as error:
+            return Unusable(contact.key, str(error))
+        return Message(
+            foreign_id=self._identity.foreign_id(contact.key, prefix=self._prefix),
+            contact_key=contact.key,
+            phone=contact.phone,
+            content=content,
+            number_digest=self._identity.number_digest(contact.phone),
+            content_digest=self._identity.content_digest(content),
+        )

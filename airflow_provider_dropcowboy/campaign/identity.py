@@ -1,0 +1,82 @@
+"""What a campaign and a message are called, so that running again finds the same names."""
+
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+from airflow_provider_dropcowboy.api.messages import Channel, Content
+from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.ledger.schema import DIGEST_CHARACTERS, FOREIGN_ID_CHARACTERS, PREFIX_CHARACTERS
+from airflow_provider_dropcowboy.phone import Phone
+
+MAX_CAMPAIGN_CHARACTERS: Final = 250  # Airflow's own limit for the ids it is made of
+
+
+def campaign_name(dag_id: str, task_id: str, *, logical_date: datetime | None, run_id: str) -> str:
+    """The default name: schedule, retry, clear and backfill of one date agree on it.
+
+    :param logical_date: aware; None for manual and asset-triggered runs, which are a campaign each, by their run id.
+    """
+    run = logical_date.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if logical_date is not None else run_id
+    return f"{dag_id}.{task_id}@{run}"
+
+
+def check_campaign_name(name: str) -> str:
+    """The name, stripped.
+
+    :raises ConfigurationError: empty, the text of a missing value, or too long.
+    """
+    name = name.strip()
+    if not name or name in {"None", "null"} or len(name) > MAX_CAMPAIGN_CHARACTERS:
+        raise ConfigurationError(
+            f"campaign={name!r} names no campaign: it must be 1 to {MAX_CAMPAIGN_CHARACTERS} characters and not the "
+            "text of a missing value. Nothing was sent. A template that renders to nothing is the usual cause."
+        )
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Names the messages of one campaign.
+
+    :param key: of the ledger: without it nobody can guess a name or try out numbers.
+    """
+
+    key: bytes = field(repr=False)
+    account: str
+    campaign: str
+    channel: Channel
+
+    @property
+    def prefix(self) -> str:
+        """How every foreign_id of the campaign begins, so that its rows lie together in the ledger."""
+        return self._digest("campaign", self.account, self.campaign, self.channel)[:PREFIX_CHARACTERS]
+
+    def foreign_id(self, contact_key: str, *, prefix: str) -> str:
+        """The name of the contact's message: the same in every run, no personal data in it.
+
+        :param prefix: of this identity; handed in, since it is the same for every row.
+        """
+        digest = self._digest("send", self.account, self.campaign, self.channel, contact_key)
+        return prefix + digest[: FOREIGN_ID_CHARACTERS - PREFIX_CHARACTERS]
+
+    def number_digest(self, phone: Phone) -> str:
+        """The number's name over all campaigns of the ledger."""
+        return self._digest("number", phone.e164)[:DIGEST_CHARACTERS]
+
+    def content_digest(self, content: Content) -> str:
+        """Differs when what is asked for differs: brand, recording, text, pool."""
+        return self._digest("content", _canonical(content.fields()))[:DIGEST_CHARACTERS]
+
+    def _digest(self, *parts: str) -> str:
+        """HMAC-SHA256 over length-prefixed parts: ("a|b", "c") and ("a", "b|c") differ."""
+        encoded = [part.encode() for part in parts]
+        text = b"".join(len(part).to_bytes(4, "big") + part for part in encoded)
+        return hmac.digest(self.key, text, "sha256").hex()
+
+
+def _canonical(fields: Mapping[str, object]) -> str:
+    return json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":"))

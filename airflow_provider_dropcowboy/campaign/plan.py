@@ -1,0 +1,59 @@
+"""What a run is to do, checked once, so that nothing further down meets a wrong value."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from airflow_provider_dropcowboy.api.account import Account
+from airflow_provider_dropcowboy.api.messages import Channel
+from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
+from airflow_provider_dropcowboy.campaign.identity import check_campaign_name
+from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
+from airflow_provider_dropcowboy.contacts.partition import Partition
+from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.ledger.runs import Who
+
+MAX_CONNECTIONS: Final = 99  # API v1: keep concurrent requests under 100
+GRACE_S: Final = 4.0
+"""How long answers are awaited when the process is to end: Airflow 3.3 kills 5 s after SIGTERM."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One run of one campaign.
+
+    :param concurrency: requests under way at once, at most; the account's ``max_concurrency`` is shared by all runs.
+    :param opt_in_column: column that says whether the contact consented; None: consent is not looked at.
+    :param timeout_s: for one request, from connecting to the last byte of its answer.
+    :param verify: whether the server's certificate is checked; a path: by this CA file.
+    :param is_dry_run: judge every row and write nothing, neither to the ledger nor to the wire.
+    """
+
+    account: Account
+    campaign: str
+    template: RvmTemplate | SmsTemplate
+    columns: ContactColumns
+    partition: Partition | None = None
+    opt_in_column: str | None = None
+    callback_url: str | None = field(default=None, repr=False)
+    concurrency: int = 50
+    max_concurrency: int = 90
+    timeout_s: float = 30.0
+    verify: bool | str = True
+    is_dry_run: bool = False
+    who: Who = field(default_factory=Who)
+
+    def __post_init__(self) -> None:
+        check_campaign_name(self.campaign)
+        for name, value in (("concurrency", self.concurrency), ("max_concurrency", self.max_concurrency)):
+            if not 1 <= value <= MAX_CONNECTIONS:
+                raise ConfigurationError(
+                    f"{name}={value} is not between 1 and {MAX_CONNECTIONS}: the vendor asks for fewer than 100 "
+                    "concurrent requests an account. Nothing was sent."
+                )
+        if self.timeout_s <= 0:
+            raise ConfigurationError(f"timeout_s={self.timeout_s} is not above 0 seconds. Nothing was sent.")
+
+    @property
+    def channel(self) -> Channel:
+        """Voicemail or text."""
+        return Channel.RVM if isinstance(self.template, RvmTemplate) else Channel.SMS

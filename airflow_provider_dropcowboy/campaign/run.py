@@ -1,0 +1,130 @@
+"""The conductor: the one place that knows all stages, and calls them in their order."""
+
+import asyncio
+import logging
+import threading
+import time
+from typing import Final
+
+from airflow_provider_dropcowboy.campaign.compose import Composer
+from airflow_provider_dropcowboy.campaign.control import Control, Order
+from airflow_provider_dropcowboy.campaign.identity import Identity
+from airflow_provider_dropcowboy.campaign.judge import Judge, Rows
+from airflow_provider_dropcowboy.campaign.pipeline import Pipeline
+from airflow_provider_dropcowboy.campaign.plan import GRACE_S, Plan
+from airflow_provider_dropcowboy.campaign.seen import Seen
+from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
+from airflow_provider_dropcowboy.errors import BalanceError, InterruptedRunError, LedgerError, NotTakenError
+from airflow_provider_dropcowboy.ledger.counts import count_run
+from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.ledger.runs import Campaign, Run, begin_run, bind_campaign, end_run
+from airflow_provider_dropcowboy.states import State
+
+WAIT_FOR_CONNECTIONS_S: Final = 1.0
+
+log = logging.getLogger(__name__)
+
+
+def run_campaign(plan: Plan, ledger: Ledger, *, rows: Rows, control: Control) -> Summary:
+    """Ask for every row that was not asked for, and write down what came of it.
+
+    Safe to call again, at the same time, and after a crash: what was asked, or may have been, is not asked again.
+
+    :param rows: read once, in a thread of their own.
+    :param control: stops the run from any thread.
+    :returns: counts that add up to the rows read.
+    :raises NotTakenError: some messages were surely not taken: try again.
+    :raises DropCowboyError: what stopped the run, else.
+    """
+    identity = Identity(ledger.key, plan.account.name, plan.campaign, plan.channel)
+    campaign = bind_campaign(
+        ledger, plan.account.name, name=plan.campaign, channel=plan.channel, prefix=identity.prefix
+    )
+    log.info(
+        "campaign %s (%s, account %s): %s",
+        campaign.name,
+        campaign.channel,
+        campaign.account,
+        "new: nobody of it was asked before" if campaign.is_new else "known: who was asked before is not asked again",
+    )
+    run = _enter(ledger, campaign, plan=plan, control=control)
+    started_at = time.monotonic()
+    tally = Tally()
+    try:
+        with Seen() as seen:
+            judge = Judge(plan, composer=Composer(plan.template, identity), rows=rows, seen=seen)
+            _run_in_thread(Pipeline(plan, ledger, run=run, judge=judge, control=control, tally=tally), control)
+        tally.balance(count_run(ledger, run))
+    finally:
+        _leave(ledger, run, tally=tally, control=control)
+    summary = Summary.of(tally, campaign=campaign.name, seconds=time.monotonic() - started_at)
+    log.info("%s", summary)
+    _raise_if_not_done(tally, control)
+    return summary
+
+
+def _enter(ledger: Ledger, campaign: Campaign, *, plan: Plan, control: Control) -> Run:
+    """Wait for connections of the account that no other run uses."""
+    is_told = False
+    while True:
+        run = begin_run(ledger, campaign, who=plan.who, wanted=plan.concurrency, limit=plan.max_concurrency)
+        if run is not None:
+            return run
+        if not is_told:
+            log.info("other runs use all %d connections of the account; waiting for one", plan.max_concurrency)
+            is_told = True
+        if control.wait(WAIT_FOR_CONNECTIONS_S):
+            raise InterruptedRunError("The run was stopped while it waited for a free connection. Nothing was sent.")
+
+
+def _leave(ledger: Ledger, run: Run, *, tally: Tally, control: Control) -> None:
+    order = control.order
+    try:
+        end_run(ledger, run, counts=tally.as_counts(), reason=order.reason if order else None)
+    except LedgerError:
+        log.warning("the ledger did not take the end of this run; it counts as dead in a minute")
+
+
+def _run_in_thread(pipeline: Pipeline, control: Control) -> None:
+    """The engine has a thread of its own: ``execution_timeout`` and signals raise anywhere in the main one."""
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            asyncio.run(pipeline.run())
+        except BaseException as error:  # noqa: BLE001  # raised again in the main thread
+            failures.append(error)
+
+    thread = threading.Thread(target=work, name="dropcowboy-engine")
+    thread.start()
+    try:
+        thread.join()
+    except BaseException:
+        control.stop(Order("the task was interrupted", grace_s=GRACE_S))
+        thread.join()
+        raise
+    if failures:
+        raise failures[0]
+
+
+def _raise_if_not_done(tally: Tally, control: Control) -> None:
+    if tally.conflicts:
+        raise BalanceError(
+            f"{tally.conflicts} answers contradict what the ledger says of their sends; its history names them "
+            "(`dropcowboy report`). Stop sending (`dropcowboy pause --all`) until it is known why."
+        )
+    if control.order is not None:
+        raise control.order.error or InterruptedRunError(
+            f"The run was stopped: {control.order.reason}. What was asked is recorded; run it again for the rest."
+        )
+    released = tally.own[State.RELEASED]
+    if released:
+        raise NotTakenError(
+            f"{released} of {tally.own.total()} messages were surely not taken, most often with "
+            f'"{_commonest(tally, State.RELEASED)}". Run it again: these are asked, nobody else is asked twice.'
+        )
+
+
+def _commonest(tally: Tally, state: State) -> str:
+    counts = {reason: count for (of, reason), count in tally.reasons.items() if of is state}
+    return max(counts, key=counts.__getitem__, default="no reason")

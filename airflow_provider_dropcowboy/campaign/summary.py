@@ -1,0 +1,138 @@
+"""What a run came to, in counts."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from airflow_provider_dropcowboy.errors import BalanceError
+from airflow_provider_dropcowboy.states import State
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts while a run goes on. Every row that was judged is in exactly one state.
+
+    :param own: states of the rows that this run claimed; part of ``states``.
+    :param asked: messages this run wrote a request for.
+    :param already: rows that another run had asked for.
+    :param conflicts: outcomes that contradict the ledger; anything but 0 is a broken promise.
+    """
+
+    states: Counter[State] = field(default_factory=Counter)
+    own: Counter[State] = field(default_factory=Counter)
+    reasons: Counter[tuple[State, str]] = field(default_factory=Counter)
+    asked: int = 0
+    already: int = 0
+    conflicts: int = 0
+
+    @property
+    def read(self) -> int:
+        """Rows judged so far."""
+        return self.states.total()
+
+    def count(self, state: State, reason: str | None = None) -> None:
+        """One more row stands in ``state``."""
+        self.states[state] += 1
+        if reason:
+            self.reasons[state, reason] += 1
+
+    def claim(self) -> None:
+        """One more row is claimed by this run."""
+        self.states[State.CLAIMED] += 1
+        self.own[State.CLAIMED] += 1
+
+    def settle(self, state: State, reason: str | None = None) -> None:
+        """A claim of this run came to ``state``."""
+        self.own[State.CLAIMED] -= 1
+        self.own[state] += 1
+        self.states[State.CLAIMED] -= 1
+        self.count(state, reason)
+
+    def lose(self, state: State, reason: str | None = None) -> None:
+        """Somebody else moved a row that this run had claimed and not asked for."""
+        self.own[State.CLAIMED] -= 1
+        self.already += 1
+        self.states[State.CLAIMED] -= 1
+        self.count(state, reason)
+
+    def balance(self, recorded: Counter[State]) -> None:
+        """Take over where this run's rows stand by now, which may be further: callbacks come in meanwhile.
+
+        :param recorded: states of the rows of which the ledger says that this run claimed them last.
+        :raises BalanceError: the ledger knows of fewer than this run recorded.
+        """
+        own = +self.own
+        recorded = +recorded
+        recorded[State.UNKNOWN] += recorded.pop(State.CLAIMED, 0)  # the run is over: nobody will answer for these
+        # what was surely not taken, or is in doubt, may by now be another run's
+        movable = own[State.RELEASED] + own[State.REJECTED] + own[State.UNKNOWN]
+        gone = own.total() - recorded.total()
+        taken = sum(recorded[state] for state in (State.ACCEPTED, State.DELIVERED, State.FAILED))
+        if not 0 <= gone <= movable or taken < own[State.ACCEPTED]:
+            raise BalanceError(
+                f"This run claimed {own.total()} rows and recorded {own[State.ACCEPTED]} as accepted; the ledger says "
+                f"{recorded.total()} and {taken}. Stop sending (`dropcowboy pause --all`) and look into the ledger: "
+                "it was changed, restored, or lost what it had committed."
+            )
+        if gone == 0:
+            self.states += recorded
+            self.states -= own
+            self.own = recorded
+
+    def as_counts(self) -> dict[str, int]:
+        """States that occur, by name."""
+        return {state.value: self.states[state] for state in State if self.states[state]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """How a run ended.
+
+    :param counts: states of the rows read, as they stand at the end; they add up to ``read``.
+    :param seconds: from the first row to the last record.
+    """
+
+    campaign: str
+    read: int
+    counts: Mapping[str, int]
+    asked: int
+    already: int
+    seconds: float
+    reasons: Mapping[tuple[State, str], int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, tally: Tally, *, campaign: str, seconds: float) -> "Summary":
+        """A run's end, from its tally."""
+        return cls(
+            campaign=campaign,
+            read=tally.read,
+            counts=tally.as_counts(),
+            asked=tally.asked,
+            already=tally.already,
+            seconds=seconds,
+            reasons=dict(tally.reasons),
+        )
+
+    @property
+    def rate_per_s(self) -> float:
+        """Messages asked for a second."""
+        return self.asked / self.seconds if self.seconds else 0.0
+
+    def as_dict(self) -> dict[str, object]:
+        """The summary as XCom and ``--json`` give it: counts alone, no row."""
+        return {
+            "campaign": self.campaign,
+            "read": self.read,
+            **self.counts,
+            "asked": self.asked,
+            "already": self.already,
+            "seconds": round(self.seconds, 3),
+            "rate_per_s": round(self.rate_per_s, 1),
+        }
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{count} {state}" for state, count in self.counts.items()) or "nothing"
+        return (
+            f"campaign {self.campaign}: {self.read} rows read: {counts}; {self.asked} asked now, "
+            f"{self.already} asked before; {self.seconds:.1f} s, {self.rate_per_s:.0f}/s"
+        )

@@ -1,0 +1,113 @@
+"""Claims and outcomes over a database that goes away for a while."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import tenacity
+
+from airflow_provider_dropcowboy.api.messages import Message
+from airflow_provider_dropcowboy.errors import LedgerError
+from airflow_provider_dropcowboy.ledger.claims import Claim, Judgement, claim, find_claims, new_claim_id, reclaim
+from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.ledger.outcomes import Answered, record
+from airflow_provider_dropcowboy.ledger.runs import Run
+
+CLAIM_PATIENCE_S: Final = 60.0
+"""Nothing is lost by giving up a claim: the run fails and Airflow's retry goes on."""
+RECORD_PATIENCE_S: Final = 600.0
+"""What was sent and cannot be recorded becomes doubt: worth a longer wait."""
+
+log = logging.getLogger(__name__)
+
+GiveUp = Callable[[], bool]
+
+
+def claim_patiently(
+    ledger: Ledger, run: Run, *, messages: Sequence[Message], give_up: GiveUp
+) -> tuple[Judgement, float]:
+    """``claim``, again until it is known to be on disk.
+
+    :param give_up: asked before each further try.
+    :returns: the judgement, and when the claims were begun, in seconds of the monotonic clock: their lease counts from
+        there.
+    :raises LedgerError: the database did not come back in time; what may have been claimed is not sent.
+    """
+    return _patiently(
+        ledger,
+        run,
+        messages={message.foreign_id: message for message in messages},
+        claim_rest=lambda claim_id, rest: claim(ledger, run, messages=rest, claim_id=claim_id),
+        give_up=give_up,
+    )
+
+
+def reclaim_patiently(ledger: Ledger, run: Run, *, claims: Sequence[Claim], give_up: GiveUp) -> tuple[Judgement, float]:
+    """``reclaim``, again until it is known to be on disk; else as ``claim_patiently``."""
+    by_id = {old.message.foreign_id: old for old in claims}
+    return _patiently(
+        ledger,
+        run,
+        messages={old.message.foreign_id: old.message for old in claims},
+        claim_rest=lambda claim_id, rest: reclaim(
+            ledger, run, claims=[by_id[message.foreign_id] for message in rest], claim_id=claim_id
+        ),
+        give_up=give_up,
+    )
+
+
+def record_patiently(ledger: Ledger, run: Run, *, answered: Sequence[Answered]) -> int:
+    """``record``, again until it is on disk.
+
+    :raises LedgerError: the database did not come back in time: these sends are in doubt now.
+    """
+    conflicts: int = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(LedgerError),
+        stop=tenacity.stop_after_delay(RECORD_PATIENCE_S),
+        wait=_WAIT,
+        before_sleep=_warn,
+        reraise=True,
+    )(record, ledger, run, answered=answered)
+    return conflicts
+
+
+def _patiently(
+    ledger: Ledger,
+    run: Run,
+    *,
+    messages: dict[str, Message],
+    claim_rest: Callable[[str, Sequence[Message]], Judgement],
+    give_up: GiveUp,
+) -> tuple[Judgement, float]:
+    begun_at = time.monotonic()
+    found: list[Claim] = []
+    uncertain: str | None = None
+    for attempt in tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(LedgerError),
+        stop=tenacity.stop_any(tenacity.stop_after_delay(CLAIM_PATIENCE_S), lambda _state: give_up()),
+        wait=_WAIT,
+        before_sleep=_warn,
+        reraise=True,
+    ):
+        with attempt:
+            if uncertain is not None:
+                # the answer to a COMMIT was lost: what is there is ours, and nothing else of that batch ever will be
+                found += find_claims(ledger, run, messages=list(messages.values()), claim_id=uncertain)
+                for old in found:
+                    messages.pop(old.message.foreign_id, None)
+            uncertain = new_claim_id()
+            judgement = claim_rest(uncertain, list(messages.values())) if messages else Judgement()
+    judgement.claimed += found
+    return judgement, begun_at
+
+
+def _warn(state: tenacity.RetryCallState) -> None:
+    log.warning("the ledger did not answer (try %d), asking it again: %s", state.attempt_number, _error(state))
+
+
+def _error(state: tenacity.RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome is not None else None
+
+
+_WAIT: Final = tenacity.wait_exponential_jitter(initial=0.1, max=5.0, jitter=0.2)
