@@ -1,0 +1,68 @@
+# Everything is installed into .venv (and .venv-3.1) by the first target that needs it; python3 and git are the machine's.
+PYTHON ?= python3
+export UV_PROJECT_ENVIRONMENT := .venv
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+INSTALLED_FLOOR := .venv-3.1/.installed
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-annotate --custom-compile-command "make lock"
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo airflow test suite floor lint fmt types bench lock build clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+
+install: $(INSTALLED) ## install the package and all it is built with into .venv
+
+demo: $(INSTALLED) ## send to a local stand-in for the vendor, break it, run again; see that nobody is called twice
+	$(BIN)/python dags/demo/run.py
+
+airflow: $(INSTALLED) ## start Airflow with the example DAGs and the stand-in, to click through
+	$(BIN)/python dags/demo/standalone.py
+
+test: lint types suite floor ## all that CI runs: lint, types, the tests, and those for the oldest Airflow
+
+suite: $(INSTALLED) ## the tests alone, in parallel
+	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8 --dist=loadgroup
+
+# Airflow 3.1 warns about its own imports, so there warnings are shown and do not fail.
+floor: $(INSTALLED_FLOOR) ## the tests marked floor, with Airflow 3.1
+	.venv-3.1/bin/python -m pytest tests/in_airflow -m floor -W default --disable-warnings
+
+lint: $(INSTALLED) ## check style, format and who imports whom
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-logo
+
+fmt: $(INSTALLED) ## format, and mend what ruff can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+types: $(INSTALLED) ## check the types
+	$(BIN)/mypy
+
+bench: $(INSTALLED) ## measure; prints ratios
+	$(BIN)/python -m benchmarks
+
+lock: $(INSTALLED) ## bring uv.lock and tests/requirements-airflow-3.1.txt up to date
+	$(BIN)/uv lock --upgrade
+	$(COMPILE) --upgrade pyproject.toml tests/requirements-airflow-3.1.in --output-file tests/requirements-airflow-3.1.txt
+
+build: $(INSTALLED) ## build the wheel and the source archive into dist
+	$(BIN)/uv build
+
+clean: ## remove all that was made here
+	rm -rf .venv .venv-3.1 .airflow .demo .hypothesis .import_linter_cache .mypy_cache .ruff_cache build dist site
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(INSTALLED): pyproject.toml uv.lock
+	test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet uv; }
+	$(BIN)/uv sync --quiet --frozen --inexact --all-extras
+	touch $@
+
+$(INSTALLED_FLOOR): pyproject.toml tests/requirements-airflow-3.1.txt | $(INSTALLED)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-3.1
+	$(BIN)/uv pip install --quiet --python .venv-3.1/bin/python --requirements tests/requirements-airflow-3.1.txt
+	$(BIN)/uv pip install --quiet --python .venv-3.1/bin/python --no-deps --editable .
+	touch $@

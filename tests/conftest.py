@@ -1,0 +1,103 @@
+"""What every test may ask for. Importing it closes the tests off from the user's Airflow, proxies and settings."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.postgres_server import PostgresServer
+    from tests.sandbox_process import SandboxProcess
+
+FOREIGN = ("AIRFLOW", "DROPCOWBOY", "PG")
+"""Beginnings of variables of the user's that would change what a test sees."""
+
+
+def _close_off(folder: Path) -> None:
+    """Give this process an environment of its own.
+
+    Airflow reads it when it is imported, so this runs before the first test module is; in each xdist worker anew.
+    """
+    for name in list(os.environ):
+        if name.startswith(FOREIGN) or name.lower().endswith("_proxy"):
+            del os.environ[name]
+    dags, runtime = folder / "dags", folder / "runtime"
+    dags.mkdir()
+    runtime.mkdir(mode=0o700)
+    os.environ |= {
+        "AIRFLOW_HOME": str(folder),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",  # it changes what a schedule means; the tests want what users have
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder / 'airflow.db'}",
+        "XDG_RUNTIME_DIR": str(runtime),  # else platformdirs, under the PostgreSQL wheel, warns that there is none
+    }
+
+
+AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="airflow-home-"))
+_close_off(AIRFLOW_HOME)
+
+settings.register_profile("local", deadline=None, max_examples=50)
+settings.register_profile("ci", deadline=None, max_examples=100, derandomize=True, database=None, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(AIRFLOW_HOME, ignore_errors=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share one running Airflow go to one xdist worker: it takes half a minute to start."""
+    for item in items:
+        if "airflow_processes" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("airflow_processes"))
+
+
+@pytest.fixture(scope="session")
+def sandbox_process() -> Iterator["SandboxProcess"]:
+    """One sandbox a worker; a test asks for ``sandbox``."""
+    from tests.sandbox_process import SandboxProcess
+
+    with SandboxProcess() as process:
+        yield process
+
+
+@pytest.fixture
+def sandbox(sandbox_process: "SandboxProcess") -> Iterator["SandboxProcess"]:
+    """The vendor's stand-in over HTTP, in a process of its own, as it was when it started."""
+    sandbox_process.reset()
+    settings_at_start = sandbox_process.settings()
+    yield sandbox_process
+    sandbox_process.settings(**settings_at_start)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator["PostgresServer"]:
+    """One PostgreSQL a worker; a test asks for ``postgres_url`` or ``ledger_url``."""
+    from tests.postgres_server import PostgresServer
+
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: "PostgresServer") -> Iterator[str]:
+    """SQLAlchemy's address of a new, empty PostgreSQL database."""
+    name = postgres_server.create_database()
+    yield postgres_server.url(name)
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """SQLAlchemy's address of a new, empty database, once of each kind the ledger lives in."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.db'}"
+    url: str = request.getfixturevalue("postgres_url")
+    return url

