@@ -1,0 +1,101 @@
+"""How the sandbox behaves, checked when built."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Final, Self
+
+OUTCOMES: Final = ("success", "failure", "dnc", "silent")
+
+DEFAULT_OUTCOMES: Final[Mapping[str, float]] = {"success": 0.88, "failure": 0.08, "dnc": 0.03, "silent": 0.01}
+"""Shares of the sends. ``silent``: no callback ever. What is left of 1 when only some are given goes to ``success``."""
+
+CHANGEABLE: Final = ("latency_ms", "max_concurrency", "rate_per_s", "callback_delay_s", "outcomes")
+"""What ``POST /_sandbox/settings`` may change while the sandbox runs."""
+
+
+class SettingsError(ValueError):
+    """A setting or a fault that the sandbox cannot follow; the message says which and why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Credentials, pace and outcomes.
+
+    :param latency_ms: before every answer of the API; what was asked is done before, as at the vendor.
+    :param max_concurrency: above so many requests at once the answer is 429; ``None``: no such limit.
+    :param rate_per_s: above so many requests a second (a second's worth at once) the answer is 429; ``None``: no limit.
+    :param callback_delay_s: from the taking of a send to its callback.
+    :param callback_concurrency: callbacks on the way at once.
+    :param outcomes: share of the sends by outcome, see ``OUTCOMES``; a number decides for itself, always the same.
+    :param seed: of the dice that faults with a share are drawn with.
+    :raises SettingsError: a value out of its bounds.
+    """
+
+    team_id: str = "sandbox-team"
+    secret: str = field(default="sandbox-secret", repr=False)
+    latency_ms: float = 0.0
+    max_concurrency: int | None = None
+    rate_per_s: float | None = None
+    callback_delay_s: float = 0.2
+    callback_concurrency: int = 100
+    outcomes: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_OUTCOMES))
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.team_id or not self.secret:
+            raise SettingsError("team_id and secret must not be empty")
+        for name in ("latency_ms", "callback_delay_s"):
+            _require_at_least(0, getattr(self, name), name=name)
+        if self.max_concurrency is not None:
+            _require_at_least(1, self.max_concurrency, name="max_concurrency")
+        if self.rate_per_s is not None:
+            _require_at_least(0.001, self.rate_per_s, name="rate_per_s")
+        _require_at_least(1, self.callback_concurrency, name="callback_concurrency")
+        object.__setattr__(self, "outcomes", complete_outcomes(self.outcomes))
+
+    def changed(self, changes: Mapping[str, object]) -> Self:
+        """These settings with some values replaced.
+
+        :param changes: names of ``CHANGEABLE`` with their new values, as they came in JSON.
+        :raises SettingsError: an unknown name, or a value of another type or out of its bounds.
+        """
+        unknown = sorted(set(changes) - set(CHANGEABLE))
+        if unknown:
+            raise SettingsError(f"cannot change {', '.join(unknown)}; one of: {', '.join(CHANGEABLE)}")
+        try:
+            return replace(self, **dict(changes))  # type: ignore[arg-type]  # values are checked by __post_init__
+        except (TypeError, AttributeError) as error:
+            raise SettingsError(f"a value has the wrong type: {error}") from error
+
+    def shown(self) -> dict[str, object]:
+        """All settings without the secret, for JSON."""
+        return {item.name: getattr(self, item.name) for item in fields(self) if item.name != "secret"}
+
+
+def complete_outcomes(given: Mapping[str, float]) -> dict[str, float]:
+    """Shares for every outcome, adding up to 1; ``success`` takes what is left when it is not given.
+
+    :raises SettingsError: an unknown outcome, a share outside 0..1, or a sum that is not 1.
+    """
+    if not isinstance(given, Mapping):
+        raise SettingsError("outcomes must be an object of shares")
+    unknown = sorted(set(given) - set(OUTCOMES))
+    if unknown:
+        raise SettingsError(f"unknown outcome {', '.join(unknown)}; one of: {', '.join(OUTCOMES)}")
+    for name, share in given.items():
+        _require_at_least(0, share, name=f"outcome {name}")
+    rest = 1.0 - sum(given.values())
+    shares = {name: float(given.get(name, 0.0)) for name in OUTCOMES}
+    if "success" not in given:
+        shares["success"] = rest
+    elif not math.isclose(rest, 0.0, abs_tol=1e-9):
+        raise SettingsError(f"the shares of the outcomes add up to {1.0 - rest:g}, not to 1")
+    if shares["success"] < -1e-9:
+        raise SettingsError(f"the shares of the outcomes add up to {1.0 - rest:g}, more than 1")
+    return shares
+
+
+def _require_at_least(minimum: float, value: object, *, name: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < minimum:
+        raise SettingsError(f"{name} must be a number of at least {minimum:g}")

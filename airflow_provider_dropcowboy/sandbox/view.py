@@ -1,0 +1,130 @@
+"""What the sandbox saw, for tests (JSON) and for people (one page).
+
+It asks for no credentials: the sandbox listens on this machine alone unless it is told otherwise.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from html import escape
+from typing import Final
+
+from aiohttp import web
+
+from airflow_provider_dropcowboy.sandbox.outcomes import outcome_of
+from airflow_provider_dropcowboy.sandbox.vendor import Vendor
+
+MAX_WAIT_S: Final = 600.0
+MAX_ROWS_ON_PAGE: Final = 50
+
+
+class View:
+    """The pages below ``/_sandbox`` that only look."""
+
+    def __init__(self, vendor: Vendor) -> None:
+        self._vendor = vendor
+
+    def routes(self) -> list[web.RouteDef]:
+        """For the application's router."""
+        return [
+            web.get("/_sandbox", self.page),
+            web.get("/_sandbox/stats", self.stats),
+            web.get("/_sandbox/takes", self.takes),
+            web.get("/_sandbox/sends", self.sends),
+            web.get("/_sandbox/phones", self.phones),
+            web.get("/_sandbox/lists", self.lists),
+            web.get("/_sandbox/callbacks", self.callbacks),
+            web.get("/_sandbox/faults", self.faults),
+        ]
+
+    async def page(self, _request: web.Request) -> web.Response:
+        """Totals, faults and the first sends, for people."""
+        sections = [
+            _table("Totals", {**self._vendor.state.takes(), "in_flight": self._vendor.state.in_flight}),
+            _table("Requests by route", self._vendor.state.requests),
+            _table("Answers by status", {str(status): count for status, count in self._vendor.state.answers.items()}),
+            _table(
+                "Callbacks", {name: value for name, value in self._vendor.callbacks.shown().items() if name != "last"}
+            ),
+            _table("Settings", self._vendor.settings.shown()),
+            _table("Faults", {f"{n}. {row['name']}": row for n, row in enumerate(self._vendor.faults.shown(), 1)}),
+            _table(f"The first {MAX_ROWS_ON_PAGE} sends", self._sends("", limit=MAX_ROWS_ON_PAGE)),
+        ]
+        head = "<!doctype html><html lang=en><meta charset=utf-8><title>Sandbox</title><h1>Sandbox</h1>"
+        return web.Response(text=head + "".join(sections), content_type="text/html")
+
+    async def stats(self, _request: web.Request) -> web.Response:
+        """Totals of everything."""
+        state = self._vendor.state
+        return web.json_response(
+            {
+                **state.takes(),
+                "in_flight": state.in_flight,
+                "requests": dict(state.requests),
+                "answers": {str(status): count for status, count in state.answers.items()},
+                "unauthorized": state.answers[401],
+                "lists": len(self._vendor.lists),
+                "faults_met": {str(row["name"]): row["met"] for row in self._vendor.faults.shown()},
+                "callbacks": {name: value for name, value in self._vendor.callbacks.shown().items() if name != "last"},
+                "trap": asdict(state.trap),
+            }
+        )
+
+    async def takes(self, request: web.Request) -> web.Response:
+        """The compact account; with ``?asks=N`` or ``?takes=N`` it waits until there are so many."""
+        asks, takes = _wanted(request, "asks"), _wanted(request, "takes")
+        await self._vendor.state.wait_until(
+            lambda: self._vendor.state.total.asks >= asks and self._vendor.state.total.takes >= takes,
+            timeout_s=_timeout_s(request),
+        )
+        return web.json_response(self._vendor.state.takes())
+
+    async def sends(self, request: web.Request) -> web.Response:
+        """Every send by its foreign_id; with ``?contains=`` only those with that in their id or number."""
+        return web.json_response(self._sends(request.query.get("contains", "")))
+
+    async def phones(self, _request: web.Request) -> web.Response:
+        """Asks and takes of every number, over all campaigns and channels."""
+        return web.json_response({number: asdict(tally) for number, tally in self._vendor.state.phones.items()})
+
+    async def lists(self, _request: web.Request) -> web.Response:
+        """Every contact list with all its contacts."""
+        return web.json_response(self._vendor.lists.shown())
+
+    async def callbacks(self, request: web.Request) -> web.Response:
+        """Counts and the last callbacks; with ``?done=N`` it waits until so many were answered or given up."""
+        done = _wanted(request, "done")
+        await self._vendor.state.wait_until(lambda: self._vendor.callbacks.done >= done, timeout_s=_timeout_s(request))
+        return web.json_response(self._vendor.callbacks.shown())
+
+    async def faults(self, _request: web.Request) -> web.Response:
+        """The faults in force, and how often each was met."""
+        return web.json_response(self._vendor.faults.shown())
+
+    def _sends(self, contains: str, *, limit: int | None = None) -> dict[str, dict[str, object]]:
+        found: dict[str, dict[str, object]] = {}
+        for key, send in self._vendor.state.sends.items():
+            if len(found) == limit:
+                break
+            if contains in key or contains in send.phone_number:
+                outcome = outcome_of(send.phone_number, self._vendor.settings.outcomes)
+                found[key] = {**asdict(send), "outcome": outcome if send.takes else ""}
+        return found
+
+
+def _wanted(request: web.Request, name: str) -> int:
+    try:
+        return int(request.query.get(name, "0"))
+    except ValueError:
+        raise web.HTTPBadRequest(text=f"{name} must be a whole number") from None
+
+
+def _timeout_s(request: web.Request) -> float:
+    try:
+        return min(float(request.query.get("timeout_s", "30")), MAX_WAIT_S)
+    except ValueError:
+        raise web.HTTPBadRequest(text="timeout_s must be a number of seconds") from None
+
+
+def _table(title: str, rows: Mapping[str, object]) -> str:
+    cells = "".join(f"<tr><th align=left>{escape(name)}<td>{escape(str(value))}" for name, value in rows.items())
+    return f"<h2>{escape(title)}</h2><table>{cells or '<tr><td>none'}</table>"

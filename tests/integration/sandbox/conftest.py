@@ -1,0 +1,20 @@
+"""One sandbox process for the tests of a file, as new for each of them."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.sandbox_process import SandboxProcess
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[SandboxProcess]:
+    with SandboxProcess("--callback-delay-s", "0") as running:
+        yield running
+
+
+@pytest.fixture
+def sandbox(process: SandboxProcess) -> SandboxProcess:
+    process.reset()
+    process.settings(latency_ms=0, max_concurrency=None, rate_per_s=None, outcomes={"success": 1})
+    return process

@@ -1,0 +1,36 @@
+"""What the sandbox shows of what it was asked."""
+
+import requests
+
+from tests.integration.sandbox.asking import call, rvm
+from tests.sandbox_process import SandboxProcess
+
+
+def test_what_is_asked_for_is_not_shown_with_its_secret(sandbox: SandboxProcess) -> None:
+    call(sandbox, "POST", "/rvm", body=rvm(sandbox))
+    view = sandbox.base_url.removesuffix("/v1") + "/_sandbox"
+    for page in ("", "/stats", "/sends", "/callbacks", "/lists", "/phones", "/faults"):
+        assert sandbox.secret not in requests.get(view + page, timeout=30).text
+
+
+def test_the_page_shows_a_name_and_does_not_run_it(sandbox: SandboxProcess) -> None:
+    call(sandbox, "POST", "/rvm", body=rvm(sandbox, foreign_id="<script>alert(1)</script>"))
+    page = requests.get(sandbox.base_url.removesuffix("/v1") + "/_sandbox", timeout=30).text
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+def test_sends_can_be_looked_up_by_a_part(sandbox: SandboxProcess) -> None:
+    for number in (100, 101):
+        call(sandbox, "POST", "/rvm", body=rvm(sandbox, foreign_id=f"id-{number}", phone_number=f"+15045550{number}"))
+    assert set(sandbox.sends(contains="0100")) == {"id-100"}
+    assert set(sandbox.sends(contains="id-")) == {"id-100", "id-101"}
+
+
+def test_a_reset_forgets_sends_lists_and_faults(sandbox: SandboxProcess) -> None:
+    sandbox.fault("500_after")
+    call(sandbox, "POST", "/rvm", body=rvm(sandbox))
+    call(sandbox, "POST", "/list", body={"list_name": "Due"})
+    sandbox.reset()
+    assert (sandbox.asks(), sandbox.lists(), sandbox.takes()["takes"]) == ({}, {}, 0)
+    assert call(sandbox, "POST", "/rvm", body=rvm(sandbox)).status_code == 200
