@@ -1,62 +1,167 @@
 """A phone number that is valid once it exists, and that prints masked."""
 
+import re
+import unicodedata
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from math import isnan
+from numbers import Integral
 from typing import Final
 
-import phonenumbers
+# phonenumbers is imported where it is needed: it costs 50 ms, and every parse of a DAG would pay them.
 
-REGIONS: Final = frozenset(phonenumbers.SUPPORTED_REGIONS)
+MAX_E164_DIGITS: Final = 15  # ITU-T E.164, 6.2.1
+MAX_WRITTEN_CHARACTERS: Final = (
+    100  # two numbers with remarks; a longer cell is a text, and costs the patterns below time
+)
 
 
 class PhoneError(ValueError):
     """Text that is no usable phone number; the message is a reason and does not repeat the text."""
 
 
+@dataclass(frozen=True, slots=True, repr=False)
 class Phone:
-    """A valid number in E.164. It prints as ``+1********44``; ``.e164`` is read where a number is really needed."""
+    """A valid number in E.164. It prints as ``+1********44``; ``.e164`` is read where a number is really needed.
 
-    __slots__ = ("e164",)
+    Made by :meth:`parse`; directly only from text that was parsed before, such as the ledger's.
+    """
 
-    def __init__(self, e164: str) -> None:
-        self.e164: Final = e164
+    e164: str
 
     @classmethod
-    def parse(cls, text: object, *, region: str) -> "Phone":
-        """The number that a person wrote.
+    def parse(cls, value: object, *, region: str) -> "Phone":
+        """The number that a person wrote, or a reason; never a guess, since a guessed number rings at a stranger's.
 
-        :param text: any notation; numbers without a country code belong to ``region``.
-        :param region: ISO 3166 alpha-2, such as ``US``.
-        :raises PhoneError: empty, not a number, with an extension, or not valid in its country.
+        Any common notation of one number: ``504-555-0100``, ``(504) 555-0100``, ``1.504.555.0100``,
+        ``+1 504 555 0100``, ``504/555-0100``, ``tel:+1-504-555-0100``, ``011 1 504 555 0100`` (the region's own
+        international prefix; ``00`` only where that is the prefix, because a zero-padded US number would else be one in
+        Honduras), digits of other scripts, and whole numbers, also as float and as the text of one (``5045550100.0``).
+
+        Refused: letters (``1-800-FLOWERS``), an extension, two numbers in a cell, premium-rate and shared-cost numbers,
+        and what is no number of its country: local, short and emergency numbers.
+
+        :param value: a cell: text, int, float or Decimal; numbers without a country code belong to ``region``.
+        :param region: ISO 3166 alpha-2, such as ``US``; one that :func:`is_region` knows.
+        :raises PhoneError: with one of a few reasons, without the text.
         """
-        written = _as_text(text)
-        if not written:
-            raise PhoneError("no phone number")
+        import phonenumbers
+        from phonenumbers import PhoneNumberFormat, PhoneNumberType
+
+        written = _one_number(_as_text(value))
         try:
             number = phonenumbers.parse(written, region)
-        except phonenumbers.NumberParseException:
-            raise PhoneError("not a phone number") from None
-        if number.extension:
-            raise PhoneError("has an extension")
-        if not phonenumbers.is_valid_number(number):
-            raise PhoneError("not a valid number in its country")
-        return cls(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Phone) and self.e164 == other.e164
-
-    def __hash__(self) -> int:
-        return hash((Phone, self.e164))
+        except phonenumbers.NumberParseException as error:
+            raise PhoneError(_PARSE_REASONS.get(error.error_type, "not a phone number")) from None
+        kind = phonenumbers.number_type(number)
+        if kind == PhoneNumberType.UNKNOWN:
+            raise PhoneError(
+                _POSSIBLE_REASONS.get(phonenumbers.is_possible_number_with_reason(number), "no such number")
+            )
+        if kind in (PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST):
+            raise PhoneError("a premium-rate number")
+        e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+        if len(e164) > MAX_E164_DIGITS + 1:  # some plans have no upper bound: two numbers of Berlin in a row are valid
+            raise PhoneError("too long")
+        return cls(e164)
 
     def __repr__(self) -> str:
-        country = str(phonenumbers.parse(self.e164).country_code)
-        return f"+{country}{'*' * (len(self.e164) - len(country) - 3)}{self.e164[-2:]}"
+        """Country code and the last two digits; whatever it holds, printing it does not fail."""
+        country = next((self.e164[1:end] for end in (2, 3, 4) if self.e164[1:end] in _country_codes()), "")
+        hidden = len(self.e164) - len(country) - 3
+        return f"+{country}{'*' * hidden}{self.e164[-2:]}" if hidden > 0 else "+***"
 
     __str__ = __repr__
 
 
+def is_region(code: str) -> bool:
+    """Whether numbers without a country code can be read as numbers of this region (ISO 3166 alpha-2)."""
+    import phonenumbers
+
+    return code in phonenumbers.SUPPORTED_REGIONS
+
+
+_PARSE_REASONS: Final = {  # NumberParseException.error_type
+    0: "no such country code",
+    2: "too short",
+    3: "too short",
+    4: "too long",
+}
+_POSSIBLE_REASONS: Final = {  # ValidationResult
+    1: "no such country code",
+    2: "too short",
+    3: "too long",
+    4: "the area code is missing",
+}
+
+_NUMBER: Final = re.compile(r"\(?\+?\(?[0-9](?:[0-9 ().\u2010-\u2015\u2212-]*[0-9])?")
+_SEVERAL: Final = re.compile(r"[0-9][0-9 ().-]{5,}[0-9][^0-9]*[^0-9 ().-][^0-9]*[0-9][0-9 ().-]{5,}[0-9]")
+_EXTENSION: Final = re.compile(r"[0-9] *(?:x|ext|extn|extension|#|,|;|;ext=)[ .:]*[0-9]+", re.IGNORECASE)
+_WHOLE_AS_DECIMAL: Final = re.compile(r"(\+?[0-9]{7,15})\.0+")
+
+
 def _as_text(value: object) -> str:
     """A cell as text: a number column read as float (5045550100.0) is the number that was meant."""
-    if value is None or isinstance(value, bool):
-        return ""
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() else ""
-    return str(value).strip()
+    match value:
+        case None:
+            return ""
+        case str():
+            return value
+        case bool():
+            raise PhoneError("a truth value, not a phone number")
+        case float() if isnan(value):  # how a data frame writes NULL
+            return ""
+        case Decimal() if value.is_nan():
+            return ""
+        case float() | Decimal():
+            if not 0 <= value < 10**MAX_E164_DIGITS or value != int(value):
+                raise PhoneError("not a whole number")
+            return str(int(value))
+        case Integral():
+            return str(int(value))
+        case _:  # bytes; numpy.float32, which has lost the last digits
+            raise PhoneError("neither text nor a whole number")
+
+
+def _one_number(text: str) -> str:
+    """The text, if it is written like one phone number: phonenumbers itself would look for one inside any text."""
+    if not text.isascii():
+        text = "".join(
+            str(unicodedata.decimal(char)) if char.isdecimal() else char
+            for char in unicodedata.normalize("NFKC", text)
+            if unicodedata.category(char) != "Cf"  # marks of writing direction come along when a number is copied
+        )
+    text = text.strip()
+    if text[:4].lower() == "tel:":
+        text = text[4:].strip()
+    if not text:
+        raise PhoneError("empty")
+    if len(text) > MAX_WRITTEN_CHARACTERS:
+        raise PhoneError("too long")
+    if decimal := _WHOLE_AS_DECIMAL.fullmatch(text):
+        return decimal[1]
+    number = text
+    area_code, slash, rest = text.partition("/")
+    if slash and 2 <= _count_digits(area_code) <= 5 and _count_digits(rest) >= 6:
+        number = f"{area_code} {rest}"
+    if _NUMBER.fullmatch(number):
+        return number
+    if _SEVERAL.search(text):
+        raise PhoneError("more than one number")
+    if _EXTENSION.search(text):
+        raise PhoneError("has an extension")
+    if any(char.isalpha() for char in text):
+        raise PhoneError("has letters")
+    raise PhoneError("has characters that no phone number has")
+
+
+def _count_digits(text: str) -> int:
+    return sum(char.isdecimal() for char in text)
+
+
+@cache
+def _country_codes() -> frozenset[str]:
+    import phonenumbers
+
+    return frozenset(map(str, phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
