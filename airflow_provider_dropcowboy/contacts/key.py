@@ -1,0 +1,85 @@
+"""The contact key: one text for one person, whatever type the column had today."""
+
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from numbers import Integral
+from typing import Final
+from uuid import UUID
+
+MAX_EXACT_FLOAT: Final = 2**53  # IEEE 754: above it, neighbouring whole numbers are one float
+MAX_DECIMAL_DIGITS: Final = 100
+
+
+class ContactKeyError(ValueError):
+    """A cell that names nobody; the message is a reason and does not repeat the cell."""
+
+
+def canonical_key(value: object) -> str:
+    """The contact key as text, the same whichever way the source hands the value over.
+
+    1, "1", " 1 ", 1.0, "1.0", Decimal("1") and Decimal("1.00") are one key: a column of integers becomes float as soon
+    as a data frame holds a NULL. UUIDs are written in lower case, dates and instants in ISO 8601, aware instants in
+    UTC. "007" and "7" are two keys. Applied to its own result it changes nothing.
+
+    :raises ContactKeyError: NULL, NaN, empty, the text that programs write for NULL (``None``, ``nan``), characters
+        that do not print, a truth value, bytes, a float too large to be exact, and any other type.
+    """
+    match value:
+        case str():
+            return _from_text(value)
+        case bool():
+            raise ContactKeyError("a truth value")
+        case Integral():
+            return str(int(value))
+        case None:
+            raise ContactKeyError("empty")
+        case float():
+            if value != value:
+                raise ContactKeyError("empty")
+            if not abs(value) < MAX_EXACT_FLOAT:  # two people would become one key
+                raise ContactKeyError("a float too large to be exact; read the column as text or integer")
+            return _from_decimal(Decimal(repr(float(value))))
+        case Decimal():
+            return _from_decimal(value)
+        case UUID():
+            return str(value)
+        case date():
+            if value != value:  # pandas.NaT is a datetime
+                raise ContactKeyError("empty")
+            if isinstance(value, datetime) and value.tzinfo is not None:
+                value = value.astimezone(UTC)
+            return value.isoformat()
+        case _:
+            raise ContactKeyError(f"of type {type(value).__name__}; read the column as text")
+
+
+_WHOLE_AS_DECIMAL: Final = re.compile(r"(-?[0-9]+)\.0+")
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_NULL_SPELLINGS: Final = frozenset({"None", "NULL", "null", "NaN", "nan", "NaT", "<NA>", "\\N"})
+
+
+def _from_text(text: str) -> str:
+    text = text.strip()
+    # one key for everybody without a key would make one message of them all
+    if not text or text in _NULL_SPELLINGS:
+        raise ContactKeyError("empty")
+    if not text.isprintable():  # PostgreSQL stores no NUL and UTF-8 no lone surrogate: one such row would stop a batch
+        raise ContactKeyError("has characters that do not print")
+    if whole := _WHOLE_AS_DECIMAL.fullmatch(text):
+        return "0" if whole[1] == "-0" else whole[1]
+    if _UUID.fullmatch(text):
+        return text.lower()
+    return text
+
+
+def _from_decimal(value: Decimal) -> str:
+    if value.is_nan():
+        raise ContactKeyError("empty")
+    # Decimal("1E+1000000") is small in memory and a megabyte as text
+    if value.is_infinite() or abs(value.adjusted()) > MAX_DECIMAL_DIGITS:
+        raise ContactKeyError("not a finite number")
+    text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
