@@ -9,6 +9,10 @@ class ConfigurationError(DropCowboyError):
     """A wrong argument, connection or environment; nothing was sent."""
 
 
+class SourceError(DropCowboyError):
+    """The source of contacts could not be read to its end. What was asked until then stands in the ledger: run again."""
+
+
 class GuardError(DropCowboyError):
     """A limit the user set was passed, or a guard refused the run."""
 
@@ -47,6 +51,10 @@ class AmbiguousError(VendorError):
 
 class LedgerError(DropCowboyError):
     """The ledger's database was not reached, or did not do what was asked."""
+
+
+class NoLedgerError(LedgerError):
+    """There is no ledger where one was looked for, and only a sender creates one."""
 
 
 class SchemaVersionError(LedgerError):

@@ -34,7 +34,7 @@ class SendOutcome:
     """An outcome with its reason.
 
     :param reason: for people and for counting; without numbers and quoted values.
-    :param retry_after_s: how long the vendor wants to be left alone, at most ``MAX_RETRY_AFTER_S``; None: it did not say.
+    :param retry_after_s: how long to leave the vendor alone, at most ``MAX_RETRY_AFTER_S``; None: it did not say.
     """
 
     kind: Outcome
@@ -69,7 +69,7 @@ def read_send_answer(reply: Reply) -> SendOutcome:
 
 
 def retry_after_s(answer: Answer) -> float | None:
-    """Seconds of a ``Retry-After``, given as seconds or as an HTTP date; a date counts from the answer's own ``Date``."""
+    """Seconds of a ``Retry-After``, given as such or as an HTTP date, which counts from the answer's own ``Date``."""
     text = (answer.retry_after or "").strip()
     if not text:
         return None
@@ -153,9 +153,25 @@ def _words(value: object) -> str:
 _QUOTED = re.compile(r"""(["'`])(.*?)\1""")
 _NUMBER = re.compile(r"\+?\d[\d\s().-]{5,}\d")
 _FIELD_NAMES = frozenset(
-    {
-        "team_id", "secret", "foreign_id", "brand_id", "phone_number", "recording_id", "voice_id", "tts_body", "audio_url",
-        "audio_type", "forwarding_number", "phone_ivr_id", "pool_id", "postal_code", "callback_url", "byoc", "caller_id",
-        "sms_body", "opt_in",
-    }
-)  # fmt: skip
+    [
+        "team_id",
+        "secret",
+        "foreign_id",
+        "brand_id",
+        "phone_number",
+        "recording_id",
+        "voice_id",
+        "tts_body",
+        "audio_url",
+        "audio_type",
+        "forwarding_number",
+        "phone_ivr_id",
+        "pool_id",
+        "postal_code",
+        "callback_url",
+        "byoc",
+        "caller_id",
+        "sms_body",
+        "opt_in",
+    ]
+)

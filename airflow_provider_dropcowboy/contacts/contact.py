@@ -3,12 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from airflow_provider_dropcowboy.errors import DropCowboyError
 from airflow_provider_dropcowboy.phone import Phone
-
-
-class SourceError(DropCowboyError):
-    """The source could not be read to its end, which may pass; what was asked so far stands in the ledger."""
 
 
 @dataclass(frozen=True, slots=True)

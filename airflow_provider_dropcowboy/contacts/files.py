@@ -10,8 +10,7 @@ from pathlib import PurePosixPath
 from typing import IO, Final
 
 from airflow_provider_dropcowboy.contacts.columns import with_all_columns
-from airflow_provider_dropcowboy.contacts.contact import SourceError
-from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.errors import ConfigurationError, SourceError
 
 CHUNK_ROWS: Final = 2_000
 

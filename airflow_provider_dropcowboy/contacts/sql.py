@@ -7,8 +7,7 @@ from typing import Final, Protocol
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from airflow_provider_dropcowboy.contacts.contact import SourceError
-from airflow_provider_dropcowboy.errors import ConfigurationError, DropCowboyError
+from airflow_provider_dropcowboy.errors import ConfigurationError, DropCowboyError, SourceError
 
 CHUNK_ROWS: Final = 2_000
 

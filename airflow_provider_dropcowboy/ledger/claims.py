@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.messages import Message
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.runs import Run, is_live, stop_reason
+from airflow_provider_dropcowboy.ledger.runs import Campaign, Run, is_live, stop_reason
 from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
 from airflow_provider_dropcowboy.states import OPEN, State
 
@@ -76,26 +76,29 @@ def claim(ledger: Ledger, run: Run, *, messages: Sequence[Message], claim_id: st
         if judgement.stop is not None:
             return judgement
         at = now(connection)
-        known, owners = _look_up(connection, run.campaign.id, messages)
         inserts, updates = [], []
-        for message in messages:
-            row = known.get(message.foreign_id)
-            if row is not None and not _is_free(row, message):
-                judgement.already.append(Already(message, _state_now(row, at), row.reason))
-            elif owners.get(message.number_digest, message.foreign_id) != message.foreign_id:
-                judgement.duplicates.append(message)
+        for message, row in _judge(connection, run.campaign, messages=messages, judgement=judgement, at=at):
+            judgement.claimed.append(Claim(message, 1 if row is None else row.attempt + 1, claim_id))
+            if row is None:
+                inserts.append(_values(message, run, claim_id=claim_id, at=at) | {"attempt": 1})
             else:
-                owners[message.number_digest] = message.foreign_id
-                attempt = 1 if row is None else row.attempt + 1
-                judgement.claimed.append(Claim(message, attempt, claim_id))
-                if row is None:
-                    inserts.append(_values(message, run, claim_id=claim_id, at=at) | {"attempt": 1})
-                else:
-                    updates.append(_replacement(message, run, row, claim_id=claim_id, at=at))
+                updates.append(_replacement(message, run, row, claim_id=claim_id, at=at))
         if inserts:
             connection.execute(SENDS.insert(), inserts)
         if updates:
             _replace(connection, judgement, updates=updates, claim_id=claim_id)
+    return judgement
+
+
+def preview(ledger: Ledger, campaign: Campaign, *, messages: Sequence[Message]) -> Judgement:
+    """What ``claim`` would say now; nothing is written.
+
+    :returns: as ``claimed``, with an empty claim id, those who would be asked; pauses are not looked at.
+    """
+    judgement = Judgement()
+    with ledger.reading() as connection:
+        free = _judge(connection, campaign, messages=messages, judgement=judgement, at=now(connection))
+    judgement.claimed = [Claim(message, 1 if row is None else row.attempt + 1, "") for message, row in free]
     return judgement
 
 
@@ -148,15 +151,27 @@ def find_claims(ledger: Ledger, run: Run, *, messages: Sequence[Message], claim_
     return [Claim(message, row.attempt, claim_id) for message, row in found if row and row.claim_id == claim_id]
 
 
-def _look_up(
-    connection: sa.Connection, campaign_id: int, messages: Sequence[Message]
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """The rows that are there by foreign_id, and who owns the numbers."""
+def _judge(
+    connection: sa.Connection, campaign: Campaign, *, messages: Sequence[Message], judgement: Judgement, at: datetime
+) -> list[tuple[Message, Any]]:
+    """The messages that may be asked for, each with its row if there is one; the others go into ``judgement``.
+
+    The first of two new messages to one number wins; one that was asked wins over both.
+    """
     known = _by_foreign_id(connection, [message.foreign_id for message in messages])
-    owners = connection.execute(
-        _OWNERS, {"campaign_id": campaign_id, "digests": [message.number_digest for message in messages]}
-    )
-    return known, {row.number_digest: row.foreign_id for row in owners}
+    digests = [message.number_digest for message in messages]
+    rows = connection.execute(_OWNERS, {"campaign_id": campaign.id, "digests": digests})
+    owners = {row.number_digest: row.foreign_id for row in rows}
+    free = []
+    for message in messages:
+        row = known.get(message.foreign_id)
+        if row is not None and not _is_free(row, message):
+            judgement.already.append(Already(message, _state_now(row, at), row.reason))
+        elif owners.setdefault(message.number_digest, message.foreign_id) != message.foreign_id:
+            judgement.duplicates.append(message)
+        else:
+            free.append((message, row))
+    return free
 
 
 def _by_foreign_id(connection: sa.Connection, foreign_ids: Sequence[str]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.clock import utcnow
-from airflow_provider_dropcowboy.errors import ConfigurationError, LedgerError, SchemaVersionError
+from airflow_provider_dropcowboy.errors import ConfigurationError, LedgerError, NoLedgerError, SchemaVersionError
 from airflow_provider_dropcowboy.ledger.schema import LEDGER, VERSION_TABLE
 
 HEAD: Final = "0001"
@@ -85,7 +85,8 @@ def open_ledger(url: str | sa.URL, *, may_create: bool = False) -> Ledger:
     """The ledger at a SQLAlchemy URL.
 
     :param may_create: set up an empty database; only a sender does. Receiver, page and triggers refuse one instead.
-    :raises LedgerError: not reached, or empty and not to be created.
+    :raises NoLedgerError: empty, or not there, and not to be created.
+    :raises LedgerError: not reached.
     :raises SchemaVersionError: its tables are of another version; the message names the command.
     """
     engine = _engine(sa.make_url(url), may_create=may_create)
@@ -95,7 +96,7 @@ def open_ledger(url: str | sa.URL, *, may_create: bool = False) -> Ledger:
             _migrate(engine, only_if_empty=True)
             version = _version(engine)
     if version is None:
-        raise LedgerError(
+        raise NoLedgerError(
             f"There is no ledger at {_where(engine.url)} yet: the first send task creates it. "
             "If one has run, this process reads another ledger: set the same ledger_conn_id or DROPCOWBOY_LEDGER_URL."
         )
@@ -109,6 +110,14 @@ def open_ledger(url: str | sa.URL, *, may_create: bool = False) -> Ledger:
         row = connection.execute(sa.select(LEDGER)).one()
     log.info("ledger %s at %s", row.ledger_id, _where(engine.url))
     return Ledger(engine=engine, ledger_id=row.ledger_id, key=bytes.fromhex(row.key_hex), born_at=row.born_at)
+
+
+def find_ledger(url: str | sa.URL) -> Ledger | None:
+    """The ledger at a SQLAlchemy URL; None: there is none yet."""
+    try:
+        return open_ledger(url)
+    except NoLedgerError:
+        return None
 
 
 def upgrade_ledger(url: str | sa.URL) -> str:
@@ -133,7 +142,7 @@ def _engine(url: sa.URL, *, may_create: bool) -> sa.Engine:
                 "Write sqlite:////absolute/path.db (four slashes)."
             )
         if not may_create and not path.exists():
-            raise LedgerError(f"There is no ledger at {path} yet: the first send task creates it.")
+            raise NoLedgerError(f"There is no ledger at {path} yet: the first send task creates it.")
         path.parent.mkdir(parents=True, exist_ok=True)
         engine = sa.create_engine(url, connect_args={"timeout": LOCK_TIMEOUT_S})
         sa.event.listen(engine, "connect", _set_up_sqlite)

@@ -85,7 +85,7 @@ def _patiently(
     uncertain: str | None = None
     for attempt in tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(LedgerError),
-        stop=tenacity.stop_any(tenacity.stop_after_delay(CLAIM_PATIENCE_S), lambda _state: give_up()),
+        stop=lambda state: give_up() or tenacity.stop_after_delay(CLAIM_PATIENCE_S)(state),
         wait=_WAIT,
         before_sleep=_warn,
         reraise=True,

@@ -27,7 +27,7 @@ def _known(cause: BaseException, timeout_s: float) -> str | None:
             return f"the host's TLS certificate is not accepted: {cause.verify_message.rstrip('.')}"
         case ssl.SSLError():
             return f"the TLS handshake failed: {(cause.reason or 'no reason given').replace('_', ' ').lower()}"
-        case TimeoutError() | urllib3.ReadTimeoutError() | urllib3.ConnectTimeoutError():
+        case TimeoutError():  # urllib3's own are no help: its NewConnectionError is a ConnectTimeoutError
             return f"timed out after {timeout_s:g} s"
         case ConnectionRefusedError():
             return "the connection was refused"

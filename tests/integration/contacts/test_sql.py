@@ -10,11 +10,10 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, create_engine
 
-from airflow_provider_dropcowboy.contacts.contact import SourceError
 from airflow_provider_dropcowboy.contacts.key import canonical_key
 from airflow_provider_dropcowboy.contacts.partition import Partition
 from airflow_provider_dropcowboy.contacts.sql import CHUNK_ROWS, stream_cursor, stream_engine
-from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.errors import ConfigurationError, SourceError
 
 PHONE = "504-555-0100"
 

@@ -13,9 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from airflow_provider_dropcowboy.contacts.contact import SourceError
 from airflow_provider_dropcowboy.contacts.files import CHUNK_ROWS, read_rows
-from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.errors import ConfigurationError, SourceError
 
 VALUES = st.text(st.characters(codec="utf-8", exclude_characters="\x00"))
 NAMES = st.lists(st.from_regex(r"[a-z]{1,9}", fullmatch=True), min_size=1, max_size=5, unique=True)
