@@ -71,10 +71,12 @@ def sandbox_process() -> Iterator["SandboxProcess"]:
 @pytest.fixture
 def sandbox(sandbox_process: "SandboxProcess") -> Iterator["SandboxProcess"]:
     """The vendor's stand-in over HTTP, in a process of its own, as it was when it started."""
-    sandbox_process.reset()
-    settings_at_start = sandbox_process.settings()
+    from airflow_provider_dropcowboy.sandbox.settings import CHANGEABLE
+
+    sandbox_process.reset()  # which leaves the settings
+    at_start = sandbox_process.settings()
     yield sandbox_process
-    sandbox_process.settings(**settings_at_start)
+    sandbox_process.settings(**{name: at_start[name] for name in CHANGEABLE})
 
 
 @pytest.fixture(scope="session")
