@@ -10,7 +10,7 @@ class ConfigurationError(DropCowboyError):
 
 
 class SourceError(DropCowboyError):
-    """The source of contacts could not be read to its end. What was asked until then stands in the ledger: run again."""
+    """The source could not be read to its end; what was asked until then stands in the ledger: run again."""
 
 
 class GuardError(DropCowboyError):
