@@ -113,7 +113,7 @@ def clear_and_rerun(run: FinishedRun, task_ids: Sequence[str] | None = None) -> 
 
 def _register(dag: DAG) -> SerializedDAG:
     """Do the DAG processor's part; the DAG as the scheduler reads it from the database."""
-    DagBundlesManager().sync_bundles_to_db()  # type: ignore[no-untyped-call]  # Airflow's is without types
+    DagBundlesManager().sync_bundles_to_db()
     serialized = LazyDeserializedDAG.from_dag(dag)
     SerializedDAG.bulk_write_to_db(BUNDLE, None, [serialized])
     SerializedDagModel.write_dag(serialized, bundle_name=BUNDLE)

@@ -1,12 +1,14 @@
 """The tests' own way of running Airflow does what a user's Airflow does."""
 
 import logging
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from airflow.sdk import DAG, BaseOperator, task
 from airflow.sdk.definitions.context import Context
+from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow.utils.types import DagRunType
 
@@ -39,6 +41,30 @@ class Identify(BaseOperator):
             "try_number": ti.try_number,
             "logical_date": str(context.get("logical_date")),
         }
+
+
+class Echo(BaseTrigger):
+    """Fires at once with what it was given."""
+
+    def __init__(self, *, said: str) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # by way of super, mypy does not see whose it is
+        self.said = said
+
+    def serialize(self) -> tuple[str, dict[str, object]]:
+        return f"{__name__}.Echo", {"said": self.said}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        yield TriggerEvent(self.said)
+
+
+class Shout(BaseOperator):
+    """Waits for its echo, deferred."""
+
+    def execute(self, context: Context) -> None:
+        self.defer(trigger=Echo(said="hello"), method_name="heard")
+
+    def heard(self, context: Context, event: str) -> dict[str, object]:
+        return {"heard": event}
 
 
 @pytest.mark.floor
@@ -96,6 +122,13 @@ def test_a_cleared_task_is_tried_again_in_the_same_run() -> None:
     assert rerun.run_id == run.run_id
     assert (rerun.task("first").try_number, rerun.task("second").try_number) == (1, 2)
     assert rerun.task("second").returned == {**run.task("second").returned, "try_number": 2}
+
+
+@pytest.mark.floor
+def test_a_deferred_task_is_resumed_with_its_event() -> None:
+    with DAG("toy", schedule=None) as dag:
+        Shout(task_id="shout")
+    assert run_dag(dag).task("shout").returned == {"heard": "hello"}
 
 
 def test_a_task_that_stops_itself_with_a_timeout_fails() -> None:
