@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from airflow_provider_dropcowboy.ledger.claims import Claim
+from airflow_provider_dropcowboy.ledger.judgement import Claim
 
 MAX_ASKS: Final = 6
 """Requests of one run for one message, at most; then it is released and a later run may ask."""

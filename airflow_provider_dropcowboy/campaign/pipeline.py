@@ -17,8 +17,9 @@ from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.progress import Progress
 from airflow_provider_dropcowboy.campaign.summary import Tally
 from airflow_provider_dropcowboy.errors import AuthenticationError, LedgerError, PausedError
-from airflow_provider_dropcowboy.ledger.claims import LEASE, Judgement
+from airflow_provider_dropcowboy.ledger.claims import LEASE
 from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.ledger.judgement import Judgement
 from airflow_provider_dropcowboy.ledger.outcomes import STATE_OF, Answered
 from airflow_provider_dropcowboy.ledger.patience import claim_patiently, reclaim_patiently, record_patiently
 from airflow_provider_dropcowboy.ledger.runs import Run, beat
@@ -141,7 +142,13 @@ class Pipeline:
                     self._answers.put_nowait(Answered(ask.claim, STOPPED))
 
     def _claim_new(self, messages: Sequence[Message]) -> tuple[Judgement, float]:
-        return claim_patiently(self._ledger, self._run, messages=messages, give_up=self._is_stopping)
+        return claim_patiently(
+            self._ledger,
+            self._run,
+            messages=messages,
+            give_up=self._is_stopping,
+            resend_after=self._plan.resend_after,
+        )
 
     def _claim_next_attempt(self, asks: Sequence[Ask]) -> tuple[Judgement, float]:
         claims = [ask.claim for ask in asks]

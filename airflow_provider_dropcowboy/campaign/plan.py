@@ -1,6 +1,7 @@
 """What a run is to do, checked once, so that nothing further down meets a wrong value."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final
 
 from airflow_provider_dropcowboy.api.account import Account
@@ -10,6 +11,7 @@ from airflow_provider_dropcowboy.campaign.identity import check_campaign_name
 from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
 from airflow_provider_dropcowboy.contacts.partition import Partition
 from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.ledger.claims import DOUBT_LASTS
 from airflow_provider_dropcowboy.ledger.runs import Who
 
 MAX_CONNECTIONS: Final = 99  # API v1: keep concurrent requests under 100
@@ -25,6 +27,7 @@ class Plan:
     :param opt_in_column: column that says whether the contact consented; None: consent is not looked at.
     :param timeout_s: for one request, from connecting to the last byte of its answer.
     :param verify: whether the server's certificate is checked; a path: by this CA file.
+    :param resend_after: ask once more for what has been in doubt for so long; None: a person settles it.
     :param is_dry_run: judge every row and write nothing, neither to the ledger nor to the wire.
     """
 
@@ -39,6 +42,7 @@ class Plan:
     max_concurrency: int = 90
     timeout_s: float = 30.0
     verify: bool | str = True
+    resend_after: timedelta | None = None
     is_dry_run: bool = False
     who: Who = field(default_factory=Who)
 
@@ -50,6 +54,11 @@ class Plan:
                     f"{name}={value} is not between 1 and {MAX_CONNECTIONS}: the vendor asks for fewer than 100 "
                     "concurrent requests an account. Nothing was sent."
                 )
+        if self.resend_after is not None and self.resend_after < DOUBT_LASTS:
+            raise ConfigurationError(
+                f"resend_after={self.resend_after} is too soon: a request may be carried out until {DOUBT_LASTS} after "
+                "its claim. Nothing was sent. Give it more, such as timedelta(days=2)."
+            )
         if self.timeout_s <= 0:
             raise ConfigurationError(f"timeout_s={self.timeout_s} is not above 0 seconds. Nothing was sent.")
 

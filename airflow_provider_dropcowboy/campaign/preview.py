@@ -12,8 +12,9 @@ from airflow_provider_dropcowboy.campaign.judge import Judge, Rows
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.seen import Seen
 from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
-from airflow_provider_dropcowboy.ledger.claims import Claim, Judgement, preview
+from airflow_provider_dropcowboy.ledger.claims import preview
 from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.ledger.judgement import Claim, Judgement
 from airflow_provider_dropcowboy.ledger.runs import find_campaign
 from airflow_provider_dropcowboy.states import State
 
@@ -40,7 +41,9 @@ def preview_campaign(plan: Plan, ledger: Ledger | None, *, rows: Rows) -> Summar
             for verdict in batch.verdicts:
                 tally.count(verdict.state, verdict.reason)
             judgement = (
-                preview(ledger, campaign, messages=batch.messages) if ledger and campaign else _all_free(batch.messages)
+                preview(ledger, campaign, messages=batch.messages, resend_after=plan.resend_after)
+                if ledger and campaign
+                else _all_free(batch.messages)
             )
             for row in judgement.already:
                 tally.already += 1

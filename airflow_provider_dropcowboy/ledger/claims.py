@@ -1,8 +1,7 @@
 """Claims: who will be asked is on disk before anyone is. This is what makes a second run safe."""
 
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -10,48 +9,24 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.messages import Message
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.runs import Campaign, Run, is_live, stop_reason
-from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
-from airflow_provider_dropcowboy.states import OPEN, State
+from airflow_provider_dropcowboy.ledger.judgement import (
+    Already,
+    Claim,
+    Judgement,
+    Rules,
+    by_foreign_id,
+    judge,
+    state_now,
+)
+from airflow_provider_dropcowboy.ledger.runs import Campaign, Run, stop_reason
+from airflow_provider_dropcowboy.ledger.schema import HISTORY, SENDS
+from airflow_provider_dropcowboy.states import BINDING, State
 
 LEASE: Final = timedelta(minutes=15)
-"""How long a claim lets its owner write, by the owner's monotonic clock from before the commit; nobody else frees it
-before. One hour more passes before a person or a resend may: a written request can still sit in a queue."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The right to write one request for one message.
-
-    :param attempt: 1 for the first request ever; each further one has its own claim.
-    :param claim_id: of the committed batch.
-    """
-
-    message: Message
-    attempt: int
-    claim_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Already:
-    """A message another run asked for; nothing is asked now.
-
-    :param state: where it stands; a claim of a dead run counts as unknown.
-    """
-
-    message: Message
-    state: State
-    reason: str | None
-
-
-@dataclass(slots=True)
-class Judgement:
-    """What one batch came to. Every message of it is in one of the lists, or ``stop`` says why in none."""
-
-    claimed: list[Claim] = field(default_factory=list)
-    already: list[Already] = field(default_factory=list)
-    duplicates: list[Message] = field(default_factory=list)
-    stop: str | None = None
+"""How long a claim lets its owner write, by the owner's monotonic clock from before the commit."""
+DOUBT_LASTS: Final = LEASE + timedelta(hours=1)
+"""So long after a claim nobody else settles or resends it: its owner may still write, and what is written can still sit
+in a queue on the vendor's side."""
 
 
 def new_claim_id() -> str:
@@ -59,7 +34,9 @@ def new_claim_id() -> str:
     return secrets.token_hex(8)
 
 
-def claim(ledger: Ledger, run: Run, *, messages: Sequence[Message], claim_id: str) -> Judgement:
+def claim(
+    ledger: Ledger, run: Run, *, messages: Sequence[Message], claim_id: str, resend_after: timedelta | None = None
+) -> Judgement:
     """Write down who will be asked, before anyone is.
 
     A message that was asked, by its key or by its number, is left out; one that was surely not taken is claimed anew,
@@ -67,6 +44,7 @@ def claim(ledger: Ledger, run: Run, *, messages: Sequence[Message], claim_id: st
 
     :param messages: of the run's campaign, each foreign_id once. One transaction.
     :param claim_id: from ``new_claim_id``.
+    :param resend_after: ask once more for what has been in doubt for so long, at most once a message; None: never.
     :returns: only the caller may send what is claimed, before ``LEASE`` is over.
     :raises LedgerError: whether it is on disk is not known: ask ``find_claims`` before anything else.
     """
@@ -77,7 +55,8 @@ def claim(ledger: Ledger, run: Run, *, messages: Sequence[Message], claim_id: st
             return judgement
         at = now(connection)
         inserts, updates = [], []
-        for message, row in _judge(connection, run.campaign, messages=messages, judgement=judgement, at=at):
+        rules = Rules(at, resend_after)
+        for message, row in judge(connection, run.campaign, messages=messages, judgement=judgement, rules=rules):
             judgement.claimed.append(Claim(message, 1 if row is None else row.attempt + 1, claim_id))
             if row is None:
                 inserts.append(_values(message, run, claim_id=claim_id, at=at) | {"attempt": 1})
@@ -90,14 +69,17 @@ def claim(ledger: Ledger, run: Run, *, messages: Sequence[Message], claim_id: st
     return judgement
 
 
-def preview(ledger: Ledger, campaign: Campaign, *, messages: Sequence[Message]) -> Judgement:
+def preview(
+    ledger: Ledger, campaign: Campaign, *, messages: Sequence[Message], resend_after: timedelta | None = None
+) -> Judgement:
     """What ``claim`` would say now; nothing is written.
 
     :returns: as ``claimed``, with an empty claim id, those who would be asked; pauses are not looked at.
     """
     judgement = Judgement()
     with ledger.reading() as connection:
-        free = _judge(connection, campaign, messages=messages, judgement=judgement, at=now(connection))
+        rules = Rules(now(connection), resend_after)
+        free = judge(connection, campaign, messages=messages, judgement=judgement, rules=rules)
     judgement.claimed = [Claim(message, 1 if row is None else row.attempt + 1, "") for message, row in free]
     return judgement
 
@@ -129,13 +111,13 @@ def reclaim(ledger: Ledger, run: Run, *, claims: Sequence[Claim], claim_id: str)
                 for claim in claims
             ],
         )
-        rows = _by_foreign_id(connection, [claim.message.foreign_id for claim in claims])
+        rows = by_foreign_id(connection, [claim.message.foreign_id for claim in claims])
         for old in claims:
             row = rows[old.message.foreign_id]
             if row.claim_id == claim_id:
                 judgement.claimed.append(Claim(old.message, old.attempt + 1, claim_id))
             else:
-                judgement.already.append(Already(old.message, _state_now(row, at), row.reason))
+                judgement.already.append(Already(old.message, state_now(row, at), row.reason))
     return judgement
 
 
@@ -146,51 +128,9 @@ def find_claims(ledger: Ledger, run: Run, *, messages: Sequence[Message], claim_
     """
     # under the account's lock: a COMMIT that is still under way holds it, and is over once we have it
     with ledger.claiming(run.campaign.account) as connection:
-        rows = _by_foreign_id(connection, [message.foreign_id for message in messages])
+        rows = by_foreign_id(connection, [message.foreign_id for message in messages])
     found = ((message, rows.get(message.foreign_id)) for message in messages)
     return [Claim(message, row.attempt, claim_id) for message, row in found if row and row.claim_id == claim_id]
-
-
-def _judge(
-    connection: sa.Connection, campaign: Campaign, *, messages: Sequence[Message], judgement: Judgement, at: datetime
-) -> list[tuple[Message, Any]]:
-    """The messages that may be asked for, each with its row if there is one; the others go into ``judgement``.
-
-    The first of two new messages to one number wins; one that was asked wins over both.
-    """
-    known = _by_foreign_id(connection, [message.foreign_id for message in messages])
-    digests = [message.number_digest for message in messages]
-    rows = connection.execute(_OWNERS, {"campaign_id": campaign.id, "digests": digests})
-    owners = {row.number_digest: row.foreign_id for row in rows}
-    free = []
-    for message in messages:
-        row = known.get(message.foreign_id)
-        if row is not None and not _is_free(row, message):
-            judgement.already.append(Already(message, _state_now(row, at), row.reason))
-        elif owners.setdefault(message.number_digest, message.foreign_id) != message.foreign_id:
-            judgement.duplicates.append(message)
-        else:
-            free.append((message, row))
-    return free
-
-
-def _by_foreign_id(connection: sa.Connection, foreign_ids: Sequence[str]) -> dict[str, Any]:
-    rows = connection.execute(_KNOWN, {"foreign_ids": list(foreign_ids)})
-    return {row.foreign_id: row for row in rows}
-
-
-def _is_free(row: Any, message: Message) -> bool:
-    """Whether a row that is there may be asked again: surely not taken, and not refused for this very content."""
-    if row.state not in OPEN:
-        return False
-    return row.state == State.RELEASED or bool(row.content_digest != message.content_digest)
-
-
-def _state_now(row: Any, at: datetime) -> State:
-    state = State(row.state)
-    if state is State.CLAIMED and not is_live(row.ended_at, row.heartbeat_at, at=at):
-        return State.UNKNOWN
-    return state
 
 
 def _values(message: Message, run: Run, *, claim_id: str, at: datetime) -> dict[str, object]:
@@ -214,6 +154,7 @@ def _replacement(message: Message, run: Run, row: Any, *, claim_id: str, at: dat
         "attempt": row.attempt + 1,
         "reason": None,
         "answered_at": None,
+        "resent_at": at if row.state in BINDING else row.resent_at,
         "b_foreign_id": row.foreign_id,
         "b_attempt": row.attempt,
         "b_claim_id": row.claim_id,
@@ -226,7 +167,10 @@ def _replace(
 ) -> None:
     """Claim rows that are there, unless a callback or a person moved them since they were read."""
     connection.execute(_CLAIM_ANEW, updates)
-    rows = _by_foreign_id(connection, [str(update["b_foreign_id"]) for update in updates])
+    resent = [_resent(update) for update in updates if update["b_state"] in BINDING]
+    if resent:
+        connection.execute(HISTORY.insert(), resent)
+    rows = by_foreign_id(connection, [str(update["b_foreign_id"]) for update in updates])
     lost = {foreign_id: row for foreign_id, row in rows.items() if row.claim_id != claim_id}
     if lost:
         for claim in judgement.claimed:
@@ -236,26 +180,18 @@ def _replace(
         judgement.claimed = [claim for claim in judgement.claimed if claim.message.foreign_id not in lost]
 
 
-_KNOWN: Final = (
-    sa.select(
-        SENDS.c.foreign_id,
-        SENDS.c.state,
-        SENDS.c.reason,
-        SENDS.c.attempt,
-        SENDS.c.claim_id,
-        SENDS.c.content_digest,
-        RUNS.c.ended_at,
-        RUNS.c.heartbeat_at,
-    )
-    .select_from(SENDS.outerjoin(RUNS, RUNS.c.id == SENDS.c.run_id))
-    .where(SENDS.c.foreign_id.in_(sa.bindparam("foreign_ids", expanding=True)))
-)
+def _resent(update: Mapping[str, object]) -> dict[str, object]:
+    return {
+        "foreign_id": update["foreign_id"],
+        "at": update["claimed_at"],
+        "event": "resent",
+        "state_before": update["b_state"],
+        "state_after": State.CLAIMED.value,
+        "attempt": update["attempt"],
+        "run_id": update["run_id"],
+        "reason": "in doubt for longer than resend_after",
+    }
 
-_OWNERS: Final = sa.select(SENDS.c.number_digest, SENDS.c.foreign_id).where(
-    SENDS.c.campaign_id == sa.bindparam("campaign_id"),
-    SENDS.c.number_digest.in_(sa.bindparam("digests", expanding=True)),
-    SENDS.c.owns_number,
-)
 
 _IS_UNMOVED: Final = sa.and_(
     SENDS.c.foreign_id == sa.bindparam("b_foreign_id"),
@@ -277,7 +213,7 @@ _CLAIM_ANEW: Final = (
             name: sa.bindparam(name)
             for name in (
                 "contact_key", "phone_number", "number_digest", "owns_number", "content_digest", "state", "reason",
-                "attempt", "claim_id", "run_id", "claimed_at", "answered_at",
+                "attempt", "claim_id", "run_id", "claimed_at", "answered_at", "resent_at",
             )
         }
     )

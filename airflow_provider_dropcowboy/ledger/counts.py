@@ -31,7 +31,7 @@ def count_campaign(ledger: Ledger, campaign: Campaign) -> Counter[State]:
             dead = connection.execute(
                 sa.select(sa.func.count())
                 .select_from(SENDS.join(RUNS, RUNS.c.id == SENDS.c.run_id))
-                .where(*_of(campaign), SENDS.c.state == State.CLAIMED.value, is_dead)
+                .where(*rows_of(campaign), SENDS.c.state == State.CLAIMED.value, is_dead)
             ).scalar_one()
             counts[State.CLAIMED] -= dead
             counts[State.UNKNOWN] += dead
@@ -39,9 +39,9 @@ def count_campaign(ledger: Ledger, campaign: Campaign) -> Counter[State]:
 
 
 def _by_state(campaign: Campaign) -> sa.Select[tuple[str, int]]:
-    return sa.select(SENDS.c.state, sa.func.count().label("n")).where(*_of(campaign)).group_by(SENDS.c.state)
+    return sa.select(SENDS.c.state, sa.func.count().label("n")).where(*rows_of(campaign)).group_by(SENDS.c.state)
 
 
-def _of(campaign: Campaign) -> tuple[sa.ColumnElement[bool], ...]:
+def rows_of(campaign: Campaign) -> tuple[sa.ColumnElement[bool], ...]:
     """The campaign's range of the primary key."""
     return (SENDS.c.foreign_id >= campaign.prefix, SENDS.c.foreign_id < campaign.prefix + _AFTER_HEX)

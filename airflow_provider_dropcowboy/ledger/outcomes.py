@@ -9,8 +9,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
-from airflow_provider_dropcowboy.ledger.claims import Claim
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
+from airflow_provider_dropcowboy.ledger.judgement import Claim
 from airflow_provider_dropcowboy.ledger.runs import Run
 from airflow_provider_dropcowboy.ledger.schema import HISTORY, SENDS
 from airflow_provider_dropcowboy.states import BINDING, State, sources_of

@@ -111,6 +111,7 @@ SENDS: Final = sa.Table(
     sa.Column("claimed_at", Instant, nullable=False),
     sa.Column("answered_at", Instant),
     sa.Column("final_at", Instant),
+    sa.Column("resent_at", Instant),  # asked again while in doubt, which happens at most once
     sa.Column("drop_id", sa.String),
     sa.Column("cost_usd", sa.Numeric(12, 6)),
     sa.Column("network", sa.String),

@@ -70,6 +70,7 @@ def upgrade() -> None:
         sa.Column("claimed_at", Instant, nullable=False),
         sa.Column("answered_at", Instant),
         sa.Column("final_at", Instant),
+        sa.Column("resent_at", Instant),
         sa.Column("drop_id", sa.String),
         sa.Column("cost_usd", sa.Numeric(12, 6)),
         sa.Column("network", sa.String),
