@@ -17,6 +17,17 @@ class GuardError(DropCowboyError):
     """A limit the user set was passed, or a guard refused the run."""
 
 
+class StaleRunError(GuardError):
+    """A scheduled or backfilled run is too old to send.
+
+    :ivar is_begun: whether anyone of its campaign was asked before.
+    """
+
+    def __init__(self, message: str, *, is_begun: bool) -> None:
+        super().__init__(message)
+        self.is_begun = is_begun
+
+
 class PausedError(GuardError):
     """A person paused the campaign, or all of them."""
 

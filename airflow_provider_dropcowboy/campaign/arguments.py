@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from enum import Enum
+from types import NoneType
 from typing import Final
 
 from airflow_provider_dropcowboy.api.messages import MAX_SMS_CHARACTERS, Channel
@@ -10,6 +12,7 @@ from airflow_provider_dropcowboy.campaign.identity import check_campaign_name
 from airflow_provider_dropcowboy.contacts.partition import Partition
 from airflow_provider_dropcowboy.contacts.text import Template
 from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.ledger.lease import DOUBT_LASTS
 
 MAX_CONCURRENCY: Final = 99  # API v1: keep concurrent requests under 100
 
@@ -55,6 +58,18 @@ def check_arguments(channel: Channel, arguments: Arguments) -> None:
         raise _wrong("concurrency", f"{concurrency!r} is no whole number", "Write one.")
     if isinstance(concurrency, int) and not 1 <= concurrency <= MAX_CONCURRENCY:
         raise _wrong("concurrency", f"is {concurrency}", f"The vendor takes 1 to {MAX_CONCURRENCY} requests at once.")
+    if arguments.get("on_unknown") not in {None, "hold", "resend", LATER}:
+        raise _wrong("on_unknown", f"is {arguments['on_unknown']!r}", 'Write "hold" or "resend".')
+    for name in ("resend_after", "max_staleness"):
+        if not isinstance(arguments.get(name), (timedelta, Later, NoneType)):
+            raise _wrong(name, "is no timedelta", "Write it like timedelta(days=2).")
+    resend_after = arguments.get("resend_after")
+    if arguments.get("on_unknown") == "resend" and isinstance(resend_after, timedelta) and resend_after < DOUBT_LASTS:
+        raise _wrong(
+            "resend_after",
+            f"is {resend_after}: too soon, a request may be carried out until {DOUBT_LASTS} after its claim",
+            "Give it more, such as timedelta(days=2).",
+        )
 
 
 def _check_source(arguments: Arguments) -> None:

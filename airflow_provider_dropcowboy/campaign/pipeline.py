@@ -17,9 +17,9 @@ from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.progress import Progress
 from airflow_provider_dropcowboy.campaign.summary import Tally
 from airflow_provider_dropcowboy.errors import AuthenticationError, LedgerError, PausedError
-from airflow_provider_dropcowboy.ledger.claims import LEASE
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.judgement import Judgement
+from airflow_provider_dropcowboy.ledger.lease import LEASE
 from airflow_provider_dropcowboy.ledger.outcomes import STATE_OF, Answered
 from airflow_provider_dropcowboy.ledger.patience import claim_patiently, reclaim_patiently, record_patiently
 from airflow_provider_dropcowboy.ledger.runs import Run, beat

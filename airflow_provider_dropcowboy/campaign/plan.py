@@ -1,7 +1,7 @@
 """What a run is to do, checked once, so that nothing further down meets a wrong value."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from airflow_provider_dropcowboy.api.account import Account
@@ -11,7 +11,7 @@ from airflow_provider_dropcowboy.campaign.identity import check_campaign_name
 from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
 from airflow_provider_dropcowboy.contacts.partition import Partition
 from airflow_provider_dropcowboy.errors import ConfigurationError
-from airflow_provider_dropcowboy.ledger.claims import DOUBT_LASTS
+from airflow_provider_dropcowboy.ledger.lease import DOUBT_LASTS
 from airflow_provider_dropcowboy.ledger.runs import Who
 
 MAX_CONNECTIONS: Final = 99  # API v1: keep concurrent requests under 100
@@ -28,6 +28,8 @@ class Plan:
     :param timeout_s: for one request, from connecting to the last byte of its answer.
     :param verify: whether the server's certificate is checked; a path: by this CA file.
     :param resend_after: ask once more for what has been in doubt for so long; None: a person settles it.
+    :param stale_from: when the run's data interval ended; None: it is not judged for its age.
+    :param max_staleness: how long after that a campaign may still be begun; None: for ever.
     :param is_dry_run: judge every row and write nothing, neither to the ledger nor to the wire.
     """
 
@@ -43,6 +45,8 @@ class Plan:
     timeout_s: float = 30.0
     verify: bool | str = True
     resend_after: timedelta | None = None
+    stale_from: datetime | None = None
+    max_staleness: timedelta | None = None
     is_dry_run: bool = False
     who: Who = field(default_factory=Who)
 

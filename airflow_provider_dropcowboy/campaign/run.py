@@ -8,6 +8,7 @@ from typing import Final
 
 from airflow_provider_dropcowboy.campaign.compose import Composer
 from airflow_provider_dropcowboy.campaign.control import Control, Order
+from airflow_provider_dropcowboy.campaign.guards import check_before_claims
 from airflow_provider_dropcowboy.campaign.identity import Identity
 from airflow_provider_dropcowboy.campaign.judge import Judge, Rows
 from airflow_provider_dropcowboy.campaign.pipeline import Pipeline
@@ -17,7 +18,7 @@ from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
 from airflow_provider_dropcowboy.errors import BalanceError, InterruptedRunError, LedgerError, NotTakenError
 from airflow_provider_dropcowboy.ledger.counts import count_run
 from airflow_provider_dropcowboy.ledger.database import Ledger
-from airflow_provider_dropcowboy.ledger.runs import Campaign, Run, begin_run, bind_campaign, end_run
+from airflow_provider_dropcowboy.ledger.runs import Campaign, Run, begin_run, bind_campaign, end_run, find_campaign
 from airflow_provider_dropcowboy.states import State
 
 WAIT_FOR_CONNECTIONS_S: Final = 1.0
@@ -37,9 +38,9 @@ def run_campaign(plan: Plan, ledger: Ledger, *, rows: Rows, control: Control) ->
     :raises DropCowboyError: what stopped the run, else.
     """
     identity = Identity(ledger.key, plan.account.name, plan.campaign, plan.channel)
-    campaign = bind_campaign(
-        ledger, plan.account.name, name=plan.campaign, channel=plan.channel, prefix=identity.prefix
-    )
+    account = plan.account.name
+    check_before_claims(plan, ledger, find_campaign(ledger, account, name=plan.campaign, channel=plan.channel))
+    campaign = bind_campaign(ledger, account, name=plan.campaign, channel=plan.channel, prefix=identity.prefix)
     log.info(
         "campaign %s (%s, account %s): %s",
         campaign.name,

@@ -22,12 +22,6 @@ from airflow_provider_dropcowboy.ledger.runs import Campaign, Run, stop_reason
 from airflow_provider_dropcowboy.ledger.schema import HISTORY, SENDS
 from airflow_provider_dropcowboy.states import BINDING, State
 
-LEASE: Final = timedelta(minutes=15)
-"""How long a claim lets its owner write, by the owner's monotonic clock from before the commit."""
-DOUBT_LASTS: Final = LEASE + timedelta(hours=1)
-"""So long after a claim nobody else settles or resends it: its owner may still write, and what is written can still sit
-in a queue on the vendor's side."""
-
 
 def new_claim_id() -> str:
     """A name for a batch, by which it is found again when the answer to its COMMIT was lost."""

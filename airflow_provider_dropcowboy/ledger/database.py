@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.errors import ConfigurationError, LedgerError, NoLedgerError, SchemaVersionError
+from airflow_provider_dropcowboy.ledger.disk import refuse_network_disk
 from airflow_provider_dropcowboy.ledger.schema import LEDGER, VERSION_TABLE
 
 HEAD: Final = "0001"
@@ -144,6 +145,7 @@ def _engine(url: sa.URL, *, may_create: bool) -> sa.Engine:
         if not may_create and not path.exists():
             raise NoLedgerError(f"There is no ledger at {path} yet: the first send task creates it.")
         path.parent.mkdir(parents=True, exist_ok=True)
+        refuse_network_disk(path)
         engine = sa.create_engine(url, connect_args={"timeout": LOCK_TIMEOUT_S})
         sa.event.listen(engine, "connect", _set_up_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)

@@ -114,4 +114,4 @@ def _error(state: tenacity.RetryCallState) -> BaseException | None:
     return state.outcome.exception() if state.outcome is not None else None
 
 
-_WAIT: Final = tenacity.wait_exponential_jitter(initial=0.1, max=5.0, jitter=0.2)
+_WAIT: Final = tenacity.wait_exponential(multiplier=0.1, max=5.0) + tenacity.wait_random(0, 0.2)

@@ -19,13 +19,17 @@ SILENT_AFTER: Final = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Who:
-    """Who runs: an Airflow task instance, or a command line (then only ``task_id`` is set)."""
+    """Who runs: an Airflow task instance, or a command line (then only ``task_id`` is set).
+
+    :param due_at: when the DAG run was due; the same in every try and after a clear, unlike its start.
+    """
 
     dag_id: str | None = None
     task_id: str | None = None
     run_id: str | None = None
     try_number: int | None = None
     map_index: int | None = None
+    due_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.ledger.claims import DOUBT_LASTS
 from airflow_provider_dropcowboy.ledger.counts import rows_of
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
+from airflow_provider_dropcowboy.ledger.lease import DOUBT_LASTS
 from airflow_provider_dropcowboy.ledger.runs import SILENT_AFTER, Campaign
 from airflow_provider_dropcowboy.ledger.schema import HISTORY, RUNS, SENDS
 from airflow_provider_dropcowboy.states import BINDING, State

@@ -1,12 +1,16 @@
 """What the two send operators share: from arguments and context to a plan, and from its end to Airflow's."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.xcom_arg import XComArg
+
+from airflow_provider_dropcowboy.operators._context import stale_from, who_runs
+from airflow_provider_dropcowboy.operators._failures import airflow_failures
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -16,7 +20,6 @@ if TYPE_CHECKING:
     from airflow_provider_dropcowboy.campaign.plan import Plan
     from airflow_provider_dropcowboy.contacts.iterable import Contacts
     from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
-    from airflow_provider_dropcowboy.ledger.runs import Who
     from airflow_provider_dropcowboy.operators._source import Rows
 
 
@@ -43,6 +46,11 @@ class SendOperator(BaseOperator):
     :param campaign: what "once" refers to: a message goes to each contact of a campaign once. Default:
         ``{dag_id}.{task_id}@{logical_date}``, or the run id where the run has no logical date.
     :param concurrency: requests under way at once, at most; all tasks of an account share its ``max_concurrency``.
+    :param on_unknown: what happens to a message of which nobody knows whether it was taken: ``hold`` (a callback or a
+        person settles it) or ``resend`` (asked once more, ``resend_after`` later).
+    :param resend_after: at least an hour past the lease of its claim, which is 75 minutes.
+    :param max_staleness: a scheduled or backfilled run whose data interval ended longer ago is skipped; None: never.
+        The run's conf ``{"dropcowboy_allow_stale": true}`` allows one run.
     :param dry_run: judge every row, count, and neither write nor send anything.
     """
 
@@ -73,6 +81,9 @@ class SendOperator(BaseOperator):
         dropcowboy_conn_id: str = "dropcowboy_default",
         campaign: str | None = None,
         concurrency: int = 50,
+        on_unknown: Literal["hold", "resend"] = "hold",
+        resend_after: timedelta = timedelta(days=2),
+        max_staleness: timedelta | None = timedelta(days=1),
         dry_run: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -94,6 +105,9 @@ class SendOperator(BaseOperator):
         self.dropcowboy_conn_id = dropcowboy_conn_id
         self.campaign = campaign
         self.concurrency = concurrency
+        self.on_unknown = on_unknown
+        self.resend_after = resend_after
+        self.max_staleness = max_staleness
         self.is_dry_run = dry_run  # BaseOperator.dry_run is a method of Airflow's
         self._check(only_literals=True)
         if isinstance(contacts, XComArg):
@@ -159,6 +173,7 @@ class SendOperator(BaseOperator):
             for name in (
                 "sql", "sql_conn_id", "parameters", "sql_hook_params", "contacts", "path", "key_column", "phone_column",
                 "postal_code_column", "region", "partition", "opt_in_column", "campaign", "concurrency",
+                "on_unknown", "resend_after", "max_staleness",
             )
         } | self._message_arguments()  # fmt: skip
         if only_literals:
@@ -171,7 +186,7 @@ class SendOperator(BaseOperator):
         from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
         from airflow_provider_dropcowboy.contacts.partition import Partition
 
-        who = _who(context)
+        who = who_runs(context)
         return Plan(
             account=settings.account,
             campaign=self.campaign
@@ -193,6 +208,9 @@ class SendOperator(BaseOperator):
             max_concurrency=settings.max_concurrency,
             timeout_s=settings.timeout_s,
             verify=settings.verify,
+            resend_after=self.resend_after if self.on_unknown == "resend" else None,
+            stale_from=stale_from(context),
+            max_staleness=self.max_staleness,
             is_dry_run=self.is_dry_run,
             who=who,
         )
@@ -210,30 +228,6 @@ class SendOperator(BaseOperator):
         return open_contacts(contacts)
 
 
-@contextmanager
-def airflow_failures() -> Iterator[None]:
-    """Turn what a retry would not mend into Airflow's failure without retry, and the rest of ours into one with."""
-    from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
-
-    from airflow_provider_dropcowboy.errors import (
-        DropCowboyError,
-        InterruptedRunError,
-        LedgerError,
-        NotTakenError,
-        SchemaVersionError,
-        SourceError,
-    )
-
-    try:
-        yield
-    except SchemaVersionError as error:
-        raise AirflowFailException(str(error)) from error
-    except (NotTakenError, LedgerError, SourceError, InterruptedRunError) as error:
-        raise AirflowException(str(error)) from error
-    except DropCowboyError as error:
-        raise AirflowFailException(str(error)) from error
-
-
 def _unless_template(value: object) -> object:
     """The value if it is known when the DAG is parsed."""
     from airflow_provider_dropcowboy.campaign.arguments import LATER
@@ -241,10 +235,3 @@ def _unless_template(value: object) -> object:
     if isinstance(value, XComArg) or (isinstance(value, str) and ("{{" in value or "{%" in value)):
         return LATER
     return value
-
-
-def _who(context: "Context") -> "Who":
-    from airflow_provider_dropcowboy.ledger.runs import Who
-
-    ti = context["ti"]
-    return Who(dag_id=ti.dag_id, task_id=ti.task_id, run_id=ti.run_id, try_number=ti.try_number, map_index=ti.map_index)
