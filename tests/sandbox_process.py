@@ -90,7 +90,7 @@ class SandboxProcess:
         return _reached(shown, "asks", count)
 
     def sends(self, contains: str = "") -> dict[str, dict[str, Any]]:
-        """Every send by its foreign_id: asks, takes, phone_number, channel, first_body, outcome, callback."""
+        """Every send by its foreign_id: asks, takes, answers, phone_number, channel, first_body and more."""
         shown: dict[str, dict[str, Any]] = self._get("sends", contains=contains)
         return shown
 

@@ -28,6 +28,7 @@ class Send:
 
     :param asks: requests that reached the sandbox, whatever came of them.
     :param takes: times the message was accepted, and would have been billed.
+    :param answers: what each ask met, in their order and parted by spaces: a fault's name, or a status.
     :param callback: how its last callback was answered: a status, or why there was none.
     """
 
@@ -36,6 +37,7 @@ class Send:
     first_body: dict[str, object] | None = field(repr=False)
     asks: int = 0
     takes: int = 0
+    answers: str = ""
     callback: str = ""
 
 
@@ -90,6 +92,12 @@ class State:
         if number := ask.text("phone_number"):
             self._phone(number).asks += 1
         self._changed.set()
+
+    def answer(self, ask: Ask, answer: str) -> None:
+        """A send that was counted as asked meets ``answer``, whether or not it reaches the client."""
+        # a reset may have forgotten it meanwhile
+        if (send := self.sends.get(key_of(ask))) is not None:
+            send.answers = f"{send.answers} {answer}" if send.answers else answer
 
     def take(self, ask: Ask) -> Send:
         """The message was accepted once more."""

@@ -67,6 +67,7 @@ class Vendor:
             else:
                 fault = self.faults.meet(route, ask.names())
                 answer = _carried_out(ask, carry_out) if fault is None or fault.kind.is_taken else fault.kind.answer
+            self.state.answer(ask, fault.name if fault else str(answer.status))
             if self.settings.latency_ms:
                 await asyncio.sleep(self.settings.latency_ms / 1000)
             if fault is not None:

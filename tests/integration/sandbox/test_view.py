@@ -27,6 +27,13 @@ def test_sends_can_be_looked_up_by_a_part(sandbox: SandboxProcess) -> None:
     assert set(sandbox.sends(contains="id-")) == {"id-100", "id-101"}
 
 
+def test_a_send_is_shown_with_what_its_asks_met(sandbox: SandboxProcess) -> None:
+    sandbox.fault("503_after", times=1)
+    for _ in range(2):
+        call(sandbox, "POST", "/rvm", body=rvm(sandbox, foreign_id="one"))
+    assert sandbox.sends()["one"]["answers"] == "503_after 200"
+
+
 def test_a_reset_forgets_sends_lists_and_faults(sandbox: SandboxProcess) -> None:
     sandbox.fault("500_after")
     call(sandbox, "POST", "/rvm", body=rvm(sandbox))

@@ -32,6 +32,13 @@ def test_one_number_under_two_names_is_seen(vendor: Vendor, rvm_ask: MakeAsk) ->
     assert (counts["taken_twice"], counts["by_phone_taken_more_than_once"]) == (0, 1)
 
 
+def test_what_each_ask_met_is_kept_in_its_order(vendor: Vendor, rvm_ask: MakeAsk) -> None:
+    for answer in ("429", "lose_answer", "200"):
+        vendor.state.count_ask(rvm_ask())
+        vendor.state.answer(rvm_ask(), answer)
+    assert vendor.state.sends["one"].answers == "429 lose_answer 200"
+
+
 def test_a_text_without_a_foreign_id_is_counted_by_its_number(vendor: Vendor, sms_ask: MakeAsk) -> None:
     vendor.sends.sms(sms_ask(foreign_id=None))
     assert vendor.state.sends["sms +15045550100"].takes == 1
