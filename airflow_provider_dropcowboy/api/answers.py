@@ -17,6 +17,8 @@ REJECTIONS: Final = frozenset({400, 413, 422})
 """The vendor read this message and refused it, if its body says why."""
 MAX_RETRY_AFTER_S: Final = 300.0
 MAX_REASON_CHARACTERS: Final = 200
+MAX_READ_CHARACTERS: Final = 2_000
+"""Of a reason, before it is scrubbed; nobody writes a longer one for people."""
 
 
 class Outcome(StrEnum):
@@ -86,9 +88,9 @@ def http_date(text: str) -> datetime | None:
     """An HTTP date, aware, in UTC; None if it is none."""
     try:
         instant = parsedate_to_datetime(text)
-    except ValueError:
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError):  # the latter for a last day of the year 9999 in another zone
         return None
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
 def error_reason(body: bytes) -> str | None:
@@ -104,16 +106,18 @@ def error_reason(body: bytes) -> str | None:
 
 
 def scrub(text: str) -> str:
-    """The text without what may be a person's: runs of digits and quoted values other than a field's name."""
-    text = _QUOTED.sub(lambda match: match[0] if match[2] in _FIELD_NAMES else f"{match[1]}…{match[1]}", text)
-    return _NUMBER.sub("[number]", " ".join(text.split()))[:MAX_REASON_CHARACTERS]
+    """The text in one line without what may be a person's: longer numbers and quoted values but for a field's name."""
+    # no database stores every character: one NUL of the vendor's, and the whole batch of outcomes is refused for ever
+    printable = "".join(char if char.isprintable() else " " for char in text[:MAX_READ_CHARACTERS])
+    unquoted = _QUOTED.sub(_without_value, " ".join(printable.split()))
+    return _NUMBER.sub("[number]", unquoted)[:MAX_REASON_CHARACTERS].rstrip()
 
 
 def read_json(body: bytes) -> object:
     """The JSON value of a body; None if it is no JSON."""
     try:
         value: object = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter for thousands of brackets
         return None
     return value
 
@@ -121,11 +125,11 @@ def read_json(body: bytes) -> object:
 def _read_success(answer: Answer) -> SendOutcome:
     """Accepted needs the documented JSON: a 200 page of a proxy is no acceptance, and no proof of the contrary."""
     match read_json(answer.body):
-        case {"rejected": [first, *_], "accepted_count": 0}:
+        case {"rejected": [first, *_], "accepted_count": 0, **rest} if rest.get("status") != "queued":
             return SendOutcome(
                 Outcome.REJECTED, error_reason(json.dumps(first).encode()) or "rejected without a reason"
             )
-        case {"rejected": [_, *_]}:
+        case {"rejected": [_, *_]} | {"status": "queued", "accepted_count": 0}:
             return SendOutcome(Outcome.UNKNOWN, f"HTTP {answer.status}: accepted and rejected at once")
         case {"status": "queued"} | {"accepted_count": 1}:
             return ACCEPTED
@@ -143,15 +147,24 @@ def _words(value: object) -> str:
         case str():
             return value
         case list():
-            return "; ".join(words for words in map(_words, value) if words)
+            return "; ".join(words for item in value if not isinstance(item, list) and (words := _words(item)))
         case {"message": str(message)} | {"reason": str(message)} | {"error": str(message)}:
             return message
         case _:
             return ""
 
 
-_QUOTED = re.compile(r"""(["'`])(.*?)\1""")
-_NUMBER = re.compile(r"\+?\d[\d\s().-]{5,}\d")
+def _without_value(quoted: re.Match[str]) -> str:
+    text = quoted[0]
+    return text if text[1:-1] in _FIELD_NAMES else f"{text[0]}…{quoted['end']}"
+
+
+# a quote that is never closed runs to the end; one after a letter is an apostrophe
+_QUOTED = re.compile(
+    r"""(?:"[^"]*|`[^`]*|“[^”]*|«[^»]*|(?<!\w)['‘](?:[^'’]|['’](?=\w))*)(?P<end>["`”»'’]?)""",
+)
+# five digits or more, whatever stands between them: a postal code, and every phone number
+_NUMBER = re.compile(r"\+?\d(?:\W{0,3}\d){4,}")
 _FIELD_NAMES = frozenset(
     [
         "team_id",
