@@ -11,6 +11,7 @@ from airflow.sdk.definitions.xcom_arg import XComArg
 
 from airflow_provider_dropcowboy.operators._context import stale_from, who_runs
 from airflow_provider_dropcowboy.operators._failures import airflow_failures
+from airflow_provider_dropcowboy.operators._mapped import SendPartial
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -113,6 +114,11 @@ class SendOperator(BaseOperator):
         if isinstance(contacts, XComArg):
             # no template field, so that no row is rendered and shown; the upstream edge is set all the same
             XComArg.apply_upstream_relationship(self, contacts)
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> SendPartial:
+        """Arguments that all mapped tasks share; ``.expand(…)`` gives those that differ."""
+        return SendPartial.of(super().partial(**kwargs))
 
     @property
     @abstractmethod

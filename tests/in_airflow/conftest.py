@@ -1,6 +1,7 @@
 """A metadata database of its own for every test that runs Airflow."""
 
 import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -12,6 +13,9 @@ import pytest
 
 from tests.conftest import AIRFLOW_HOME
 from tests.in_airflow.processes import AirflowProcesses
+from tests.in_airflow.vendor import connection_to
+from tests.in_airflow.warehouse import Warehouse
+from tests.sandbox_process import SandboxProcess
 
 
 @pytest.fixture(scope="session")
@@ -54,3 +58,20 @@ def airflow_processes(migrated_database: Path, tmp_path_factory: pytest.TempPath
     airflow = AirflowProcesses(tmp_path_factory.mktemp("airflow") / "home", migrated_database)
     yield airflow
     airflow.stop()
+
+
+@pytest.fixture
+def vendor_connection(sandbox: SandboxProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """``dropcowboy_default`` is the sandbox, with a ledger of the test's own; the connection's fields."""
+    fields = connection_to(sandbox)
+    monkeypatch.setenv("AIRFLOW_CONN_DROPCOWBOY_DEFAULT", json.dumps(fields))
+    monkeypatch.setenv("DROPCOWBOY_LEDGER_URL", f"sqlite:///{tmp_path / 'ledger.db'}")
+    return fields
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    """The connection ``warehouse`` is a SQLite file."""
+    made = Warehouse(tmp_path / "warehouse.db")
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", made.connection)
+    return made

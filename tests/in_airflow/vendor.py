@@ -1,0 +1,24 @@
+"""What a task of a test names at the sandbox, and how it gets there."""
+
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from airflow_provider_dropcowboy.sandbox.catalog import BRAND_ID, RECORDING_ID
+from tests.sandbox_process import SandboxProcess
+
+VOICEMAIL: Final[dict[str, Any]] = {"brand_id": BRAND_ID, "recording_id": RECORDING_ID}
+"""The arguments of a voicemail to somebody."""
+
+
+def connection_to(sandbox: SandboxProcess) -> dict[str, Any]:
+    """The fields of an Airflow connection to it, with a default brand."""
+    address = urlsplit(sandbox.base_url)
+    return {
+        "conn_type": "dropcowboy",
+        "login": sandbox.team_id,
+        "password": sandbox.secret,
+        "host": address.hostname,
+        "port": address.port,
+        "schema": address.scheme,
+        "extra": {"default_brand_id": BRAND_ID},
+    }
