@@ -23,8 +23,6 @@ from airflow_provider_dropcowboy.transport.first_byte import WatchingAdapter, wa
 
 TRIES: Final = 4
 MAX_PAUSE_S: Final = 60.0
-KEEP_ALIVE_S: Final = 2.0
-"""Shorter than any server's: a request on a connection that the server just closed is doubtful."""
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -46,7 +44,6 @@ class Client:
         timeout_s: float = 30.0,
         verify: bool | str = True,
         sleep: Callable[[float], None] = time.sleep,
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         if isinstance(verify, str) and not Path(verify).exists():
             raise ConfigurationError(
@@ -56,8 +53,6 @@ class Client:
         self._timeout_s = timeout_s
         self._verify = verify
         self._sleep = sleep
-        self._monotonic = monotonic
-        self._used_at_s = monotonic()
         self._session = requests.Session()
         self._session.auth = _no_other_credentials
         self._adapter = WatchingAdapter(max_retries=0)
@@ -90,7 +85,9 @@ class Client:
         settings = self._session.merge_environment_settings(prepared.url, {}, False, self._verify, None)
         verify = settings["verify"]
         assert verify is not None
-        self._forget_idle_connections()
+        if not request.is_safe:
+            # one that was kept alive may be closed by the server at this moment, which leaves the change in doubt
+            self._adapter.close()  # it opens new ones when it is used again
         with watch_first_byte() as first_byte:
             try:
                 with self._adapter.send(
@@ -104,8 +101,6 @@ class Client:
             except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
                 words = why(error, timeout_s=self._timeout_s)
                 return Broken(words) if first_byte.is_written else NotWritten(words)
-            finally:
-                self._used_at_s = self._monotonic()
 
     def close(self) -> None:
         """Close the connections."""
@@ -134,10 +129,6 @@ class Client:
             "The connection's host is no URL, or its team id or secret is nothing that a header can carry. "
             "Nothing was sent. Correct the connection."
         )
-
-    def _forget_idle_connections(self) -> None:
-        if self._monotonic() - self._used_at_s > KEEP_ALIVE_S:
-            self._adapter.close()  # it opens new ones when it is used again
 
     def _answer(self, response: requests.Response) -> Answer:
         # an error page that repeats the headers must not carry the secret into an exception
