@@ -23,10 +23,11 @@ REFUSALS: Final = frozenset({400, 404, 405, 413, 422})
 """The vendor read the request and did not carry it out."""
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Call(Generic[T]):
+class Call(Generic[T_co]):
     """A request, and how its answer is read.
 
     :param read: the answer's value, from a 2xx; raises ValueError if it is not the documented one.
@@ -34,7 +35,7 @@ class Call(Generic[T]):
     """
 
     request: Request
-    read: Callable[[Answer], T]
+    read: Callable[[Answer], T_co]
     check: str = ""
 
 

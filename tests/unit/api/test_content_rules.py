@@ -1,0 +1,43 @@
+"""The vendor's rules for a message."""
+
+import pytest
+
+from airflow_provider_dropcowboy.api.content_rules import check_content
+from airflow_provider_dropcowboy.api.messages import Content, Rvm, Sms
+from airflow_provider_dropcowboy.errors import ConfigurationError
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        Rvm(brand_id="b", recording_id="r"),
+        Rvm(brand_id="b", voice_id="v", tts_body="Hello", postal_code="02101"),
+        Rvm(brand_id="b", audio_url="https://a.example/a", audio_type="wav", postal_code="90210-0001"),
+        Sms(caller_id="+15045550100", pool_id="p", sms_body="x" * 160),
+    ],
+)
+def test_a_message_that_the_vendor_takes_passes(content: Content) -> None:
+    check_content(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        (Rvm(brand_id="", recording_id="r"), "brand_id"),
+        (Rvm(brand_id="b"), "given: none"),
+        (Rvm(brand_id="b", recording_id="r", audio_url="https://a.example/a"), "recording_id, audio_url"),
+        (Rvm(brand_id="b", voice_id="v"), "give both"),
+        (Rvm(brand_id="b", tts_body="Hello Ann"), "give both"),
+        (Rvm(brand_id="b", recording_id="r", audio_type="wav"), "audio_type"),
+        (Rvm(brand_id="b", audio_url="https://a.example/a", audio_type="ogg"), "audio_type"),
+        (Rvm(brand_id="b", recording_id="r", postal_code="SW1A 1AA"), "postal_code"),
+        (Sms(caller_id="", pool_id="p", sms_body="Hello Ann"), "caller_id"),
+        (Sms(caller_id="+15045550100", pool_id="", sms_body="Hello Ann"), "default_pool_id"),
+        (Sms(caller_id="+15045550100", pool_id="p", sms_body=""), "sms_body"),
+        (Sms(caller_id="+15045550100", pool_id="p", sms_body="Hello Ann" * 18), "162 characters"),
+    ],
+)
+def test_a_message_that_the_vendor_would_refuse_names_its_fault(content: Content, named: str) -> None:
+    with pytest.raises(ConfigurationError, match=named) as caught:
+        check_content(content)
+    assert "Ann" not in str(caught.value)
