@@ -202,7 +202,7 @@ def _verify(value: object) -> bool | str:
 
 def _base_url(connection: Connection) -> str:
     """Scheme, host, port and path; a host may be bare, with the connection's schema and port, or a whole URL."""
-    host = (connection.host or "").strip().rstrip("/")
+    host = (connection.host or "").strip()
     scheme = (connection.schema or "https").strip().lower()
     if scheme not in {"http", "https"}:
         raise _wrong("schema", "https or http, or empty for https")
@@ -216,7 +216,7 @@ def _base_url(connection: Connection) -> str:
     if not parts or not parts.hostname or parts.username or parts.query or parts.fragment:
         raise _wrong("host", f"a host name, or a base URL such as {DEFAULT_BASE_URL}")
     port = f":{connection.port}" if connection.port and parts.port is None else ""
-    return f"{parts.scheme}://{parts.netloc}{port}{parts.path or PATH_PREFIX}"
+    return f"{parts.scheme}://{parts.netloc}{port}{parts.path.rstrip('/') or PATH_PREFIX}"
 
 
 def _split(url: str) -> SplitResult | None:

@@ -22,7 +22,7 @@ from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.wire import Answer, Broken, NotWritten, Reply
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.secret import Secret
-from airflow_provider_dropcowboy.transport.bulk import MAX_ANSWER_BYTES, BulkSender
+from airflow_provider_dropcowboy.transport.bulk import MAX_ANSWER_BYTES, BulkSender, NothingWrittenError
 from tests.integration.transport.scripted_server import (
     Conversation,
     ScriptedServer,
@@ -41,6 +41,7 @@ SECRET = "s3cret/of-the-team"
 PHONE = "+15045550100"
 BODY = {"team_id": "team", "secret": SECRET, "phone_number": PHONE, "foreign_id": "f1"}
 QUEUED = b'{"status": "queued"}'
+KEPT = answer(200, QUEUED, keep_alive=True)
 WAIT_S = 20.0
 
 Asking = Callable[[BulkSender], Awaitable[Reply]]
@@ -110,15 +111,16 @@ def post(base_url: str, *, timeout_s: float = WAIT_S, verify: bool | str = True,
     return reply
 
 
-def read_then_reset(conversation: Conversation) -> None:
+def reset_once_read(conversation: Conversation) -> None:
+    """Read a request and reset the connection."""
     conversation.read_request()
-    reset(conversation)
+    conversation.peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def reset_unread(conversation: Conversation) -> None:
     """Reset the connection once bytes have come, without reading one."""
     conversation.peer.recv(1, socket.MSG_PEEK)
-    reset(conversation)
+    conversation.peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def say(text: bytes) -> Step:
@@ -206,7 +208,7 @@ class TestWhatWasWrittenMayHaveBeenTaken:
         "step",
         [
             close_without_a_word,
-            read_then_reset,
+            reset_once_read,
             reset_unread,
             cut_off,
             say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n14\r\n" + QUEUED[:9]),
@@ -233,7 +235,7 @@ class TestWhatWasWrittenMayHaveBeenTaken:
             assert post(server.base_url(), timeout_s=0.2) == Broken("time-out")
 
     def test_a_request_on_a_kept_connection_that_breaks_is_not_written_again(self) -> None:
-        with ScriptedServer(in_turn(answer(200, QUEUED), close_without_a_word), answer(200, QUEUED)) as server:
+        with ScriptedServer(in_turn(KEPT, close_without_a_word), KEPT) as server:
             assert isinstance(post(server.base_url(), times=2), Broken)
             assert len(server.requests) == 2
 
@@ -305,7 +307,7 @@ class TestAnswers:
         assert MAX_ANSWER_BYTES <= len(reply.body) <= 2 * MAX_ANSWER_BYTES
 
     def test_cookies_are_not_sent_back(self) -> None:
-        with ScriptedServer(in_turn(answer(200, QUEUED, Set_Cookie="a=b; Path=/"), answer(200, QUEUED))) as server:
+        with ScriptedServer(in_turn(answer(200, QUEUED, keep_alive=True, Set_Cookie="a=b; Path=/"), KEPT)) as server:
             post(server.base_url(), times=2)
         assert b"cookie" not in server.requests[1].lower()
 

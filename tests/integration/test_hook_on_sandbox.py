@@ -1,0 +1,216 @@
+"""The hook against the vendor's stand-in over HTTP."""
+
+import json
+import logging
+import socket
+from collections.abc import Callable
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_dropcowboy.errors import AmbiguousError, AuthenticationError, NotTakenError, RejectedError
+from airflow_provider_dropcowboy.hooks.dropcowboy import DropCowboyHook
+from airflow_provider_dropcowboy.sandbox.catalog import BRAND_ID, POOL_ID, RECORDING_ID
+from tests.sandbox_process import SandboxProcess
+
+NUMBER = "+15045550100"
+CALLER = "+15045550199"
+
+
+@pytest.fixture
+def connect(sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> Callable[..., DropCowboyHook]:
+    """Makes a hook on the sandbox, with other fields of the connection if need be."""
+
+    def make(**fields: object) -> DropCowboyHook:
+        extra = {"default_brand_id": BRAND_ID, "default_pool_id": POOL_ID, "timeout_s": 5}
+        connection = {
+            "conn_type": "dropcowboy",
+            "login": sandbox.team_id,
+            "password": sandbox.secret,
+            "host": sandbox.base_url,
+            "extra": extra,
+            **fields,
+        }
+        monkeypatch.setenv("AIRFLOW_CONN_DROPCOWBOY_DEFAULT", json.dumps(connection))
+        return DropCowboyHook()
+
+    return make
+
+
+@pytest.fixture
+def hook(connect: Callable[..., DropCowboyHook]) -> DropCowboyHook:
+    return connect()
+
+
+class TestTheTestButton:
+    def test_good_credentials_are_told(self, hook: DropCowboyHook) -> None:
+        works, message = hook.test_connection()
+        assert works
+        assert "accepts the credentials; the account has 2 brands" in message
+
+    def test_wrong_credentials_are_told(self, connect: Callable[..., DropCowboyHook]) -> None:
+        works, message = connect(password="another-secret").test_connection()
+        assert not works
+        assert "HTTP 401" in message
+        assert "secret (password)" in message
+        assert "another-secret" not in message
+
+    def test_a_host_where_nobody_listens_is_told(self, connect: Callable[..., DropCowboyHook]) -> None:
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            host = f"127.0.0.1:{unused.getsockname()[1]}"
+            works, message = connect(host=f"http://{host}").test_connection()
+        assert not works
+        assert f"{host} was not reached: the connection was refused" in message
+
+    def test_a_host_that_speaks_no_tls_is_told(
+        self, sandbox: SandboxProcess, connect: Callable[..., DropCowboyHook]
+    ) -> None:
+        works, message = connect(host=sandbox.base_url.replace("http:", "https:")).test_connection()
+        assert not works
+        assert "the TLS handshake failed" in message
+
+    def test_a_host_that_is_another_site_is_told(self, sandbox: SandboxProcess, hook: DropCowboyHook) -> None:
+        sandbox.fault("html_200_after", route="brand")
+        works, message = hook.test_connection()
+        assert not works
+        assert "not the documented answer" in message
+        assert "check the host" in message
+
+    def test_a_wrong_path_is_told(self, sandbox: SandboxProcess, connect: Callable[..., DropCowboyHook]) -> None:
+        works, message = connect(host=sandbox.base_url.replace("/v1", "/v9")).test_connection()
+        assert not works
+        assert "HTTP 404" in message
+        assert "host of the connection" in message
+
+
+class TestSends:
+    def test_a_voicemail_is_queued_once(self, sandbox: SandboxProcess, hook: DropCowboyHook) -> None:
+        foreign_id = hook.send_rvm(phone_number="(504) 555-0100", recording_id=RECORDING_ID, postal_code="02101")
+        sent = sandbox.sends()[foreign_id]
+        assert (sent["asks"], sent["takes"], sent["phone_number"], sent["channel"]) == (1, 1, NUMBER, "rvm")
+
+    def test_a_text_is_queued_once(self, sandbox: SandboxProcess, hook: DropCowboyHook) -> None:
+        foreign_id = hook.send_sms(
+            phone_number=NUMBER, sms_body="Hello", caller_id=CALLER, opt_in=True, foreign_id="order-1"
+        )
+        assert foreign_id == "order-1"
+        assert sandbox.asks() == {"order-1": 1}
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            "lose_answer",
+            "drop_request",
+            "reset_after",
+            "truncated_after",
+            "502_before",
+            "503_retry_after_after",
+            "html_200_after",
+            "odd_json_after",
+            "redirect_307",
+            "timeout_408",
+            "conflict",
+        ],
+    )
+    def test_a_doubtful_voicemail_is_asked_for_once_and_not_retried(
+        self, fault: str, sandbox: SandboxProcess, hook: DropCowboyHook
+    ) -> None:
+        sandbox.fault(fault)
+        with pytest.raises(AirflowFailException, match=r"may have been sent.*foreign_id is order-1") as caught:
+            hook.send_rvm(phone_number=NUMBER, recording_id=RECORDING_ID, foreign_id="order-1")
+        assert isinstance(caught.value.__cause__, AmbiguousError)
+        assert sandbox.stats()["asks"] == 1
+
+    def test_an_answer_that_does_not_come_in_time_is_a_doubt(
+        self, sandbox: SandboxProcess, connect: Callable[..., DropCowboyHook]
+    ) -> None:
+        sandbox.fault("hang_after")
+        hook = connect(extra={"default_brand_id": BRAND_ID, "timeout_s": 0.3})
+        with pytest.raises(AirflowFailException, match="timed out"):
+            hook.send_rvm(phone_number=NUMBER, recording_id=RECORDING_ID)
+        assert list(sandbox.takes_by_phone().values()) == [1]
+
+    def test_a_voicemail_that_met_the_limit_may_be_retried_by_airflow(
+        self, sandbox: SandboxProcess, hook: DropCowboyHook
+    ) -> None:
+        sandbox.fault("429", times=1)
+        with pytest.raises(NotTakenError):
+            hook.send_rvm(phone_number=NUMBER, recording_id=RECORDING_ID, foreign_id="order-1")
+        hook.send_rvm(phone_number=NUMBER, recording_id=RECORDING_ID, foreign_id="order-1")
+        assert list(sandbox.takes_by_phone().values()) == [1]
+
+    @pytest.mark.parametrize(
+        ("fault", "kind"),
+        [
+            ("unauthorized", AuthenticationError),
+            ("payment_required", AuthenticationError),
+            ("not_found_html", RejectedError),
+            ("invalid_400", RejectedError),
+            ("unprocessable_422", RejectedError),
+        ],
+    )
+    def test_a_refused_voicemail_is_not_retried(
+        self, fault: str, kind: type[Exception], sandbox: SandboxProcess, hook: DropCowboyHook
+    ) -> None:
+        sandbox.fault(fault)
+        with pytest.raises(AirflowFailException, match="Nothing was sent") as caught:
+            hook.send_rvm(phone_number=NUMBER, recording_id=RECORDING_ID)
+        assert isinstance(caught.value.__cause__, kind)
+
+    def test_nothing_of_a_person_and_no_secret_is_logged_or_raised(
+        self, sandbox: SandboxProcess, hook: DropCowboyHook, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.DEBUG)
+        said = ""
+        for fault in ("lose_answer", "invalid_400", "unauthorized", "429", "html_200_after"):
+            sandbox.fault(fault, times=1)
+            with pytest.raises((AirflowFailException, NotTakenError)) as caught:
+                hook.send_sms(phone_number=NUMBER, sms_body="Hello Ann", caller_id=CALLER, opt_in=True)
+            said += f"{caught.value!r} {caught.value.__cause__!r} {caught.value.__context__!r}"
+        said += caplog.text
+        assert "POST" in said
+        for hidden in (sandbox.secret, NUMBER[1:], CALLER[1:], "Hello Ann"):
+            assert hidden not in said
+
+
+class TestLists:
+    def test_a_list_lives_from_its_creation_to_its_deletion(
+        self, sandbox: SandboxProcess, hook: DropCowboyHook
+    ) -> None:
+        made = hook.create_list("due today")
+        result = hook.append_contacts(
+            made.list_id, ["record_id", "phone"], values=[["1", NUMBER], ["2", "not a number"], ["3", "504 555 0101"]]
+        )
+        assert (result.accepted_count, [row.index for row in result.rejected]) == (2, [1])
+        assert (hook.get_list(made.list_id).contact_count, hook.get_list(made.list_id).list_name) == (2, "due today")
+        hook.rename_list(made.list_id, "done")
+        assert sandbox.lists()[made.list_id]["list_name"] == "done"
+        hook.delete_list(made.list_id)
+        with pytest.raises(AirflowFailException, match="HTTP 404"):
+            hook.get_list(made.list_id)
+
+    def test_an_append_that_may_have_been_made_is_not_made_twice(
+        self, sandbox: SandboxProcess, hook: DropCowboyHook
+    ) -> None:
+        made = hook.create_list("due today")
+        sandbox.fault("lose_answer", route="append")
+        with pytest.raises(AirflowFailException, match="rows 0 to 0 may have been appended"):
+            hook.append_contacts(made.list_id, ["phone"], values=[[NUMBER]])
+        sandbox.clear_faults()
+        assert hook.get_list(made.list_id).contact_count == 1
+
+    def test_a_question_is_asked_again_until_it_is_answered(
+        self, sandbox: SandboxProcess, hook: DropCowboyHook
+    ) -> None:
+        made = hook.create_list("due today")
+        sandbox.fault("503_retry_after_before", route="show", times=2, delay_s=0)
+        assert hook.get_list(made.list_id).list_name == "due today"
+
+
+def test_what_an_account_may_send_with_is_listed(hook: DropCowboyHook) -> None:
+    assert [brand.brand_id for brand in hook.list_brands() if brand.api_allowed] == [BRAND_ID]
+    assert RECORDING_ID in {recording.media_id for recording in hook.list_recordings()}
+    assert [recording.name for recording in hook.list_recordings(api_allowed=False)] == ["Draft"]
+    assert len(hook.list_media()) == 3
+    assert POOL_ID in {pool.pool_id for pool in hook.list_pools()}

@@ -1,0 +1,78 @@
+"""What Airflow discovers."""
+
+import json
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import entry_points
+from importlib.resources import files
+from typing import Any
+
+import jsonschema
+from airflow.providers.common.compat.sdk import mask_secret, redact
+
+from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
+from airflow_provider_dropcowboy.hooks.dropcowboy import DropCowboyHook
+from airflow_provider_dropcowboy.provider_info import get_provider_info
+
+INFO: dict[str, list[dict[str, object]]] = get_provider_info()  # type: ignore[assignment]  # JSON
+CONNECTION = INFO["connection-types"][0]
+FIELDS: dict[str, dict[str, dict[str, object]]] = CONNECTION["conn-fields"]  # type: ignore[assignment]  # JSON
+
+
+def airflows(schema: str) -> Any:
+    """A JSON schema that Airflow ships."""
+    return json.loads(files("airflow").joinpath(schema).read_text())
+
+
+@dataclass
+class Connection:
+    """A connection with this extra."""
+
+    extra_dejson: dict[str, object]
+    login: str | None = "team"
+    password: str | None = "s3cret-of-the-team"
+    host: str | None = None
+    schema: str | None = None
+    port: int | None = None
+
+
+def test_airflow_finds_the_provider() -> None:
+    found = entry_points(group="apache_airflow_provider", module="airflow_provider_dropcowboy.provider_info")
+    assert [entry.load() for entry in found] == [get_provider_info]
+
+
+def test_the_description_is_valid() -> None:
+    jsonschema.validate(get_provider_info(), airflows("provider_info.schema.json"))
+
+
+def test_the_form_is_valid() -> None:
+    jsonschema.validate(
+        INFO["connection-types"], airflows("provider.yaml.schema.json")["properties"]["connection-types"]
+    )
+
+
+def test_the_connection_type_leads_to_the_hook() -> None:
+    module, _, name = str(CONNECTION["hook-class-name"]).rpartition(".")
+    assert getattr(import_module(module), name) is DropCowboyHook
+    assert CONNECTION["connection-type"] == DropCowboyHook.conn_type
+    assert CONNECTION["hook-name"] == DropCowboyHook.hook_name
+
+
+def test_a_forms_defaults_are_the_settings_defaults() -> None:
+    defaults = {name: field["schema"].get("default") for name, field in FIELDS.items()}
+    assert ConnectionSettings.of(Connection(defaults)) == ConnectionSettings.of(Connection({}))
+
+
+def test_the_form_has_every_setting_and_no_other() -> None:
+    settings = set(ConnectionSettings.__dataclass_fields__) - {"account", "byoc"} | {"byoc_secret"}
+    assert set(FIELDS) == settings
+
+
+def test_airflow_masks_the_secrets_of_the_extra_by_their_names() -> None:
+    hidden: dict[str, Any] = {
+        name: f"value-of-{name}" for name, field in FIELDS.items() if field["schema"].get("format") == "password"
+    }
+    assert set(hidden) == {"callback_secret", "byoc_secret"}
+    mask_secret(hidden)  # as Airflow does with the extra of every connection
+    assert redact(" ".join(hidden.values())) == "*** ***"
+    assert redact(hidden) == dict.fromkeys(hidden, "***")
