@@ -54,8 +54,12 @@ def metadata_database(migrated_database: Path) -> None:
 
 @pytest.fixture(scope="session")
 def airflow_processes(migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowProcesses]:
-    """One running Airflow, shared by the tests that ask for it: each takes a DAG id of its own."""
-    airflow = AirflowProcesses(tmp_path_factory.mktemp("airflow") / "home", migrated_database)
+    """One running Airflow that logs all it can, shared by the tests that ask for it: each takes DAG ids of its own."""
+    airflow = AirflowProcesses(
+        tmp_path_factory.mktemp("airflow") / "home",
+        migrated_database,
+        environment={"AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG"},
+    )
     yield airflow
     airflow.stop()
 

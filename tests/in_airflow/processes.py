@@ -68,7 +68,7 @@ class AirflowProcesses:
         settings |= environment or {}
         self._processes = {name: self._start(name, settings=settings) for name in COMPONENTS}
         try:
-            self._wait(self._is_up, until="Airflow is up")
+            self.wait_until(self._is_up, until="Airflow is up")
         except AssertionError:
             self.stop()
             raise
@@ -92,7 +92,7 @@ class AirflowProcesses:
     def add_dag(self, dag_id: str, source: str) -> None:
         """The DAG with this Python source is known and can run."""
         (self.dags_folder / f"{dag_id}.py").write_text(source)
-        self._wait(lambda: self._ask("GET", f"dags/{dag_id}").ok, until=f"the DAG {dag_id} is known")
+        self.wait_until(lambda: self._ask("GET", f"dags/{dag_id}").ok, until=f"the DAG {dag_id} is known")
 
     def add_connection(self, conn_id: str, **fields: object) -> None:
         """The connection is stored.
@@ -138,6 +138,16 @@ class AirflowProcesses:
     def mark_failed(self, dag_id: str, run_id: str, *, task_id: str, map_index: int = -1) -> None:
         """The task is failed, as after *Mark failed* in the user interface; Airflow then ends its process."""
         self._tell("PATCH", _task_path(dag_id, run_id, task_id=task_id, map_index=map_index), new_state="failed")
+
+    def wait_until(self, is_there: Callable[[], bool], *, until: str) -> None:
+        """Something is there.
+
+        :param until: says what, where it did not come in time.
+        """
+        give_up_at = time.monotonic() + DEADLINE_S
+        while not is_there():
+            assert time.monotonic() < give_up_at, f"not within {DEADLINE_S:.0f} s: {until}"
+            time.sleep(0.1)
 
     def return_value(self, dag_id: str, run_id: str, *, task_id: str, map_index: int = -1) -> object:
         """What the task's ``execute`` returned."""
@@ -193,14 +203,8 @@ class AirflowProcesses:
             seen = str(answer.json()["state"]) if answer.ok else ""  # a mapped task is not there before it is expanded
             return seen in states
 
-        self._wait(is_there, until=f"{path} is one of {states}")
+        self.wait_until(is_there, until=f"{path} is one of {states}")
         return seen
-
-    def _wait(self, is_there: Callable[[], bool], *, until: str) -> None:
-        give_up_at = time.monotonic() + DEADLINE_S
-        while not is_there():
-            assert time.monotonic() < give_up_at, f"not within {DEADLINE_S:.0f} s: {until}"
-            time.sleep(0.1)
 
     def _ask(
         self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: object = None
