@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from airflow_provider_dropcowboy.api.messages import MAX_SMS_CHARACTERS, Message, Rvm, Sms
-from airflow_provider_dropcowboy.campaign.identity import Identity
+from airflow_provider_dropcowboy.campaign.identity import Identity, canonical
 from airflow_provider_dropcowboy.contacts.contact import Contact, Unusable
 from airflow_provider_dropcowboy.contacts.text import Template, TextError
 
@@ -43,6 +43,19 @@ class RvmTemplate:
             byoc=self.byoc,
         )
 
+    def same(self) -> dict[str, object]:
+        """What every message asks for alike."""
+        return {
+            "brand_id": self.brand_id,
+            "recording_id": self.recording_id,
+            "voice_id": self.voice_id,
+            "audio_url": self.audio_url,
+            "forwarding_number": self.forwarding_number,
+            "phone_ivr_id": self.phone_ivr_id,
+            "pool_id": self.pool_id,
+            "byoc": self.byoc,
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmsTemplate:
@@ -64,6 +77,10 @@ class SmsTemplate:
             raise TextError("text: empty with the row's values")
         return Sms(caller_id=self.caller_id, pool_id=self.pool_id, sms_body=text)
 
+    def same(self) -> dict[str, object]:
+        """What every message asks for alike."""
+        return {"caller_id": self.caller_id, "pool_id": self.pool_id}
+
 
 class Composer:
     """Makes the messages of one campaign."""
@@ -72,6 +89,7 @@ class Composer:
         self._template = template
         self._identity = identity
         self._prefix = identity.prefix
+        self._same = canonical(template.same())
 
     def compose(self, contact: Contact) -> Message | Unusable:
         """The contact's message, with the names it has in every run; or why its row cannot be used."""
@@ -85,5 +103,9 @@ class Composer:
             phone=contact.phone,
             content=content,
             number_digest=self._identity.number_digest(contact.phone),
-            content_digest=self._identity.content_digest(content),
+            content_digest=self._identity.content_digest(
+                self._same,
+                text=content.tts_body if isinstance(content, Rvm) else content.sms_body,
+                postal_code=contact.postal_code,
+            ),
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from airflow_provider_dropcowboy.api.messages import Channel, Content
+from airflow_provider_dropcowboy.api.messages import Channel
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.ledger.schema import DIGEST_CHARACTERS, FOREIGN_ID_CHARACTERS, PREFIX_CHARACTERS
 from airflow_provider_dropcowboy.phone import Phone
@@ -67,16 +67,22 @@ class Identity:
         """The number's name over all campaigns of the ledger."""
         return self._digest("number", phone.e164)[:DIGEST_CHARACTERS]
 
-    def content_digest(self, content: Content) -> str:
-        """Differs when what is asked for differs: brand, recording, text, pool."""
-        return self._digest("content", _canonical(content.fields()))[:DIGEST_CHARACTERS]
+    def content_digest(self, same: str, *, text: str | None, postal_code: str | None) -> str:
+        """Differs when what is asked for differs: brand, recording, text, pool.
+
+        :param same: what all messages of the run share, as ``canonical`` text.
+        """
+        return self._digest("content", same, text or "", postal_code or "")[:DIGEST_CHARACTERS]
 
     def _digest(self, *parts: str) -> str:
         """HMAC-SHA256 over length-prefixed parts: ("a|b", "c") and ("a", "b|c") differ."""
-        encoded = [part.encode() for part in parts]
-        text = b"".join(len(part).to_bytes(4, "big") + part for part in encoded)
-        return hmac.digest(self.key, text, "sha256").hex()
+        pieces: list[bytes] = []
+        for part in parts:
+            encoded = part.encode()
+            pieces += (len(encoded).to_bytes(4, "big"), encoded)
+        return hmac.digest(self.key, b"".join(pieces), "sha256").hex()
 
 
-def _canonical(fields: Mapping[str, object]) -> str:
+def canonical(fields: Mapping[str, object]) -> str:
+    """The fields as text that is the same in every run."""
     return json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":"))

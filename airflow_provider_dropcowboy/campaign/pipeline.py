@@ -29,6 +29,8 @@ from airflow_provider_dropcowboy.transport.bulk import BulkSender
 DOUBT_PER_CONNECTION: Final = 3
 """Claims out and not recorded, for each connection: one on the wire, one waiting for it, one being recorded."""
 MAX_RECORD_ROWS: Final = 500
+GATHER_S: Final = 0.01
+"""Outcomes gather for so long before they are written: a commit each would cost more CPU than the request itself."""
 BEAT_S: Final = 1.0
 STOPPED: Final = SendOutcome(Outcome.RELEASED, "not written: the run was stopped")
 CUT_OFF: Final = SendOutcome(Outcome.UNKNOWN, "no answer: the run was ended before it came")
@@ -203,8 +205,9 @@ class Pipeline:
     async def _record(self) -> None:
         with ThreadPoolExecutor(1, "dropcowboy-record") as thread:
             while True:
-                # no timer: while one batch commits, the next gathers
-                answered = [await self._answers.get(), *_drain(self._answers, MAX_RECORD_ROWS - 1)]
+                first = await self._answers.get()
+                await asyncio.sleep(GATHER_S)
+                answered = [first, *_drain(self._answers, MAX_RECORD_ROWS - 1)]
                 states = [(STATE_OF[item.outcome.kind], item.outcome.reason) for item in answered]
                 try:
                     self._tally.conflicts += await _in(thread, partial(self._record_all, answered))

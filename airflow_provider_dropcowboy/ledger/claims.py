@@ -3,11 +3,13 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.messages import Message
+from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.judgement import (
     Already,
@@ -48,16 +50,17 @@ def claim(
         if judgement.stop is not None:
             return judgement
         at = now(connection)
-        inserts, updates = [], []
+        inserts: list[Message] = []
+        updates: list[dict[str, object]] = []
         rules = Rules(at, resend_after)
         for message, row in judge(connection, run.campaign, messages=messages, judgement=judgement, rules=rules):
             judgement.claimed.append(Claim(message, 1 if row is None else row.attempt + 1, claim_id))
             if row is None:
-                inserts.append(_values(message, run, claim_id=claim_id, at=at) | {"attempt": 1})
+                inserts.append(message)
             else:
                 updates.append(_replacement(message, run, row, claim_id=claim_id, at=at))
         if inserts:
-            connection.execute(SENDS.insert(), inserts)
+            _insert(connection, run, messages=inserts, claim_id=claim_id, at=at)
         if updates:
             _replace(connection, judgement, updates=updates, claim_id=claim_id)
     return judgement
@@ -102,7 +105,7 @@ def reclaim(ledger: Ledger, run: Run, *, claims: Sequence[Claim], claim_id: str)
                     "claim_id": claim_id,
                     "claimed_at": at,
                 }
-                for claim in claims
+                for claim in sorted(claims, key=lambda claim: claim.message.foreign_id)  # see _replace
             ],
         )
         rows = by_foreign_id(connection, [claim.message.foreign_id for claim in claims])
@@ -111,7 +114,7 @@ def reclaim(ledger: Ledger, run: Run, *, claims: Sequence[Claim], claim_id: str)
             if row.claim_id == claim_id:
                 judgement.claimed.append(Claim(old.message, old.attempt + 1, claim_id))
             else:
-                judgement.already.append(Already(old.message, state_now(row, at), row.reason))
+                judgement.already.append(Already(old.message, state_now(row, at), row.reason, row.run_id))
     return judgement
 
 
@@ -124,29 +127,36 @@ def find_claims(ledger: Ledger, run: Run, *, messages: Sequence[Message], claim_
     with ledger.claiming(run.campaign.account) as connection:
         rows = by_foreign_id(connection, [message.foreign_id for message in messages])
     found = ((message, rows.get(message.foreign_id)) for message in messages)
-    return [Claim(message, row.attempt, claim_id) for message, row in found if row and row.claim_id == claim_id]
+    return [
+        Claim(message, row.attempt, claim_id)
+        for message, row in found
+        # one that a callback settled meanwhile keeps its claim's name, and is not to be asked
+        if row and (row.claim_id, row.state) == (claim_id, State.CLAIMED)
+    ]
 
 
-def _values(message: Message, run: Run, *, claim_id: str, at: datetime) -> dict[str, object]:
+def _insert(connection: sa.Connection, run: Run, *, messages: Sequence[Message], claim_id: str, at: datetime) -> None:
+    rows = as_parameter(
+        (message.foreign_id, message.contact_key, message.phone.e164, message.number_digest, message.content_digest)
+        for message in messages
+    )
+    same = {"campaign_id": run.campaign.id, "claim_id": claim_id, "run_id": run.id, "claimed_at": at}
+    connection.execute(_first_claims(connection.dialect.name), {"rows": rows, **same})
+
+
+def _replacement(message: Message, run: Run, row: Any, *, claim_id: str, at: datetime) -> dict[str, object]:
     return {
-        "foreign_id": message.foreign_id,
-        "campaign_id": run.campaign.id,
         "contact_key": message.contact_key,
         "phone_number": message.phone.e164,
         "number_digest": message.number_digest,
         "owns_number": True,
         "content_digest": message.content_digest,
         "state": State.CLAIMED.value,
+        "reason": None,
+        "attempt": row.attempt + 1,
         "claim_id": claim_id,
         "run_id": run.id,
         "claimed_at": at,
-    }
-
-
-def _replacement(message: Message, run: Run, row: Any, *, claim_id: str, at: datetime) -> dict[str, object]:
-    return _values(message, run, claim_id=claim_id, at=at) | {
-        "attempt": row.attempt + 1,
-        "reason": None,
         "answered_at": None,
         "resent_at": at if row.state in BINDING else row.resent_at,
         "b_foreign_id": row.foreign_id,
@@ -160,23 +170,25 @@ def _replace(
     connection: sa.Connection, judgement: Judgement, *, updates: Sequence[dict[str, object]], claim_id: str
 ) -> None:
     """Claim rows that are there, unless a callback or a person moved them since they were read."""
-    connection.execute(_CLAIM_ANEW, updates)
-    resent = [_resent(update) for update in updates if update["b_state"] in BINDING]
-    if resent:
-        connection.execute(HISTORY.insert(), resent)
+    # sorted: two writers that lock the same rows in the same order do not deadlock
+    connection.execute(_CLAIM_ANEW, sorted(updates, key=lambda update: str(update["b_foreign_id"])))
     rows = by_foreign_id(connection, [str(update["b_foreign_id"]) for update in updates])
-    lost = {foreign_id: row for foreign_id, row in rows.items() if row.claim_id != claim_id}
+    updated = {update["b_foreign_id"] for update in updates}
+    lost = updated - {foreign_id for foreign_id, row in rows.items() if row.claim_id == claim_id}
     if lost:
         for claim in judgement.claimed:
-            row = lost.get(claim.message.foreign_id)
-            if row is not None:
-                judgement.already.append(Already(claim.message, State(row.state), row.reason))
+            if claim.message.foreign_id in lost:
+                row = rows[claim.message.foreign_id]
+                judgement.already.append(Already(claim.message, State(row.state), row.reason, row.run_id))
         judgement.claimed = [claim for claim in judgement.claimed if claim.message.foreign_id not in lost]
+    is_resent = [update for update in updates if update["b_state"] in BINDING and update["b_foreign_id"] not in lost]
+    if is_resent:
+        connection.execute(HISTORY.insert(), [_resent(update) for update in is_resent])
 
 
 def _resent(update: Mapping[str, object]) -> dict[str, object]:
     return {
-        "foreign_id": update["foreign_id"],
+        "foreign_id": update["b_foreign_id"],
         "at": update["claimed_at"],
         "event": "resent",
         "state_before": update["b_state"],
@@ -185,6 +197,28 @@ def _resent(update: Mapping[str, object]) -> dict[str, object]:
         "run_id": update["run_id"],
         "reason": "in doubt for longer than resend_after",
     }
+
+
+@cache
+def _first_claims(dialect: str) -> sa.Insert:
+    new = batch(
+        dialect,
+        ("foreign_id", "text"),
+        ("contact_key", "text"),
+        ("phone_number", "text"),
+        ("number_digest", "text"),
+        ("content_digest", "text"),
+    )
+    same = {
+        "campaign_id": sa.bindparam("campaign_id", type_=sa.Integer()),
+        "owns_number": sa.true(),
+        "state": sa.literal_column(f"'{State.CLAIMED.value}'"),
+        "attempt": sa.literal_column("1"),
+        "claim_id": sa.bindparam("claim_id", type_=sa.String()),
+        "run_id": sa.bindparam("run_id", type_=sa.Integer()),
+        "claimed_at": sa.bindparam("claimed_at", type_=SENDS.c.claimed_at.type),
+    }
+    return SENDS.insert().from_select([*new.c.keys(), *same], sa.select(*new.c, *same.values()))
 
 
 _IS_UNMOVED: Final = sa.and_(

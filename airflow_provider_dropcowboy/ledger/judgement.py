@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.messages import Message
+from airflow_provider_dropcowboy.ledger.batch import is_among, names
 from airflow_provider_dropcowboy.ledger.runs import Campaign, is_live
 from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
 from airflow_provider_dropcowboy.states import State
@@ -28,14 +30,16 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Already:
-    """A message another run asked for; nothing is asked now.
+    """A message that was asked for; nothing is asked now.
 
     :param state: where it stands; a claim of a dead run counts as unknown.
+    :param run_id: which run claimed it last.
     """
 
     message: Message
     state: State
     reason: str | None
+    run_id: int
 
 
 @dataclass(slots=True)
@@ -64,14 +68,15 @@ def judge(
     The first of two new messages to one number wins; one that was asked wins over both.
     """
     known = by_foreign_id(connection, [message.foreign_id for message in messages])
-    digests = [message.number_digest for message in messages]
-    rows = connection.execute(_OWNERS, {"campaign_id": campaign.id, "digests": digests})
+    dialect = connection.dialect.name
+    digests = names([message.number_digest for message in messages], dialect)
+    rows = connection.execute(_owners(dialect), {"campaign_id": campaign.id, "digests": digests})
     owners = {row.number_digest: row.foreign_id for row in rows}
     free = []
     for message in messages:
         row = known.get(message.foreign_id)
         if row is not None and not _is_free(row, message, rules):
-            judgement.already.append(Already(message, state_now(row, rules.at), row.reason))
+            judgement.already.append(Already(message, state_now(row, rules.at), row.reason, row.run_id))
         elif owners.setdefault(message.number_digest, message.foreign_id) != message.foreign_id:
             judgement.duplicates.append(message)
         else:
@@ -80,7 +85,8 @@ def judge(
 
 
 def by_foreign_id(connection: sa.Connection, foreign_ids: Sequence[str]) -> dict[str, Any]:
-    rows = connection.execute(_KNOWN, {"foreign_ids": list(foreign_ids)})
+    dialect = connection.dialect.name
+    rows = connection.execute(_known(dialect), {"foreign_ids": names(foreign_ids, dialect)})
     return {row.foreign_id: row for row in rows}
 
 
@@ -90,7 +96,8 @@ def _is_free(row: Any, message: Message, rules: Rules) -> bool:
         case State.RELEASED:
             return True
         case State.REJECTED:
-            return bool(row.content_digest != message.content_digest)
+            asked = (row.content_digest, row.number_digest)
+            return asked != (message.content_digest, message.number_digest)
         case State.UNKNOWN:
             after = rules.resend_after
             return after is not None and row.resent_at is None and row.claimed_at + after <= rules.at
@@ -105,25 +112,32 @@ def state_now(row: Any, at: datetime) -> State:
     return state
 
 
-_KNOWN: Final = (
-    sa.select(
-        SENDS.c.foreign_id,
-        SENDS.c.state,
-        SENDS.c.reason,
-        SENDS.c.attempt,
-        SENDS.c.claim_id,
-        SENDS.c.content_digest,
-        SENDS.c.claimed_at,
-        SENDS.c.resent_at,
-        RUNS.c.ended_at,
-        RUNS.c.heartbeat_at,
+@cache
+def _known(dialect: str) -> sa.Select[Any]:
+    return (
+        sa.select(
+            SENDS.c.foreign_id,
+            SENDS.c.state,
+            SENDS.c.reason,
+            SENDS.c.attempt,
+            SENDS.c.claim_id,
+            SENDS.c.content_digest,
+            SENDS.c.number_digest,
+            SENDS.c.run_id,
+            SENDS.c.claimed_at,
+            SENDS.c.resent_at,
+            RUNS.c.ended_at,
+            RUNS.c.heartbeat_at,
+        )
+        .select_from(SENDS.outerjoin(RUNS, RUNS.c.id == SENDS.c.run_id))
+        .where(is_among(SENDS.c.foreign_id, dialect, parameter="foreign_ids"))
     )
-    .select_from(SENDS.outerjoin(RUNS, RUNS.c.id == SENDS.c.run_id))
-    .where(SENDS.c.foreign_id.in_(sa.bindparam("foreign_ids", expanding=True)))
-)
 
-_OWNERS: Final = sa.select(SENDS.c.number_digest, SENDS.c.foreign_id).where(
-    SENDS.c.campaign_id == sa.bindparam("campaign_id"),
-    SENDS.c.number_digest.in_(sa.bindparam("digests", expanding=True)),
-    SENDS.c.owns_number,
-)
+
+@cache
+def _owners(dialect: str) -> sa.Select[Any]:
+    return sa.select(SENDS.c.number_digest, SENDS.c.foreign_id).where(
+        SENDS.c.campaign_id == sa.bindparam("campaign_id"),
+        is_among(SENDS.c.number_digest, dialect, parameter="digests"),
+        SENDS.c.owns_number,
+    )

@@ -4,16 +4,18 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
+from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.judgement import Claim
 from airflow_provider_dropcowboy.ledger.runs import Run
 from airflow_provider_dropcowboy.ledger.schema import HISTORY, SENDS
-from airflow_provider_dropcowboy.states import BINDING, State, sources_of
+from airflow_provider_dropcowboy.states import BINDING, OPEN, State, sources_of
 
 STATE_OF: Final = {
     Outcome.ACCEPTED: State.ACCEPTED,
@@ -45,10 +47,9 @@ def record(ledger: Ledger, run: Run, *, answered: Sequence[Answered]) -> int:
     """
     with ledger.writing() as connection:
         at = now(connection)
-        # sorted: two writers that lock the same rows in the same order do not deadlock
-        rows = sorted((_values(item, at) for item in answered), key=lambda values: str(values["b_foreign_id"]))
-        moved = connection.execute(_ANSWER, rows).rowcount
-        if moved == len(rows):
+        rows = as_parameter(map(_row, answered))
+        moved = connection.execute(_answers(connection.dialect.name), {"rows": rows, "answered_at": at}).rowcount
+        if moved == len(answered):
             return 0
         return sum(_judge_unmoved(connection, run, item=item, at=at) for item in answered)
 
@@ -56,20 +57,23 @@ def record(ledger: Ledger, run: Run, *, answered: Sequence[Answered]) -> int:
 def _judge_unmoved(connection: sa.Connection, run: Run, *, item: Answered, at: datetime) -> bool:
     """Whether this outcome contradicts what the ledger says; writes the contradiction down."""
     target = STATE_OF[item.outcome.kind]
-    row: Any = connection.execute(_STANDING, {"foreign_id": item.claim.message.foreign_id}).one()
-    is_same_claim = (row.attempt, row.claim_id) == (item.claim.attempt, item.claim.claim_id)
-    if is_same_claim and row.state in {target, State.DELIVERED, State.FAILED}:
+    row: Any = connection.execute(_STANDING, {"foreign_id": item.claim.message.foreign_id}).one_or_none()
+    is_same_claim = row is not None and (row.attempt, row.claim_id) == (item.claim.attempt, item.claim.claim_id)
+    if is_same_claim and (target is State.UNKNOWN or row.state in {target, State.DELIVERED, State.FAILED}):
         return False
-    if target is State.RELEASED:  # surely not taken: whatever happened since stands
+    if target in OPEN:  # surely not taken: whatever happened since stands
         return False
-    event = "answer after a person or a callback moved the row" if is_same_claim else "asked twice"
+    if row is None:
+        event = "answer for a claim that the ledger lost"
+    else:
+        event = "answer after a person or a callback moved the row" if is_same_claim else "asked twice"
     log.error("send %s: %s (attempt %d)", item.claim.message.foreign_id, event, item.claim.attempt)
     connection.execute(
         HISTORY.insert().values(
             foreign_id=item.claim.message.foreign_id,
             at=at,
             event=event,
-            state_before=row.state,
+            state_before=row.state if row is not None else None,
             state_after=target.value,
             attempt=item.claim.attempt,
             run_id=run.id,
@@ -79,31 +83,40 @@ def _judge_unmoved(connection: sa.Connection, run: Run, *, item: Answered, at: d
     return True
 
 
-def _values(item: Answered, at: datetime) -> dict[str, object]:
-    state = STATE_OF[item.outcome.kind]
-    return {
-        "b_foreign_id": item.claim.message.foreign_id,
-        "b_attempt": item.claim.attempt,
-        "b_claim_id": item.claim.claim_id,
-        "state": state.value,
-        "reason": item.outcome.reason or None,
-        "owns_number": state in BINDING,
-        "answered_at": at,
-    }
+def _row(item: Answered) -> tuple[object, ...]:
+    claim, state = item.claim, STATE_OF[item.outcome.kind]
+    reason = item.outcome.reason or None
+    return claim.message.foreign_id, claim.attempt, claim.claim_id, state.value, reason, state in BINDING
 
 
-# claimed, or unknown: a late answer still counts; each of the targets has these sources among its own
-_ANSWER: Final = (
-    SENDS.update()
-    .where(
-        SENDS.c.foreign_id == sa.bindparam("b_foreign_id"),
-        SENDS.c.attempt == sa.bindparam("b_attempt"),
-        SENDS.c.claim_id == sa.bindparam("b_claim_id"),
-        # not IN: its list of values cannot be part of a statement that runs for many rows
-        sa.or_(*(SENDS.c.state == state.value for state in sources_of(State.ACCEPTED))),
+@cache
+def _answers(dialect: str) -> sa.Update:
+    answer = batch(
+        dialect,
+        ("foreign_id", "text"),
+        ("attempt", "integer"),
+        ("claim_id", "text"),
+        ("state", "text"),
+        ("reason", "text"),
+        ("owns_number", "boolean"),
+    ).c
+    return (
+        SENDS.update()
+        .where(
+            SENDS.c.foreign_id == answer.foreign_id,
+            SENDS.c.attempt == answer.attempt,
+            SENDS.c.claim_id == answer.claim_id,
+            # claimed, or unknown: a late answer still counts; each of the targets has these sources among its own
+            SENDS.c.state.in_(sorted(sources_of(State.ACCEPTED))),
+        )
+        .values(
+            state=answer.state,
+            reason=answer.reason,
+            owns_number=answer.owns_number,
+            answered_at=sa.bindparam("answered_at", type_=SENDS.c.answered_at.type),
+        )
     )
-    .values({name: sa.bindparam(name) for name in ("state", "reason", "owns_number", "answered_at")})
-)
+
 
 _STANDING: Final = sa.select(SENDS.c.state, SENDS.c.attempt, SENDS.c.claim_id).where(
     SENDS.c.foreign_id == sa.bindparam("foreign_id")

@@ -1,0 +1,53 @@
+"""A batch of rows as one parameter of one statement: a parameter a value costs more CPU than the request itself."""
+
+import json
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any, Final, Literal
+
+import sqlalchemy as sa
+
+Kind = Literal["text", "integer", "boolean"]
+
+_TYPES: Final[dict[Kind, sa.types.TypeEngine[Any]]] = {
+    "text": sa.String(),
+    "integer": sa.Integer(),
+    "boolean": sa.Boolean(),
+}
+
+
+@cache
+def batch(dialect: str, *columns: tuple[str, Kind]) -> sa.Subquery:
+    """A table of the batch's rows, to insert from, to update from, or to join.
+
+    :param dialect: ``sqlite`` or ``postgresql``.
+    :param columns: name and kind of each; the statement's parameter ``rows`` is ``as_parameter`` of rows in this order.
+    """
+    if dialect == "postgresql":
+        select = ", ".join(f"(value ->> {place})::{kind} AS {name}" for place, (name, kind) in enumerate(columns))
+        source = "jsonb_array_elements(CAST(:rows AS jsonb))"
+    else:
+        select = ", ".join(
+            f"json_extract(value, '$[{place}]') AS {name}" for place, (name, _kind) in enumerate(columns)
+        )
+        source = "json_each(:rows)"
+    # names and kinds are this package's own words
+    text = sa.text(f"SELECT {select} FROM {source}")  # noqa: S608
+    return text.columns(*(sa.column(name, _TYPES[kind]) for name, kind in columns)).subquery("batch")
+
+
+def as_parameter(rows: Iterable[Sequence[object]]) -> str:
+    """Rows as the parameter of a ``batch``."""
+    return json.dumps(list(rows))
+
+
+def is_among(column: sa.ColumnElement[str], dialect: str, *, parameter: str) -> sa.ColumnElement[bool]:
+    """Whether a column holds one of the names in a parameter, which is made by ``names``."""
+    if dialect == "postgresql":
+        return column == sa.func.any(sa.bindparam(parameter, type_=sa.ARRAY(sa.String)))
+    return column.in_(sa.text(f"SELECT value FROM json_each(:{parameter})"))  # noqa: S608  # our own word
+
+
+def names(values: Sequence[str], dialect: str) -> object:
+    """Names as the parameter of ``is_among``."""
+    return list(values) if dialect == "postgresql" else json.dumps(list(values))
