@@ -1,21 +1,15 @@
 """The client of single calls, over real sockets."""
 
-import socket
-import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from airflow_provider_dropcowboy.api import catalog, lists
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.api.wire import Answer, Broken, NotWritten, Request
+from airflow_provider_dropcowboy.api.wire import Request
 from airflow_provider_dropcowboy.errors import (
     AmbiguousError,
     AuthenticationError,
@@ -30,15 +24,10 @@ from tests.integration.transport.scripted_server import (
     ScriptedServer,
     Step,
     answer,
-    close_at_once,
     close_without_a_word,
     cut_off,
     echo,
-    in_turn,
     reset,
-    speak_another_protocol,
-    tls,
-    wait_until_the_client_leaves,
 )
 
 SECRET = "s3cret/of-the-team"
@@ -46,56 +35,14 @@ SEND = Request("POST", "/rvm", body={"phone_number": "+15045550100"}, has_creden
 A_LIST = b'{"list_id": "l1", "list_name": "due", "created_at": 1800000000000}'
 
 
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "requests_ca_bundle", "curl_ca_bundle"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
 @pytest.fixture
 def slept() -> list[float]:
     return []
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A key and a certificate for 127.0.0.1 that nobody but its owner trusts."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "server.pem"
-    pem = serialization.Encoding.PEM
-    path.write_bytes(
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()) + made.public_bytes(pem)
-    )
-    return path
-
-
-@pytest.fixture
-def tls_context(certificate: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    return context
-
-
-def client(
-    base_url: str, *, timeout_s: float = 5.0, verify: bool | str = True, slept: list[float] | None = None
-) -> Client:
+def client(base_url: str, *, slept: list[float] | None = None) -> Client:
     pauses = [] if slept is None else slept
-    return Client(Account("team", Secret(SECRET), base_url), timeout_s=timeout_s, verify=verify, sleep=pauses.append)
+    return Client(Account("team", Secret(SECRET), base_url), timeout_s=5.0, sleep=pauses.append)
 
 
 def everything_said(error: BaseException | None) -> Iterator[str]:
@@ -103,155 +50,6 @@ def everything_said(error: BaseException | None) -> Iterator[str]:
     while error is not None:
         yield f"{error!r} {error} {error.args!r}"
         error = error.__cause__ or error.__context__
-
-
-class TestWhatWasNotWrittenWasNotTaken:
-    def test_a_refused_connection_is_not_written(self) -> None:
-        with ScriptedServer(is_listening=False) as server, client(server.base_url()) as asking:
-            assert asking.call(SEND) == NotWritten("the connection was refused")
-
-    def test_a_name_that_does_not_resolve_is_not_written(self) -> None:
-        with client("http://nowhere.invalid/v1") as asking:
-            assert asking.call(SEND) == NotWritten("the host's name could not be resolved")
-
-    def test_a_connection_that_does_not_come_about_in_time_is_not_written(self) -> None:
-        with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
-            listener.bind(("127.0.0.1", 0))
-            listener.listen(0)
-            for waiting in (first, second):  # the queue of connections nobody accepts is full
-                waiting.setblocking(False)
-                waiting.connect_ex(listener.getsockname())
-            with client(f"http://127.0.0.1:{listener.getsockname()[1]}/v1", timeout_s=0.2) as asking:
-                assert asking.call(SEND) == NotWritten("timed out after 0.2 s")
-
-    def test_a_certificate_that_is_not_trusted_is_not_written(self, tls_context: ssl.SSLContext) -> None:
-        with ScriptedServer(tls(tls_context)) as server, client(server.base_url("https")) as asking:
-            reply = asking.call(SEND)
-        assert isinstance(reply, NotWritten)
-        assert "certificate is not accepted" in reply.why
-        assert server.requests == []
-
-    @pytest.mark.parametrize("step", [close_at_once, reset, speak_another_protocol])
-    def test_a_failed_handshake_is_not_written(self, step: Step) -> None:
-        with ScriptedServer(step) as server, client(server.base_url("https")) as asking:
-            assert isinstance(asking.call(SEND), NotWritten)
-
-    @pytest.mark.parametrize("step", [answer(403), close_without_a_word, close_at_once, reset])
-    def test_a_proxy_that_opens_no_tunnel_is_not_written(self, step: Step, monkeypatch: pytest.MonkeyPatch) -> None:
-        with ScriptedServer(step) as proxy, client("https://api.example/v1") as asking:
-            monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
-            reply = asking.call(SEND)
-        assert isinstance(reply, NotWritten)
-
-    def test_a_tunnel_that_breaks_in_the_handshake_is_not_written(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        with ScriptedServer(answer(200, b"")) as proxy, client("https://api.example/v1") as asking:
-            monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
-            assert isinstance(asking.call(SEND), NotWritten)
-
-
-class TestWhatWasWrittenMayHaveBeenTaken:
-    @pytest.mark.parametrize("step", [reset, close_at_once, close_without_a_word])
-    def test_a_connection_that_ends_without_an_answer_is_broken(self, step: Step) -> None:
-        with ScriptedServer(step) as server, client(server.base_url()) as asking:
-            assert isinstance(asking.call(SEND), Broken)
-
-    def test_half_an_answer_is_broken(self) -> None:
-        with ScriptedServer(cut_off) as server, client(server.base_url()) as asking:
-            assert asking.call(SEND) == Broken("the connection was closed before the whole answer came")
-
-    def test_an_answer_that_does_not_come_in_time_is_broken(self) -> None:
-        with ScriptedServer(wait_until_the_client_leaves) as server, client(server.base_url(), timeout_s=0.2) as asking:
-            assert asking.call(SEND) == Broken("timed out after 0.2 s")
-
-    def test_what_is_no_http_is_broken(self) -> None:
-        with ScriptedServer(speak_another_protocol) as server, client(server.base_url()) as asking:
-            assert isinstance(asking.call(SEND), Broken)
-
-    def test_a_break_after_the_tls_handshake_is_broken(self, tls_context: ssl.SSLContext, certificate: Path) -> None:
-        step = in_turn(tls(tls_context), close_without_a_word)
-        with ScriptedServer(step) as server, client(server.base_url("https"), verify=str(certificate)) as asking:
-            assert isinstance(asking.call(SEND), Broken)
-        assert len(server.requests) == 1
-
-    def test_a_break_behind_a_proxy_is_broken(
-        self, tls_context: ssl.SSLContext, certificate: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        step = in_turn(answer(200, b""), tls(tls_context), close_without_a_word)
-        with ScriptedServer(step) as proxy, client("https://127.0.0.1:1/v1", verify=str(certificate)) as asking:
-            monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
-            assert isinstance(asking.call(SEND), Broken)
-        assert [request.split()[0] for request in proxy.requests] == [b"CONNECT", b"POST"]
-
-    def test_a_forwarding_proxy_that_breaks_is_broken(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        with ScriptedServer(close_without_a_word) as proxy, client("http://api.example/v1") as asking:
-            monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
-            assert isinstance(asking.call(SEND), Broken)
-
-
-class TestConnections:
-    def test_two_questions_share_a_connection(self) -> None:
-        with ScriptedServer(in_turn(answer(keep_alive=True), answer())) as server, client(server.base_url()) as asking:
-            assert [asking.ask(catalog.brands()), asking.ask(catalog.pools())] == [(), ()]
-
-    def test_a_connection_that_the_server_closed_while_idle_is_not_used_again(self) -> None:
-        with (
-            ScriptedServer(answer(keep_alive=True), answer(body=b'{"status": "queued"}')) as server,
-            client(server.base_url()) as asking,
-        ):
-            asking.ask(catalog.brands())
-            assert server.closed[0].wait(20)
-            assert asking.call(SEND) == Answer(200, b'{"status": "queued"}')
-        assert len(server.requests) == 2
-
-    def test_a_change_never_goes_out_on_a_used_connection(self) -> None:
-        stays_open = in_turn(answer(keep_alive=True), wait_until_the_client_leaves)
-        with ScriptedServer(stays_open, answer()) as server, client(server.base_url()) as asking:
-            asking.ask(catalog.brands())
-            assert asking.call(SEND) == Answer(200, b"[]")
-        assert len(server.requests) == 2
-
-    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-    def test_a_redirect_is_not_followed(self, status: int) -> None:
-        with ScriptedServer(answer()) as target:
-            step = answer(status, b"", Location=f"{target.base_url()}/rvm")
-            with ScriptedServer(step) as server, client(server.base_url()) as asking:
-                assert asking.call(SEND) == Answer(status)
-        assert target.requests == []
-
-    def test_a_proxy_of_the_environment_is_used(
-        self, tls_context: ssl.SSLContext, certificate: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        step = in_turn(answer(200, b""), tls(tls_context), answer())
-        with ScriptedServer(step) as proxy, client("https://127.0.0.1:1/v1", verify=str(certificate)) as asking:
-            monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
-            assert asking.ask(catalog.brands()) == ()
-        assert SECRET.encode() not in proxy.requests[0]
-
-    def test_a_host_that_needs_no_proxy_is_asked_directly(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        with ScriptedServer(answer()) as server, client(server.base_url()) as asking:
-            monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-            monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-            assert asking.ask(catalog.brands()) == ()
-
-    def test_a_socks_proxy_is_a_configuration_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:1")
-        with client("https://api.example/v1") as asking, pytest.raises(ConfigurationError, match="SOCKS"):
-            asking.call(SEND)
-
-    def test_a_ca_bundle_is_trusted(self, tls_context: ssl.SSLContext, certificate: Path) -> None:
-        step = in_turn(tls(tls_context), answer())
-        with ScriptedServer(step) as server, client(server.base_url("https"), verify=str(certificate)) as asking:
-            assert asking.ask(catalog.brands()) == ()
-
-    @pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
-    def test_verification_can_be_turned_off(self, tls_context: ssl.SSLContext) -> None:
-        step = in_turn(tls(tls_context), answer())
-        with ScriptedServer(step) as server, client(server.base_url("https"), verify=False) as asking:
-            assert asking.ask(catalog.brands()) == ()
-
-    def test_a_ca_bundle_that_is_missing_is_named(self, tmp_path: Path) -> None:
-        with pytest.raises(ConfigurationError, match=r"gone\.pem"):
-            client("https://api.example/v1", verify=str(tmp_path / "gone.pem"))
 
 
 class TestWhatIsWritten:
