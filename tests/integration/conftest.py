@@ -1,0 +1,72 @@
+"""A ledger, messages, and runs against the sandbox, for every test that joins real parts."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+import pytest
+
+from airflow_provider_dropcowboy.api.account import Account
+from airflow_provider_dropcowboy.campaign.compose import RvmTemplate
+from airflow_provider_dropcowboy.campaign.control import Control
+from airflow_provider_dropcowboy.campaign.judge import Rows
+from airflow_provider_dropcowboy.campaign.plan import Plan
+from airflow_provider_dropcowboy.campaign.run import run_campaign
+from airflow_provider_dropcowboy.campaign.summary import Summary
+from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
+from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
+from airflow_provider_dropcowboy.sandbox.catalog import BRAND_ID, RECORDING_ID
+from airflow_provider_dropcowboy.secret import Secret
+from tests.sandbox_process import SandboxProcess
+
+
+class MakePlan(Protocol):
+    def __call__(self, **changes: Any) -> Plan: ...
+
+
+class RunPlan(Protocol):
+    def __call__(self, plan: Plan, rows: Rows, *, control: Control | None = None) -> Summary: ...
+
+
+def people(count: int, *, first: int = 0) -> list[dict[str, object]]:
+    """Rows of a source: so many contacts, each with a number of its own."""
+    return [{"id": n, "phone": f"+1504{2_000_000 + n}", "name": f"Zoë{n}"} for n in range(first, first + count)]
+
+
+def default_plan(base_url: str, *, team_id: str, secret: str, **changes: Any) -> Plan:
+    """A voicemail to each row of ``people``; also for tests that run it in another process."""
+    settings: Mapping[str, Any] = {
+        "account": Account(team_id, Secret(secret), base_url),
+        "campaign": "spring",
+        "template": RvmTemplate(brand_id=BRAND_ID, recording_id=RECORDING_ID),
+        "columns": ContactColumns(key_column="id"),
+        "concurrency": 10,
+    }
+    return Plan(**{**settings, **changes})
+
+
+@pytest.fixture
+def ledger(ledger_url: str) -> Iterator[Ledger]:
+    """An open ledger, once on each database."""
+    opened = open_ledger(ledger_url, may_create=True)
+    yield opened
+    opened.engine.dispose()
+
+
+@pytest.fixture
+def plan(sandbox: SandboxProcess) -> MakePlan:
+    """Makes plans of campaign "spring" against the sandbox: ``plan(concurrency=1)``."""
+
+    def make(**changes: Any) -> Plan:
+        return default_plan(sandbox.base_url, team_id=sandbox.team_id, secret=sandbox.secret, **changes)
+
+    return make
+
+
+@pytest.fixture
+def run(ledger: Ledger) -> RunPlan:
+    """Runs a plan to its end."""
+
+    def run_to_end(plan: Plan, rows: Rows, *, control: Control | None = None) -> Summary:
+        return run_campaign(plan, ledger, rows=rows, control=control or Control())
+
+    return run_to_end
