@@ -60,6 +60,10 @@ class AmbiguousError(VendorError):
     """The request may have been carried out: settle it, do not repeat it."""
 
 
+class VendorDownError(VendorError):
+    """One request after the other failed, so the run stopped; a later run goes on."""
+
+
 class LedgerError(DropCowboyError):
     """The ledger's database was not reached, or did not do what was asked."""
 

@@ -2,29 +2,33 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Final, TypeVar
 
-from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome, read_send_answer
+from airflow_provider_dropcowboy.api.answers import LIMITED, Outcome, SendOutcome, read_send_answer
 from airflow_provider_dropcowboy.api.messages import Message, send_body
+from airflow_provider_dropcowboy.api.wire import Answer, Reply
 from airflow_provider_dropcowboy.campaign.again import Again, Ask
+from airflow_provider_dropcowboy.campaign.circuit import MIN_FAILURES, Circuit
 from airflow_provider_dropcowboy.campaign.control import Control, Order
 from airflow_provider_dropcowboy.campaign.doubt import Doubt
 from airflow_provider_dropcowboy.campaign.judge import Judge
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.progress import Progress
 from airflow_provider_dropcowboy.campaign.summary import Tally
-from airflow_provider_dropcowboy.errors import AuthenticationError, LedgerError, PausedError
+from airflow_provider_dropcowboy.errors import AuthenticationError, LedgerError, PausedError, VendorDownError
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.judgement import Judgement
 from airflow_provider_dropcowboy.ledger.lease import LEASE
 from airflow_provider_dropcowboy.ledger.outcomes import STATE_OF, Answered
 from airflow_provider_dropcowboy.ledger.patience import claim_patiently, reclaim_patiently, record_patiently
 from airflow_provider_dropcowboy.ledger.runs import Run, beat
+from airflow_provider_dropcowboy.ledger.shares import seek_share
 from airflow_provider_dropcowboy.states import State
 from airflow_provider_dropcowboy.transport.bulk import BulkSender
+from airflow_provider_dropcowboy.transport.pacing import Pace
 
 DOUBT_PER_CONNECTION: Final = 3
 """Claims out and not recorded, for each connection: one on the wire, one waiting for it, one being recorded."""
@@ -42,45 +46,56 @@ log = logging.getLogger(__name__)
 class Pipeline:
     """One run, from its rows to its records. ``run`` is called once, in an event loop of its own thread."""
 
-    def __init__(self, plan: Plan, ledger: Ledger, *, run: Run, judge: Judge, control: Control, tally: Tally) -> None:
+    def __init__(
+        self, plan: Plan, ledger: Ledger, *, run: Run, judge: Judge, pace: Pace, control: Control, tally: Tally
+    ) -> None:
         self._plan = plan
         self._ledger = ledger
         self._run = run
         self._judge = judge
+        self._pace = pace
         self._control = control
         self._tally = tally
         self._progress = Progress(plan.campaign, tally)
+        self._circuit = Circuit(max(plan.concurrency, MIN_FAILURES))
+        self._batch_rows = plan.concurrency
         self._kept: asyncio.Queue[list[Message] | None] = asyncio.Queue(maxsize=2)
         self._to_send: asyncio.Queue[Ask] = asyncio.Queue()
         self._answers: asyncio.Queue[Answered] = asyncio.Queue()
         self._again = Again()
-        self._doubt = Doubt(DOUBT_PER_CONNECTION * run.connections)
+        self._doubt = Doubt(DOUBT_PER_CONNECTION * plan.concurrency)
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._reader, self._claimer, self._recorder, self._beater = (
+            ThreadPoolExecutor(1, f"dropcowboy-{stage}") for stage in ("read", "claim", "record", "beat")
+        )
 
     async def run(self) -> None:
         """Every claim it made is recorded when it ends; ``Control.order`` says whether it was stopped early."""
         loop = asyncio.get_running_loop()
-        wire = BulkSender(
-            self._plan.account,
-            connections=self._run.connections,
-            timeout_s=self._plan.timeout_s,
-            verify=self._plan.verify,
-        )
+        plan = self._plan
+        wire = BulkSender(plan.account, connections=plan.concurrency, timeout_s=plan.timeout_s, verify=plan.verify)
         async with wire, asyncio.TaskGroup() as stages:
             self._reading = stages.create_task(self._read())
-            self._sending = [stages.create_task(self._send(wire)) for _ in range(self._run.connections)]
+            self._dispatching = stages.create_task(self._dispatch(wire, stages))
             others = [stages.create_task(stage()) for stage in (self._claim_again, self._record, self._beat)]
             claiming = stages.create_task(self._claim())
             self._control.listen(lambda order: loop.call_soon_threadsafe(self._obey, order))
             await claiming
             await self._doubt.is_gone()
             self._control.listen(None)
-            for task in (self._reading, *self._sending, *others):
+            for task in (self._reading, self._dispatching, *others):
                 task.cancel()
+
+    def close(self) -> None:
+        """Wait for the threads. The reader may still be in the user's source: nobody may close that before."""
+        for thread in (self._reader, self._claimer, self._recorder, self._beater):
+            thread.shutdown()
 
     def _obey(self, order: Order) -> None:
         """What is not written yet is released at once; what is under way is awaited."""
         log.warning("campaign %s: stopping: %s", self._plan.campaign, order.reason)
         self._reading.cancel()
+        self._dispatching.cancel()
         _drain(self._kept)
         self._kept.put_nowait(None)
         for ask in (*_drain(self._to_send), *self._again.drain()):
@@ -89,59 +104,56 @@ class Pipeline:
             asyncio.get_running_loop().call_later(order.grace_s, self._cut_off)
 
     def _cut_off(self) -> None:
-        for task in self._sending:
+        for task in self._under_way:
             task.cancel()
 
     def _is_stopping(self) -> bool:
         return self._control.order is not None
 
     async def _read(self) -> None:
-        with ThreadPoolExecutor(1, "dropcowboy-read") as thread:
-            while True:
-                try:
-                    batch = await _in(thread, partial(self._judge.next_batch, self._run.connections))
-                except Exception as error:  # noqa: BLE001  # whatever the user's source raises ends the run in order
-                    self._control.stop(Order("the source cannot be read on", error=error))
-                    return
-                if batch is None:
-                    await self._kept.put(None)
-                    return
-                for verdict in batch.verdicts:
-                    self._tally.count(verdict.state, verdict.reason)
-                if batch.messages:
-                    await self._kept.put(batch.messages)
+        while True:
+            try:
+                batch = await _in(self._reader, partial(self._judge.next_batch, self._batch_rows))
+            except Exception as error:  # noqa: BLE001  # whatever the user's source raises ends the run in order
+                self._control.stop(Order("the source cannot be read on", error=error))
+                return
+            if batch is None:
+                await self._kept.put(None)
+                return
+            for verdict in batch.verdicts:
+                self._tally.count(verdict.state, verdict.reason)
+            if batch.messages:
+                await self._kept.put(batch.messages)
 
     async def _claim(self) -> None:
-        with ThreadPoolExecutor(1, "dropcowboy-claim") as thread:
-            while (messages := await self._kept.get()) is not None:
-                await self._doubt.take(len(messages))
-                judgement, lease_ends = await self._try(thread, partial(self._claim_new, messages))
-                for message in judgement.duplicates:
-                    self._tally.count(State.DUPLICATE, "another key has the same number")
-                    log.debug("send %s: duplicate by number", message.foreign_id)
-                for row in judgement.already:
-                    self._tally.already += 1
-                    self._tally.count(row.state, row.reason)
-                for claim in judgement.claimed:
-                    self._tally.claim()
-                    self._pass_on(Ask(claim, lease_ends))
-                await self._doubt.give_back(len(messages) - len(judgement.claimed))
+        while (messages := await self._kept.get()) is not None:
+            await self._doubt.take(len(messages))
+            judgement, lease_ends = await self._try(partial(self._claim_new, messages))
+            for message in judgement.duplicates:
+                self._tally.count(State.DUPLICATE, "another key has the same number")
+                log.debug("send %s: duplicate by number", message.foreign_id)
+            for row in judgement.already:
+                self._tally.already += 1
+                self._tally.count(row.state, row.reason)
+            for claim in judgement.claimed:
+                self._tally.claim()
+                self._pass_on(Ask(claim, lease_ends))
+            await self._doubt.give_back(len(messages) - len(judgement.claimed))
 
     async def _claim_again(self) -> None:
-        with ThreadPoolExecutor(1, "dropcowboy-again") as thread:
-            while True:
-                asks = await self._again.due(self._run.connections)
-                judgement, lease_ends = await self._try(thread, partial(self._claim_next_attempt, asks))
-                rest = {ask.claim.message.foreign_id: ask for ask in asks}
-                for row in judgement.already:
-                    ask = rest.pop(row.message.foreign_id)
-                    self._tally.lose(row.state, row.reason)
-                    await self._doubt.give_back(1)
-                for claim in judgement.claimed:
-                    ask = rest.pop(claim.message.foreign_id)
-                    self._pass_on(Ask(claim, lease_ends, ask.asks + 1))
-                for ask in rest.values():
-                    self._answers.put_nowait(Answered(ask.claim, STOPPED))
+        while True:
+            asks = await self._again.due(self._batch_rows)
+            judgement, lease_ends = await self._try(partial(self._claim_next_attempt, asks))
+            rest = {ask.claim.message.foreign_id: ask for ask in asks}
+            for row in judgement.already:
+                del rest[row.message.foreign_id]
+                self._tally.lose(row.state, row.reason)
+                await self._doubt.give_back(1)
+            for claim in judgement.claimed:
+                ask = rest.pop(claim.message.foreign_id)
+                self._pass_on(Ask(claim, lease_ends, ask.asks + 1))
+            for ask in rest.values():
+                self._answers.put_nowait(Answered(ask.claim, STOPPED))
 
     def _claim_new(self, messages: Sequence[Message]) -> tuple[Judgement, float]:
         return claim_patiently(
@@ -156,14 +168,12 @@ class Pipeline:
         claims = [ask.claim for ask in asks]
         return reclaim_patiently(self._ledger, self._run, claims=claims, give_up=self._is_stopping)
 
-    async def _try(
-        self, thread: ThreadPoolExecutor, claim: Callable[[], tuple[Judgement, float]]
-    ) -> tuple[Judgement, float]:
+    async def _try(self, claim: Callable[[], tuple[Judgement, float]]) -> tuple[Judgement, float]:
         """Claim; nothing if the run is stopping, or has to stop for this. With the claims, when their lease ends."""
         if self._is_stopping():
             return Judgement(), 0.0
         try:
-            judgement, begun_at = await _in(thread, claim)
+            judgement, begun_at = await _in(self._claimer, claim)
         except LedgerError as error:
             self._control.stop(Order("the ledger cannot be reached", error=error))
             return Judgement(), 0.0
@@ -177,69 +187,102 @@ class Pipeline:
         else:
             self._to_send.put_nowait(ask)
 
-    async def _send(self, wire: BulkSender) -> None:
-        account, callback_url = self._plan.account, self._plan.callback_url
+    async def _dispatch(self, wire: BulkSender, stages: asyncio.TaskGroup) -> None:
         while True:
             ask = await self._to_send.get()
-            message = ask.claim.message
-            body = send_body(
-                account, message.phone, message.content, foreign_id=message.foreign_id, callback_url=callback_url
-            )
-            if ask.asks == 1:
-                self._tally.asked += 1
             try:
-                reply = await wire.post(message.channel.path, body, lease_ends=ask.lease_ends)
+                await self._pace.enter()
             except asyncio.CancelledError:
-                self._answers.put_nowait(Answered(ask.claim, CUT_OFF))
+                self._answers.put_nowait(Answered(ask.claim, STOPPED))
                 raise
-            self._settle(ask, read_send_answer(reply))
+            task = stages.create_task(self._send(wire, ask))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
 
-    def _settle(self, ask: Ask, outcome: SendOutcome) -> None:
+    async def _send(self, wire: BulkSender, ask: Ask) -> None:
+        message = ask.claim.message
+        body = send_body(
+            self._plan.account,
+            message.phone,
+            message.content,
+            foreign_id=message.foreign_id,
+            callback_url=self._plan.callback_url,
+        )
+        if ask.asks == 1:
+            self._tally.asked += 1
+        try:
+            reply = await wire.post(message.channel.path, body, lease_ends=ask.lease_ends)
+        except asyncio.CancelledError:
+            self._answers.put_nowait(Answered(ask.claim, CUT_OFF))
+            raise
+        finally:
+            self._pace.leave()
+        self._settle(ask, reply)
+
+    def _settle(self, ask: Ask, reply: Reply) -> None:
         """Ask again what was surely not taken, a few times; record everything else."""
-        if outcome.kind is Outcome.REFUSED:
+        outcome = read_send_answer(reply)
+        is_limited = isinstance(reply, Answer) and reply.status == LIMITED
+        if is_limited:
+            self._pace.slow_down(outcome.retry_after_s)
+        elif outcome.kind is Outcome.ACCEPTED:
+            self._pace.speed_up()
+        elif outcome.kind is Outcome.REFUSED:
             self._control.stop(Order(outcome.reason, error=_refused(outcome.reason)))
+        if not is_limited and self._circuit.opens(is_failure=outcome.kind in {Outcome.UNKNOWN, Outcome.RELEASED}):
+            self._control.stop(Order("the vendor is down", error=_down(self._circuit.limit, outcome.reason)))
         is_again = outcome.kind is Outcome.RELEASED and not self._is_stopping()
         if not (is_again and self._again.put(ask, retry_after_s=outcome.retry_after_s)):
             self._answers.put_nowait(Answered(ask.claim, outcome))
 
     async def _record(self) -> None:
-        with ThreadPoolExecutor(1, "dropcowboy-record") as thread:
-            while True:
-                first = await self._answers.get()
-                await asyncio.sleep(GATHER_S)
-                answered = [first, *_drain(self._answers, MAX_RECORD_ROWS - 1)]
-                states = [(STATE_OF[item.outcome.kind], item.outcome.reason) for item in answered]
-                try:
-                    self._tally.conflicts += await _in(thread, partial(self._record_all, answered))
-                except LedgerError as error:
-                    self._control.stop(Order("outcomes cannot be recorded", error=error))
-                    states = [(State.UNKNOWN, "answered, but not recorded")] * len(answered)
-                for state, reason in states:
-                    self._tally.settle(state, reason)
-                await self._doubt.give_back(len(answered))
+        while True:
+            first = await self._answers.get()
+            await asyncio.sleep(GATHER_S)
+            answered = [first, *_drain(self._answers, MAX_RECORD_ROWS - 1)]
+            states = [(STATE_OF[item.outcome.kind], item.outcome.reason) for item in answered]
+            try:
+                self._tally.conflicts += await _in(self._recorder, partial(self._record_all, answered))
+            except LedgerError as error:
+                self._control.stop(Order("outcomes cannot be recorded", error=error))
+                states = [(State.UNKNOWN, "answered, but not recorded")] * len(answered)
+            for state, reason in states:
+                self._tally.settle(state, reason)
+            await self._doubt.give_back(len(answered))
 
     def _record_all(self, answered: Sequence[Answered]) -> int:
         return record_patiently(self._ledger, self._run, answered=answered)
 
     async def _beat(self) -> None:
-        with ThreadPoolExecutor(1, "dropcowboy-beat") as thread:
-            while True:
-                await asyncio.sleep(BEAT_S)
-                self._progress.log_if_due(in_doubt=self._doubt.claims)
-                counts = self._tally.as_counts()
-                try:
-                    paused = await _in(thread, partial(beat, self._ledger, self._run, counts=counts))
-                except LedgerError:
-                    log.warning("the ledger did not take a heartbeat; claims and records will tell if it stays away")
-                    continue
-                if paused is not None:
-                    self._pause(paused)
+        while True:
+            await asyncio.sleep(BEAT_S)
+            self._progress.log_if_due(in_doubt=self._doubt.claims)
+            try:
+                paused, connections = await _in(self._beater, partial(self._beat_once, self._tally.as_counts()))
+            except LedgerError:
+                log.warning("the ledger did not take a heartbeat; claims and records will tell if it stays away")
+                continue
+            self._pace.limit = connections
+            if paused is not None:
+                self._pause(paused)
+
+    def _beat_once(self, counts: Mapping[str, int]) -> tuple[str | None, int]:
+        paused = beat(self._ledger, self._run, counts=counts)
+        limit, in_flight = self._plan.max_concurrency, self._pace.in_flight
+        return paused, seek_share(self._ledger, self._run, limit=limit, in_flight=in_flight)
 
     def _pause(self, reason: str) -> None:
         error = PausedError(
             f"{reason}. What was asked is recorded, nobody else was asked. Resume, then clear the task."
         )
         self._control.stop(Order(reason, error=error))
+
+
+def _down(failures: int, reason: str) -> VendorDownError:
+    return VendorDownError(
+        f'The last {failures} requests failed one after the other, at the end with "{reason}". The run stopped; nobody '
+        "else was asked. What may have been taken is unknown, the rest is asked by the next try."
+    )
 
 
 async def _in(thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:

@@ -24,6 +24,7 @@ class Plan:
     """One run of one campaign.
 
     :param concurrency: requests under way at once, at most; the account's ``max_concurrency`` is shared by all runs.
+    :param rate_per_s: requests a second, at most; None: as fast as the connections allow.
     :param opt_in_column: column that says whether the contact consented; None: consent is not looked at.
     :param timeout_s: for one request, from connecting to the last byte of its answer.
     :param verify: whether the server's certificate is checked; a path: by this CA file.
@@ -42,6 +43,7 @@ class Plan:
     callback_url: str | None = field(default=None, repr=False)
     concurrency: int = 50
     max_concurrency: int = 90
+    rate_per_s: float | None = None
     timeout_s: float = 30.0
     verify: bool | str = True
     resend_after: timedelta | None = None
@@ -63,6 +65,8 @@ class Plan:
                 f"resend_after={self.resend_after} is too soon: a request may be carried out until {DOUBT_LASTS} after "
                 "its claim. Nothing was sent. Give it more, such as timedelta(days=2)."
             )
+        if self.rate_per_s is not None and self.rate_per_s <= 0:
+            raise ConfigurationError(f"rate_per_s={self.rate_per_s} is not above 0. Nothing was sent.")
         if self.timeout_s <= 0:
             raise ConfigurationError(f"timeout_s={self.timeout_s} is not above 0 seconds. Nothing was sent.")
 

@@ -18,8 +18,10 @@ from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
 from airflow_provider_dropcowboy.errors import BalanceError, InterruptedRunError, LedgerError, NotTakenError
 from airflow_provider_dropcowboy.ledger.counts import count_run
 from airflow_provider_dropcowboy.ledger.database import Ledger
-from airflow_provider_dropcowboy.ledger.runs import Campaign, Run, begin_run, bind_campaign, end_run, find_campaign
+from airflow_provider_dropcowboy.ledger.runs import Run, beat, begin_run, bind_campaign, end_run, find_campaign
+from airflow_provider_dropcowboy.ledger.shares import seek_share
 from airflow_provider_dropcowboy.states import State
+from airflow_provider_dropcowboy.transport.pacing import Pace
 
 WAIT_FOR_CONNECTIONS_S: Final = 1.0
 
@@ -48,34 +50,40 @@ def run_campaign(plan: Plan, ledger: Ledger, *, rows: Rows, control: Control) ->
         campaign.account,
         "new: nobody of it was asked before" if campaign.is_new else "known: who was asked before is not asked again",
     )
-    run = _enter(ledger, campaign, plan=plan, control=control)
+    run = begin_run(ledger, campaign, who=plan.who, wanted=plan.concurrency)
     started_at = time.monotonic()
     tally = Tally()
-    try:
-        with Seen() as seen:
-            judge = Judge(plan, composer=Composer(plan.template, identity), rows=rows, seen=seen)
-            _run_in_thread(Pipeline(plan, ledger, run=run, judge=judge, control=control, tally=tally), control)
-        tally.balance(count_run(ledger, run))
-    finally:
-        _leave(ledger, run, tally=tally, control=control)
+    with Seen() as seen:
+        judge = Judge(plan, composer=Composer(plan.template, identity), rows=rows, seen=seen)
+        pace = Pace(0, rate_per_s=plan.rate_per_s)
+        pipeline = Pipeline(plan, ledger, run=run, judge=judge, pace=pace, control=control, tally=tally)
+        try:
+            pace.limit = _wait_for_connections(ledger, run, plan=plan, control=control)
+            _run_in_thread(pipeline, control)
+            tally.balance(count_run(ledger, run))
+        finally:
+            # first the ledger: a reader that is deep in the user's database may be waited for until this is killed
+            _leave(ledger, run, tally=tally, control=control)
+            pipeline.close()
     summary = Summary.of(tally, campaign=campaign.name, seconds=time.monotonic() - started_at)
     log.info("%s", summary)
     _raise_if_not_done(tally, control)
     return summary
 
 
-def _enter(ledger: Ledger, campaign: Campaign, *, plan: Plan, control: Control) -> Run:
-    """Wait for connections of the account that no other run uses."""
+def _wait_for_connections(ledger: Ledger, run: Run, *, plan: Plan, control: Control) -> int:
+    """The run's share of the account's connections, as soon as it is one at least."""
     is_told = False
     while True:
-        run = begin_run(ledger, campaign, who=plan.who, wanted=plan.concurrency, limit=plan.max_concurrency)
-        if run is not None:
-            return run
+        connections = seek_share(ledger, run, limit=plan.max_concurrency, in_flight=0)
+        if connections:
+            return connections
         if not is_told:
-            log.info("other runs use all %d connections of the account; waiting for one", plan.max_concurrency)
+            log.info("other runs use all %d connections of the account; waiting for a share", plan.max_concurrency)
             is_told = True
         if control.wait(WAIT_FOR_CONNECTIONS_S):
             raise InterruptedRunError("The run was stopped while it waited for a free connection. Nothing was sent.")
+        beat(ledger, run, counts={})
 
 
 def _leave(ledger: Ledger, run: Run, *, tally: Tally, control: Control) -> None:

@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -49,15 +49,10 @@ class Campaign:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run's row.
-
-    :param connections: its part of the account's limit of concurrent requests.
-    """
+    """A run's row."""
 
     id: int
     campaign: Campaign
-    connections: int
-    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 def find_campaign(ledger: Ledger, account: str, *, name: str, channel: Channel) -> Campaign | None:
@@ -85,23 +80,13 @@ def bind_campaign(ledger: Ledger, account: str, *, name: str, channel: Channel, 
         return Campaign(key[0], account, name, channel, prefix, True)
 
 
-def begin_run(ledger: Ledger, campaign: Campaign, *, who: Who, wanted: int, limit: int) -> Run | None:
-    """Enter a run that takes what is free of the account's connections.
+def begin_run(ledger: Ledger, campaign: Campaign, *, who: Who, wanted: int) -> Run:
+    """Enter a run; it has no connections until it seeks its share of the account's.
 
     :param wanted: connections it could use.
-    :param limit: of the account, over all runs (API v1: keep concurrent requests under 100).
-    :returns: the run; None: other runs use all of them now, so ask again later.
     """
-    with ledger.claiming(campaign.account) as connection:
+    with ledger.writing() as connection:
         at = now(connection)
-        used = connection.execute(
-            sa.select(sa.func.coalesce(sa.func.sum(RUNS.c.connections), 0)).where(
-                RUNS.c.account == campaign.account, RUNS.c.ended_at.is_(None), RUNS.c.heartbeat_at > at - SILENT_AFTER
-            )
-        ).scalar_one()
-        granted = min(wanted, limit - int(used))
-        if granted < 1:
-            return None
         key = connection.execute(
             RUNS.insert().values(
                 campaign_id=campaign.id,
@@ -114,12 +99,13 @@ def begin_run(ledger: Ledger, campaign: Campaign, *, who: Who, wanted: int, limi
                 worker=f"{socket.gethostname()}:{os.getpid()}",
                 started_at=at,
                 heartbeat_at=at,
-                connections=granted,
+                wanted=wanted,
+                connections=0,
                 counts={},
             )
         ).inserted_primary_key
         assert key is not None
-        return Run(key[0], campaign, granted)
+        return Run(key[0], campaign)
 
 
 def beat(ledger: Ledger, run: Run, *, counts: Mapping[str, int]) -> str | None:

@@ -87,6 +87,7 @@ RUNS: Final = sa.Table(
     sa.Column("started_at", Instant, nullable=False),
     sa.Column("heartbeat_at", Instant, nullable=False),
     sa.Column("ended_at", Instant, index=True),
+    sa.Column("wanted", sa.Integer, nullable=False),  # connections it could use
     sa.Column("connections", sa.Integer, nullable=False),  # of the account's limit
     sa.Column("counts", sa.JSON, nullable=False),
     sa.Column("stop_reason", sa.String),

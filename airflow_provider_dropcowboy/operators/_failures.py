@@ -20,6 +20,7 @@ def airflow_failures() -> Iterator[None]:
         SchemaVersionError,
         SourceError,
         StaleRunError,
+        VendorDownError,
     )
 
     try:
@@ -28,7 +29,7 @@ def airflow_failures() -> Iterator[None]:
         raise (AirflowFailException if error.is_begun else AirflowSkipException)(str(error)) from error
     except SchemaVersionError as error:
         raise AirflowFailException(str(error)) from error
-    except (NotTakenError, LedgerError, SourceError, InterruptedRunError) as error:
+    except (NotTakenError, VendorDownError, LedgerError, SourceError, InterruptedRunError) as error:
         raise AirflowException(str(error)) from error
     except DropCowboyError as error:
         raise AirflowFailException(str(error)) from error

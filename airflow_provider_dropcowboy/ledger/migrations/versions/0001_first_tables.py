@@ -49,6 +49,7 @@ def upgrade() -> None:
         sa.Column("started_at", Instant, nullable=False),
         sa.Column("heartbeat_at", Instant, nullable=False),
         sa.Column("ended_at", Instant, index=True),
+        sa.Column("wanted", sa.Integer, nullable=False),
         sa.Column("connections", sa.Integer, nullable=False),
         sa.Column("counts", sa.JSON, nullable=False),
         sa.Column("stop_reason", sa.String),

@@ -1,0 +1,150 @@
+"""Pauses: a person says that nobody is asked for now, of one campaign or of all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from typing import Final
+
+import sqlalchemy as sa
+
+from airflow_provider_dropcowboy.api.messages import Channel
+from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.ledger.database import Ledger, now
+from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, LEDGER
+
+MAX_SIMILAR: Final = 5
+LEAST_SIMILARITY: Final = 0.4  # of difflib's ratio, 0 to 1: "spring" still finds "spring-2026-texts"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pausable:
+    """A campaign and whether it is paused.
+
+    :param paused_at: since when; None: it is not.
+    """
+
+    account: str
+    name: str
+    channel: Channel
+    paused_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """What is paused in a ledger.
+
+    :param all_since: since when all campaigns are; None: they are not.
+    :param campaigns: those that are paused by themselves.
+    """
+
+    all_since: datetime | None
+    campaigns: Sequence[Pausable]
+
+
+def pause_campaign(ledger: Ledger, name: str, *, account: str | None = None) -> list[Pausable]:
+    """Nobody of the campaign is claimed from now on; runs under way stop at their next claim or heartbeat.
+
+    A campaign that was paused before stays paused since then. One name on both channels is paused on both.
+
+    :param account: team id @ host; None: only one account has a campaign of that name.
+    :raises ConfigurationError: there is no such campaign, or several accounts have one; nothing is changed.
+    """
+    with ledger.writing() as connection:
+        at = now(connection)
+        found = _find(connection, name, account)
+        fresh = CAMPAIGNS.update().where(_is_one_of(found), CAMPAIGNS.c.paused_at.is_(None))
+        connection.execute(fresh.values(paused_at=at))
+        return _find(connection, name, account)
+
+
+def resume_campaign(ledger: Ledger, name: str, *, account: str | None = None) -> list[Pausable]:
+    """The campaign's own pause is over; a pause of all campaigns still holds.
+
+    :returns: the campaigns as they were: since when each was paused.
+    :raises ConfigurationError: as ``pause_campaign``.
+    """
+    with ledger.writing() as connection:
+        found = _find(connection, name, account)
+        connection.execute(CAMPAIGNS.update().where(_is_one_of(found)).values(paused_at=None))
+        return found
+
+
+def pause_all(ledger: Ledger) -> datetime:
+    """Nobody of any campaign is claimed from now on, whatever its account.
+
+    :returns: since when; an earlier pause stays.
+    """
+    with ledger.writing() as connection:
+        at = now(connection)
+        connection.execute(LEDGER.update().where(LEDGER.c.paused_at.is_(None)).values(paused_at=at))
+        since: datetime = connection.execute(sa.select(LEDGER.c.paused_at)).scalar_one()
+        return since
+
+
+def resume_all(ledger: Ledger) -> datetime | None:
+    """The pause of all campaigns is over; one that is paused by itself stays so.
+
+    :returns: since when all were paused; None: they were not.
+    """
+    with ledger.writing() as connection:
+        since: datetime | None = connection.execute(sa.select(LEDGER.c.paused_at)).scalar_one()
+        connection.execute(LEDGER.update().values(paused_at=None))
+        return since
+
+
+def read_pauses(ledger: Ledger) -> Pauses:
+    """What is paused now."""
+    with ledger.reading() as connection:
+        since: datetime | None = connection.execute(sa.select(LEDGER.c.paused_at)).scalar_one()
+        return Pauses(since, _read(connection, CAMPAIGNS.c.paused_at.is_not(None)))
+
+
+def _find(connection: sa.Connection, name: str, account: str | None) -> list[Pausable]:
+    """Campaigns of that name, one a channel."""
+    found = _read(connection, CAMPAIGNS.c.name == name)
+    accounts = sorted({campaign.account for campaign in found})
+    if account is not None:
+        found = [campaign for campaign in found if campaign.account == account]
+        if accounts and not found:
+            raise ConfigurationError(
+                f"Account {account!r} has no campaign {name!r}; these have: {', '.join(accounts)}. Nothing was changed."
+            )
+    elif len(accounts) > 1:
+        raise ConfigurationError(
+            f"Several accounts have a campaign {name!r}: {', '.join(accounts)}. Nothing was changed. "
+            "Name one of them (--account)."
+        )
+    if not found:
+        raise ConfigurationError(
+            f"The ledger knows no campaign {name!r}. Nothing was changed. {_similar(connection, name)}"
+        )
+    return found
+
+
+def _similar(connection: sa.Connection, name: str) -> str:
+    names = connection.execute(sa.select(CAMPAIGNS.c.name).distinct()).scalars().all()
+    if not names:
+        return "It knows no campaign at all yet: if one has run, look into another ledger."
+    similar = get_close_matches(name, names, n=MAX_SIMILAR, cutoff=LEAST_SIMILARITY)
+    if not similar:
+        return f"None of its {len(names)} campaigns has a similar name."
+    return f"Similar names: {', '.join(similar)}."
+
+
+def _is_one_of(campaigns: Sequence[Pausable]) -> sa.ColumnElement[bool]:
+    """Found within the same transaction, so by name and account alone."""
+    first = campaigns[0]
+    return sa.and_(CAMPAIGNS.c.account == first.account, CAMPAIGNS.c.name == first.name)
+
+
+def _read(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[Pausable]:
+    rows = connection.execute(
+        sa.select(CAMPAIGNS.c.account, CAMPAIGNS.c.name, CAMPAIGNS.c.channel, CAMPAIGNS.c.paused_at)
+        .where(which)
+        .order_by(CAMPAIGNS.c.name, CAMPAIGNS.c.account, CAMPAIGNS.c.channel)
+    )
+    return [
+        Pausable(account=row.account, name=row.name, channel=Channel(row.channel), paused_at=row.paused_at)
+        for row in rows
+    ]
