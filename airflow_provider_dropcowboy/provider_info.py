@@ -68,6 +68,12 @@ _CONNECTION_FIELDS: Final[dict[str, object]] = {
         type=_TEXT,
         format="password",
     ),
+    "callback_secret_retired": _field(
+        "Retired callback secrets",
+        "Callback secrets used before, separated by spaces: what was sent under them may still be answered.",
+        type=_TEXT,
+        format="password",
+    ),
     "default_brand_id": _field(
         "Default brand id", "Used where a task names no brand_id; `dropcowboy brands` lists them.", type=_TEXT
     ),

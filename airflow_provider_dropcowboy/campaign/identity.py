@@ -1,6 +1,5 @@
 """What a campaign and a message are called, so that running again finds the same names."""
 
-import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from typing import Final
 
 from airflow_provider_dropcowboy.api.messages import Channel
 from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.ledger.digest import digest, number_digest
 from airflow_provider_dropcowboy.ledger.schema import DIGEST_CHARACTERS, FOREIGN_ID_CHARACTERS, PREFIX_CHARACTERS
 from airflow_provider_dropcowboy.phone import Phone
 
@@ -65,7 +65,7 @@ class Identity:
 
     def number_digest(self, phone: Phone) -> str:
         """The number's name over all campaigns of the ledger."""
-        return self._digest("number", phone.e164)[:DIGEST_CHARACTERS]
+        return number_digest(self.key, phone)
 
     def content_digest(self, same: str, *, text: str | None, postal_code: str | None) -> str:
         """Differs when what is asked for differs: brand, recording, text, pool.
@@ -75,12 +75,7 @@ class Identity:
         return self._digest("content", same, text or "", postal_code or "")[:DIGEST_CHARACTERS]
 
     def _digest(self, *parts: str) -> str:
-        """HMAC-SHA256 over length-prefixed parts: ("a|b", "c") and ("a", "b|c") differ."""
-        pieces: list[bytes] = []
-        for part in parts:
-            encoded = part.encode()
-            pieces += (len(encoded).to_bytes(4, "big"), encoded)
-        return hmac.digest(self.key, b"".join(pieces), "sha256").hex()
+        return digest(self.key, *parts)
 
 
 def canonical(fields: Mapping[str, object]) -> str:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 from airflow_provider_dropcowboy.api.answers import LIMITED, Outcome, SendOutcome, read_send_answer
+from airflow_provider_dropcowboy.api.callback_url import CallbackUrls, Ticket
 from airflow_provider_dropcowboy.api.messages import Message, send_body
 from airflow_provider_dropcowboy.api.wire import Answer, Reply
 from airflow_provider_dropcowboy.campaign.again import Again, Ask
@@ -17,10 +18,11 @@ from airflow_provider_dropcowboy.campaign.doubt import Doubt
 from airflow_provider_dropcowboy.campaign.judge import Judge
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.progress import Progress
+from airflow_provider_dropcowboy.campaign.stops import paused, refused, vendor_down
 from airflow_provider_dropcowboy.campaign.summary import Tally
-from airflow_provider_dropcowboy.errors import AuthenticationError, LedgerError, PausedError, VendorDownError
+from airflow_provider_dropcowboy.errors import LedgerError
 from airflow_provider_dropcowboy.ledger.database import Ledger
-from airflow_provider_dropcowboy.ledger.judgement import Judgement
+from airflow_provider_dropcowboy.ledger.judgement import Claim, Judgement
 from airflow_provider_dropcowboy.ledger.lease import LEASE
 from airflow_provider_dropcowboy.ledger.outcomes import STATE_OF, Answered
 from airflow_provider_dropcowboy.ledger.patience import claim_patiently, reclaim_patiently, record_patiently
@@ -58,6 +60,11 @@ class Pipeline:
         self._tally = tally
         self._progress = Progress(plan.campaign, tally)
         self._circuit = Circuit(max(plan.concurrency, MIN_FAILURES))
+        self._callback_urls = (
+            CallbackUrls(plan.callback_url, plan.callback_secret)
+            if plan.callback_url and plan.callback_secret
+            else None
+        )
         self._batch_rows = plan.concurrency
         self._kept: asyncio.Queue[list[Message] | None] = asyncio.Queue(maxsize=2)
         self._to_send: asyncio.Queue[Ask] = asyncio.Queue()
@@ -178,7 +185,7 @@ class Pipeline:
             self._control.stop(Order("the ledger cannot be reached", error=error))
             return Judgement(), 0.0
         if judgement.stop is not None:
-            self._pause(judgement.stop)
+            self._control.stop(paused(judgement.stop))
         return judgement, begun_at + LEASE.total_seconds()
 
     def _pass_on(self, ask: Ask) -> None:
@@ -206,7 +213,7 @@ class Pipeline:
             message.phone,
             message.content,
             foreign_id=message.foreign_id,
-            callback_url=self._plan.callback_url,
+            callback_url=self._callback_url(ask.claim),
         )
         if ask.asks == 1:
             self._tally.asked += 1
@@ -219,6 +226,11 @@ class Pipeline:
             self._pace.leave()
         self._settle(ask, reply)
 
+    def _callback_url(self, claim: Claim) -> str | None:
+        if self._callback_urls is None:
+            return self._plan.callback_url
+        return self._callback_urls.url(Ticket(claim.message.foreign_id, claim.attempt))
+
     def _settle(self, ask: Ask, reply: Reply) -> None:
         """Ask again what was surely not taken, a few times; record everything else."""
         outcome = read_send_answer(reply)
@@ -228,9 +240,9 @@ class Pipeline:
         elif outcome.kind is Outcome.ACCEPTED:
             self._pace.speed_up()
         elif outcome.kind is Outcome.REFUSED:
-            self._control.stop(Order(outcome.reason, error=_refused(outcome.reason)))
+            self._control.stop(refused(outcome.reason))
         if not is_limited and self._circuit.opens(is_failure=outcome.kind in {Outcome.UNKNOWN, Outcome.RELEASED}):
-            self._control.stop(Order("the vendor is down", error=_down(self._circuit.limit, outcome.reason)))
+            self._control.stop(vendor_down(self._circuit.limit, outcome.reason))
         is_again = outcome.kind is Outcome.RELEASED and not self._is_stopping()
         if not (is_again and self._again.put(ask, retry_after_s=outcome.retry_after_s)):
             self._answers.put_nowait(Answered(ask.claim, outcome))
@@ -258,31 +270,18 @@ class Pipeline:
             await asyncio.sleep(BEAT_S)
             self._progress.log_if_due(in_doubt=self._doubt.claims)
             try:
-                paused, connections = await _in(self._beater, partial(self._beat_once, self._tally.as_counts()))
+                pause, connections = await _in(self._beater, partial(self._beat_once, self._tally.as_counts()))
             except LedgerError:
                 log.warning("the ledger did not take a heartbeat; claims and records will tell if it stays away")
                 continue
             self._pace.limit = connections
-            if paused is not None:
-                self._pause(paused)
+            if pause is not None:
+                self._control.stop(paused(pause))
 
     def _beat_once(self, counts: Mapping[str, int]) -> tuple[str | None, int]:
-        paused = beat(self._ledger, self._run, counts=counts)
-        limit, in_flight = self._plan.max_concurrency, self._pace.in_flight
-        return paused, seek_share(self._ledger, self._run, limit=limit, in_flight=in_flight)
-
-    def _pause(self, reason: str) -> None:
-        error = PausedError(
-            f"{reason}. What was asked is recorded, nobody else was asked. Resume, then clear the task."
-        )
-        self._control.stop(Order(reason, error=error))
-
-
-def _down(failures: int, reason: str) -> VendorDownError:
-    return VendorDownError(
-        f'The last {failures} requests failed one after the other, at the end with "{reason}". The run stopped; nobody '
-        "else was asked. What may have been taken is unknown, the rest is asked by the next try."
-    )
+        pause = beat(self._ledger, self._run, counts=counts)
+        using = max(self._pace.limit, self._pace.in_flight)
+        return pause, seek_share(self._ledger, self._run, limit=self._plan.max_concurrency, using=using)
 
 
 async def _in(thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
@@ -292,10 +291,3 @@ async def _in(thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
 def _drain(queue: asyncio.Queue[T], most: int | None = None) -> list[T]:
     size = queue.qsize() if most is None else min(queue.qsize(), most)
     return [queue.get_nowait() for _ in range(size)]
-
-
-def _refused(reason: str) -> AuthenticationError:
-    return AuthenticationError(
-        f"The API refused a request for a cause that holds for every message: {reason}. The run stopped at once; "
-        "what it refused counts as released and is asked by the next try. Check team id, secret, host and funds."
-    )

@@ -13,6 +13,7 @@ from airflow_provider_dropcowboy.contacts.partition import Partition
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.ledger.lease import DOUBT_LASTS
 from airflow_provider_dropcowboy.ledger.runs import Who
+from airflow_provider_dropcowboy.secret import Secret
 
 MAX_CONNECTIONS: Final = 99  # API v1: keep concurrent requests under 100
 GRACE_S: Final = 4.0
@@ -24,6 +25,8 @@ class Plan:
     """One run of one campaign.
 
     :param concurrency: requests under way at once, at most; the account's ``max_concurrency`` is shared by all runs.
+    :param callback_url: public base URL of the receiver; without ``callback_secret``, where every result goes as it is.
+    :param callback_secret: makes the token in each request's callback URL.
     :param rate_per_s: requests a second, at most; None: as fast as the connections allow.
     :param opt_in_column: column that says whether the contact consented; None: consent is not looked at.
     :param timeout_s: for one request, from connecting to the last byte of its answer.
@@ -41,6 +44,7 @@ class Plan:
     partition: Partition | None = None
     opt_in_column: str | None = None
     callback_url: str | None = field(default=None, repr=False)
+    callback_secret: Secret | None = None
     concurrency: int = 50
     max_concurrency: int = 90
     rate_per_s: float | None = None

@@ -50,6 +50,11 @@ def run_campaign(plan: Plan, ledger: Ledger, *, rows: Rows, control: Control) ->
         campaign.account,
         "new: nobody of it was asked before" if campaign.is_new else "known: who was asked before is not asked again",
     )
+    if not plan.callback_url:
+        log.warning(
+            "no callback_url, neither in the task nor in the connection: what becomes of accepted messages, and of "
+            "those in doubt, will not be known"
+        )
     run = begin_run(ledger, campaign, who=plan.who, wanted=plan.concurrency)
     started_at = time.monotonic()
     tally = Tally()
@@ -75,7 +80,7 @@ def _wait_for_connections(ledger: Ledger, run: Run, *, plan: Plan, control: Cont
     """The run's share of the account's connections, as soon as it is one at least."""
     is_told = False
     while True:
-        connections = seek_share(ledger, run, limit=plan.max_concurrency, in_flight=0)
+        connections = seek_share(ledger, run, limit=plan.max_concurrency, using=0)
         if connections:
             return connections
         if not is_told:

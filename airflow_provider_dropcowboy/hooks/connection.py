@@ -38,6 +38,7 @@ class ConnectionSettings:
     """A connection's settings, checked.
 
     :param callback_url: public base URL of the receiver, without a trailing slash.
+    :param retired_callback_secrets: of sends that may still be answered; the receiver takes them too.
     :param byoc: the vendor's ``byoc`` object; it holds a carrier's credentials.
     :param verify: False, or the path of a CA bundle on the worker, instead of the usual authorities.
     """
@@ -45,6 +46,7 @@ class ConnectionSettings:
     account: Account
     callback_url: str | None = None
     callback_secret: Secret | None = None
+    retired_callback_secrets: tuple[Secret, ...] = ()
     default_brand_id: str | None = None
     default_pool_id: str | None = None
     max_concurrency: int = DEFAULT_CONCURRENCY
@@ -72,6 +74,7 @@ class ConnectionSettings:
             ),
             callback_url=_read(extra, "callback_url", _url),
             callback_secret=_read(extra, "callback_secret", lambda value: _secret(_text(value), "callback_secret")),
+            retired_callback_secrets=_read(extra, "callback_secret_retired", _secrets) or (),
             default_brand_id=_read(extra, "default_brand_id", _text),
             default_pool_id=_read(extra, "default_pool_id", _text),
             max_concurrency=_read(extra, "max_concurrency", _concurrency) or DEFAULT_CONCURRENCY,
@@ -88,6 +91,7 @@ class ConnectionSettings:
         yield self.account.secret
         if self.callback_secret:
             yield self.callback_secret
+        yield from self.retired_callback_secrets
         yield from map(Secret, _texts_in(self.byoc))
 
 
@@ -132,6 +136,10 @@ def _secret(value: str, name: str) -> Secret:
             f'at least {MIN_SECRET_CHARACTERS} characters, and not "airflow": Airflow hides no other secret in logs',
         )
     return Secret(_header_text(value, name))
+
+
+def _secrets(value: object) -> tuple[Secret, ...]:
+    return tuple(_secret(text, "each callback_secret_retired") for text in _text(value).split())
 
 
 def _url(value: object) -> str:

@@ -7,11 +7,12 @@ from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 
-Kind = Literal["text", "integer", "boolean"]
+Kind = Literal["text", "integer", "bigint", "boolean"]
 
 _TYPES: Final[dict[Kind, sa.types.TypeEngine[Any]]] = {
     "text": sa.String(),
     "integer": sa.Integer(),
+    "bigint": sa.BigInteger(),
     "boolean": sa.Boolean(),
 }
 

@@ -17,11 +17,14 @@ from airflow_provider_dropcowboy.errors import ConfigurationError, LedgerError, 
 from airflow_provider_dropcowboy.ledger.disk import refuse_network_disk
 from airflow_provider_dropcowboy.ledger.schema import LEDGER, VERSION_TABLE
 
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 """The Alembic revision this package reads and writes."""
 
 LOCK_TIMEOUT_S: Final = 30
 """How long one transaction waits for another's lock before it gives up."""
+
+MAX_IDLE_S: Final = 10
+"""How long a transaction may stand still between two statements: a frozen worker keeps no lock from all the others."""
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +48,9 @@ class Ledger:
         :raises LedgerError: the database was not reached.
         """
         with _as_ledger_error(), self.engine.connect() as connection, connection.begin():
+            if connection.dialect.name == "postgresql":
+                # else each statement sees a snapshot of its own, and counts of two do not add up
+                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             yield connection
 
     @contextmanager
@@ -62,6 +68,7 @@ class Ledger:
                     # a role or database may have switched it off, and then a failover forgets who was asked
                     connection.exec_driver_sql("SET LOCAL synchronous_commit = on")
                     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'")
+                    connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{MAX_IDLE_S}s'")
                     if one_at_a_time is not None:
                         # in a statement of its own: the next one's snapshot is then younger than the lock
                         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_lock_number(one_at_a_time))))
@@ -91,26 +98,11 @@ def open_ledger(url: str | sa.URL, *, may_create: bool = False) -> Ledger:
     :raises SchemaVersionError: its tables are of another version; the message names the command.
     """
     engine = _engine(sa.make_url(url), may_create=may_create)
-    with _as_ledger_error():
-        version = _version(engine)
-        if version is None and may_create:
-            _migrate(engine, only_if_empty=True)
-            version = _version(engine)
-    if version is None:
-        raise NoLedgerError(
-            f"There is no ledger at {_where(engine.url)} yet: the first send task creates it. "
-            "If one has run, this process reads another ledger: set the same ledger_conn_id or DROPCOWBOY_LEDGER_URL."
-        )
-    if version != HEAD:
-        newer = version > HEAD
-        raise SchemaVersionError(
-            f"The ledger at {_where(engine.url)} has schema {version}, this package needs {HEAD}. Nothing was sent. "
-            + ("Install the newer package on this worker." if newer else "Run `dropcowboy ledger upgrade` once.")
-        )
-    with _as_ledger_error(), engine.connect() as connection:
-        row = connection.execute(sa.select(LEDGER)).one()
-    log.info("ledger %s at %s", row.ledger_id, _where(engine.url))
-    return Ledger(engine=engine, ledger_id=row.ledger_id, key=bytes.fromhex(row.key_hex), born_at=row.born_at)
+    try:
+        return _open(engine, may_create=may_create)
+    except BaseException:
+        engine.dispose()  # whoever looks for a ledger again and again leaves no connection behind
+        raise
 
 
 def find_ledger(url: str | sa.URL) -> Ledger | None:
@@ -134,6 +126,29 @@ def upgrade_ledger(url: str | sa.URL) -> str:
     return HEAD
 
 
+def _open(engine: sa.Engine, *, may_create: bool) -> Ledger:
+    with _as_ledger_error():
+        version = _version(engine)
+        if version is None and may_create:
+            _migrate(engine, only_if_empty=True)
+            version = _version(engine)
+    if version is None:
+        raise NoLedgerError(
+            f"There is no ledger at {_where(engine.url)} yet: the first send task creates it. "
+            "If one has run, this process reads another ledger: set the same ledger_conn_id or DROPCOWBOY_LEDGER_URL."
+        )
+    if version != HEAD:
+        newer = version > HEAD
+        raise SchemaVersionError(
+            f"The ledger at {_where(engine.url)} has schema {version}, this package needs {HEAD}. Nothing was sent. "
+            + ("Install the newer package on this worker." if newer else "Run `dropcowboy ledger upgrade` once.")
+        )
+    with _as_ledger_error(), engine.connect() as connection:
+        row = connection.execute(sa.select(LEDGER)).one()
+    log.info("ledger %s at %s", row.ledger_id, _where(engine.url))
+    return Ledger(engine=engine, ledger_id=row.ledger_id, key=bytes.fromhex(row.key_hex), born_at=row.born_at)
+
+
 def _engine(url: sa.URL, *, may_create: bool) -> sa.Engine:
     if url.get_backend_name() == "sqlite":
         path = Path(url.database or "")
@@ -146,14 +161,18 @@ def _engine(url: sa.URL, *, may_create: bool) -> sa.Engine:
             raise NoLedgerError(f"There is no ledger at {path} yet: the first send task creates it.")
         path.parent.mkdir(parents=True, exist_ok=True)
         refuse_network_disk(path)
-        engine = sa.create_engine(url, connect_args={"timeout": LOCK_TIMEOUT_S})
+        engine = sa.create_engine(url, hide_parameters=True, connect_args={"timeout": LOCK_TIMEOUT_S})
         sa.event.listen(engine, "connect", _set_up_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
         return engine
     if url.drivername == "postgresql+psycopg":
         # no prepared statements: they are session state, which a transaction pooler does not keep
         return sa.create_engine(
-            url, pool_pre_ping=True, pool_size=4, connect_args={"connect_timeout": 10, "prepare_threshold": None}
+            url,
+            hide_parameters=True,  # else the text of an error, and a log of SQLAlchemy's own, hold numbers
+            pool_pre_ping=True,
+            pool_size=4,
+            connect_args={"connect_timeout": 10, "prepare_threshold": None},
         )
     raise ConfigurationError(
         f"The ledger cannot live on {url.drivername}. Use sqlite:////absolute/path.db or postgresql+psycopg://…"

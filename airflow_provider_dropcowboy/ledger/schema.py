@@ -114,7 +114,7 @@ SENDS: Final = sa.Table(
     sa.Column("final_at", Instant),
     sa.Column("resent_at", Instant),  # asked again while in doubt, which happens at most once
     sa.Column("drop_id", sa.String),
-    sa.Column("cost_usd", sa.Numeric(12, 6)),
+    sa.Column("cost_micros", sa.BigInteger),  # millionths of a US dollar: exact on every database
     sa.Column("network", sa.String),
 )
 
@@ -139,5 +139,28 @@ HISTORY: Final = sa.Table(
     sa.Column("state_after", sa.String(10)),
     sa.Column("attempt", sa.Integer),
     sa.Column("run_id", sa.Integer),
+    sa.Column("reason", sa.String),
+)
+
+CALLBACKS: Final = sa.Table(
+    "dropcowboy_callbacks",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("received_at", Instant, nullable=False),
+    sa.Column("foreign_id", Name, index=True),
+    sa.Column("attempt", sa.Integer),
+    sa.Column("is_verified", sa.Boolean, nullable=False),  # its URL bore a token of ours
+    sa.Column("status", sa.String(10)),
+    sa.Column("match", sa.String(10), nullable=False),  # applied, repeated, conflict, unmatched, unreadable
+    sa.Column("payload", sa.Text),  # as it came; a person's number is in it
+)
+
+SUPPRESSIONS: Final = sa.Table(
+    "dropcowboy_suppressions",
+    METADATA,
+    sa.Column("number_digest", Name, primary_key=True),
+    sa.Column("phone_number", sa.String),  # None: forgotten at the person's request, and suppressed all the same
+    sa.Column("added_at", Instant, nullable=False),
+    sa.Column("source", sa.String, nullable=False),  # callback, or who added it
     sa.Column("reason", sa.String),
 )

@@ -9,14 +9,14 @@ from airflow_provider_dropcowboy.ledger.runs import SILENT_AFTER, Run
 from airflow_provider_dropcowboy.ledger.schema import RUNS
 
 
-def seek_share(ledger: Ledger, run: Run, *, limit: int, in_flight: int) -> int:
+def seek_share(ledger: Ledger, run: Run, *, limit: int, using: int) -> int:
     """How many connections the run may use from now on; the ledger says so too.
 
-    A run that has more than its share gives back what it does not use at this moment, and asks again; one that has less
+    A run that has more than its share uses no more than that from now on, and gives it back the next time; one that has less
     takes what is free. So the sum never exceeds the limit, and it evens out within a second or two.
 
     :param limit: of the account, over all its runs.
-    :param in_flight: requests of this run under way.
+    :param using: the most that may be under way in this run until it has the answer.
     """
     with ledger.claiming(run.campaign.account) as connection:
         alive_after = now(connection) - SILENT_AFTER
@@ -28,12 +28,12 @@ def seek_share(ledger: Ledger, run: Run, *, limit: int, in_flight: int) -> int:
         mine: int = next((row.connections for row in rows if row.id == run.id), 0)
         others: int = sum(row.connections for row in rows if row.id != run.id)
         fair = dict(zip((row.id for row in rows), fair_shares(limit, [row.wanted for row in rows]), strict=True))
-        share = fair.get(run.id, 0)
-        held = max(share, in_flight) if share < mine else min(share, limit - others)
+        share = int(fair.get(run.id, 0))
+        held = max(share, using) if share < mine else min(share, limit - others)
         held = max(held, 0)
         if held != mine:
             connection.execute(RUNS.update().where(RUNS.c.id == run.id).values(connections=held))
-    return min(held, share)
+    return int(min(held, share))
 
 
 def fair_shares(limit: int, wanted: Sequence[int]) -> list[int]:

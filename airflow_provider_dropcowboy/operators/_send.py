@@ -210,6 +210,7 @@ class SendOperator(BaseOperator):
             partition=None if self.partition is None else Partition.parse(self.partition),
             opt_in_column=self.opt_in_column,
             callback_url=self.callback_url or settings.callback_url,
+            callback_secret=settings.callback_secret,
             concurrency=self.concurrency,
             max_concurrency=settings.max_concurrency,
             timeout_s=settings.timeout_s,

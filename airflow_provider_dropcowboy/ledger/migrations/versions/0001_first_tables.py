@@ -73,7 +73,7 @@ def upgrade() -> None:
         sa.Column("final_at", Instant),
         sa.Column("resent_at", Instant),
         sa.Column("drop_id", sa.String),
-        sa.Column("cost_usd", sa.Numeric(12, 6)),
+        sa.Column("cost_micros", sa.BigInteger),
         sa.Column("network", sa.String),
     )
     op.create_index(

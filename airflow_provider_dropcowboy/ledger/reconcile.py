@@ -1,0 +1,256 @@
+"""Callbacks: every one is kept, and the send it is about moves on."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from functools import cache
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from airflow_provider_dropcowboy.api.callbacks import Callback, DeliveryStatus
+from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch, is_among, names
+from airflow_provider_dropcowboy.ledger.database import Ledger, now
+from airflow_provider_dropcowboy.ledger.digest import number_digest
+from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, HISTORY, SENDS, SUPPRESSIONS
+from airflow_provider_dropcowboy.phone import Phone
+from airflow_provider_dropcowboy.states import OPEN, State
+
+log = logging.getLogger(__name__)
+
+
+class Match(StrEnum):
+    """What a callback came to."""
+
+    APPLIED = "applied"
+    REPEATED = "repeated"  # the same result again
+    CONFLICT = "conflict"  # another result of a send that has one; the first is kept
+    UNMATCHED = "unmatched"  # about no send of this ledger, or about another number
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A callback as it came in.
+
+    :param foreign_id: from the token where there is one, else from the payload.
+    :param attempt: of the token; None: it came without one, through the account-wide webhook.
+    :param callback: None: the payload cannot be read.
+    """
+
+    foreign_id: str | None
+    attempt: int | None
+    callback: Callback | None
+    payload: str = field(repr=False)
+
+
+def reconcile(ledger: Ledger, received: Sequence[Received]) -> Counter[Match]:
+    """Keep callbacks and move their sends, in one transaction that is on disk when this returns.
+
+    Any state in which a message was asked for moves to delivered or failed; from released and rejected it also proves
+    that an answer was misread, which is reported loudly. Doing it twice does no harm.
+
+    :raises LedgerError: not known whether they are on disk: call again.
+    """
+    with ledger.writing() as connection:
+        work = _Work(connection, ledger.key, now(connection))
+        work.lock(item.foreign_id for item in received if item.foreign_id)
+        matches = [work.apply(item) for item in received]
+        work.flush()
+        kept = as_parameter(_kept(item, match) for item, match in zip(received, matches, strict=True))
+        connection.execute(_keep(connection.dialect.name), {"rows": kept, "received_at": work.at})
+    return Counter(matches)
+
+
+@dataclass(slots=True)
+class _Send:
+    """A send as this transaction sees it."""
+
+    foreign_id: str
+    campaign_id: int
+    state: State
+    number_digest: str
+    phone_number: str | None
+    drop_id: str | None
+    attempt: int
+    run_id: int
+
+    @classmethod
+    def of(cls, row: Any) -> "_Send":
+        return cls(
+            row.foreign_id, row.campaign_id, State(row.state), row.number_digest, row.phone_number, row.drop_id,
+            row.attempt, row.run_id,
+        )  # fmt: skip
+
+
+class _Work:
+    """One transaction's callbacks: the usual ones are moved together, the others one by one."""
+
+    def __init__(self, connection: sa.Connection, key: bytes, at: datetime) -> None:
+        self.at = at
+        self._connection = connection
+        self._key = key
+        self._sends: dict[str, _Send] = {}
+        self._moves: list[tuple[object, ...]] = []
+
+    def lock(self, foreign_ids: Iterable[str]) -> None:
+        """Hold the sends; in one order, so that two receivers and a sender do not wait for each other in a circle."""
+        dialect = self._connection.dialect.name
+        rows = self._connection.execute(_locked(dialect), {"foreign_ids": names(sorted(set(foreign_ids)), dialect)})
+        self._sends = {row.foreign_id: _Send.of(row) for row in rows}
+
+    def apply(self, item: Received) -> Match:
+        """What the callback comes to; its send moves at the next ``flush`` at the latest."""
+        callback = item.callback
+        if callback is None:
+            return Match.UNREADABLE
+        send = self._sends.get(item.foreign_id or "")
+        if send is None or not self._is_about(send, callback, is_verified=item.attempt is not None):
+            return Match.UNMATCHED
+        if callback.dnc:
+            self._suppress(send)
+        target = State.DELIVERED if callback.status is DeliveryStatus.SUCCESS else State.FAILED
+        if send.state in {State.DELIVERED, State.FAILED}:
+            return self._judge_second(send, callback, target)
+        if send.state in OPEN:
+            self._reopen(send, target)
+        cost = None if callback.cost_usd is None else int(callback.cost_usd * 1_000_000)
+        reason, network = callback.reason or None, callback.network_name
+        self._moves.append((send.foreign_id, target.value, reason, callback.drop_id, cost, network))
+        send.state, send.drop_id = target, callback.drop_id
+        return Match.APPLIED
+
+    def flush(self) -> None:
+        """Move the sends whose callbacks were applied."""
+        if self._moves:
+            parameters = {"rows": as_parameter(self._moves), "final_at": self.at}
+            self._connection.execute(_finals(self._connection.dialect.name), parameters)
+            self._moves.clear()
+
+    def _is_about(self, send: _Send, callback: Callback, *, is_verified: bool) -> bool:
+        """Whether the callback names the send's own number; one without a token must."""
+        if callback.phone_number is None:
+            return is_verified
+        return number_digest(self._key, Phone(callback.phone_number)) == send.number_digest
+
+    def _reopen(self, send: _Send, target: State) -> None:
+        """It was not taken, said its answer; it was."""
+        log.error("send %s was %s and has a result now: an answer was misread", send.foreign_id, send.state)
+        self._remember(send, "a result although not taken", target, reason=None)
+        is_owned = sa.exists().where(
+            _OTHERS.c.campaign_id == send.campaign_id,
+            _OTHERS.c.number_digest == send.number_digest,
+            _OTHERS.c.owns_number,
+        )
+        self._connection.execute(
+            SENDS.update().where(SENDS.c.foreign_id == send.foreign_id).values(owns_number=~is_owned)
+        )
+
+    def _judge_second(self, send: _Send, callback: Callback, target: State) -> Match:
+        """A result of a send that has one: the first is kept; another drop was billed on top."""
+        is_other_drop = callback.drop_id is not None and send.drop_id is not None and callback.drop_id != send.drop_id
+        if not is_other_drop and target is send.state:
+            return Match.REPEATED
+        event = "a second drop" if is_other_drop else "a contradicting result"
+        log.warning("send %s: %s", send.foreign_id, event)
+        self._remember(send, event, target, reason=callback.reason or None)
+        if is_other_drop and callback.cost_usd:
+            self.flush()
+            cost = sa.func.coalesce(SENDS.c.cost_micros, 0) + int(callback.cost_usd * 1_000_000)
+            self._connection.execute(
+                SENDS.update().where(SENDS.c.foreign_id == send.foreign_id).values(cost_micros=cost)
+            )
+        return Match.CONFLICT
+
+    def _suppress(self, send: _Send) -> None:
+        """The person asked not to be called again; an entry that is there already stays."""
+        is_there = sa.exists().where(SUPPRESSIONS.c.number_digest == send.number_digest)
+        values = (
+            send.number_digest,
+            send.phone_number,
+            sa.bindparam("added_at", self.at, type_=SUPPRESSIONS.c.added_at.type),
+            "callback",
+            "asked not to be called again",
+        )
+        row = sa.select(*(value if isinstance(value, sa.BindParameter) else sa.literal(value) for value in values))
+        self._connection.execute(SUPPRESSIONS.insert().from_select(SUPPRESSIONS.c.keys(), row.where(~is_there)))
+
+    def _remember(self, send: _Send, event: str, target: State, *, reason: str | None) -> None:
+        self._connection.execute(
+            HISTORY.insert().values(
+                foreign_id=send.foreign_id,
+                at=self.at,
+                event=event,
+                state_before=send.state.value,
+                state_after=target.value,
+                attempt=send.attempt,
+                run_id=send.run_id,
+                reason=reason,
+            )
+        )
+
+
+def _kept(item: Received, match: Match) -> tuple[object, ...]:
+    status = item.callback.status.value if item.callback else None
+    return item.foreign_id, item.attempt, item.attempt is not None, status, match.value, item.payload
+
+
+@cache
+def _keep(dialect: str) -> sa.Insert:
+    new = batch(
+        dialect,
+        ("foreign_id", "text"),
+        ("attempt", "integer"),
+        ("is_verified", "boolean"),
+        ("status", "text"),
+        ("match", "text"),
+        ("payload", "text"),
+    )
+    received_at = sa.bindparam("received_at", type_=CALLBACKS.c.received_at.type)
+    return CALLBACKS.insert().from_select([*new.c.keys(), "received_at"], sa.select(*new.c, received_at))
+
+
+@cache
+def _finals(dialect: str) -> sa.Update:
+    final = batch(
+        dialect,
+        ("foreign_id", "text"),
+        ("state", "text"),
+        ("reason", "text"),
+        ("drop_id", "text"),
+        ("cost_micros", "bigint"),
+        ("network", "text"),
+    ).c
+    return (
+        SENDS.update()
+        .where(SENDS.c.foreign_id == final.foreign_id)
+        .values(
+            {name: final[name] for name in ("state", "reason", "drop_id", "cost_micros", "network")}
+            | {"final_at": sa.bindparam("final_at", type_=SENDS.c.final_at.type)}
+        )
+    )
+
+
+@cache
+def _locked(dialect: str) -> sa.Select[Any]:
+    return (
+        sa.select(
+            SENDS.c.foreign_id,
+            SENDS.c.campaign_id,
+            SENDS.c.state,
+            SENDS.c.number_digest,
+            SENDS.c.phone_number,
+            SENDS.c.drop_id,
+            SENDS.c.attempt,
+            SENDS.c.run_id,
+        )
+        .where(is_among(SENDS.c.foreign_id, dialect, parameter="foreign_ids"))
+        .order_by(SENDS.c.foreign_id)
+        .with_for_update()
+    )
+
+
+_OTHERS: Final = SENDS.alias("others")
