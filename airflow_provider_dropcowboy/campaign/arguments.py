@@ -58,6 +58,11 @@ def check_arguments(channel: Channel, arguments: Arguments) -> None:
         raise _wrong("concurrency", f"{concurrency!r} is no whole number", "Write one.")
     if isinstance(concurrency, int) and not 1 <= concurrency <= MAX_CONCURRENCY:
         raise _wrong("concurrency", f"is {concurrency}", f"The vendor takes 1 to {MAX_CONCURRENCY} requests at once.")
+    rate_per_s = arguments.get("rate_per_s")
+    if not isinstance(rate_per_s, (int, float, Later, NoneType)) or (
+        isinstance(rate_per_s, (int, float)) and rate_per_s <= 0
+    ):
+        raise _wrong("rate_per_s", f"is {rate_per_s!r}", "Write requests a second, above 0, or leave it out.")
     if arguments.get("on_unknown") not in {None, "hold", "resend", LATER}:
         raise _wrong("on_unknown", f"is {arguments['on_unknown']!r}", 'Write "hold" or "resend".')
     for name in ("resend_after", "max_staleness"):

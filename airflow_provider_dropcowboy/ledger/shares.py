@@ -12,8 +12,8 @@ from airflow_provider_dropcowboy.ledger.schema import RUNS
 def seek_share(ledger: Ledger, run: Run, *, limit: int, using: int) -> int:
     """How many connections the run may use from now on; the ledger says so too.
 
-    A run that has more than its share uses no more than that from now on, and gives it back the next time; one that has less
-    takes what is free. So the sum never exceeds the limit, and it evens out within a second or two.
+    A run that has more than its share uses no more from now on, and gives the rest back the next time; one that has
+    less takes what is free. So the sum never exceeds the limit, and it evens out within a few seconds.
 
     :param limit: of the account, over all its runs.
     :param using: the most that may be under way in this run until it has the answer.

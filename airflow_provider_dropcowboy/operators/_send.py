@@ -47,6 +47,7 @@ class SendOperator(BaseOperator):
     :param campaign: what "once" refers to: a message goes to each contact of a campaign once. Default:
         ``{dag_id}.{task_id}@{logical_date}``, or the run id where the run has no logical date.
     :param concurrency: requests under way at once, at most; all tasks of an account share its ``max_concurrency``.
+    :param rate_per_s: requests a second, at most; None: as fast as the connections allow.
     :param on_unknown: what happens to a message of which nobody knows whether it was taken: ``hold`` (a callback or a
         person settles it) or ``resend`` (asked once more, ``resend_after`` later).
     :param resend_after: at least an hour past the lease of its claim, which is 75 minutes.
@@ -82,6 +83,7 @@ class SendOperator(BaseOperator):
         dropcowboy_conn_id: str = "dropcowboy_default",
         campaign: str | None = None,
         concurrency: int = 50,
+        rate_per_s: float | None = None,
         on_unknown: Literal["hold", "resend"] = "hold",
         resend_after: timedelta = timedelta(days=2),
         max_staleness: timedelta | None = timedelta(days=1),
@@ -106,6 +108,7 @@ class SendOperator(BaseOperator):
         self.dropcowboy_conn_id = dropcowboy_conn_id
         self.campaign = campaign
         self.concurrency = concurrency
+        self.rate_per_s = rate_per_s
         self.on_unknown = on_unknown
         self.resend_after = resend_after
         self.max_staleness = max_staleness
@@ -150,6 +153,7 @@ class SendOperator(BaseOperator):
         from airflow_provider_dropcowboy.hooks.ledger import ledger_url
         from airflow_provider_dropcowboy.ledger.database import find_ledger, open_ledger
 
+        self._control = Control()
         with airflow_failures():
             self._check(only_literals=False)
             settings = DropCowboyHook(self.dropcowboy_conn_id).settings
@@ -158,7 +162,6 @@ class SendOperator(BaseOperator):
             with self._open_rows(context) as rows:
                 if plan.is_dry_run:
                     return preview_campaign(plan, find_ledger(url), rows=rows).as_dict()
-                self._control = Control()
                 ledger = open_ledger(url, may_create=True)
                 return run_campaign(plan, ledger, rows=rows, control=self._control).as_dict()
 
@@ -179,7 +182,7 @@ class SendOperator(BaseOperator):
             for name in (
                 "sql", "sql_conn_id", "parameters", "sql_hook_params", "contacts", "path", "key_column", "phone_column",
                 "postal_code_column", "region", "partition", "opt_in_column", "campaign", "concurrency",
-                "on_unknown", "resend_after", "max_staleness",
+                "rate_per_s", "on_unknown", "resend_after", "max_staleness",
             )
         } | self._message_arguments()  # fmt: skip
         if only_literals:
@@ -213,6 +216,8 @@ class SendOperator(BaseOperator):
             callback_secret=settings.callback_secret,
             concurrency=self.concurrency,
             max_concurrency=settings.max_concurrency,
+            rate_per_s=self.rate_per_s,
+            rate_per_s=self.rate_per_s,
             timeout_s=settings.timeout_s,
             verify=settings.verify,
             resend_after=self.resend_after if self.on_unknown == "resend" else None,
