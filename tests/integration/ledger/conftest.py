@@ -40,12 +40,10 @@ def messages(keys: Iterable[int]) -> list[Message]:
     return [message(str(key)) for key in keys]
 
 
-def begin(ledger: Ledger, *, wanted: int = 10, limit: int = 90, name: str = "spring", prefix: str = PREFIX) -> Run:
+def begin(ledger: Ledger, *, wanted: int = 10, name: str = "spring", prefix: str = PREFIX) -> Run:
     """A run of the campaign that lives."""
     campaign = bind_campaign(ledger, ACCOUNT, name=name, channel=Channel.RVM, prefix=prefix)
-    run = begin_run(ledger, campaign, who=Who(task_id="test"), wanted=wanted, limit=limit)
-    assert run is not None
-    return run
+    return begin_run(ledger, campaign, who=Who(task_id="test"), wanted=wanted)
 
 
 @dataclass(frozen=True, slots=True)
