@@ -217,7 +217,6 @@ class SendOperator(BaseOperator):
             concurrency=self.concurrency,
             max_concurrency=settings.max_concurrency,
             rate_per_s=self.rate_per_s,
-            rate_per_s=self.rate_per_s,
             timeout_s=settings.timeout_s,
             verify=settings.verify,
             resend_after=self.resend_after if self.on_unknown == "resend" else None,
