@@ -63,7 +63,7 @@ def check_arguments(channel: Channel, arguments: Arguments) -> None:
         isinstance(rate_per_s, (int, float)) and rate_per_s <= 0
     ):
         raise _wrong("rate_per_s", f"is {rate_per_s!r}", "Write requests a second, above 0, or leave it out.")
-    if arguments.get("on_unknown") not in {None, "hold", "resend", LATER}:
+    if arguments.get("on_unknown") not in (None, "hold", "resend", LATER):
         raise _wrong("on_unknown", f"is {arguments['on_unknown']!r}", 'Write "hold" or "resend".')
     for name in ("resend_after", "max_staleness"):
         if not isinstance(arguments.get(name), (timedelta, Later, NoneType)):
@@ -102,7 +102,7 @@ def _check_audio(arguments: Arguments) -> None:
     audio_type = arguments.get("audio_type")
     if audio_type is not None and given != ["audio_url"]:
         raise _wrong("audio_type", "is given without audio_url", "Leave it out.")
-    if audio_type not in {None, "mp3", "wav", LATER}:
+    if audio_type not in (None, "mp3", "wav", LATER):
         raise _wrong("audio_type", f"is {audio_type!r}", "The vendor takes mp3 and wav.")
 
 
@@ -121,7 +121,7 @@ def _check_text(arguments: Arguments) -> None:
             )
     if arguments.get("caller_id") is None:
         raise _wrong("caller_id", "is missing", "Write the number that texts are sent from, such as +15045550100.")
-    if arguments.get("opt_in") not in {True, None}:
+    if arguments.get("opt_in") not in (True, None, LATER):
         raise _wrong("opt_in", "is not True", "Write True if all consented, or name the column that says so.")
     if len(_given(arguments, "opt_in", "opt_in_column")) != 1:
         raise ConfigurationError(

@@ -27,13 +27,16 @@ class RvmTemplate:
     def fill_in(self, contact: Contact) -> Rvm:
         """What the contact is to hear.
 
-        :raises TextError: the row lacks a value.
+        :raises TextError: the row lacks a value, or its text is empty.
         """
+        text = None if self.tts_body is None else self.tts_body.render(contact.row)
+        if text == "":
+            raise TextError("text: empty with the row's values")
         return Rvm(
             brand_id=self.brand_id,
             recording_id=self.recording_id,
             voice_id=self.voice_id,
-            tts_body=None if self.tts_body is None else self.tts_body.render(contact.row),
+            tts_body=text,
             audio_url=self.audio_url,
             audio_type=self.audio_type,
             forwarding_number=self.forwarding_number,

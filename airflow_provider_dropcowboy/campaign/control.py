@@ -22,13 +22,13 @@ Listener = Callable[[Order], object]
 
 
 class Control:
-    """The first order wins, but one with a shorter grace replaces it; listeners hear each that counts."""
+    """The first order wins, but one with a shorter grace shortens it; the listener hears each that counts."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # its lock is reentrant: a signal's handler may come while its own thread holds it, and an Event would hang then
+        self._changed = threading.Condition()
         self._order: Order | None = None
         self._listener: Listener | None = None
-        self._stopped = threading.Event()
 
     @property
     def order(self) -> Order | None:
@@ -37,25 +37,25 @@ class Control:
 
     def stop(self, order: Order) -> None:
         """Nothing more is claimed, claims not yet written are released, answers are awaited for ``order.grace_s``."""
-        with self._lock:
-            if self._order is not None and (order.grace_s is None or self._order.grace_s is not None):
-                return
-            if self._order is not None:
-                order = Order(self._order.reason, order.grace_s, self._order.error)
+        with self._changed:
+            first = self._order
+            if first is not None:
+                if order.grace_s is None or (first.grace_s is not None and order.grace_s >= first.grace_s):
+                    return
+                order = Order(first.reason, order.grace_s, first.error)
             self._order = order
-            self._stopped.set()
-            listener = self._listener
-        if listener is not None:
-            listener(order)
+            self._changed.notify_all()
+            if self._listener is not None:
+                self._listener(order)
 
     def wait(self, timeout_s: float) -> bool:
         """Wait so long for an order; whether there is one."""
-        return self._stopped.wait(timeout_s)
+        with self._changed:
+            return self._changed.wait_for(lambda: self._order is not None, timeout_s)
 
     def listen(self, listener: Listener | None) -> None:
-        """Call ``listener`` with the order, now if there is one already."""
-        with self._lock:
+        """Call ``listener``, which must be quick, with the order, now if there is one already; None: call nobody."""
+        with self._changed:
             self._listener = listener
-            order = self._order
-        if listener is not None and order is not None:
-            listener(order)
+            if listener is not None and self._order is not None:
+                listener(self._order)

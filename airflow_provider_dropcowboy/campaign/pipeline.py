@@ -29,7 +29,7 @@ from airflow_provider_dropcowboy.ledger.patience import claim_patiently, reclaim
 from airflow_provider_dropcowboy.ledger.runs import Run, beat
 from airflow_provider_dropcowboy.ledger.shares import seek_share
 from airflow_provider_dropcowboy.states import State
-from airflow_provider_dropcowboy.transport.bulk import BulkSender
+from airflow_provider_dropcowboy.transport.bulk import BulkSender, NothingWrittenError
 from airflow_provider_dropcowboy.transport.pacing import Pace
 
 DOUBT_PER_CONNECTION: Final = 3
@@ -87,9 +87,11 @@ class Pipeline:
             others = [stages.create_task(stage()) for stage in (self._claim_again, self._record, self._beat)]
             claiming = stages.create_task(self._claim())
             self._control.listen(lambda order: loop.call_soon_threadsafe(self._obey, order))
-            await claiming
-            await self._doubt.is_gone()
-            self._control.listen(None)
+            try:
+                await claiming
+                await self._doubt.is_gone()
+            finally:
+                self._control.listen(None)  # the loop ends here, and nobody may call into it any more
             for task in (self._reading, self._dispatching, *others):
                 task.cancel()
 
@@ -135,7 +137,7 @@ class Pipeline:
     async def _claim(self) -> None:
         while (messages := await self._kept.get()) is not None:
             await self._doubt.take(len(messages))
-            judgement, lease_ends = await self._try(partial(self._claim_new, messages))
+            judgement, lease_ends = await self._try(partial(self._claim_new, messages), new=len(messages))
             for message in judgement.duplicates:
                 self._tally.count(State.DUPLICATE, "another key has the same number")
                 log.debug("send %s: duplicate by number", message.foreign_id)
@@ -154,7 +156,9 @@ class Pipeline:
             rest = {ask.claim.message.foreign_id: ask for ask in asks}
             for row in judgement.already:
                 del rest[row.message.foreign_id]
-                self._tally.lose(row.state, row.reason)
+                # a callback or a person leaves the row this run's; another run takes it over
+                moved = self._tally.settle if row.run_id == self._run.id else self._tally.lose
+                moved(row.state, row.reason)
                 await self._doubt.give_back(1)
             for claim in judgement.claimed:
                 ask = rest.pop(claim.message.foreign_id)
@@ -175,13 +179,14 @@ class Pipeline:
         claims = [ask.claim for ask in asks]
         return reclaim_patiently(self._ledger, self._run, claims=claims, give_up=self._is_stopping)
 
-    async def _try(self, claim: Callable[[], tuple[Judgement, float]]) -> tuple[Judgement, float]:
+    async def _try(self, claim: Callable[[], tuple[Judgement, float]], *, new: int = 0) -> tuple[Judgement, float]:
         """Claim; nothing if the run is stopping, or has to stop for this. With the claims, when their lease ends."""
         if self._is_stopping():
             return Judgement(), 0.0
         try:
             judgement, begun_at = await _in(self._claimer, claim)
         except LedgerError as error:
+            self._tally.unconfirmed += new
             self._control.stop(Order("the ledger cannot be reached", error=error))
             return Judgement(), 0.0
         if judgement.stop is not None:
@@ -219,8 +224,9 @@ class Pipeline:
             self._tally.asked += 1
         try:
             reply = await wire.post(message.channel.path, body, lease_ends=ask.lease_ends)
-        except asyncio.CancelledError:
-            self._answers.put_nowait(Answered(ask.claim, CUT_OFF))
+        except asyncio.CancelledError as error:
+            outcome = STOPPED if isinstance(error, NothingWrittenError) else CUT_OFF
+            self._answers.put_nowait(Answered(ask.claim, outcome))
             raise
         finally:
             self._pace.leave()

@@ -57,7 +57,8 @@ class Plan:
     who: Who = field(default_factory=Who)
 
     def __post_init__(self) -> None:
-        check_campaign_name(self.campaign)
+        # a line break that a template left behind would make another campaign of it
+        object.__setattr__(self, "campaign", check_campaign_name(self.campaign))
         for name, value in (("concurrency", self.concurrency), ("max_concurrency", self.max_concurrency)):
             if not 1 <= value <= MAX_CONNECTIONS:
                 raise ConfigurationError(

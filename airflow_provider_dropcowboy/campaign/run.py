@@ -110,12 +110,13 @@ def _run_in_thread(pipeline: Pipeline, control: Control) -> None:
             failures.append(error)
 
     thread = threading.Thread(target=work, name="dropcowboy-engine")
-    thread.start()
     try:
+        thread.start()
         thread.join()
     except BaseException:
         control.stop(Order("the task was interrupted", grace_s=GRACE_S))
-        thread.join()
+        if thread.ident is not None:
+            thread.join()
         raise
     if failures:
         raise failures[0]

@@ -16,6 +16,7 @@ class Tally:
     :param asked: messages this run wrote a request for.
     :param already: rows that another run had asked for.
     :param conflicts: outcomes that contradict the ledger; anything but 0 is a broken promise.
+    :param unconfirmed: messages whose claim may stand, since the answer to its COMMIT never came; none was asked for.
     """
 
     states: Counter[State] = field(default_factory=Counter)
@@ -24,6 +25,7 @@ class Tally:
     asked: int = 0
     already: int = 0
     conflicts: int = 0
+    unconfirmed: int = 0
 
     @property
     def read(self) -> int:
@@ -67,14 +69,14 @@ class Tally:
         # what was surely not taken, or is in doubt, may by now be another run's
         movable = own[State.RELEASED] + own[State.REJECTED] + own[State.UNKNOWN]
         gone = own.total() - recorded.total()
-        taken = sum(recorded[state] for state in (State.ACCEPTED, State.DELIVERED, State.FAILED))
-        if not 0 <= gone <= movable or taken < own[State.ACCEPTED]:
+        taken = sum(recorded[state] for state in (State.ACCEPTED, State.DELIVERED, State.FAILED, State.EXPIRED))
+        if not -self.unconfirmed <= gone <= movable or taken < own[State.ACCEPTED]:
             raise BalanceError(
                 f"This run claimed {own.total()} rows and recorded {own[State.ACCEPTED]} as accepted; the ledger says "
                 f"{recorded.total()} and {taken}. Stop sending (`dropcowboy pause --all`) and look into the ledger: "
                 "it was changed, restored, or lost what it had committed."
             )
-        if gone == 0:
+        if gone <= 0:
             self.states += recorded
             self.states -= own
             self.own = recorded

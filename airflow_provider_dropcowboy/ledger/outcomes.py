@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from operator import itemgetter
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -47,7 +48,8 @@ def record(ledger: Ledger, run: Run, *, answered: Sequence[Answered]) -> int:
     """
     with ledger.writing() as connection:
         at = now(connection)
-        rows = as_parameter(map(_row, answered))
+        # sorted: two writers that lock the same rows in the same order do not deadlock
+        rows = as_parameter(sorted(map(_row, answered), key=itemgetter(0)))
         moved = connection.execute(_answers(connection.dialect.name), {"rows": rows, "answered_at": at}).rowcount
         if moved == len(answered):
             return 0
