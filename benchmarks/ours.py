@@ -1,0 +1,117 @@
+"""This package's own pipeline, a process a run: ``python -m benchmarks.ours --rows 20000 --url … --ledger sqlite``."""
+
+import argparse
+import asyncio
+import json
+import resource
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from airflow_provider_dropcowboy.api.account import Account
+from airflow_provider_dropcowboy.campaign import pipeline, run
+from airflow_provider_dropcowboy.campaign.compose import RvmTemplate
+from airflow_provider_dropcowboy.campaign.control import Control
+from airflow_provider_dropcowboy.campaign.plan import Plan
+from airflow_provider_dropcowboy.campaign.summary import Tally
+from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
+from airflow_provider_dropcowboy.contacts.text import Template
+from airflow_provider_dropcowboy.ledger.database import open_ledger
+from airflow_provider_dropcowboy.ledger.judgement import Claim, Judgement
+from airflow_provider_dropcowboy.secret import Secret
+
+TEXT = "Hello {first_name}, this is a reminder of your appointment. " + "Please call us if it does not suit you. " * 4
+LAG_SAMPLE_S = 0.005
+
+
+def contacts(rows: int) -> Iterator[Mapping[str, object]]:
+    """Made-up people; numbers that are valid and in no order."""
+    for row in range(rows):
+        yield {"id": row, "phone": f"(212) {200 + row // 10_000 % 700}-{row * 7919 % 10_000:04d}", "first_name": "Ann"}
+
+
+def switch_the_ledger_off() -> None:
+    """Only here: claims and records cost nothing, so that the rest of the pipeline is measured."""
+
+    def claim(_ledger: object, _run: object, *, messages: list, **_: object) -> tuple[Judgement, float]:
+        return Judgement(claimed=[Claim(message, 1, "") for message in messages]), time.monotonic()
+
+    pipeline.claim_patiently = claim
+    pipeline.record_patiently = lambda _ledger, _run, **_: 0
+    run.count_run = lambda _ledger, _run: None
+    Tally.balance = lambda _tally, _recorded: None
+
+
+class Lag:
+    """How long the event loop kept others waiting."""
+
+    def __init__(self) -> None:
+        self.samples_s: list[float] = []
+
+    def watch(self) -> None:
+        """Sample it in every loop that a pipeline runs in."""
+        measured = pipeline.Pipeline.run
+
+        async def sampled(engine: pipeline.Pipeline) -> None:
+            sampling = asyncio.create_task(self._sample())
+            try:
+                await measured(engine)
+            finally:
+                sampling.cancel()
+
+        pipeline.Pipeline.run = sampled
+
+    def p99_ms(self) -> float:
+        """The lag that one sample in a hundred exceeds."""
+        return sorted(self.samples_s)[int(len(self.samples_s) * 0.99)] * 1000 if self.samples_s else 0.0
+
+    async def _sample(self) -> None:
+        while True:
+            begun_at = time.perf_counter()
+            await asyncio.sleep(LAG_SAMPLE_S)
+            self.samples_s.append(time.perf_counter() - begun_at - LAG_SAMPLE_S)
+
+
+def main() -> None:
+    """Run once and print what it took, as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, required=True)
+    parser.add_argument("--url", required=True, help="base URL of the vendor")
+    parser.add_argument("--ledger", required=True, help="off, sqlite, or a SQLAlchemy URL")
+    parser.add_argument("--connections", type=int, default=99)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        if options.ledger == "off":
+            switch_the_ledger_off()
+        is_url = "://" in options.ledger
+        ledger = open_ledger(options.ledger if is_url else f"sqlite:///{Path(folder) / 'ledger.db'}", may_create=True)
+        plan = Plan(
+            account=Account("bench-team", Secret("bench-secret"), options.url),
+            campaign=f"bench {time.time()}",
+            template=RvmTemplate(brand_id="b" * 36, voice_id="v" * 36, tts_body=Template.parse(TEXT)),
+            columns=ContactColumns(key_column="id"),
+            concurrency=options.connections,
+            max_concurrency=options.connections,
+            callback_url="http://127.0.0.1:9",
+            callback_secret=Secret("bench-callback"),
+        )
+        lag = Lag()
+        lag.watch()
+        before = resource.getrusage(resource.RUSAGE_SELF)
+        summary = run.run_campaign(plan, ledger, rows=contacts(options.rows), control=Control())
+        after = resource.getrusage(resource.RUSAGE_SELF)
+        ledger.engine.dispose()
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    measured = {
+        "rate_per_s": summary.rate_per_s,
+        "seconds": summary.seconds,
+        "cpu_s_per_10k": cpu_s / options.rows * 10_000,
+        "peak_rss_mb": after.ru_maxrss / 1024,
+        "lag_p99_ms": lag.p99_ms(),
+    }
+    print(json.dumps(measured))
+
+
+if __name__ == "__main__":
+    main()
