@@ -1,0 +1,101 @@
+"""``dropcowboy brands``, ``recordings``, ``media``, ``pools``: what an account may send with."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from airflow_provider_dropcowboy.cli.options import conn_option, json_option
+
+if TYPE_CHECKING:
+    from airflow_provider_dropcowboy.api.catalog import Brand, Pool, Recording
+    from airflow_provider_dropcowboy.api.replies import Call
+    from airflow_provider_dropcowboy.cli.console import Cell
+
+    Row = TypeVar("Row", Brand, Pool, Recording)
+
+
+@click.command()
+@conn_option
+@json_option
+def brands(*, conn: str, as_json: bool) -> None:
+    """List the account's brands; --brand-id takes one that the API may use."""
+    from airflow_provider_dropcowboy.api.catalog import brands
+
+    _list(
+        brands(),
+        conn,
+        as_json=as_json,
+        columns=["brand_id", "company", "dba", "registered", "api"],
+        cells=lambda brand: [
+            brand.brand_id, brand.company_name, brand.dba_name, brand.registered, brand.api_allowed,
+        ],
+    )  # fmt: skip
+
+
+@click.command()
+@conn_option
+@json_option
+def recordings(*, conn: str, as_json: bool) -> None:
+    """List the account's recordings; --recording-id takes one that the API may use."""
+    from airflow_provider_dropcowboy.api.catalog import recordings
+
+    _list_recordings(recordings(), conn, as_json=as_json)
+
+
+@click.command()
+@conn_option
+@json_option
+def media(*, conn: str, as_json: bool) -> None:
+    """List the account's media."""
+    from airflow_provider_dropcowboy.api.catalog import media
+
+    _list_recordings(media(), conn, as_json=as_json)
+
+
+@click.command()
+@conn_option
+@json_option
+def pools(*, conn: str, as_json: bool) -> None:
+    """List the account's pools of numbers; --pool-id takes one."""
+    from airflow_provider_dropcowboy.api.catalog import pools
+
+    _list(
+        pools(),
+        conn,
+        as_json=as_json,
+        columns=["pool_id", "name", "service", "numbers", "brand_id"],
+        cells=lambda pool: [pool.pool_id, pool.name, pool.service_type, pool.number_count, pool.brand_id],
+    )
+
+
+def _list_recordings(call: "Call[tuple[Recording, ...]]", conn: str, *, as_json: bool) -> None:
+    _list(
+        call,
+        conn,
+        as_json=as_json,
+        columns=["recording_id", "name", "created", "api"],
+        cells=lambda recording: [
+            recording.media_id, recording.name, recording.created_at, recording.api_allowed,
+        ],
+    )  # fmt: skip
+
+
+def _list(
+    call: "Call[tuple[Row, ...]]",
+    conn: str,
+    *,
+    as_json: bool,
+    columns: Sequence[str],
+    cells: "Callable[[Row], Sequence[Cell]]",
+) -> None:
+    from airflow_provider_dropcowboy.cli.connection import load_settings
+    from airflow_provider_dropcowboy.cli.console import print_json, print_table
+    from airflow_provider_dropcowboy.cli.vendor import ask
+
+    rows = ask(load_settings(conn), call)
+    if as_json:
+        print_json([asdict(row) for row in rows])
+    else:
+        print_table(columns, map(cells, rows))

@@ -1,0 +1,169 @@
+"""What ``dropcowboy doctor`` looks at, in the order in which a run would need it."""
+
+import platform
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from airflow_provider_dropcowboy.api.answers import http_date
+from airflow_provider_dropcowboy.api.catalog import Brand, brands, pools
+from airflow_provider_dropcowboy.api.replies import read_reply
+from airflow_provider_dropcowboy.api.wire import Answer, Reply
+from airflow_provider_dropcowboy.cli.connection import executor, ledger_place, load_settings
+from airflow_provider_dropcowboy.cli.main import DISTRIBUTION
+from airflow_provider_dropcowboy.cli.place import shown
+from airflow_provider_dropcowboy.cli.vendor import ask, reply_of
+from airflow_provider_dropcowboy.clock import utcnow
+from airflow_provider_dropcowboy.errors import DropCowboyError, NoLedgerError
+from airflow_provider_dropcowboy.hooks.ledger import SPREADING_EXECUTORS
+from airflow_provider_dropcowboy.ledger.database import HEAD, open_ledger
+from airflow_provider_dropcowboy.ledger.facts import clock_skew, commit_s
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+    from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
+    from airflow_provider_dropcowboy.ledger.database import Ledger
+
+MAX_CLOCK_SKEW: Final = timedelta(seconds=30)
+SLOW_COMMIT_S: Final = 0.5
+"""A batch of claims is as large as the connections in use: at half a second a batch, the ledger slows the wire."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check came to.
+
+    :param text: what is well, or what is not and what to do.
+    """
+
+    about: str
+    is_ok: bool
+    text: str
+
+
+def examine(conn: str) -> Iterator[Finding]:
+    """Every check, one after the other; a failed one leaves out those that stand on it."""
+    try:
+        settings = load_settings(conn)
+    except DropCowboyError as error:
+        yield Finding("connection", False, str(error))
+    else:
+        yield Finding("connection", True, f"{conn} is account {settings.account.name}")
+        yield from _examine_api(settings)
+        yield from _examine_ledger(settings)
+    yield Finding(
+        "versions",
+        True,
+        f"{DISTRIBUTION} {version(DISTRIBUTION)}, apache-airflow {version('apache-airflow')}, "
+        f"Python {platform.python_version()}",
+    )
+
+
+def compare_clocks(whose: str, skew: timedelta) -> Finding:
+    """Whether another clock agrees with this machine's.
+
+    :param skew: by how much it is ahead.
+    """
+    differs = f"this machine's clock and {whose} differ by {abs(skew.total_seconds()):.0f} s"
+    if abs(skew) > MAX_CLOCK_SKEW:
+        return Finding("clock", False, f"{differs}. Set them by NTP: calling hours and leases need one time.")
+    return Finding("clock", True, differs)
+
+
+def _examine_api(settings: "ConnectionSettings") -> Iterator[Finding]:
+    host = urlsplit(settings.account.base_url).netloc
+    try:
+        reply = reply_of(settings, brands().request)
+        found = read_reply(brands(), reply)
+    except DropCowboyError as error:
+        yield Finding("API", False, str(error))
+        return
+    yield Finding("API", True, f"{host} accepts the credentials")
+    yield _vendor_clock(reply)
+    yield _brand(found, settings.default_brand_id)
+    if settings.default_pool_id is not None:
+        yield _checked("default pool", lambda: _pool(settings, str(settings.default_pool_id)))
+
+
+def _vendor_clock(reply: Reply) -> Finding:
+    date = http_date(reply.date or "") if isinstance(reply, Answer) else None
+    if date is None:
+        return Finding("clock", True, "the API did not say what time it has")
+    return compare_clocks("the API's", date - utcnow())
+
+
+def _brand(found: tuple[Brand, ...], default: str | None) -> Finding:
+    allowed = [brand.brand_id for brand in found if brand.api_allowed]
+    text = f"{len(allowed)} of {len(found)} brands may be used through the API"
+    if default is not None and default not in allowed:
+        return Finding(
+            "brands",
+            False,
+            f"{text}, but default_brand_id is none of them. `dropcowboy brands` lists all; set another.",
+        )
+    if not allowed:
+        return Finding("brands", False, f"{text}. Ask Drop Cowboy to register and allow one.")
+    return Finding("brands", True, text if default is None else f"{text}, default_brand_id among them")
+
+
+def _pool(settings: "ConnectionSettings", default: str) -> Finding:
+    if default not in {pool.pool_id for pool in ask(settings, pools())}:
+        return Finding(
+            "default pool",
+            False,
+            "default_pool_id is no pool of the account. `dropcowboy pools` lists them; set another.",
+        )
+    return Finding("default pool", True, "default_pool_id is a pool of the account")
+
+
+def _examine_ledger(settings: "ConnectionSettings") -> Iterator[Finding]:
+    try:
+        place = ledger_place(settings)
+    except DropCowboyError as error:
+        yield Finding("ledger", False, str(error))
+        return
+    yield _kind(place)
+    try:
+        ledger = open_ledger(place)
+    except NoLedgerError:
+        yield Finding("ledger", True, "empty or not there yet: the first send sets it up")
+        return
+    except DropCowboyError as error:
+        yield Finding("ledger", False, str(error))
+        return
+    yield Finding("ledger", True, f"{ledger.ledger_id} with schema {HEAD}")
+    yield _checked("ledger", lambda: compare_clocks("the ledger's", clock_skew(ledger)))
+    yield _checked("ledger", lambda: _latency(ledger))
+
+
+def _kind(place: "URL") -> Finding:
+    name = executor()
+    if place.get_backend_name() == "sqlite" and any(part in name for part in SPREADING_EXECUTORS):
+        return Finding(
+            "ledger",
+            False,
+            f"{shown(place)} is a file of this machine, but {name} may run a task on another one. "
+            "Use PostgreSQL: set ledger_conn_id in the connection, or DROPCOWBOY_LEDGER_URL.",
+        )
+    return Finding("ledger", True, f"{shown(place)} suits {name}")
+
+
+def _latency(ledger: "Ledger") -> Finding:
+    seconds = commit_s(ledger)
+    text = f"a transaction like a claim takes {seconds * 1000:.0f} ms"
+    if seconds > SLOW_COMMIT_S:
+        return Finding(
+            "ledger", False, f"{text}: it will slow sending down. Bring the database nearer, or look at its load."
+        )
+    return Finding("ledger", True, text)
+
+
+def _checked(about: str, check: Callable[[], Finding]) -> Finding:
+    try:
+        return check()
+    except DropCowboyError as error:
+        return Finding(about, False, str(error))

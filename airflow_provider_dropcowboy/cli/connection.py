@@ -1,0 +1,129 @@
+"""Settings as Airflow resolves them. The one file of the command line that imports Airflow, which takes two seconds."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_dropcowboy.api.account import Account
+from airflow_provider_dropcowboy.cli.options import DEFAULT_CONN
+from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
+from airflow_provider_dropcowboy.secret import Secret
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+    from sqlalchemy import URL
+
+ENVIRONMENT: Final = "env:"
+
+
+class NoConnectionError(ConfigurationError):
+    """Airflow knows no connection of that id."""
+
+
+def load_settings(conn: str) -> ConnectionSettings:
+    """The settings of a connection.
+
+    :param conn: connection id, or ``env:NAME`` of a variable that holds a connection's URI or JSON.
+    :raises NoConnectionError: there is none.
+    :raises ConfigurationError: it cannot be read, or a field of it is wrong.
+    """
+    with _airflow():
+        connection = _from_variable(conn) if conn.startswith(ENVIRONMENT) else _from_airflow(conn)
+        return ConnectionSettings.of(connection)
+
+
+def ledger_place(settings: ConnectionSettings) -> "URL":
+    """Where the ledger of a connection is.
+
+    :raises ConfigurationError: it is named wrongly, or two places are named.
+    """
+    from airflow_provider_dropcowboy.hooks.ledger import ledger_url
+
+    with _airflow():
+        from airflow.sdk.exceptions import AirflowException
+
+        try:
+            return ledger_url(settings)
+        except AirflowException:  # its text may repeat a connection's URI
+            pass
+    raise ConfigurationError("Airflow knows no connection of the name in ledger_conn_id. Nothing was sent. Create it.")
+
+
+def find_ledger_place(conn: str | None) -> "URL":
+    """Where the ledger is, for a command that asks the vendor nothing.
+
+    :param conn: None: that of ``dropcowboy_default`` if there is such a connection, else what Airflow's configuration
+        or the environment says.
+    """
+    try:
+        settings = load_settings(conn or DEFAULT_CONN)
+    except NoConnectionError:
+        if conn is not None:
+            raise
+        # of a connection, only ledger_conn_id says where the ledger is; this one has none
+        settings = ConnectionSettings(account=Account(team_id="-", secret=Secret("-")))
+    return ledger_place(settings)
+
+
+def executor() -> str:
+    """Which executor Airflow is set to."""
+    with _airflow():
+        from airflow.providers.common.compat.sdk import conf
+
+        name: str = conf.get("core", "executor", fallback="")
+        return name
+
+
+@contextmanager
+def _airflow() -> Iterator[None]:
+    """Airflow as a program that is no task sees it, and silent on stdout, which is for the answer alone."""
+    # as Airflow's own `connections` commands do: without it, its metadata database is not asked
+    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+    # Airflow's log handlers take the stdout that they find when it is imported
+    with redirect_stdout(sys.stderr):
+        yield
+    # its handlers are the root's: without this they would show every library's INFO
+    logging.getLogger().setLevel(logging.WARNING)
+
+
+def _from_airflow(conn_id: str) -> "Connection":
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        connection: Connection = BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        pass
+    else:
+        return connection
+    raise NoConnectionError(
+        f"Airflow knows no connection {conn_id!r}, or cannot read it. Nothing was sent. Create it "
+        f"(`airflow connections add {conn_id} --conn-type dropcowboy …`), set AIRFLOW_CONN_{conn_id.upper()}, "
+        "or give --conn env:NAME."
+    )
+
+
+def _from_variable(conn: str) -> "Connection":
+    from airflow.sdk import Connection
+    from airflow.sdk.exceptions import AirflowException
+
+    name = conn.removeprefix(ENVIRONMENT)
+    text = os.environ.get(name, "").strip()
+    if not text:
+        raise ConfigurationError(f"--conn {conn}: the environment has no variable {name!r}, or it is empty.")
+    try:
+        if text.startswith("{"):
+            return Connection.from_json(text, conn_id=name)
+        if "://" in text:
+            return Connection.from_uri(text, conn_id=name)
+    except (AirflowException, AttributeError, KeyError, TypeError, ValueError):  # their texts repeat the value
+        pass
+    raise ConfigurationError(
+        f"--conn {conn}: the variable {name!r} holds no connection. Write JSON like "
+        '{"conn_type": "dropcowboy", "login": "team id", "password": "secret"}, or a URI like '
+        "dropcowboy://team-id:secret@"
+    )

@@ -1,0 +1,99 @@
+"""The program ``dropcowboy``: its commands, each loaded when it is used, and how it ends."""
+
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from types import FrameType
+from typing import Final
+
+import click
+
+from airflow_provider_dropcowboy.cli.failures import exit_code, tell
+
+DISTRIBUTION: Final = "airflow-provider-dropcowboy"
+_CLI: Final = "airflow_provider_dropcowboy.cli"
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """Where a command is, and what the list of commands says of it without loading it."""
+
+    module: str
+    name: str
+    help: str
+
+
+COMMANDS: Final[Mapping[str, _Entry]] = {
+    "send": _Entry(f"{_CLI}.send", "send", "Send a voicemail or text to each contact of a file, once."),
+    "brands": _Entry(f"{_CLI}.catalog", "brands", "List the account's brands."),
+    "recordings": _Entry(f"{_CLI}.catalog", "recordings", "List the account's recordings."),
+    "media": _Entry(f"{_CLI}.catalog", "media", "List the account's media."),
+    "pools": _Entry(f"{_CLI}.catalog", "pools", "List the account's pools of numbers."),
+    "pause": _Entry(f"{_CLI}.pauses", "pause", "Stop sending: one campaign, or all."),
+    "resume": _Entry(f"{_CLI}.pauses", "resume", "Allow sending again."),
+    "ledger": _Entry(f"{_CLI}.ledger", "ledger", "Look at the ledger, or upgrade its tables."),
+    "doctor": _Entry(f"{_CLI}.doctor", "doctor", "Check connection, API, clocks, ledger and versions."),
+    "sandbox": _Entry("airflow_provider_dropcowboy.sandbox.command", "sandbox", "Play the API on a local port."),
+}
+
+
+class Program(click.Group):
+    """A group whose commands are imported when they are used: ``--help`` and completion must be quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """In the order of use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command, imported now."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        command: click.Command = getattr(import_module(entry.module), entry.name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The list of commands, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+
+@click.group(
+    cls=Program,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done · 1 finished with released rows or above a limit, or doctor found something · "
+    "2 wrong use · 3 a service cannot be reached · 4 credentials refused · 130 interrupted",
+)
+@click.version_option(package_name=DISTRIBUTION, message="%(prog)s %(version)s")
+@click.option("--debug", "is_debug", is_flag=True, help="Log more, and show where an error came from.")
+def program(*, is_debug: bool) -> None:
+    """Ringless voicemails and texts through Drop Cowboy, safe to run again.
+
+    \b
+    Try it without calling anyone:
+      dropcowboy sandbox &
+      export DC='{"login": "sandbox-team", "password": "sandbox-secret",
+                  "host": "http://127.0.0.1:8765"}'
+      dropcowboy doctor --conn env:DC
+    """
+    from airflow_provider_dropcowboy.cli.console import log_to_stderr
+
+    log_to_stderr(is_debug=is_debug)
+
+
+def main() -> None:
+    """Run the program and end the process with its exit code; the one place where an error becomes one."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code = program.main(prog_name="dropcowboy", standalone_mode=False)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # nothing may end in a traceback with values in it
+        tell(error)
+        code = exit_code(error)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """SIGTERM ends any command as Ctrl-C does, unless the command knows better."""
+    raise KeyboardInterrupt

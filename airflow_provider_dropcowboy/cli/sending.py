@@ -1,0 +1,221 @@
+"""From the options of ``dropcowboy send`` to a run, and from its end to an answer."""
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_dropcowboy.api.messages import Channel
+from airflow_provider_dropcowboy.campaign.arguments import check_arguments
+from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
+from airflow_provider_dropcowboy.campaign.control import Control
+from airflow_provider_dropcowboy.campaign.plan import Plan
+from airflow_provider_dropcowboy.campaign.preview import preview_campaign
+from airflow_provider_dropcowboy.campaign.run import run_campaign
+from airflow_provider_dropcowboy.campaign.summary import Summary
+from airflow_provider_dropcowboy.cli.connection import ledger_place, load_settings
+from airflow_provider_dropcowboy.cli.console import print_json, print_pairs, print_table
+from airflow_provider_dropcowboy.cli.interrupts import stopping_on_signals
+from airflow_provider_dropcowboy.cli.vendor import check_reached
+from airflow_provider_dropcowboy.contacts.files import read_rows
+from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
+from airflow_provider_dropcowboy.contacts.partition import Partition
+from airflow_provider_dropcowboy.contacts.text import Template
+from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.ledger.database import find_ledger, open_ledger
+from airflow_provider_dropcowboy.ledger.runs import Who
+
+if TYPE_CHECKING:
+    from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
+
+MAX_REASONS: Final = 3
+RUN_LOG: Final = "airflow_provider_dropcowboy.campaign.run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendOptions:
+    """The options of both commands, by the names of the operators' arguments; None: not given."""
+
+    channel: Channel
+    conn: str
+    contacts: Path
+    campaign: str
+    phone_column: str
+    region: str
+    concurrency: int
+    is_dry_run: bool
+    as_json: bool
+    key_column: str | None = None
+    postal_code_column: str | None = None
+    partition: str | None = None
+    pool_id: str | None = None
+    callback_url: str | None = field(default=None, repr=False)
+    brand_id: str | None = None
+    recording_id: str | None = None
+    voice_id: str | None = None
+    tts_body: str | None = field(default=None, repr=False)
+    audio_url: str | None = field(default=None, repr=False)
+    audio_type: str | None = None
+    forwarding_number: str | None = field(default=None, repr=False)
+    phone_ivr_id: str | None = None
+    sms_body: str | None = field(default=None, repr=False)
+    caller_id: str | None = field(default=None, repr=False)
+    opt_in: bool | None = None
+    opt_in_column: str | None = None
+
+
+def send_file(options: SendOptions) -> None:
+    """Each contact of the file was asked for, once, and the counts are on stdout, also if some were not taken."""
+    _check(options)
+    settings = load_settings(options.conn)
+    plan = _plan(options, settings)
+    place = ledger_place(settings)
+    try:
+        file = options.contacts.open("rb")
+    except OSError as error:
+        raise ConfigurationError(f"--contacts: {options.contacts.name} cannot be opened: {error.strerror}.") from None
+    with file:
+        rows = read_rows(file, options.contacts.name)
+        if plan.is_dry_run:
+            _show(preview_campaign(plan, find_ledger(place), rows=rows), options)
+            return
+        check_reached(settings)
+        ledger = open_ledger(place, may_create=True)
+        control = Control()
+        with _last_summary_shown(options), stopping_on_signals(control):
+            run_campaign(plan, ledger, rows=rows, control=control)
+
+
+def _check(options: SendOptions) -> None:
+    arguments = {item.name: getattr(options, item.name) for item in fields(options)}
+    try:
+        check_arguments(options.channel, arguments | {"contacts": None, "path": str(options.contacts)})
+    except ConfigurationError as error:
+        wrong = _in_options(str(error))
+    else:
+        return
+    raise ConfigurationError(wrong)
+
+
+def _plan(options: SendOptions, settings: "ConnectionSettings") -> Plan:
+    return Plan(
+        account=settings.account,
+        campaign=options.campaign,
+        template=_rvm(options, settings) if options.channel is Channel.RVM else _sms(options, settings),
+        columns=ContactColumns(
+            key_column=options.key_column,
+            phone_column=options.phone_column,
+            postal_code_column=options.postal_code_column,
+            region=options.region,
+        ),
+        partition=None if options.partition is None else Partition.parse(options.partition),
+        opt_in_column=options.opt_in_column,
+        callback_url=options.callback_url or settings.callback_url,
+        concurrency=options.concurrency,
+        max_concurrency=settings.max_concurrency,
+        timeout_s=settings.timeout_s,
+        verify=settings.verify,
+        is_dry_run=options.is_dry_run,
+        who=Who(task_id=f"dropcowboy send {options.channel}"),
+    )
+
+
+def _rvm(options: SendOptions, settings: "ConnectionSettings") -> RvmTemplate:
+    brand_id = options.brand_id or settings.default_brand_id
+    if not brand_id:
+        raise ConfigurationError(
+            "--brand-id is missing, and the connection has no default_brand_id. Nothing was sent. "
+            "`dropcowboy brands` lists those of the account."
+        )
+    return RvmTemplate(
+        brand_id=brand_id,
+        recording_id=options.recording_id,
+        voice_id=options.voice_id,
+        tts_body=None if options.tts_body is None else Template.parse(options.tts_body),
+        audio_url=options.audio_url,
+        audio_type=options.audio_type,
+        forwarding_number=options.forwarding_number,
+        phone_ivr_id=options.phone_ivr_id,
+        pool_id=options.pool_id or settings.default_pool_id,
+        byoc=settings.byoc,
+    )
+
+
+def _sms(options: SendOptions, settings: "ConnectionSettings") -> SmsTemplate:
+    pool_id = options.pool_id or settings.default_pool_id
+    if not pool_id:
+        raise ConfigurationError(
+            "--pool-id is missing, and the connection has no default_pool_id. Nothing was sent. "
+            "`dropcowboy pools` lists those of the account."
+        )
+    assert options.sms_body is not None
+    assert options.caller_id is not None
+    return SmsTemplate(caller_id=options.caller_id, pool_id=pool_id, sms_body=Template.parse(options.sms_body))
+
+
+class _LastSummary(logging.Handler):
+    """Keeps the summary that a run logs at its end: it does so before it raises for what was not taken."""
+
+    summary: Summary | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Remember the summary, if this is it."""
+        for argument in record.args if isinstance(record.args, tuple) else ():
+            if isinstance(argument, Summary):
+                self.summary = argument
+
+
+@contextmanager
+def _last_summary_shown(options: SendOptions) -> Iterator[None]:
+    last = _LastSummary()
+    log = logging.getLogger(RUN_LOG)
+    log.addHandler(last)
+    try:
+        yield
+    finally:
+        log.removeHandler(last)
+        if last.summary is not None and last.summary.read:
+            _show(last.summary, options)
+
+
+def _show(summary: Summary, options: SendOptions) -> None:
+    if options.as_json:
+        print_json(summary.as_dict())
+        return
+    print_table(
+        [options.channel.value, "rows", "why"],
+        [
+            ("read", summary.read, ""),
+            *((f"  {state}", count, _reasons(summary, state)) for state, count in summary.counts.items()),
+        ],
+        title=f"campaign {summary.campaign}" + (" (dry run: nothing was sent)" if options.is_dry_run else ""),
+    )
+    if not options.is_dry_run:
+        print_pairs(
+            [
+                ("asked now", summary.asked),
+                ("asked before", summary.already),
+                ("took", f"{summary.seconds:.1f} s, {summary.rate_per_s:.0f}/s"),
+            ]
+        )
+
+
+def _reasons(summary: Summary, state: str) -> str:
+    """The commonest reasons of a state, with their counts."""
+    counts = {reason: count for (of, reason), count in summary.reasons.items() if of == state}
+    commonest = sorted(counts, key=lambda reason: -counts[reason])[:MAX_REASONS]
+    return "; ".join(f"{reason} ({counts[reason]})" for reason in commonest)
+
+
+def _in_options(text: str) -> str:
+    """A message about arguments, in the words of the command line: ``--tts-body`` for ``tts_body``."""
+    return _ARGUMENT.sub(lambda match: "--" + match[0].replace("_", "-"), text.replace("opt_in=True", "opt_in"))
+
+
+_ARGUMENT: Final = re.compile(
+    rf"\b(?:{'|'.join(item.name for item in fields(SendOptions) if '_' in item.name)})\b"
+    r"|^(?:campaign|concurrency|partition|region)\b"
+)

@@ -1,0 +1,55 @@
+"""The command line against the sandbox."""
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_dropcowboy.sandbox.catalog import BRAND_ID, POOL_ID
+from tests.integration.cli.program import Program
+from tests.sandbox_process import SandboxProcess
+
+
+@pytest.fixture
+def program(sandbox: SandboxProcess, tmp_path: Path) -> Program:
+    """The program, with a connection to the sandbox and a ledger that is not there yet."""
+    connection = {
+        "conn_type": "dropcowboy",
+        "login": sandbox.team_id,
+        "password": sandbox.secret,
+        "host": sandbox.base_url,
+        "extra": {
+            "default_brand_id": BRAND_ID,
+            "default_pool_id": POOL_ID,
+            "callback_secret": "callback-secret",
+        },
+    }
+    return Program(tmp_path, connection, f"sqlite:///{tmp_path / 'ledger.db'}")
+
+
+@pytest.fixture
+def contacts(program: Program) -> str:
+    """A file of five rows, of which three people can be asked for."""
+    return program.write(
+        "due.csv",
+        "id,phone,first_name,consented\n"
+        "1,+15045550101,Annabel,yes\n"
+        "2,(504) 555-0102,Bertram,no\n"
+        "3,12,Cy,yes\n"
+        "4,504-555-0104,Desdemona,yes\n"
+        "1,+15045550101,Annabel,yes\n",
+    )
+
+
+@pytest.fixture
+def in_process(program: Program, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """The program's environment for calls in the test's own process, which spares the start of another Airflow."""
+    monkeypatch.setenv("AIRFLOW_CONN_DROPCOWBOY_DEFAULT", json.dumps(program.connection))
+    monkeypatch.setenv("DROPCOWBOY_LEDGER_URL", program.ledger_url)
+    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")  # which the program sets; here it must go again
+    root = logging.getLogger()
+    level = root.level
+    yield monkeypatch
+    root.setLevel(level)

@@ -1,0 +1,88 @@
+"""The program ``dropcowboy`` as a process, with a connection, a ledger and a folder of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+PROGRAM: Final = Path(sys.executable).with_name("dropcowboy")
+TIMEOUT_S: Final = 120.0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        """What stdout says, if it is JSON and nothing else."""
+        return json.loads(self.stdout)
+
+
+@dataclass
+class Program:
+    """Runs commands of ``dropcowboy``.
+
+    :ivar connection: of ``dropcowboy_default``.
+    :ivar environment: further variables.
+    """
+
+    folder: Path
+    connection: dict[str, Any]
+    ledger_url: str
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def run(self, *words: str, connection: Mapping[str, Any] | None = None) -> Ended:
+        """A command from its start to its end.
+
+        :param connection: fields that differ from the usual connection.
+        """
+        ended = subprocess.run(
+            [PROGRAM, *words],
+            cwd=self.folder,
+            env=self._env(connection or {}),
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+        return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+    def start(self, *words: str) -> "subprocess.Popen[str]":
+        """A command that goes on; ``end`` ends it."""
+        return subprocess.Popen(
+            [PROGRAM, *words],
+            cwd=self.folder,
+            env=self._env({}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def end(self, process: "subprocess.Popen[str]", number: signal.Signals) -> Ended:
+        """How a command ended that got a signal."""
+        process.send_signal(number)
+        stdout, stderr = process.communicate(timeout=TIMEOUT_S)
+        return Ended(process.returncode, stdout, stderr)
+
+    def write(self, name: str, text: str) -> str:
+        """The name of a new file in the program's folder."""
+        (self.folder / name).write_text(text)
+        return name
+
+    def _env(self, connection: Mapping[str, Any]) -> dict[str, str]:
+        return {
+            **os.environ,
+            "AIRFLOW_CONN_DROPCOWBOY_DEFAULT": json.dumps({**self.connection, **connection}),
+            "DROPCOWBOY_LEDGER_URL": self.ledger_url,
+            **self.environment,
+        }

@@ -1,0 +1,84 @@
+"""``dropcowboy doctor``."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from airflow_provider_dropcowboy.cli.checks import Finding, compare_clocks, examine
+from airflow_provider_dropcowboy.ledger.database import HEAD, upgrade_ledger
+from tests.integration.cli.program import Program
+from tests.sandbox_process import SandboxProcess
+
+
+def test_all_is_well_before_the_first_send_and_no_ledger_is_made(program: Program) -> None:
+    ended = program.run("doctor")
+    assert (ended.code, ended.stderr) == (0, "")
+    assert all(line.startswith("ok ") for line in ended.stdout.splitlines())
+    assert "the first send sets it up" in ended.stdout
+    assert not (program.folder / "ledger.db").exists()
+
+
+def test_what_doctor_finds_ends_with_1_and_shows_no_secret(program: Program) -> None:
+    ended = program.run("doctor", connection={"password": "not-the-secret"})
+    assert ended.code == 1
+    assert "FIX  API: Drop Cowboy refused GET /brand (HTTP 401" in ended.stdout
+    assert "not-the-secret" not in ended.stdout + ended.stderr
+
+
+def test_every_part_of_a_healthy_set_up_is_told(in_process: pytest.MonkeyPatch, program: Program) -> None:
+    upgrade_ledger(program.ledger_url)
+    findings = list(examine("dropcowboy_default"))
+    assert all(finding.is_ok for finding in findings)
+    told = " ".join(finding.text for finding in findings)
+    for words in (
+        "accepts the credentials",
+        "1 of 2 brands may be used through the API, default_brand_id among them",
+        "default_pool_id is a pool of the account",
+        "the API's differ by",
+        "the ledger's differ by",
+        f"with schema {HEAD}",
+        "a transaction like a claim takes",
+        "apache-airflow",
+    ):
+        assert words in told
+
+
+@pytest.mark.parametrize(
+    ("connection", "executor", "found"),
+    [
+        ({"password": ""}, "LocalExecutor", "connection: The Drop Cowboy connection lacks its team id"),
+        ({"extra": {"default_brand_id": "none"}}, "LocalExecutor", "default_brand_id is none of them"),
+        ({"extra": {"default_pool_id": "none"}}, "LocalExecutor", "default_pool_id is no pool of the account"),
+        ({"extra": {"ledger_conn_id": "gone"}}, "LocalExecutor", "no connection of the name in ledger_conn_id"),
+        ({}, "CeleryExecutor", "CeleryExecutor may run a task on another one"),
+    ],
+)
+def test_what_is_wrong_is_said_with_what_to_do(
+    in_process: pytest.MonkeyPatch, program: Program, connection: dict[str, object], executor: str, found: str
+) -> None:
+    in_process.setenv("AIRFLOW_CONN_DROPCOWBOY_DEFAULT", json.dumps({**program.connection, **connection}))
+    in_process.setenv("AIRFLOW__CORE__EXECUTOR", executor)
+    assert found in wrong()
+
+
+def test_an_api_that_answers_503_is_found(in_process: pytest.MonkeyPatch, sandbox: SandboxProcess) -> None:
+    sandbox.fault("503_before", route="any")
+    assert "API: GET /brand failed: HTTP 503" in wrong()
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_clocks_that_differ_by_more_than_half_a_minute_are_found(sign: int) -> None:
+    assert compare_clocks("the API's", sign * timedelta(seconds=30)).is_ok
+    found = compare_clocks("the API's", sign * timedelta(seconds=31))
+    assert not found.is_ok
+    assert "differ by 31 s" in found.text
+
+
+def wrong() -> str:
+    """The one thing that is wrong, with versions told all the same."""
+    findings = list(examine("dropcowboy_default"))
+    assert findings[-1].about == "versions"
+    (finding,) = [finding for finding in findings if not finding.is_ok]
+    assert isinstance(finding, Finding)
+    return f"{finding.about}: {finding.text}"
