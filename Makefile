@@ -8,7 +8,7 @@ INSTALLED_FLOOR := .venv-3.1/.installed
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-annotate --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo airflow test suite floor lint fmt types bench lock build clean
+.PHONY: help install demo airflow test suite floor lint fmt types bench torture lock build clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -44,6 +44,11 @@ types: $(INSTALLED) ## check the types
 
 bench: $(INSTALLED) ## measure; prints ratios
 	$(BIN)/python -m benchmarks
+
+torture: $(INSTALLED) ## kill runs 200 times while the vendor breaks, on each database; prints what was asked twice, and lost
+	$(BIN)/python -m tests.acceptance.torture --kills 200 --rows 4000 --database sqlite
+	$(BIN)/python -m tests.acceptance.torture --kills 200 --rows 4000 --database postgresql
+	$(BIN)/python -m tests.acceptance.doubt --kills 50
 
 lock: $(INSTALLED) ## bring uv.lock and tests/requirements-airflow-3.1.txt up to date
 	$(BIN)/uv lock --upgrade

@@ -1,0 +1,63 @@
+"""One run of a campaign in a process of its own, as a task is: ``python -m tests.acceptance.worker``."""
+
+import argparse
+import json
+import logging
+import signal
+import sys
+from typing import Final
+
+from airflow_provider_dropcowboy.api.account import Account
+from airflow_provider_dropcowboy.campaign.compose import RvmTemplate
+from airflow_provider_dropcowboy.campaign.control import Control, Order
+from airflow_provider_dropcowboy.campaign.plan import GRACE_S, Plan
+from airflow_provider_dropcowboy.campaign.run import run_campaign
+from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
+from airflow_provider_dropcowboy.errors import InterruptedRunError, LedgerError, NotTakenError, VendorDownError
+from airflow_provider_dropcowboy.ledger.database import open_ledger
+from airflow_provider_dropcowboy.ledger.runs import Who
+from airflow_provider_dropcowboy.sandbox.catalog import BRAND_ID, RECORDING_ID
+from airflow_provider_dropcowboy.secret import Secret
+from tests.acceptance.contacts import contact_table
+
+RUN_AGAIN: Final = 75
+"""Exit code of a run that Airflow would try again (sysexits.h, EX_TEMPFAIL)."""
+
+
+def main() -> int:
+    """Run, print the summary or the error as JSON; 0, ``RUN_AGAIN``, or 1 with a traceback."""
+    options = _options()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    plan = Plan(
+        account=Account(options.team_id, Secret(options.secret), options.base_url),
+        campaign=options.campaign,
+        template=RvmTemplate(brand_id=BRAND_ID, recording_id=RECORDING_ID),
+        columns=ContactColumns(key_column="contact_id"),
+        concurrency=options.concurrency,
+        timeout_s=options.timeout_s,
+        who=Who(task_id="acceptance"),
+    )
+    control = Control()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: control.stop(Order("the process is to end", grace_s=GRACE_S)))
+    ledger = open_ledger(options.ledger, may_create=True)
+    try:
+        summary = run_campaign(plan, ledger, rows=contact_table(options.rows).rows, control=control)
+    except (NotTakenError, VendorDownError, LedgerError, InterruptedRunError) as error:
+        print(json.dumps({"error": f"{type(error).__name__}: {error}"}))
+        return RUN_AGAIN
+    print(json.dumps(summary.as_dict()))
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    for name in ("ledger", "base-url", "team-id", "secret", "campaign"):
+        parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--rows", type=int, required=True)
+    parser.add_argument("--concurrency", type=int, required=True)
+    parser.add_argument("--timeout-s", type=float, required=True)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""A run of a campaign as a process that can be killed."""
+
+import json
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Self
+
+from tests.acceptance.evidence import let_silence_pass
+from tests.acceptance.worker import RUN_AGAIN
+from tests.sandbox_process import SandboxProcess
+
+DEADLINE_S: Final = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What the process is to do: which campaign of which table, over which ledger.
+
+    :param timeout_s: of one request.
+    :param log: file that its log is added to.
+    """
+
+    sandbox: SandboxProcess
+    ledger_url: str
+    log: Path
+    rows: int
+    concurrency: int
+    timeout_s: float = 30.0
+    campaign: str = "acceptance"
+
+    def start(self) -> "WorkerProcess":
+        """One try of it has begun."""
+        return WorkerProcess(self)
+
+    def run(self) -> dict[str, Any]:
+        """The summary of a try that succeeds."""
+        ended = self.start().wait()
+        assert ended.code == 0, f"exit code {ended.code}: {ended.said or self.log.read_text()[-4000:]}"
+        return ended.said
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a process ended.
+
+    :param code: negative: the signal that killed it.
+    :param said: its summary, or its error.
+    """
+
+    code: int
+    said: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def wants_another_try(self) -> bool:
+        """Whether Airflow would try again by itself."""
+        return self.code == RUN_AGAIN
+
+
+class WorkerProcess:
+    """One try; ended by itself or by a signal. A context manager: it has ended afterwards."""
+
+    def __init__(self, task: Task) -> None:
+        self._ledger_url = task.ledger_url
+        self._ended: Ended | None = None
+        with task.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.acceptance.worker", *_words(task)], stdout=subprocess.PIPE, stderr=log
+            )
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """It has not ended yet."""
+        return self._process.poll() is None
+
+    def kill(self) -> Ended:
+        """Gone without a word, as after ``kill -9``."""
+        self._process.kill()
+        return self.wait()
+
+    def terminate(self) -> None:
+        """It is told to end, by SIGTERM."""
+        self._process.terminate()
+
+    def freeze(self) -> None:
+        """It does nothing until ``thaw``, and the ledger takes it for dead."""
+        let_silence_pass(self._ledger_url, [self.pid], meanwhile=lambda: self._process.send_signal(signal.SIGSTOP))
+
+    def thaw(self) -> None:
+        """It goes on where it stood."""
+        self._process.send_signal(signal.SIGCONT)
+
+    def wait(self) -> Ended:
+        """How it ended, once it has."""
+        if self._ended is None:
+            said, _ = self._process.communicate(timeout=DEADLINE_S)
+            self._ended = Ended(self._process.returncode, json.loads(said) if said else {})
+        return self._ended
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.kill()
+
+
+def _words(task: Task) -> list[str]:
+    options = {
+        "--ledger": task.ledger_url,
+        "--base-url": task.sandbox.base_url,
+        "--team-id": task.sandbox.team_id,
+        "--secret": task.sandbox.secret,
+        "--campaign": task.campaign,
+        "--rows": task.rows,
+        "--concurrency": task.concurrency,
+        "--timeout-s": task.timeout_s,
+    }
+    return [str(word) for option in options.items() for word in option]
