@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import secrets
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import sqlalchemy as sa
+import tenacity
 
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.errors import ConfigurationError, LedgerError, NoLedgerError, SchemaVersionError
@@ -183,9 +185,20 @@ def _set_up_sqlite(dbapi_connection: object, _record: object) -> None:
     # transactions begin by our own BEGIN: sqlite3's implicit one would start too late, without the write lock
     dbapi_connection.isolation_level = None  # type: ignore[attr-defined]  # the sqlite3 connection
     cursor = dbapi_connection.cursor()  # type: ignore[attr-defined]
-    cursor.execute("PRAGMA journal_mode = WAL")
+    for attempt in _UNTIL_UNLOCKED:
+        with attempt:
+            cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")  # a claim survives a power cut; NORMAL may lose the last commits
     cursor.close()
+
+
+# two first senders of a new file: SQLite does not wait when both change its mode at once, whatever its timeout
+_UNTIL_UNLOCKED: Final = tenacity.Retrying(
+    retry=tenacity.retry_if_exception_type(sqlite3.OperationalError),
+    stop=tenacity.stop_after_delay(LOCK_TIMEOUT_S),
+    wait=tenacity.wait_random(0, 0.05),
+    reraise=True,
+)
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

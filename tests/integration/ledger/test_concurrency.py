@@ -35,8 +35,8 @@ def test_processes_that_begin_runs_share_the_accounts_connections(ledger: Ledger
 
 
 def test_two_first_senders_set_a_file_up_once(tmp_path: Path) -> None:
-    urls = [f"sqlite:///{tmp_path / f'{number}.db'}" for number in range(10)]
-    first, *others = at_once(set_up, urls)
+    urls = [f"sqlite:///{tmp_path / f'{number}.db'}" for number in range(30)]
+    first, *others = at_once(set_up, urls, processes=4)
     assert len(set(first)) == len(urls)
     assert all(ids == first for ids in others)
 
@@ -53,20 +53,20 @@ def test_two_first_senders_set_a_postgresql_database_up_once(postgres_server: Po
 @pytest.mark.parametrize("ended", [True, False])
 def test_connections_come_back_from_runs_that_ended_and_from_dead_ones(ledger: Ledger, ended: bool) -> None:
     first, second = begin(ledger, wanted=50), begin(ledger, wanted=50)
-    assert [seek_share(ledger, run, limit=50, in_flight=0) for run in (first, second)] == [25, 25]
+    assert [seek_share(ledger, run, limit=50, using=0) for run in (first, second)] == [25, 25]
     if ended:
         end_run(ledger, first, counts={}, reason=None)
     else:
         Desk(ledger, first).fall_silent()
-    assert seek_share(ledger, second, limit=50, in_flight=25) == 50
+    assert seek_share(ledger, second, limit=50, using=25) == 50
 
 
 def test_a_run_gives_back_only_what_it_does_not_use_at_this_moment(ledger: Ledger) -> None:
     first = begin(ledger, wanted=50)
-    assert seek_share(ledger, first, limit=50, in_flight=0) == 50
+    assert seek_share(ledger, first, limit=50, using=0) == 50
     second = begin(ledger, wanted=50)
-    assert seek_share(ledger, second, limit=50, in_flight=0) == 0
-    assert seek_share(ledger, first, limit=50, in_flight=40) == 25  # it starts no more than that
-    assert seek_share(ledger, second, limit=50, in_flight=0) == 10  # but has 40 under way
-    assert seek_share(ledger, first, limit=50, in_flight=25) == 25
-    assert seek_share(ledger, second, limit=50, in_flight=10) == 25
+    assert seek_share(ledger, second, limit=50, using=0) == 0
+    assert seek_share(ledger, first, limit=50, using=40) == 25  # it starts no more than that
+    assert seek_share(ledger, second, limit=50, using=0) == 10  # but has 40 under way
+    assert seek_share(ledger, first, limit=50, using=25) == 25
+    assert seek_share(ledger, second, limit=50, using=10) == 25

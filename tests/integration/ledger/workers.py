@@ -83,7 +83,7 @@ def seek_shares(barrier: Barrier, _number: int, url: str, limit: int) -> list[in
     shares = [0] * len(runs)
     for _ in range(5):
         barrier.wait(WAIT_S)
-        shares = [seek_share(ledger, run, limit=limit, in_flight=0) for run in runs]
+        shares = [seek_share(ledger, run, limit=limit, using=0) for run in runs]
         assert held(ledger) <= limit
     ledger.engine.dispose()
     return shares

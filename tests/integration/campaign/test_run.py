@@ -1,0 +1,309 @@
+"""A campaign from its rows to its records, against the sandbox and on both databases."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+import sqlalchemy as sa
+
+from airflow_provider_dropcowboy.api.account import Account
+from airflow_provider_dropcowboy.api.messages import Channel
+from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
+from airflow_provider_dropcowboy.campaign.preview import preview_campaign
+from airflow_provider_dropcowboy.contacts.text import Template
+from airflow_provider_dropcowboy.errors import (
+    AuthenticationError,
+    DropCowboyError,
+    NotTakenError,
+    SourceError,
+    VendorDownError,
+)
+from airflow_provider_dropcowboy.ledger.counts import count_campaign
+from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.ledger.runs import find_campaign
+from airflow_provider_dropcowboy.ledger.schema import METADATA, RUNS, SENDS
+from airflow_provider_dropcowboy.sandbox.catalog import BRAND_ID, POOL_ID, RECORDING_ID, SECOND_RECORDING_ID
+from airflow_provider_dropcowboy.secret import Secret
+from airflow_provider_dropcowboy.states import State
+from tests.integration.campaign.conftest import states, taken_once
+from tests.integration.conftest import MakePlan, RunPlan, people
+from tests.sandbox_process import SandboxProcess
+
+TEXT = SmsTemplate(caller_id="+15045550199", pool_id=POOL_ID, sms_body=Template.parse("Hi {name}, the vet comes"))
+
+
+def history(ledger: Ledger) -> int:
+    """How many things out of the ordinary the ledger has seen."""
+    with ledger.reading() as connection:
+        return int(
+            connection.execute(
+                sa.select(sa.func.count()).select_from(METADATA.tables["dropcowboy_history"])
+            ).scalar_one()
+        )
+
+
+def test_every_row_is_asked_for_once_however_often_it_runs(
+    sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, ledger: Ledger
+) -> None:
+    first = run(plan(), people(500))
+    assert (first.read, dict(first.counts), first.asked, first.already) == (500, {"accepted": 500}, 500, 0)
+    second = run(plan(), reversed(people(500)))
+    assert (second.read, dict(second.counts), second.asked, second.already) == (500, {"accepted": 500}, 0, 500)
+    assert set(sandbox.asks().values()) == {1}
+    assert taken_once(sandbox, 500)
+    assert states(ledger) == {State.ACCEPTED: 500}
+
+
+def test_a_text_reaches_each_person_with_their_own_words(sandbox: SandboxProcess, plan: MakePlan, run: RunPlan) -> None:
+    summary = run(plan(template=TEXT), people(20))
+    assert dict(summary.counts) == {"accepted": 20}
+    bodies = [send["first_body"] for send in sandbox.sends().values()]
+    assert {body["sms_body"] for body in bodies} == {f"Hi Zoë{n}, the vet comes" for n in range(20)}
+    assert all(body["opt_in"] is True for body in bodies)
+
+
+def test_new_rows_are_asked_and_old_ones_are_not(sandbox: SandboxProcess, plan: MakePlan, run: RunPlan) -> None:
+    run(plan(), people(50))
+    summary = run(plan(), people(60))
+    assert (summary.asked, summary.already, dict(summary.counts)) == (10, 50, {"accepted": 60})
+    assert taken_once(sandbox, 60)
+
+
+@pytest.mark.parametrize("concurrency", [1, 20])
+def test_no_more_requests_are_under_way_than_the_plan_allows(
+    sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, concurrency: int
+) -> None:
+    sandbox.settings(latency_ms=5)
+    run(plan(concurrency=concurrency), people(100))
+    assert 1 <= sandbox.stats()["max_in_flight"] <= concurrency
+
+
+class TestDoubt:
+    @pytest.mark.parametrize(
+        "fault",
+        ["lose_answer", "drop_request", "reset_after", "reset_before", "truncated_after", "500_after", "500_before",
+         "502_after", "503_before", "503_retry_after_before", "504_after", "timeout_408", "conflict", "odd_json_after",
+         "html_200_after", "html_200_before", "redirect_302", "redirect_307"],
+    )  # fmt: skip
+    def test_what_may_have_been_taken_is_never_asked_again(
+        self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, ledger: Ledger, fault: str
+    ) -> None:
+        sandbox.fault(fault, times=3)
+        first = run(plan(), people(30))
+        assert dict(first.counts) == {"accepted": 27, "unknown": 3}
+        sandbox.clear_faults()
+        second = run(plan(), people(30))
+        assert (dict(second.counts), second.asked) == ({"accepted": 27, "unknown": 3}, 0)
+        assert set(sandbox.asks().values()) == {1}
+        assert sandbox.stats()["trap"]["requests"] == 0
+        assert history(ledger) == 0
+
+    def test_a_vendor_that_is_down_puts_few_in_doubt(
+        self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan
+    ) -> None:
+        sandbox.fault("503_after")
+        with pytest.raises(VendorDownError):
+            run(plan(), people(500))
+        assert sandbox.stats()["asks"] <= 20 + 2 * 10
+        assert max(sandbox.asks().values()) == 1
+
+
+class TestSurelyNotTaken:
+    @pytest.mark.parametrize("fault", ["429", "429_seconds"])
+    def test_who_met_a_limit_is_asked_again_and_accepted(
+        self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, ledger: Ledger, fault: str
+    ) -> None:
+        sandbox.fault(fault, times=10, **({} if fault == "429" else {"delay_s": 0}))
+        summary = run(plan(), people(30))
+        assert (dict(summary.counts), summary.asked) == ({"accepted": 30}, 30)
+        assert taken_once(sandbox, 30)
+        asks = sandbox.asks()
+        assert sum(asks.values()) == 40
+        with ledger.reading() as connection:
+            rows = connection.execute(sa.select(SENDS.c.foreign_id, SENDS.c.attempt)).all()
+        assert {row.foreign_id: row.attempt for row in rows} == asks  # each request had an attempt of its own
+
+    def test_who_met_only_limits_is_released_and_the_next_run_asks(
+        self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, ledger: Ledger
+    ) -> None:
+        sandbox.fault("429", to=f"+1504{2_000_003}")
+        with pytest.raises(NotTakenError, match="1 of 10 messages were surely not taken"):
+            run(plan(), people(10))
+        assert states(ledger) == {State.ACCEPTED: 9, State.RELEASED: 1}
+        sandbox.clear_faults()
+        summary = run(plan(), people(10))
+        assert (dict(summary.counts), summary.asked, summary.already) == ({"accepted": 10}, 1, 9)
+        assert taken_once(sandbox, 10)
+
+    def test_a_vendor_that_is_not_there_leaves_nothing_in_doubt(
+        self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, ledger: Ledger
+    ) -> None:
+        nowhere = Account(sandbox.team_id, Secret(sandbox.secret), "http://127.0.0.1:1/v1")
+        with pytest.raises(VendorDownError):
+            run(plan(account=nowhere), people(100))
+        assert set(states(ledger)) <= {State.RELEASED}
+
+
+class TestRefusals:
+    def test_wrong_credentials_stop_the_run_at_once_and_leave_nothing_in_doubt(
+        self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, ledger: Ledger
+    ) -> None:
+        wrong = Account(sandbox.team_id, Secret("not-the-secret"), sandbox.base_url)
+        with pytest.raises(AuthenticationError, match="HTTP 401"):
+            run(plan(account=wrong), people(500))
+        assert set(states(ledger)) == {State.RELEASED}
+        assert states(ledger)[State.RELEASED] <= 3 * 10
+        assert sandbox.stats()["takes"] == 0
+        summary = run(plan(), people(500))
+        assert (dict(summary.counts), summary.asked) == ({"accepted": 500}, 500)
+        assert taken_once(sandbox, 500)
+
+    @pytest.mark.parametrize("fault", ["payment_required", "forbidden", "not_found_html"])
+    def test_a_refusal_of_all_requests_alike_stops_the_run(
+        self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, ledger: Ledger, fault: str
+    ) -> None:
+        sandbox.fault(fault)
+        with pytest.raises(AuthenticationError):
+            run(plan(), people(100))
+        assert set(states(ledger)) == {State.RELEASED}
+
+    def test_a_refused_message_keeps_its_reason_and_is_not_asked_again(
+        self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, ledger: Ledger
+    ) -> None:
+        refused = plan(template=RvmTemplate(brand_id="no-such-brand", recording_id=RECORDING_ID))
+        first = run(refused, people(10))
+        assert dict(first.counts) == {"rejected": 10}
+        assert dict(first.reasons) == {(State.REJECTED, "Invalid brand_id"): 10}
+        second = run(refused, people(10))
+        assert (dict(second.counts), second.asked) == ({"rejected": 10}, 0)
+        assert set(sandbox.asks().values()) == {1}
+
+    def test_a_refused_message_is_asked_again_once_its_request_is_another_one(
+        self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan
+    ) -> None:
+        run(plan(template=RvmTemplate(brand_id="no-such-brand", recording_id=RECORDING_ID)), people(10))
+        summary = run(plan(), people(10))
+        assert (dict(summary.counts), summary.asked) == ({"accepted": 10}, 10)
+        assert taken_once(sandbox, 10)
+
+    def test_an_accepted_message_is_not_asked_again_with_another_recording(
+        self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan
+    ) -> None:
+        run(plan(), people(10))
+        other = plan(template=RvmTemplate(brand_id=BRAND_ID, recording_id=SECOND_RECORDING_ID))
+        assert run(other, people(10)).asked == 0
+        assert taken_once(sandbox, 10)
+
+
+DIRTY: list[dict[str, object]] = [
+    *people(20),
+    {"id": 3, "phone": "+15042999999", "name": "again"},  # the key came before
+    {"id": 100, "phone": "+15042000004", "name": "other key"},  # the number came before
+    {"id": 101, "phone": "12", "name": "short"},
+    {"id": None, "phone": "+15042000102", "name": "nobody"},
+    {"id": 103, "phone": "+15042000103", "name": None},
+    {"id": 104, "phone": None, "name": "no phone"},
+    {"id": "105", "phone": "(504) 200-0105", "name": "x" * 200},
+]
+
+
+class TestAccounts:
+    def test_every_row_is_in_one_count(self, plan: MakePlan, run: RunPlan) -> None:
+        summary = run(plan(template=TEXT), DIRTY)
+        assert summary.read == len(DIRTY) == sum(summary.counts.values())
+        assert dict(summary.counts) == {"invalid": 5, "duplicate": 2, "accepted": 20}
+        assert {reason for (state, reason) in summary.reasons if state is State.INVALID} == {
+            "phone: too short",
+            "phone: empty",
+            "key: empty",
+            "no value for {name}",
+            "text: longer than 160 characters with the row's values",
+        }
+
+    def test_only_a_clear_yes_is_a_consent(self, plan: MakePlan, run: RunPlan) -> None:
+        answers: list[object] = [True, "yes", 1, None, "", "no", "maybe", 0]
+        rows = [row | {"Consent": answer} for row, answer in zip(people(8), answers, strict=True)]
+        summary = run(plan(opt_in_column="consent"), rows)
+        assert dict(summary.counts) == {"suppressed": 5, "accepted": 3}
+
+    def test_an_empty_source_is_a_run_of_nobody(self, plan: MakePlan, run: RunPlan) -> None:
+        assert run(plan(), []).as_dict()["read"] == 0
+
+    def test_a_dry_run_counts_what_a_run_would_and_writes_nothing(
+        self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, ledger: Ledger
+    ) -> None:
+        texts = plan(template=TEXT)
+        run(texts, people(5))
+        before = everything(ledger)
+        seen = preview_campaign(replace(texts, is_dry_run=True), ledger, rows=DIRTY)
+        assert everything(ledger) == before
+        assert sandbox.stats()["asks"] == 5
+        done = run(texts, DIRTY)
+        counts = dict(seen.counts)
+        counts["accepted"] = counts.get("accepted", 0) + counts.pop("ready")
+        assert counts == dict(done.counts)
+        assert (seen.read, seen.already, seen.asked) == (done.read, done.already, 0)
+
+    def test_a_dry_run_without_a_ledger_needs_none(self, plan: MakePlan, sandbox: SandboxProcess) -> None:
+        seen = preview_campaign(plan(template=TEXT, is_dry_run=True), None, rows=DIRTY)
+        assert dict(seen.counts) == {"ready": 20, "invalid": 5, "duplicate": 2}
+        assert sandbox.stats()["asks"] == 0
+
+
+class TestSources:
+    def test_a_source_that_fails_half_way_ends_the_run_with_its_own_error(
+        self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, ledger: Ledger
+    ) -> None:
+        def rows() -> Iterator[dict[str, object]]:
+            yield from people(95)
+            raise SourceError("the warehouse went away")
+
+        with pytest.raises(SourceError, match="the warehouse went away"):
+            run(plan(), rows())
+        asked = sandbox.stats()["takes"]
+        assert states(ledger)[State.ACCEPTED] == asked
+        assert set(states(ledger)) <= {State.ACCEPTED, State.RELEASED}
+        summary = run(plan(), people(100))
+        assert (dict(summary.counts), summary.asked) == ({"accepted": 100}, 100 - asked)
+        assert taken_once(sandbox, 100)
+
+    def test_a_source_without_the_column_asks_nobody(
+        self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan
+    ) -> None:
+        with pytest.raises(DropCowboyError, match="no column 'id'"):
+            run(plan(), [{"phone": "+15042000001"}])
+        assert sandbox.stats()["asks"] == 0
+
+
+def everything(ledger: Ledger) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of every table of the ledger."""
+    with ledger.reading() as connection:
+        return {
+            table.name: sorted((tuple(row) for row in connection.execute(sa.select(table))), key=repr)
+            for table in METADATA.sorted_tables
+        }
+
+
+def test_a_run_leaves_its_row_ended_with_its_counts(plan: MakePlan, run: RunPlan, ledger: Ledger) -> None:
+    run(plan(), people(10))
+    with ledger.reading() as connection:
+        row = connection.execute(sa.select(RUNS)).one()
+    assert (row.counts, row.stop_reason, row.ended_at is not None) == ({"accepted": 10}, None, True)
+    campaign = find_campaign(ledger, row.account, name="spring", channel=Channel.RVM)
+    assert campaign is not None
+    assert count_campaign(ledger, campaign) == {State.ACCEPTED: 10}
+
+
+def test_no_log_at_any_level_holds_a_number_a_text_or_a_secret(
+    sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, caplog: pytest.LogCaptureFixture
+) -> None:
+    sandbox.fault("lose_answer", times=1)
+    sandbox.fault("429", times=2)
+    sandbox.fault("invalid_400", times=1)
+    with caplog.at_level(logging.DEBUG):
+        run(plan(template=TEXT), DIRTY)
+    assert "campaign spring" in caplog.text
+    said = caplog.text + "".join(str(record.__dict__) for record in caplog.records)
+    for kept in (sandbox.secret, "Zoë", "the vet comes", "5042000", "504200-", "15045550199"):
+        assert kept not in said

@@ -1,0 +1,330 @@
+"""Runs that are stopped, killed, or lose their ledger for a while."""
+
+import random
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from airflow_provider_dropcowboy.api.account import Account
+from airflow_provider_dropcowboy.campaign import pipeline
+from airflow_provider_dropcowboy.campaign.control import Control, Order
+from airflow_provider_dropcowboy.campaign.run import run_campaign
+from airflow_provider_dropcowboy.campaign.summary import Summary
+from airflow_provider_dropcowboy.errors import InterruptedRunError, LedgerError, NotTakenError, PausedError
+from airflow_provider_dropcowboy.ledger import patience
+from airflow_provider_dropcowboy.ledger.claims import claim as real_claim
+from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.ledger.judgement import Claim, Judgement
+from airflow_provider_dropcowboy.ledger.patience import reclaim_patiently
+from airflow_provider_dropcowboy.ledger.pauses import pause_all, pause_campaign, resume_all
+from airflow_provider_dropcowboy.ledger.runs import SILENT_AFTER, Run, Who, begin_run, bind_campaign, end_run
+from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
+from airflow_provider_dropcowboy.ledger.shares import seek_share
+from airflow_provider_dropcowboy.secret import Secret
+from airflow_provider_dropcowboy.states import State
+from tests.integration.campaign.conftest import states, taken_once
+from tests.integration.campaign.workers import ROOT, command
+from tests.integration.conftest import MakePlan, RunPlan, people
+from tests.sandbox_process import SandboxProcess
+
+WAIT_S = 60.0
+
+Start = Callable[..., "Future[Summary]"]
+
+
+@pytest.fixture
+def control() -> Control:
+    return Control()
+
+
+@pytest.fixture
+def start(run: RunPlan, control: Control) -> Iterator[Start]:
+    """Starts a run that goes on while the test does: ``start(plan, rows)``."""
+    with ThreadPoolExecutor(1) as thread:
+        yield lambda plan, rows: thread.submit(run, plan, rows, control=control)
+        control.stop(Order("the test is over", grace_s=0))
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    """Wait for what another thread or process does."""
+    deadline = time.monotonic() + WAIT_S
+    while not is_so():
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.005)
+
+
+def is_over(ledger: Ledger) -> bool:
+    """Whether the ledger says that every run has ended."""
+    with ledger.reading() as connection:
+        rows = connection.execute(sa.select(RUNS.c.ended_at)).all()
+    return bool(rows) and all(row.ended_at for row in rows)
+
+
+class TestStops:
+    def test_what_is_under_way_is_recorded_and_the_next_run_asks_exactly_the_rest(
+        self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, ledger: Ledger, start: Start, control: Control
+    ) -> None:
+        sandbox.settings(latency_ms=100)
+        running = start(plan(), people(1_000))
+        sandbox.wait_for_asks(15)
+        control.stop(Order("told to", grace_s=30))
+        with pytest.raises(InterruptedRunError, match="told to"):
+            running.result(WAIT_S)
+        taken = sandbox.takes()["takes"]
+        assert taken < 1_000
+        assert states(ledger)[State.ACCEPTED] == taken
+        assert set(states(ledger)) <= {State.ACCEPTED, State.RELEASED}
+        sandbox.settings(latency_ms=0)
+        summary = run(plan(), people(1_000))
+        assert (dict(summary.counts), summary.asked) == ({"accepted": 1_000}, 1_000 - taken)
+        assert taken_once(sandbox, 1_000)
+
+    def test_what_has_no_answer_when_the_grace_is_over_is_in_doubt_and_the_rest_is_not(
+        self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, ledger: Ledger, start: Start, control: Control
+    ) -> None:
+        sandbox.fault("hang_after")
+        running = start(plan(), people(100))
+        sandbox.wait_for_asks(10)
+        control.stop(Order("told to", grace_s=0))
+        with pytest.raises(InterruptedRunError):
+            running.result(WAIT_S)
+        assert states(ledger)[State.UNKNOWN] == 10
+        assert set(states(ledger)) <= {State.UNKNOWN, State.RELEASED}
+        sandbox.clear_faults()
+        summary = run(plan(), people(100))
+        assert dict(summary.counts) == {"unknown": 10, "accepted": 90}
+        assert set(sandbox.asks().values()) == {1}
+
+    def test_who_was_still_connecting_is_not_in_doubt(
+        self, plan: MakePlan, ledger: Ledger, start: Start, control: Control
+    ) -> None:
+        with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(0)
+            for waiting in (first, second):  # the queue of connections nobody accepts is full
+                waiting.setblocking(False)
+                waiting.connect_ex(listener.getsockname())
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+            running = start(plan(account=Account("team", Secret("secret"), url)), people(50))
+            wait_until(lambda: states(ledger).get(State.CLAIMED, 0) == 30)
+            control.stop(Order("told to", grace_s=0))
+            with pytest.raises(InterruptedRunError):
+                running.result(WAIT_S)
+        assert states(ledger) == {State.RELEASED: 30}
+
+    def test_a_stop_does_not_wait_for_a_source_that_hangs_before_everything_is_recorded(
+        self, sandbox: SandboxProcess, plan: MakePlan, ledger: Ledger, start: Start, control: Control
+    ) -> None:
+        goes_on = threading.Event()
+
+        def rows() -> Iterator[dict[str, object]]:
+            yield from people(10)
+            assert goes_on.wait(WAIT_S)
+
+        running = start(plan(), rows())
+        sandbox.takes(wait_for=10)
+        control.stop(Order("told to", grace_s=30))
+        wait_until(lambda: is_over(ledger))
+        assert states(ledger) == {State.ACCEPTED: 10}
+        assert not running.done()  # the source is in use, so nobody may close it
+        goes_on.set()
+        with pytest.raises(InterruptedRunError):
+            running.result(WAIT_S)
+
+    def test_a_run_that_waits_for_connections_can_be_stopped(
+        self, sandbox: SandboxProcess, plan: MakePlan, ledger: Ledger, start: Start, control: Control
+    ) -> None:
+        ours = plan()
+        campaign = bind_campaign(ledger, ours.account.name, name="other", channel=ours.channel, prefix="0" * 12)
+        other = begin_run(ledger, campaign, who=Who(), wanted=90)
+        assert seek_share(ledger, other, limit=90, using=0) == 90
+        running = start(ours, people(10))
+        wait_until(lambda: count_runs(ledger) == 2)
+        control.stop(Order("told to"))
+        with pytest.raises(InterruptedRunError, match="Nothing was sent"):
+            running.result(WAIT_S)
+        end_run(ledger, other, counts={}, reason=None)
+        assert is_over(ledger)
+        assert sandbox.takes()["asks"] == 0
+
+
+class TestPauses:
+    @pytest.mark.parametrize("pause", [pause_all, lambda ledger: pause_campaign(ledger, "spring")])
+    def test_a_pause_by_somebody_else_stops_a_run(
+        self,
+        sandbox: SandboxProcess,
+        plan: MakePlan,
+        ledger: Ledger,
+        start: Start,
+        pause: Callable[[Ledger], object],
+    ) -> None:
+        sandbox.settings(latency_ms=20)
+        running = start(plan(concurrency=1), people(5_000))
+        sandbox.wait_for_asks(3)
+        pause(ledger)
+        with pytest.raises(PausedError, match="dropcowboy resume"):
+            running.result(WAIT_S)
+        assert sandbox.takes()["asks"] < 5_000
+        assert State.UNKNOWN not in states(ledger)
+
+    def test_a_paused_campaign_goes_on_once_it_is_resumed(
+        self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, ledger: Ledger
+    ) -> None:
+        pause_all(ledger)
+        with pytest.raises(PausedError):
+            run(plan(), people(10))
+        assert sandbox.takes()["asks"] == 0
+        resume_all(ledger)
+        assert run(plan(), people(10)).asked == 10
+
+
+class TestProcesses:
+    def test_two_processes_at_once_take_each_message_once(
+        self, sandbox: SandboxProcess, ledger: Ledger, ledger_url: str, plan: MakePlan, run: RunPlan
+    ) -> None:
+        line = command(ledger_url, base_url=sandbox.base_url, team_id=sandbox.team_id, secret=sandbox.secret, count=600)
+        both = [subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE) for _ in range(2)]
+        said = [process.communicate(timeout=WAIT_S)[0].decode() for process in both]
+        assert [process.returncode for process in both] == [0, 0], said
+        assert taken_once(sandbox, 600)
+        assert set(sandbox.asks().values()) == {1}
+        summary = run(plan(), people(600))
+        assert (dict(summary.counts), summary.asked) == ({"accepted": 600}, 0)
+
+    def test_a_killed_process_leaves_little_in_doubt_and_nobody_is_asked_twice(
+        self, sandbox: SandboxProcess, ledger: Ledger, ledger_url: str, plan: MakePlan, run: RunPlan
+    ) -> None:
+        sandbox.settings(latency_ms=10)
+        line = command(
+            ledger_url, base_url=sandbox.base_url, team_id=sandbox.team_id, secret=sandbox.secret, count=3_000
+        )
+        with subprocess.Popen(line, cwd=ROOT) as process:
+            sandbox.wait_for_asks(60)
+            process.kill()
+        in_doubt = states(ledger).get(State.CLAIMED, 0)
+        assert in_doubt <= 3 * 10
+        with ledger.writing() as connection:  # a minute passes
+            connection.execute(RUNS.update().values(heartbeat_at=ledger.born_at - 2 * SILENT_AFTER))
+        sandbox.settings(latency_ms=0)
+        summary = run(plan(), people(3_000))
+        assert summary.counts.get("unknown", 0) == in_doubt
+        assert summary.counts["accepted"] == 3_000 - in_doubt
+        assert max(sandbox.asks().values()) == 1
+
+
+class TestLedgerAway:
+    @pytest.mark.parametrize("seed", range(3))
+    def test_a_ledger_that_loses_answers_costs_nobody_a_call(
+        self,
+        sandbox: SandboxProcess,
+        plan: MakePlan,
+        run: RunPlan,
+        ledger: Ledger,
+        monkeypatch: pytest.MonkeyPatch,
+        seed: int,
+    ) -> None:
+        sandbox.fault("429", share=0.2, times=20)
+        dice = random.Random(seed)
+        really_commit = ledger.engine.dialect.do_commit
+
+        def commit(connection: Any) -> None:
+            """One in five answers is lost, before or after the commit."""
+            fate = dice.random()
+            if fate < 0.1:
+                connection.rollback()
+            else:
+                really_commit(connection)
+            if fate < 0.2:
+                assert ledger.engine.dialect.dbapi is not None
+                raise ledger.engine.dialect.dbapi.OperationalError("the connection was lost")
+
+        run(plan(), [])
+        monkeypatch.setattr(ledger.engine.dialect, "do_commit", commit)
+        attempts = 0
+        while True:
+            try:
+                summary = run(plan(), people(300))
+                break
+            except (LedgerError, NotTakenError):  # the start or the end of the run met it, which are not asked again
+                attempts += 1
+                assert attempts < 50
+        monkeypatch.undo()
+        summary = run(plan(), people(300))
+        assert dict(summary.counts) == {"accepted": 300}
+        assert taken_once(sandbox, 300)
+
+    def test_a_claim_that_nobody_confirmed_is_not_sent_and_the_run_says_that_the_ledger_was_away(
+        self,
+        sandbox: SandboxProcess,
+        plan: MakePlan,
+        run: RunPlan,
+        ledger: Ledger,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        def lost(*arguments: Any, **named: Any) -> Judgement:
+            real_claim(*arguments, **named)
+            raise LedgerError("the answer to the COMMIT was lost")
+
+        monkeypatch.setattr(patience, "CLAIM_PATIENCE_S", 0)
+        monkeypatch.setattr(patience, "claim", lost)
+        with pytest.raises(LedgerError, match="COMMIT"):
+            run(plan(), people(30))
+        assert sandbox.takes()["asks"] == 0
+        monkeypatch.undo()
+        summary = run(plan(), people(30))
+        assert dict(summary.counts) == {"unknown": 10, "accepted": 20}
+
+    def test_a_callback_while_a_message_waits_for_its_next_request_settles_it(
+        self,
+        sandbox: SandboxProcess,
+        plan: MakePlan,
+        run: RunPlan,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        def called_back(ledger: Ledger, run: Run, *, claims: list[Claim], **named: Any) -> tuple[Judgement, float]:
+            with ledger.writing() as connection:
+                names = [claim.message.foreign_id for claim in claims]
+                connection.execute(SENDS.update().where(SENDS.c.foreign_id.in_(names)).values(state="delivered"))
+            return reclaim_patiently(ledger, run, claims=claims, **named)
+
+        sandbox.fault("429", times=1)
+        monkeypatch.setattr(pipeline, "reclaim_patiently", called_back)
+        summary = run(plan(), people(10))
+        assert dict(summary.counts) == {"accepted": 9, "delivered": 1}
+        assert set(sandbox.asks().values()) == {1}
+
+
+def count_runs(ledger: Ledger) -> int:
+    with ledger.reading() as connection:
+        return int(connection.execute(sa.select(sa.func.count()).select_from(RUNS)).scalar_one())
+
+
+def test_an_interrupted_main_thread_lets_the_engine_end_in_order(
+    sandbox: SandboxProcess, plan: MakePlan, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As ``execution_timeout`` does, which raises anywhere in the main thread."""
+    sandbox.settings(latency_ms=50)
+    joins = 0
+
+    class Interrupted(threading.Thread):
+        def join(self, timeout: float | None = None) -> None:
+            nonlocal joins
+            joins += 1
+            if joins == 1 and self.name == "dropcowboy-engine":
+                sandbox.wait_for_asks(15)
+                raise TimeoutError("execution_timeout")
+            super().join(timeout)
+
+    monkeypatch.setattr("airflow_provider_dropcowboy.campaign.run.threading.Thread", Interrupted)
+    with pytest.raises(TimeoutError, match="execution_timeout"):
+        run_campaign(plan(), ledger, rows=people(1_000), control=Control())
+    assert is_over(ledger)
+    assert states(ledger)[State.ACCEPTED] == sandbox.takes()["takes"]
+    assert set(states(ledger)) <= {State.ACCEPTED, State.RELEASED}

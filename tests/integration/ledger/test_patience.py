@@ -1,0 +1,129 @@
+"""Claims and outcomes over a database whose answers get lost."""
+
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pytest
+import tenacity
+
+from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
+from airflow_provider_dropcowboy.errors import LedgerError
+from airflow_provider_dropcowboy.ledger import patience
+from airflow_provider_dropcowboy.ledger.claims import find_claims
+from airflow_provider_dropcowboy.ledger.outcomes import Answered
+from airflow_provider_dropcowboy.ledger.patience import claim_patiently, reclaim_patiently, record_patiently
+from airflow_provider_dropcowboy.states import State
+from tests.integration.ledger.conftest import Desk, messages
+
+FATES = ("kept", "lost before", "lost after")
+"""What becomes of a COMMIT: it is answered; or its answer never comes, and it was carried out or not."""
+
+
+class Commits:
+    """The fates of the next commits, one after the other; then all are kept."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, desk: Desk) -> None:
+        self._fates: Iterator[str] = iter(())
+        dialect = desk.ledger.engine.dialect
+        really_commit = dialect.do_commit
+
+        def commit(connection: Any) -> None:
+            fate = next(self._fates, "kept")
+            if fate == "lost before":
+                connection.rollback()
+            else:
+                really_commit(connection)
+            if fate != "kept":
+                assert dialect.dbapi is not None
+                raise dialect.dbapi.OperationalError("the connection was lost")
+
+        monkeypatch.setattr(dialect, "do_commit", commit)
+        monkeypatch.setattr(patience, "_WAIT", tenacity.wait_none())
+
+    def meet(self, fates: Iterable[str]) -> None:
+        self._fates = iter(fates)
+
+
+@pytest.fixture
+def commits(monkeypatch: pytest.MonkeyPatch, desk: Desk) -> Commits:
+    return Commits(monkeypatch, desk)
+
+
+def never() -> bool:
+    return False
+
+
+@pytest.mark.parametrize("fates", list(itertools.product(FATES, repeat=3)))
+def test_a_claim_whose_commit_got_no_answer_is_found_again_or_made_anew(
+    desk: Desk, commits: Commits, fates: tuple[str, ...]
+) -> None:
+    asked = messages(range(5))
+    commits.meet(fates)
+    judgement, _ = claim_patiently(desk.ledger, desk.run, messages=asked, give_up=never)
+    commits.meet([])
+    assert sorted(claim.message.contact_key for claim in judgement.claimed) == [item.contact_key for item in asked]
+    assert (judgement.already, judgement.duplicates) == ([], [])
+    for claim in judgement.claimed:
+        row = desk.row(claim.message)
+        assert (row.state, row.attempt, row.claim_id) == (State.CLAIMED, claim.attempt, claim.claim_id)
+        assert claim.attempt == 1
+
+
+@pytest.mark.parametrize("fates", list(itertools.product(FATES, repeat=3)))
+def test_a_further_attempt_whose_commit_got_no_answer_is_found_again_or_made_anew(
+    desk: Desk, commits: Commits, fates: tuple[str, ...]
+) -> None:
+    first = desk.claim(*messages(range(5))).claimed
+    commits.meet(fates)
+    judgement, _ = reclaim_patiently(desk.ledger, desk.run, claims=first, give_up=never)
+    commits.meet([])
+    assert len(judgement.claimed) == 5
+    assert judgement.already == []
+    for claim in judgement.claimed:
+        row = desk.row(claim.message)
+        assert (row.state, row.attempt, row.claim_id) == (State.CLAIMED, 2, claim.claim_id)
+
+
+@pytest.mark.parametrize("fate", ["lost before", "lost after"])
+def test_an_outcome_whose_commit_got_no_answer_is_written_again(desk: Desk, commits: Commits, fate: str) -> None:
+    claims = desk.claim(*messages(range(5))).claimed
+    commits.meet([fate, fate])
+    answered = [Answered(claim, SendOutcome(Outcome.ACCEPTED)) for claim in claims]
+    assert record_patiently(desk.ledger, desk.run, answered=answered) == 0
+    assert {desk.row(claim.message).state for claim in claims} == {State.ACCEPTED}
+    assert desk.history() == []
+
+
+def test_what_is_claimed_meanwhile_by_another_run_is_left_to_it(
+    desk: Desk, commits: Commits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = messages(range(5))
+    rival = desk.rival()
+
+    def look(*arguments: Any, **named: Any) -> Any:
+        rival.claim(*asked[:2])
+        return found(*arguments, **named)
+
+    found = find_claims
+    monkeypatch.setattr(patience, "find_claims", look)
+    commits.meet(["lost before"])
+    judgement, _ = claim_patiently(desk.ledger, desk.run, messages=asked, give_up=never)
+    assert [claim.message.contact_key for claim in judgement.claimed] == ["2", "3", "4"]
+    assert [row.message.contact_key for row in judgement.already] == ["0", "1"]
+
+
+def test_a_run_that_is_to_stop_does_not_ask_the_ledger_again(desk: Desk, commits: Commits) -> None:
+    commits.meet(["lost before"])
+    with pytest.raises(LedgerError):
+        claim_patiently(desk.ledger, desk.run, messages=messages(range(5)), give_up=lambda: True)
+
+
+def test_a_lease_counts_from_before_the_first_try(
+    desk: Desk, commits: Commits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = itertools.count(1_000)
+    monkeypatch.setattr("airflow_provider_dropcowboy.ledger.patience.time.monotonic", lambda: next(ticks))
+    commits.meet(["lost after", "lost before"])
+    _, begun_at = claim_patiently(desk.ledger, desk.run, messages=messages(range(5)), give_up=never)
+    assert begun_at == 1_000
