@@ -13,12 +13,11 @@ from airflow_provider_dropcowboy.ledger.runs import Campaign
 MAX_CLOCK_SKEW: Final = timedelta(seconds=30)
 
 
-def check_before_claims(plan: Plan, ledger: Ledger, campaign: Campaign | None) -> None:
-    """Nothing, if the run may claim.
+def check_ledger(plan: Plan, ledger: Ledger, campaign: Campaign | None) -> None:
+    """Nothing, if the ledger can know what was sent of the campaign.
 
     :param campaign: as the ledger knows it; None: it does not.
     :raises GuardError: the ledger may not know what was sent, or clocks differ; nothing was sent.
-    :raises StaleRunError: the run is too old; ``is_begun`` says whether anyone of the campaign was asked.
     """
     watch_timeline(ledger)
     with ledger.reading() as connection:
@@ -28,11 +27,6 @@ def check_before_claims(plan: Plan, ledger: Ledger, campaign: Campaign | None) -
             f"This machine's clock and the ledger's differ by {abs(at - utcnow())}. Nothing was sent: calling hours, "
             "leases and caps need one time. Set both by NTP, then clear the task."
         )
-    _check_origin(plan, ledger, campaign)
-    _check_staleness(plan, ledger, campaign, at=at)
-
-
-def _check_origin(plan: Plan, ledger: Ledger, campaign: Campaign | None) -> None:
     due_at, try_number = plan.who.due_at, plan.who.try_number or 1
     if due_at is None or (campaign is not None and is_freed(ledger, campaign)):
         return
@@ -50,6 +44,30 @@ def _check_origin(plan: Plan, ledger: Ledger, campaign: Campaign | None) -> None
         )
 
 
+def check_staleness(plan: Plan, ledger: Ledger, campaign: Campaign) -> None:
+    """Nothing, if the run is not too old: a catch-up does not send last year's voicemails.
+
+    Judged once, before the run's first claim. The campaign is in the ledger by then: a later try that is allowed to
+    send finds it, and is not taken for one whose ledger was lost.
+
+    :raises StaleRunError: too old; ``is_begun`` says whether anyone of the campaign was asked.
+    """
+    if plan.max_staleness is None or plan.stale_from is None:
+        return
+    with ledger.reading() as connection:
+        at = now(connection)
+    if at - plan.stale_from <= plan.max_staleness:
+        return
+    is_begun = has_sends(ledger, campaign)
+    age = timedelta(seconds=round((at - plan.stale_from).total_seconds()))
+    raise StaleRunError(
+        f"This run's data interval ended {age} ago, max_staleness is {plan.max_staleness}. "
+        + ("Some of its campaign were asked then, the rest was not. " if is_begun else "Nothing was sent. ")
+        + 'If it is meant, trigger it with the conf {"dropcowboy_allow_stale": true}, or set max_staleness=None.',
+        is_begun=is_begun,
+    )
+
+
 def _text(instant: datetime) -> str:
     return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
@@ -58,18 +76,4 @@ def _adopt(plan: Plan) -> str:
     return (
         "If you know that nobody of this campaign was asked who is not in the ledger, run "
         f"`dropcowboy ledger adopt '{plan.campaign}'` and clear the task."
-    )
-
-
-def _check_staleness(plan: Plan, ledger: Ledger, campaign: Campaign | None, *, at: datetime) -> None:
-    """Judged once, before the first claim of a campaign, so that a catch-up does not send last year's voicemails."""
-    if plan.max_staleness is None or plan.stale_from is None or at - plan.stale_from <= plan.max_staleness:
-        return
-    is_begun = campaign is not None and has_sends(ledger, campaign)
-    age = timedelta(seconds=round((at - plan.stale_from).total_seconds()))
-    raise StaleRunError(
-        f"This run's data interval ended {age} ago, max_staleness is {plan.max_staleness}. "
-        + ("Some of its campaign were asked then, the rest was not. " if is_begun else "Nothing was sent. ")
-        + 'If it is meant, trigger it with the conf {"dropcowboy_allow_stale": true}, or set max_staleness=None.',
-        is_begun=is_begun,
     )

@@ -6,9 +6,8 @@ import threading
 import time
 from typing import Final
 
-from airflow_provider_dropcowboy.campaign.compose import Composer
 from airflow_provider_dropcowboy.campaign.control import Control, Order
-from airflow_provider_dropcowboy.campaign.guards import check_before_claims
+from airflow_provider_dropcowboy.campaign.guards import check_ledger, check_staleness
 from airflow_provider_dropcowboy.campaign.identity import Identity
 from airflow_provider_dropcowboy.campaign.judge import Judge, Rows
 from airflow_provider_dropcowboy.campaign.pipeline import Pipeline
@@ -28,12 +27,15 @@ WAIT_FOR_CONNECTIONS_S: Final = 1.0
 log = logging.getLogger(__name__)
 
 
-def run_campaign(plan: Plan, ledger: Ledger, *, rows: Rows, control: Control) -> Summary:
+def run_campaign(
+    plan: Plan, ledger: Ledger, *, rows: Rows, control: Control, suppressed: Rows | None = None
+) -> Summary:
     """Ask for every row that was not asked for, and write down what came of it.
 
     Safe to call again, at the same time, and after a crash: what was asked, or may have been, is not asked again.
 
-    :param rows: read once, in a thread of their own.
+    :param rows: of contacts, read once, in a thread of their own.
+    :param suppressed: rows whose first column is a number that is not called; read whole before the first contact.
     :param control: stops the run from any thread.
     :returns: counts that add up to the rows read.
     :raises NotTakenError: some messages were surely not taken: try again.
@@ -41,8 +43,9 @@ def run_campaign(plan: Plan, ledger: Ledger, *, rows: Rows, control: Control) ->
     """
     identity = Identity(ledger.key, plan.account.name, plan.campaign, plan.channel)
     account = plan.account.name
-    check_before_claims(plan, ledger, find_campaign(ledger, account, name=plan.campaign, channel=plan.channel))
+    check_ledger(plan, ledger, find_campaign(ledger, account, name=plan.campaign, channel=plan.channel))
     campaign = bind_campaign(ledger, account, name=plan.campaign, channel=plan.channel, prefix=identity.prefix)
+    check_staleness(plan, ledger, campaign)
     log.info(
         "campaign %s (%s, account %s): %s",
         campaign.name,
@@ -59,7 +62,7 @@ def run_campaign(plan: Plan, ledger: Ledger, *, rows: Rows, control: Control) ->
     started_at = time.monotonic()
     tally = Tally()
     with Seen() as seen:
-        judge = Judge(plan, composer=Composer(plan.template, identity), rows=rows, seen=seen)
+        judge = Judge(plan, identity, rows=rows, suppressed=suppressed, seen=seen)
         pace = Pace(0, rate_per_s=plan.rate_per_s)
         pipeline = Pipeline(plan, ledger, run=run, judge=judge, pace=pace, control=control, tally=tally)
         try:

@@ -177,6 +177,15 @@ def test_a_run_that_is_too_old_and_not_begun_sends_nothing(
     assert sandbox.asks() == {}
 
 
+def test_a_run_that_was_too_old_sends_in_a_later_try_that_is_allowed_to(
+    ledger: Ledger, plan: MakePlan, run: RunPlan, sandbox: SandboxProcess
+) -> None:
+    due_at = ledger.born_at - 2 * YESTERDAY
+    with pytest.raises(StaleRunError):
+        run(plan(who=Who(due_at=due_at), stale_from=due_at, max_staleness=YESTERDAY), people(2))
+    assert run(plan(who=Who(due_at=due_at, try_number=2)), people(2)).asked == 2
+
+
 def test_a_run_that_is_too_old_and_was_begun_says_so(
     ledger: Ledger, plan: MakePlan, run: RunPlan, sandbox: SandboxProcess
 ) -> None:
