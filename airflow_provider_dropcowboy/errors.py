@@ -28,6 +28,14 @@ class StaleRunError(GuardError):
         self.is_begun = is_begun
 
 
+class RejectRateError(GuardError):
+    """More of a run's requests were refused than the task allows."""
+
+
+class UnknownRateError(GuardError):
+    """More of a run's requests are in doubt than the task allows."""
+
+
 class PausedError(GuardError):
     """A person paused the campaign, or all of them."""
 

@@ -61,5 +61,11 @@ def read_token(token: str, keys: Mapping[str, bytes]) -> Ticket | None:
     return ticket if hmac.compare_digest(mac, _mac(key, ticket)) else None
 
 
+def names_other_key(token: str, keys: Mapping[str, bytes]) -> bool:
+    """Whether a URL's last part is written like a token of a secret that is not among these."""
+    parts = token.split(".")
+    return len(parts) == 4 and len(parts[2]) == KEY_ID_CHARACTERS and parts[2] not in keys
+
+
 def _mac(key: bytes, ticket: Ticket) -> str:
     return hmac.digest(key, f"{ticket.foreign_id}.{ticket.attempt}".encode(), "sha256").hex()[:MAC_CHARACTERS]

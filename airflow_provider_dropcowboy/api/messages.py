@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -80,6 +81,9 @@ class Message:
     :param foreign_id: keyed digest of account, campaign, contact key and channel; the name of the send everywhere.
     :param number_digest: keyed digest of the number.
     :param content_digest: keyed digest of what is asked for: differs when text, brand, pool or recording differ.
+    :param caps: most attempts on the number in a time, such as ``(3, timedelta(days=1))``, over all campaigns.
+    :param closes_at: aware; no byte is written after it, since the calling hours end. None: they do not.
+    :param rule: by which it was screened, for an auditor.
     """
 
     foreign_id: str
@@ -88,6 +92,9 @@ class Message:
     content: Content
     number_digest: str
     content_digest: str
+    caps: tuple[tuple[int, timedelta], ...] = ()
+    closes_at: datetime | None = None
+    rule: str | None = None
 
     @property
     def channel(self) -> Channel:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from decimal import Decimal
 from enum import Enum
 from types import NoneType
 from typing import Final
@@ -63,9 +64,14 @@ def check_arguments(channel: Channel, arguments: Arguments) -> None:
         isinstance(rate_per_s, (int, float)) and rate_per_s <= 0
     ):
         raise _wrong("rate_per_s", f"is {rate_per_s!r}", "Write requests a second, above 0, or leave it out.")
+    _check_doubt(arguments)
+    _check_limits(arguments)
+
+
+def _check_doubt(arguments: Arguments) -> None:
     if arguments.get("on_unknown") not in (None, "hold", "resend", LATER):
         raise _wrong("on_unknown", f"is {arguments['on_unknown']!r}", 'Write "hold" or "resend".')
-    for name in ("resend_after", "max_staleness"):
+    for name in ("resend_after", "max_staleness", "attempts_window", "repeat_window"):
         if not isinstance(arguments.get(name), (timedelta, Later, NoneType)):
             raise _wrong(name, "is no timedelta", "Write it like timedelta(days=2).")
     resend_after = arguments.get("resend_after")
@@ -75,6 +81,28 @@ def check_arguments(channel: Channel, arguments: Arguments) -> None:
             f"is {resend_after}: too soon, a request may be carried out until {DOUBT_LASTS} after its claim",
             "Give it more, such as timedelta(days=2).",
         )
+
+
+def _check_limits(arguments: Arguments) -> None:
+    if arguments.get("suppression_sql") is not None and not arguments.get("suppression_conn_id"):
+        raise _wrong("suppression_conn_id", "is missing", "Name the Airflow connection that suppression_sql is run on.")
+    for name in ("max_attempts", "limit"):
+        count = arguments.get(name)
+        if (
+            isinstance(count, bool)
+            or not isinstance(count, (int, Later, NoneType))
+            or (isinstance(count, int) and count < 1)
+        ):
+            raise _wrong(name, f"is {count!r}", "Write a whole number above 0, or None for no limit.")
+    for name in ("max_reject_rate", "max_unknown_rate"):
+        rate = arguments.get(name)
+        is_rate = isinstance(rate, (int, float)) and not isinstance(rate, bool) and 0 <= rate <= 1
+        if not is_rate and not isinstance(rate, (Later, NoneType)):
+            raise _wrong(name, f"is {rate!r}", "Write a share from 0 to 1, such as 0.2, or None to switch it off.")
+    budget = arguments.get("budget_usd")
+    is_amount = isinstance(budget, (int, float, Decimal)) and not isinstance(budget, bool) and budget > 0
+    if not is_amount and not isinstance(budget, (Later, NoneType)):
+        raise _wrong("budget_usd", f"is {budget!r}", "Write an amount in US dollars above 0.")
 
 
 def _check_source(arguments: Arguments) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from airflow_provider_dropcowboy.api.messages import MAX_SMS_CHARACTERS, Message, Rvm, Sms
 from airflow_provider_dropcowboy.campaign.identity import Identity, canonical
@@ -86,9 +87,15 @@ class SmsTemplate:
 
 
 class Composer:
-    """Makes the messages of one campaign."""
+    """Makes the messages of one campaign.
 
-    def __init__(self, template: RvmTemplate | SmsTemplate, identity: Identity) -> None:
+    :param caps: most attempts on a number in a time.
+    """
+
+    def __init__(
+        self, template: RvmTemplate | SmsTemplate, identity: Identity, *, caps: tuple[tuple[int, timedelta], ...] = ()
+    ) -> None:
+        self._caps = caps
         self._template = template
         self._identity = identity
         self._prefix = identity.prefix
@@ -111,4 +118,5 @@ class Composer:
                 text=content.tts_body if isinstance(content, Rvm) else content.sms_body,
                 postal_code=contact.postal_code,
             ),
+            caps=self._caps,
         )

@@ -2,24 +2,28 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Final, TypeVar
 
-from airflow_provider_dropcowboy.api.answers import LIMITED, Outcome, SendOutcome, read_send_answer
+from airflow_provider_dropcowboy.api.answers import LIMITED, Outcome, read_send_answer
 from airflow_provider_dropcowboy.api.callback_url import CallbackUrls, Ticket
 from airflow_provider_dropcowboy.api.messages import Message, send_body
 from airflow_provider_dropcowboy.api.wire import Answer, Reply
 from airflow_provider_dropcowboy.campaign.again import Again, Ask
+from airflow_provider_dropcowboy.campaign.brakes import Brakes
 from airflow_provider_dropcowboy.campaign.circuit import MIN_FAILURES, Circuit
 from airflow_provider_dropcowboy.campaign.control import Control, Order
 from airflow_provider_dropcowboy.campaign.doubt import Doubt
 from airflow_provider_dropcowboy.campaign.judge import Judge
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.progress import Progress
-from airflow_provider_dropcowboy.campaign.stops import paused, refused, vendor_down
+from airflow_provider_dropcowboy.campaign.stops import CUT_OFF, NOT_AGAIN, STOPPED, paused, refused, vendor_down
 from airflow_provider_dropcowboy.campaign.summary import Tally
+from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.errors import LedgerError
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.judgement import Claim, Judgement
@@ -38,8 +42,6 @@ MAX_RECORD_ROWS: Final = 500
 GATHER_S: Final = 0.01
 """Outcomes gather for so long before they are written: a commit each would cost more CPU than the request itself."""
 BEAT_S: Final = 1.0
-STOPPED: Final = SendOutcome(Outcome.RELEASED, "not written: the run was stopped")
-CUT_OFF: Final = SendOutcome(Outcome.UNKNOWN, "no answer: the run was ended before it came")
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -59,6 +61,8 @@ class Pipeline:
         self._control = control
         self._tally = tally
         self._progress = Progress(plan.campaign, tally)
+        self._is_used_up = False
+        self._brakes = Brakes(plan.max_reject_rate, plan.max_unknown_rate)
         self._circuit = Circuit(max(plan.concurrency, MIN_FAILURES))
         self._callback_urls = (
             CallbackUrls(plan.callback_url, plan.callback_secret)
@@ -126,7 +130,7 @@ class Pipeline:
             except Exception as error:  # noqa: BLE001  # whatever the user's source raises ends the run in order
                 self._control.stop(Order("the source cannot be read on", error=error))
                 return
-            if batch is None:
+            if batch is None or self._is_used_up:
                 await self._kept.put(None)
                 return
             for verdict in batch.verdicts:
@@ -138,12 +142,8 @@ class Pipeline:
         while (messages := await self._kept.get()) is not None:
             await self._doubt.take(len(messages))
             judgement, lease_ends = await self._try(partial(self._claim_new, messages), new=len(messages))
-            for message in judgement.duplicates:
-                self._tally.count(State.DUPLICATE, "another key has the same number")
-                log.debug("send %s: duplicate by number", message.foreign_id)
-            for row in judgement.already:
-                self._tally.already += 1
-                self._tally.count(row.state, row.reason)
+            self._tally.count_unclaimed(judgement)
+            self._is_used_up |= judgement.is_used_up
             for claim in judgement.claimed:
                 self._tally.claim()
                 self._pass_on(Ask(claim, lease_ends))
@@ -164,7 +164,7 @@ class Pipeline:
                 ask = rest.pop(claim.message.foreign_id)
                 self._pass_on(Ask(claim, lease_ends, ask.asks + 1))
             for ask in rest.values():
-                self._answers.put_nowait(Answered(ask.claim, STOPPED))
+                self._answers.put_nowait(Answered(ask.claim, STOPPED if self._is_stopping() else NOT_AGAIN))
 
     def _claim_new(self, messages: Sequence[Message]) -> tuple[Judgement, float]:
         return claim_patiently(
@@ -172,7 +172,7 @@ class Pipeline:
             self._run,
             messages=messages,
             give_up=self._is_stopping,
-            resend_after=self._plan.resend_after,
+            rules=self._plan.claim_rules,
         )
 
     def _claim_next_attempt(self, asks: Sequence[Ask]) -> tuple[Judgement, float]:
@@ -194,6 +194,10 @@ class Pipeline:
         return judgement, begun_at + LEASE.total_seconds()
 
     def _pass_on(self, ask: Ask) -> None:
+        closes_at = ask.claim.message.closes_at
+        if closes_at is not None:
+            hours_end = time.monotonic() + (closes_at - utcnow()).total_seconds()
+            ask = replace(ask, lease_ends=min(ask.lease_ends, hours_end))
         if self._is_stopping():
             self._answers.put_nowait(Answered(ask.claim, STOPPED))
         else:
@@ -249,6 +253,8 @@ class Pipeline:
             self._control.stop(refused(outcome.reason))
         if not is_limited and self._circuit.opens(is_failure=outcome.kind in {Outcome.UNKNOWN, Outcome.RELEASED}):
             self._control.stop(vendor_down(self._circuit.limit, outcome.reason))
+        if brake := self._brakes.pull(outcome):
+            self._control.stop(brake)
         is_again = outcome.kind is Outcome.RELEASED and not self._is_stopping()
         if not (is_again and self._again.put(ask, retry_after_s=outcome.retry_after_s)):
             self._answers.put_nowait(Answered(ask.claim, outcome))

@@ -11,6 +11,8 @@ from airflow_provider_dropcowboy.campaign.identity import check_campaign_name
 from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
 from airflow_provider_dropcowboy.contacts.partition import Partition
 from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.ledger.claims import NO_RULES
+from airflow_provider_dropcowboy.ledger.judgement import ClaimRules
 from airflow_provider_dropcowboy.ledger.lease import DOUBT_LASTS
 from airflow_provider_dropcowboy.ledger.runs import Who
 from airflow_provider_dropcowboy.secret import Secret
@@ -31,7 +33,10 @@ class Plan:
     :param opt_in_column: column that says whether the contact consented; None: consent is not looked at.
     :param timeout_s: for one request, from connecting to the last byte of its answer.
     :param verify: whether the server's certificate is checked; a path: by this CA file.
-    :param resend_after: ask once more for what has been in doubt for so long; None: a person settles it.
+    :param claim_rules: caps, limit, budget, and when to ask once more for what is in doubt.
+    :param caps: most attempts on a number in a time, over all campaigns of the ledger.
+    :param max_reject_rate: the run stops when more of its last requests were refused; None: it does not look.
+    :param max_unknown_rate: likewise for requests in doubt.
     :param stale_from: when the run's data interval ended; None: it is not judged for its age.
     :param max_staleness: how long after that a campaign may still be begun; None: for ever.
     :param is_dry_run: judge every row and write nothing, neither to the ledger nor to the wire.
@@ -50,7 +55,10 @@ class Plan:
     rate_per_s: float | None = None
     timeout_s: float = 30.0
     verify: bool | str = True
-    resend_after: timedelta | None = None
+    claim_rules: ClaimRules = NO_RULES
+    caps: tuple[tuple[int, timedelta], ...] = ()
+    max_reject_rate: float | None = None
+    max_unknown_rate: float | None = None
     stale_from: datetime | None = None
     max_staleness: timedelta | None = None
     is_dry_run: bool = False
@@ -65,10 +73,16 @@ class Plan:
                     f"{name}={value} is not between 1 and {MAX_CONNECTIONS}: the vendor asks for fewer than 100 "
                     "concurrent requests an account. Nothing was sent."
                 )
-        if self.resend_after is not None and self.resend_after < DOUBT_LASTS:
+        resend_after = self.claim_rules.resend_after
+        if resend_after is not None and resend_after < DOUBT_LASTS:
             raise ConfigurationError(
-                f"resend_after={self.resend_after} is too soon: a request may be carried out until {DOUBT_LASTS} after "
+                f"resend_after={resend_after} is too soon: a request may be carried out until {DOUBT_LASTS} after "
                 "its claim. Nothing was sent. Give it more, such as timedelta(days=2)."
+            )
+        if self.claim_rules.budget_micros is not None and not self.claim_rules.price_micros:
+            raise ConfigurationError(
+                "budget_usd is given, but not what one send costs. Nothing was sent. Set price_rvm_usd and "
+                "price_sms_usd in the connection."
             )
         if self.rate_per_s is not None and self.rate_per_s <= 0:
             raise ConfigurationError(f"rate_per_s={self.rate_per_s} is not above 0. Nothing was sent.")

@@ -6,7 +6,6 @@ import time
 from typing import Final
 
 from airflow_provider_dropcowboy.api.messages import Message
-from airflow_provider_dropcowboy.campaign.compose import Composer
 from airflow_provider_dropcowboy.campaign.identity import Identity
 from airflow_provider_dropcowboy.campaign.judge import Judge, Rows
 from airflow_provider_dropcowboy.campaign.plan import Plan
@@ -23,7 +22,7 @@ BATCH_ROWS: Final = 500
 log = logging.getLogger(__name__)
 
 
-def preview_campaign(plan: Plan, ledger: Ledger | None, *, rows: Rows) -> Summary:
+def preview_campaign(plan: Plan, ledger: Ledger | None, *, rows: Rows, suppressed: Rows | None = None) -> Summary:
     """Count what a run would do now.
 
     :param ledger: None: there is none yet, so nobody was asked before.
@@ -36,20 +35,16 @@ def preview_campaign(plan: Plan, ledger: Ledger | None, *, rows: Rows) -> Summar
     identity = Identity(key, plan.account.name, plan.campaign, plan.channel)
     campaign = ledger and find_campaign(ledger, plan.account.name, name=plan.campaign, channel=plan.channel)
     with Seen() as keys, Seen() as numbers:
-        judge = Judge(plan, composer=Composer(plan.template, identity), rows=rows, seen=keys)
+        judge = Judge(plan, identity, rows=rows, suppressed=suppressed, seen=keys)
         while (batch := judge.next_batch(BATCH_ROWS)) is not None:
             for verdict in batch.verdicts:
                 tally.count(verdict.state, verdict.reason)
             judgement = (
-                preview(ledger, campaign, messages=batch.messages, resend_after=plan.resend_after)
+                preview(ledger, campaign, messages=batch.messages, rules=plan.claim_rules)
                 if ledger and campaign
                 else _all_free(batch.messages)
             )
-            for row in judgement.already:
-                tally.already += 1
-                tally.count(row.state, row.reason)
-            for _ in judgement.duplicates:
-                tally.count(State.DUPLICATE, "another key has the same number")
+            tally.count_unclaimed(judgement)
             for claim in judgement.claimed:
                 # in a run the ledger would know by now that an earlier batch took the number
                 if numbers.add(claim.message.number_digest):

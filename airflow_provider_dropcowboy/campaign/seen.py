@@ -20,6 +20,10 @@ class Seen:
         """Whether the name is met for the first time; it is known from now on."""
         return self._connection.execute("INSERT OR IGNORE INTO seen VALUES (?)", (name,)).rowcount == 1
 
+    def has(self, name: str) -> bool:
+        """Whether the name was met."""
+        return self._connection.execute("SELECT 1 FROM seen WHERE name = ?", (name,)).fetchone() is not None
+
     def __enter__(self) -> Self:
         return self
 

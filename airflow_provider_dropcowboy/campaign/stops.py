@@ -1,7 +1,14 @@
 """Why a run stops early, as an order and as the error it ends with."""
 
+from typing import Final
+
+from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
 from airflow_provider_dropcowboy.campaign.control import Order
 from airflow_provider_dropcowboy.errors import AuthenticationError, PausedError, VendorDownError
+
+STOPPED: Final = SendOutcome(Outcome.RELEASED, "not written: the run was stopped")
+NOT_AGAIN: Final = SendOutcome(Outcome.RELEASED, "not asked again: opted out meanwhile, or the calling hours ended")
+CUT_OFF: Final = SendOutcome(Outcome.UNKNOWN, "no answer: the run was ended before it came")
 
 
 def paused(reason: str) -> Order:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from airflow_provider_dropcowboy.errors import BalanceError
+from airflow_provider_dropcowboy.ledger.judgement import Judgement
 from airflow_provider_dropcowboy.states import State
 
 
@@ -37,6 +38,20 @@ class Tally:
         self.states[state] += 1
         if reason:
             self.reasons[state, reason] += 1
+
+    def count_unclaimed(self, judgement: Judgement) -> None:
+        """The rows of a batch that the ledger did not let be claimed."""
+        for row in judgement.already:
+            self.already += 1
+            self.count(row.state, row.reason)
+        for _message in judgement.suppressed:
+            self.count(State.SUPPRESSED, "on the ledger's suppression list")
+        for _message in judgement.duplicates:
+            self.count(State.DUPLICATE, "another key has the same number")
+        for _message, reason in judgement.capped:
+            self.count(State.CAPPED, reason)
+        for _message, reason in judgement.held:
+            self.count(State.HELD, reason)
 
     def claim(self) -> None:
         """One more row is claimed by this run."""

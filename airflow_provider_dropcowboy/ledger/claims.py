@@ -2,27 +2,32 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.messages import Message
+from airflow_provider_dropcowboy.ledger.allowance import book
+from airflow_provider_dropcowboy.ledger.attempts import day_of
 from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.judgement import (
     Already,
     Claim,
+    ClaimRules,
     Judgement,
-    Rules,
     by_foreign_id,
     judge,
     state_now,
 )
 from airflow_provider_dropcowboy.ledger.runs import Campaign, Run, stop_reason
 from airflow_provider_dropcowboy.ledger.schema import HISTORY, SENDS
+from airflow_provider_dropcowboy.ledger.suppressed import suppressed_among
 from airflow_provider_dropcowboy.states import BINDING, State
+
+NO_RULES: Final = ClaimRules()
 
 
 def new_claim_id() -> str:
@@ -31,7 +36,7 @@ def new_claim_id() -> str:
 
 
 def claim(
-    ledger: Ledger, run: Run, *, messages: Sequence[Message], claim_id: str, resend_after: timedelta | None = None
+    ledger: Ledger, run: Run, *, messages: Sequence[Message], claim_id: str, rules: ClaimRules = NO_RULES
 ) -> Judgement:
     """Write down who will be asked, before anyone is.
 
@@ -40,7 +45,6 @@ def claim(
 
     :param messages: of the run's campaign, each foreign_id once. One transaction.
     :param claim_id: from ``new_claim_id``.
-    :param resend_after: ask once more for what has been in doubt for so long, at most once a message; None: never.
     :returns: only the caller may send what is claimed, before ``LEASE`` is over.
     :raises LedgerError: whether it is on disk is not known: ask ``find_claims`` before anything else.
     """
@@ -52,8 +56,8 @@ def claim(
         at = now(connection)
         inserts: list[Message] = []
         updates: list[dict[str, object]] = []
-        rules = Rules(at, resend_after)
-        for message, row in judge(connection, run.campaign, messages=messages, judgement=judgement, rules=rules):
+        free = judge(connection, run.campaign, messages=messages, judgement=judgement, rules=rules, at=at)
+        for message, row in free:
             judgement.claimed.append(Claim(message, 1 if row is None else row.attempt + 1, claim_id))
             if row is None:
                 inserts.append(message)
@@ -63,11 +67,12 @@ def claim(
             _insert(connection, run, messages=inserts, claim_id=claim_id, at=at)
         if updates:
             _replace(connection, judgement, updates=updates, claim_id=claim_id)
+        book(connection, run.campaign.id, sends=len(judgement.claimed), price_micros=rules.price_micros)
     return judgement
 
 
 def preview(
-    ledger: Ledger, campaign: Campaign, *, messages: Sequence[Message], resend_after: timedelta | None = None
+    ledger: Ledger, campaign: Campaign, *, messages: Sequence[Message], rules: ClaimRules = NO_RULES
 ) -> Judgement:
     """What ``claim`` would say now; nothing is written.
 
@@ -75,8 +80,8 @@ def preview(
     """
     judgement = Judgement()
     with ledger.reading() as connection:
-        rules = Rules(now(connection), resend_after)
-        free = judge(connection, campaign, messages=messages, judgement=judgement, rules=rules)
+        at = now(connection)
+        free = judge(connection, campaign, messages=messages, judgement=judgement, rules=rules, at=at)
     judgement.claimed = [Claim(message, 1 if row is None else row.attempt + 1, "") for message, row in free]
     return judgement
 
@@ -85,7 +90,8 @@ def reclaim(ledger: Ledger, run: Run, *, claims: Sequence[Claim], claim_id: str)
     """Claim the next attempt of messages whose last request was surely not taken, within their run.
 
     :returns: as ``claimed``, the claims that nobody moved meanwhile; as ``already``, those that a callback, another
-        run or a person did.
+        run or a person did; as ``suppressed`` and ``held``, those whose person opted out or whose hours ended, which
+        stay claimed by this run.
     :raises LedgerError: as ``claim``.
     """
     judgement = Judgement()
@@ -94,6 +100,9 @@ def reclaim(ledger: Ledger, run: Run, *, claims: Sequence[Claim], claim_id: str)
         if judgement.stop is not None:
             return judgement
         at = now(connection)
+        claims = _still_allowed(connection, claims, judgement=judgement, at=at)
+        if not claims:
+            return judgement
         connection.execute(
             _NEXT_ATTEMPT,
             [
@@ -104,6 +113,7 @@ def reclaim(ledger: Ledger, run: Run, *, claims: Sequence[Claim], claim_id: str)
                     "attempt": claim.attempt + 1,
                     "claim_id": claim_id,
                     "claimed_at": at,
+                    "claimed_day": day_of(at),
                 }
                 for claim in sorted(claims, key=lambda claim: claim.message.foreign_id)  # see _replace
             ],
@@ -116,6 +126,22 @@ def reclaim(ledger: Ledger, run: Run, *, claims: Sequence[Claim], claim_id: str)
             else:
                 judgement.already.append(Already(old.message, state_now(row, at), row.reason, row.run_id))
     return judgement
+
+
+def _still_allowed(
+    connection: sa.Connection, claims: Sequence[Claim], *, judgement: Judgement, at: datetime
+) -> list[Claim]:
+    suppressed = suppressed_among(connection, [claim.message.number_digest for claim in claims])
+    allowed: list[Claim] = []
+    for claim in claims:
+        message = claim.message
+        if message.number_digest in suppressed:
+            judgement.suppressed.append(message)
+        elif message.closes_at is not None and at >= message.closes_at:
+            judgement.held.append((message, "the calling hours ended"))
+        else:
+            allowed.append(claim)
+    return allowed
 
 
 def find_claims(ledger: Ledger, run: Run, *, messages: Sequence[Message], claim_id: str) -> list[Claim]:
@@ -137,10 +163,18 @@ def find_claims(ledger: Ledger, run: Run, *, messages: Sequence[Message], claim_
 
 def _insert(connection: sa.Connection, run: Run, *, messages: Sequence[Message], claim_id: str, at: datetime) -> None:
     rows = as_parameter(
-        (message.foreign_id, message.contact_key, message.phone.e164, message.number_digest, message.content_digest)
+        (
+            message.foreign_id,
+            message.contact_key,
+            message.phone.e164,
+            message.number_digest,
+            message.content_digest,
+            message.rule,
+        )
         for message in messages
     )
-    same = {"campaign_id": run.campaign.id, "claim_id": claim_id, "run_id": run.id, "claimed_at": at}
+    same: dict[str, object] = {"campaign_id": run.campaign.id, "claim_id": claim_id, "run_id": run.id}
+    same |= {"claimed_at": at, "claimed_day": day_of(at)}
     connection.execute(_first_claims(connection.dialect.name), {"rows": rows, **same})
 
 
@@ -157,6 +191,8 @@ def _replacement(message: Message, run: Run, row: Any, *, claim_id: str, at: dat
         "claim_id": claim_id,
         "run_id": run.id,
         "claimed_at": at,
+        "claimed_day": day_of(at),
+        "rule": message.rule,
         "answered_at": None,
         "resent_at": at if row.state in BINDING else row.resent_at,
         "b_foreign_id": row.foreign_id,
@@ -208,6 +244,7 @@ def _first_claims(dialect: str) -> sa.Insert:
         ("phone_number", "text"),
         ("number_digest", "text"),
         ("content_digest", "text"),
+        ("rule", "text"),
     )
     same = {
         "campaign_id": sa.bindparam("campaign_id", type_=sa.Integer()),
@@ -217,6 +254,7 @@ def _first_claims(dialect: str) -> sa.Insert:
         "claim_id": sa.bindparam("claim_id", type_=sa.String()),
         "run_id": sa.bindparam("run_id", type_=sa.Integer()),
         "claimed_at": sa.bindparam("claimed_at", type_=SENDS.c.claimed_at.type),
+        "claimed_day": sa.bindparam("claimed_day", type_=sa.Integer()),
     }
     return SENDS.insert().from_select([*new.c.keys(), *same], sa.select(*new.c, *same.values()))
 
@@ -230,7 +268,7 @@ _IS_UNMOVED: Final = sa.and_(
 _NEXT_ATTEMPT: Final = (
     SENDS.update()
     .where(_IS_UNMOVED, SENDS.c.state == State.CLAIMED.value)
-    .values({name: sa.bindparam(name) for name in ("attempt", "claim_id", "claimed_at")})
+    .values({name: sa.bindparam(name) for name in ("attempt", "claim_id", "claimed_at", "claimed_day")})
 )
 
 _CLAIM_ANEW: Final = (
@@ -241,7 +279,8 @@ _CLAIM_ANEW: Final = (
             name: sa.bindparam(name)
             for name in (
                 "contact_key", "phone_number", "number_digest", "owns_number", "content_digest", "state", "reason",
-                "attempt", "claim_id", "run_id", "claimed_at", "answered_at", "resent_at",
+                "attempt", "claim_id", "run_id", "claimed_at", "claimed_day", "rule", "answered_at",
+                "resent_at",
             )
         }
     )

@@ -9,9 +9,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.messages import Message
+from airflow_provider_dropcowboy.ledger.allowance import read_allowance
+from airflow_provider_dropcowboy.ledger.attempts import Attempts
 from airflow_provider_dropcowboy.ledger.batch import is_among, names
 from airflow_provider_dropcowboy.ledger.runs import Campaign, is_live
 from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
+from airflow_provider_dropcowboy.ledger.suppressed import suppressed_among
 from airflow_provider_dropcowboy.states import State
 
 
@@ -49,39 +52,88 @@ class Judgement:
     claimed: list[Claim] = field(default_factory=list)
     already: list[Already] = field(default_factory=list)
     duplicates: list[Message] = field(default_factory=list)
+    suppressed: list[Message] = field(default_factory=list)
+    capped: list[tuple[Message, str]] = field(default_factory=list)
+    held: list[tuple[Message, str]] = field(default_factory=list)
+    is_used_up: bool = False  # the campaign's limit or budget: nobody else of it is claimed
     stop: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """By which rows that are there are judged."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimRules:
+    """What the ledger looks at beyond who was asked; the same for all claims of a run.
 
-    at: datetime
-    resend_after: timedelta | None
+    :param resend_after: ask once more for what has been in doubt for so long, at most once a message; None: never.
+    :param repeat_window: not the same content to the same number in another campaign within this time; None: it may.
+    :param limit: sends of the campaign, at most, over all its runs; None: none.
+    :param budget_micros: what they may cost, in millionths of a US dollar; needs ``price_micros``, the price of one.
+    """
+
+    resend_after: timedelta | None = None
+    repeat_window: timedelta | None = None
+    limit: int | None = None
+    budget_micros: int | None = None
+    price_micros: int | None = None
 
 
 def judge(
-    connection: sa.Connection, campaign: Campaign, *, messages: Sequence[Message], judgement: Judgement, rules: Rules
+    connection: sa.Connection,
+    campaign: Campaign,
+    *,
+    messages: Sequence[Message],
+    judgement: Judgement,
+    rules: ClaimRules,
+    at: datetime,
 ) -> list[tuple[Message, Any]]:
     """The messages that may be asked for, each with its row if there is one; the others go into ``judgement``.
 
     The first of two new messages to one number wins; one that was asked wins over both.
     """
     known = by_foreign_id(connection, [message.foreign_id for message in messages])
-    dialect = connection.dialect.name
-    digests = names([message.number_digest for message in messages], dialect)
-    rows = connection.execute(_owners(dialect), {"campaign_id": campaign.id, "digests": digests})
-    owners = {row.number_digest: row.foreign_id for row in rows}
-    free = []
+    numbers = [message.number_digest for message in messages]
+    owners = _owners_of(connection, campaign, numbers)
+    suppressed = suppressed_among(connection, numbers)
+    attempts = Attempts.of(connection, messages, rules.repeat_window, at=at)
+    free: list[tuple[Message, Any]] = []
     for message in messages:
         row = known.get(message.foreign_id)
-        if row is not None and not _is_free(row, message, rules):
-            judgement.already.append(Already(message, state_now(row, rules.at), row.reason, row.run_id))
+        if row is not None and not _is_free(row, message, rules.resend_after, at=at):
+            judgement.already.append(Already(message, state_now(row, at), row.reason, row.run_id))
+        elif message.number_digest in suppressed:
+            judgement.suppressed.append(message)
         elif owners.setdefault(message.number_digest, message.foreign_id) != message.foreign_id:
             judgement.duplicates.append(message)
+        elif reason := attempts.cap(message, campaign.id):
+            judgement.capped.append((message, reason))
+        elif message.closes_at is not None and at >= message.closes_at:
+            judgement.held.append((message, "the calling hours ended before it was claimed"))
         else:
             free.append((message, row))
-    return free
+    return _within_allowance(connection, campaign, free, judgement=judgement, rules=rules)
+
+
+def _within_allowance(
+    connection: sa.Connection,
+    campaign: Campaign,
+    free: list[tuple[Message, Any]],
+    *,
+    judgement: Judgement,
+    rules: ClaimRules,
+) -> list[tuple[Message, Any]]:
+    allowance = read_allowance(
+        connection, campaign, limit=rules.limit, budget_micros=rules.budget_micros, price_micros=rules.price_micros
+    )
+    if allowance is None or len(free) <= allowance.sends:
+        return free
+    judgement.is_used_up = True
+    judgement.held += [(message, allowance.reason) for message, _row in free[allowance.sends :]]
+    return free[: allowance.sends]
+
+
+def _owners_of(connection: sa.Connection, campaign: Campaign, numbers: Sequence[str]) -> dict[str, str]:
+    dialect = connection.dialect.name
+    rows = connection.execute(_owners(dialect), {"campaign_id": campaign.id, "digests": names(numbers, dialect)})
+    return {row.number_digest: row.foreign_id for row in rows}
 
 
 def by_foreign_id(connection: sa.Connection, foreign_ids: Sequence[str]) -> dict[str, Any]:
@@ -90,17 +142,17 @@ def by_foreign_id(connection: sa.Connection, foreign_ids: Sequence[str]) -> dict
     return {row.foreign_id: row for row in rows}
 
 
-def _is_free(row: Any, message: Message, rules: Rules) -> bool:
+def _is_free(row: Any, message: Message, resend_after: timedelta | None, *, at: datetime) -> bool:
     """Whether a row that is there may be asked again: surely not taken, and not refused for this very content."""
-    match state_now(row, rules.at):
+    match state_now(row, at):
         case State.RELEASED:
             return True
         case State.REJECTED:
             asked = (row.content_digest, row.number_digest)
             return asked != (message.content_digest, message.number_digest)
         case State.UNKNOWN:
-            after = rules.resend_after
-            return after is not None and row.resent_at is None and row.claimed_at + after <= rules.at
+            is_due = resend_after is not None and row.claimed_at + resend_after <= at
+            return is_due and row.resent_at is None
         case _:
             return False
 

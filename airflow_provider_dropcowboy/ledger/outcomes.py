@@ -11,6 +11,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
+from airflow_provider_dropcowboy.ledger.allowance import book
 from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.judgement import Claim
@@ -48,12 +49,22 @@ def record(ledger: Ledger, run: Run, *, answered: Sequence[Answered]) -> int:
     """
     with ledger.writing() as connection:
         at = now(connection)
-        # sorted: two writers that lock the same rows in the same order do not deadlock
-        rows = as_parameter(sorted(map(_row, answered), key=itemgetter(0)))
-        moved = connection.execute(_answers(connection.dialect.name), {"rows": rows, "answered_at": at}).rowcount
-        if moved == len(answered):
+        rows = sorted(map(_row, answered), key=itemgetter(0))
+        # apart, because what was surely not taken no longer counts against the campaign's limit and budget
+        taken = _move(connection, [row for row in rows if row[-1]], at=at)
+        not_taken = _move(connection, [row for row in rows if not row[-1]], at=at)
+        book(connection, run.campaign.id, sends=-not_taken)
+        if taken + not_taken == len(answered):
             return 0
         return sum(_judge_unmoved(connection, run, item=item, at=at) for item in answered)
+
+
+def _move(connection: sa.Connection, rows: Sequence[tuple[object, ...]], *, at: datetime) -> int:
+    """How many of the rows moved; they are sorted, so that two writers lock them in one order and do not deadlock."""
+    if not rows:
+        return 0
+    parameters = {"rows": as_parameter(rows), "answered_at": at}
+    return connection.execute(_answers(connection.dialect.name), parameters).rowcount
 
 
 def _judge_unmoved(connection: sa.Connection, run: Run, *, item: Answered, at: datetime) -> bool:

@@ -3,16 +3,15 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from typing import Final
 
 import tenacity
 
 from airflow_provider_dropcowboy.api.messages import Message
 from airflow_provider_dropcowboy.errors import LedgerError
-from airflow_provider_dropcowboy.ledger.claims import claim, find_claims, new_claim_id, reclaim
+from airflow_provider_dropcowboy.ledger.claims import NO_RULES, claim, find_claims, new_claim_id, reclaim
 from airflow_provider_dropcowboy.ledger.database import Ledger
-from airflow_provider_dropcowboy.ledger.judgement import Claim, Judgement
+from airflow_provider_dropcowboy.ledger.judgement import Claim, ClaimRules, Judgement
 from airflow_provider_dropcowboy.ledger.outcomes import Answered, record
 from airflow_provider_dropcowboy.ledger.runs import Run
 
@@ -27,7 +26,7 @@ GiveUp = Callable[[], bool]
 
 
 def claim_patiently(
-    ledger: Ledger, run: Run, *, messages: Sequence[Message], give_up: GiveUp, resend_after: timedelta | None = None
+    ledger: Ledger, run: Run, *, messages: Sequence[Message], give_up: GiveUp, rules: ClaimRules = NO_RULES
 ) -> tuple[Judgement, float]:
     """``claim``, again until it is known to be on disk.
 
@@ -40,9 +39,7 @@ def claim_patiently(
         ledger,
         run,
         messages={message.foreign_id: message for message in messages},
-        claim_rest=lambda claim_id, rest: claim(
-            ledger, run, messages=rest, claim_id=claim_id, resend_after=resend_after
-        ),
+        claim_rest=lambda claim_id, rest: claim(ledger, run, messages=rest, claim_id=claim_id, rules=rules),
         give_up=give_up,
     )
 

@@ -12,11 +12,12 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.callbacks import Callback, DeliveryStatus
+from airflow_provider_dropcowboy.ledger.allowance import book, book_extra
 from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch, is_among, names
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.digest import number_digest
 from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, HISTORY, SENDS, SUPPRESSIONS
-from airflow_provider_dropcowboy.phone import Phone
+from airflow_provider_dropcowboy.phone import Phone, PhoneError
 from airflow_provider_dropcowboy.states import OPEN, State
 
 log = logging.getLogger(__name__)
@@ -51,8 +52,10 @@ def reconcile(ledger: Ledger, received: Sequence[Received]) -> Counter[Match]:
     """Keep callbacks and move their sends, in one transaction that is on disk when this returns.
 
     Any state in which a message was asked for moves to delivered or failed; from released and rejected it also proves
-    that an answer was misread, which is reported loudly. Doing it twice does no harm.
+    that an answer was misread, which is reported loudly. Doing it twice does no harm: nothing moves, counts or costs
+    twice.
 
+    :param received: payloads without NUL, and foreign_ids that are short: no database stores or indexes others.
     :raises LedgerError: not known whether they are on disk: call again.
     """
     with ledger.writing() as connection:
@@ -95,6 +98,8 @@ class _Work:
         self._key = key
         self._sends: dict[str, _Send] = {}
         self._moves: list[tuple[object, ...]] = []
+        self._costs: dict[int, tuple[int, int]] = {}
+        self._told: set[tuple[str, str]] = set()
 
     def lock(self, foreign_ids: Iterable[str]) -> None:
         """Hold the sends; in one order, so that two receivers and a sender do not wait for each other in a circle."""
@@ -114,12 +119,14 @@ class _Work:
             self._suppress(send)
         target = State.DELIVERED if callback.status is DeliveryStatus.SUCCESS else State.FAILED
         if send.state in {State.DELIVERED, State.FAILED}:
-            return self._judge_second(send, callback, target)
+            return self._judge_second(send, item, callback=callback, target=target)
         if send.state in OPEN:
             self._reopen(send, target)
         cost = None if callback.cost_usd is None else int(callback.cost_usd * 1_000_000)
         reason, network = callback.reason or None, callback.network_name
         self._moves.append((send.foreign_id, target.value, reason, callback.drop_id, cost, network))
+        if cost is not None:
+            self._count_cost(send, cost, sends=1)
         send.state, send.drop_id = target, callback.drop_id
         return Match.APPLIED
 
@@ -129,17 +136,32 @@ class _Work:
             parameters = {"rows": as_parameter(self._moves), "final_at": self.at}
             self._connection.execute(_finals(self._connection.dialect.name), parameters)
             self._moves.clear()
+        for campaign_id, (cost, sends) in sorted(self._costs.items()):
+            book_extra(self._connection, campaign_id, cost_micros=cost, sends=sends)
+        self._costs.clear()
+
+    def _count_cost(self, send: _Send, cost: int, *, sends: int) -> None:
+        """Its campaign's budget learns it at the next ``flush``."""
+        before = self._costs.get(send.campaign_id, (0, 0))
+        self._costs[send.campaign_id] = (before[0] + cost, before[1] + sends)
 
     def _is_about(self, send: _Send, callback: Callback, *, is_verified: bool) -> bool:
         """Whether the callback names the send's own number; one without a token must."""
         if callback.phone_number is None:
             return is_verified
-        return number_digest(self._key, Phone(callback.phone_number)) == send.number_digest
+        if number_digest(self._key, Phone(callback.phone_number)) == send.number_digest:
+            return True
+        try:  # written another way: without the +, say
+            phone = Phone.parse(callback.phone_number, region="US")
+        except PhoneError:
+            return False
+        return number_digest(self._key, phone) == send.number_digest
 
     def _reopen(self, send: _Send, target: State) -> None:
         """It was not taken, said its answer; it was."""
         log.error("send %s was %s and has a result now: an answer was misread", send.foreign_id, send.state)
         self._remember(send, "a result although not taken", target, reason=None)
+        book(self._connection, send.campaign_id, sends=1)
         is_owned = sa.exists().where(
             _OTHERS.c.campaign_id == send.campaign_id,
             _OTHERS.c.number_digest == send.number_digest,
@@ -149,21 +171,37 @@ class _Work:
             SENDS.update().where(SENDS.c.foreign_id == send.foreign_id).values(owns_number=~is_owned)
         )
 
-    def _judge_second(self, send: _Send, callback: Callback, target: State) -> Match:
+    def _judge_second(self, send: _Send, item: Received, *, callback: Callback, target: State) -> Match:
         """A result of a send that has one: the first is kept; another drop was billed on top."""
         is_other_drop = callback.drop_id is not None and send.drop_id is not None and callback.drop_id != send.drop_id
         if not is_other_drop and target is send.state:
+            return Match.REPEATED
+        if self._is_told(send.foreign_id, item.payload):
             return Match.REPEATED
         event = "a second drop" if is_other_drop else "a contradicting result"
         log.warning("send %s: %s", send.foreign_id, event)
         self._remember(send, event, target, reason=callback.reason or None)
         if is_other_drop and callback.cost_usd:
             self.flush()
-            cost = sa.func.coalesce(SENDS.c.cost_micros, 0) + int(callback.cost_usd * 1_000_000)
+            cost = int(callback.cost_usd * 1_000_000)
+            total = sa.func.coalesce(SENDS.c.cost_micros, 0) + cost
             self._connection.execute(
-                SENDS.update().where(SENDS.c.foreign_id == send.foreign_id).values(cost_micros=cost)
+                SENDS.update().where(SENDS.c.foreign_id == send.foreign_id).values(cost_micros=total)
             )
+            self._count_cost(send, cost, sends=0)
         return Match.CONFLICT
+
+    def _is_told(self, foreign_id: str, payload: str) -> bool:
+        """Whether this very conflict is in the ledger, or will be with this transaction: its drop is billed once."""
+        if (foreign_id, payload) in self._told:
+            return True
+        self._told.add((foreign_id, payload))
+        is_kept = sa.exists().where(
+            CALLBACKS.c.foreign_id == foreign_id,
+            CALLBACKS.c.match == Match.CONFLICT.value,
+            CALLBACKS.c.payload == payload,
+        )
+        return bool(self._connection.execute(sa.select(is_kept)).scalar_one())
 
     def _suppress(self, send: _Send) -> None:
         """The person asked not to be called again; an entry that is there already stays."""

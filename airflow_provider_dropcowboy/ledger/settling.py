@@ -7,6 +7,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from airflow_provider_dropcowboy.ledger.allowance import book
 from airflow_provider_dropcowboy.ledger.counts import rows_of
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.lease import DOUBT_LASTS
@@ -74,6 +75,7 @@ def settle_unknown(
             _move(connection, source, target, at=at, event=event, reason=reason, where=[*chosen, old_enough])
             for source in (State.UNKNOWN, State.CLAIMED)
         )
+        book(connection, campaign.id, sends=0 if is_sent else -moved)
     return Settled(moved, too_young)
 
 

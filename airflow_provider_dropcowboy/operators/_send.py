@@ -2,23 +2,23 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.xcom_arg import XComArg
 
-from airflow_provider_dropcowboy.operators._context import stale_from, who_runs
 from airflow_provider_dropcowboy.operators._failures import airflow_failures
 from airflow_provider_dropcowboy.operators._mapped import SendPartial
+from airflow_provider_dropcowboy.operators._plan import build_plan
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_dropcowboy.api.messages import Channel
     from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
-    from airflow_provider_dropcowboy.campaign.plan import Plan
     from airflow_provider_dropcowboy.contacts.iterable import Contacts
     from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
     from airflow_provider_dropcowboy.operators._source import Rows
@@ -41,6 +41,13 @@ class SendOperator(BaseOperator):
     :param region: ISO 3166 alpha-2.
     :param partition: ``"3/8"``: only the third of eight parts, by contact key.
     :param opt_in_column: only rows whose value is a clear yes are sent to; the others are ``suppressed``.
+    :param suppression_sql: query whose first column holds numbers that are not called, in any notation; runs on
+        ``suppression_conn_id`` before the first send. The ledger's own list (opt-outs, ``dropcowboy suppress``) always
+        applies.
+    :param max_attempts: on one number within ``attempts_window``, over all campaigns of the ledger; None: no cap. The
+        vendor's own default is 3 in 3 days (TCPA).
+    :param repeat_window: the same content to the same number, in another campaign, is ``capped`` within this time;
+        None: it is not.
     :param pool_id: of numbers; default: the connection's.
     :param callback_url: where the vendor posts what became of each message; default: the connection's.
     :param dropcowboy_conn_id: Airflow connection of type ``dropcowboy``.
@@ -51,16 +58,20 @@ class SendOperator(BaseOperator):
     :param on_unknown: what happens to a message of which nobody knows whether it was taken: ``hold`` (a callback or a
         person settles it) or ``resend`` (asked once more, ``resend_after`` later).
     :param resend_after: at least an hour past the lease of its claim, which is 75 minutes.
+    :param max_reject_rate: the run stops when more of its last requests were refused (0.2: a fifth); None: it does not.
+    :param max_unknown_rate: the run stops when more of its last requests are in doubt; None: it does not.
+    :param budget_usd: what the campaign may cost, whatever the try; needs the connection's prices.
+    :param limit: how many the campaign may send to, whatever the try; the others are ``held``.
     :param max_staleness: a scheduled or backfilled run whose data interval ended longer ago is skipped; None: never.
         The run's conf ``{"dropcowboy_allow_stale": true}`` allows one run.
     :param dry_run: judge every row, count, and neither write nor send anything.
     """
 
     template_fields: Sequence[str] = (
-        "sql", "parameters", "path", "campaign", "pool_id", "callback_url", "partition",
+        "sql", "parameters", "path", "suppression_sql", "campaign", "pool_id", "callback_url", "partition",
     )  # fmt: skip
     template_ext: Sequence[str] = (".sql",)
-    template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql", "parameters": "json"}
+    template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql", "suppression_sql": "sql", "parameters": "json"}
     ui_color = "#f6e0c8"
 
     def __init__(
@@ -78,6 +89,11 @@ class SendOperator(BaseOperator):
         region: str = "US",
         partition: str | None = None,
         opt_in_column: str | None = None,
+        suppression_sql: str | None = None,
+        suppression_conn_id: str | None = None,
+        max_attempts: int | None = 3,
+        attempts_window: timedelta = timedelta(days=3),
+        repeat_window: timedelta | None = timedelta(hours=20),
         pool_id: str | None = None,
         callback_url: str | None = None,
         dropcowboy_conn_id: str = "dropcowboy_default",
@@ -86,6 +102,10 @@ class SendOperator(BaseOperator):
         rate_per_s: float | None = None,
         on_unknown: Literal["hold", "resend"] = "hold",
         resend_after: timedelta = timedelta(days=2),
+        max_reject_rate: float | None = 0.2,
+        max_unknown_rate: float | None = 0.02,
+        budget_usd: float | Decimal | None = None,
+        limit: int | None = None,
         max_staleness: timedelta | None = timedelta(days=1),
         dry_run: bool = False,
         **kwargs: Any,
@@ -103,6 +123,11 @@ class SendOperator(BaseOperator):
         self.region = region
         self.partition = partition
         self.opt_in_column = opt_in_column
+        self.suppression_sql = suppression_sql
+        self.suppression_conn_id = suppression_conn_id
+        self.max_attempts = max_attempts
+        self.attempts_window = attempts_window
+        self.repeat_window = repeat_window
         self.pool_id = pool_id
         self.callback_url = callback_url
         self.dropcowboy_conn_id = dropcowboy_conn_id
@@ -111,6 +136,10 @@ class SendOperator(BaseOperator):
         self.rate_per_s = rate_per_s
         self.on_unknown = on_unknown
         self.resend_after = resend_after
+        self.max_reject_rate = max_reject_rate
+        self.max_unknown_rate = max_unknown_rate
+        self.budget_usd = budget_usd
+        self.limit = limit
         self.max_staleness = max_staleness
         self.is_dry_run = dry_run  # BaseOperator.dry_run is a method of Airflow's
         self._check(only_literals=True)
@@ -157,13 +186,13 @@ class SendOperator(BaseOperator):
         with airflow_failures():
             self._check(only_literals=False)
             settings = DropCowboyHook(self.dropcowboy_conn_id).settings
-            plan = self._plan(settings, context)
+            plan = build_plan(self, settings, self._template(settings), context)
             url = ledger_url(settings)
-            with self._open_rows(context) as rows:
+            with self._open_rows(context) as rows, self._open_suppressed() as suppressed:
                 if plan.is_dry_run:
-                    return preview_campaign(plan, find_ledger(url), rows=rows).as_dict()
+                    return preview_campaign(plan, find_ledger(url), rows=rows, suppressed=suppressed).as_dict()
                 ledger = open_ledger(url, may_create=True)
-                return run_campaign(plan, ledger, rows=rows, control=self._control).as_dict()
+                return run_campaign(plan, ledger, rows=rows, control=self._control, suppressed=suppressed).as_dict()
 
     def on_kill(self) -> None:
         """Stop in order: Airflow calls this on SIGTERM and does not interrupt ``execute``."""
@@ -182,49 +211,14 @@ class SendOperator(BaseOperator):
             for name in (
                 "sql", "sql_conn_id", "parameters", "sql_hook_params", "contacts", "path", "key_column", "phone_column",
                 "postal_code_column", "region", "partition", "opt_in_column", "campaign", "concurrency",
-                "rate_per_s", "on_unknown", "resend_after", "max_staleness",
+                "rate_per_s", "on_unknown", "resend_after", "max_staleness", "suppression_sql", "suppression_conn_id",
+                "max_attempts", "attempts_window", "repeat_window", "max_reject_rate", "max_unknown_rate", "budget_usd",
+                "limit",
             )
         } | self._message_arguments()  # fmt: skip
         if only_literals:
             arguments = {name: _unless_template(value) for name, value in arguments.items()}
         check_arguments(self._channel, arguments)
-
-    def _plan(self, settings: "ConnectionSettings", context: "Context") -> "Plan":
-        from airflow_provider_dropcowboy.campaign.identity import campaign_name
-        from airflow_provider_dropcowboy.campaign.plan import Plan
-        from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
-        from airflow_provider_dropcowboy.contacts.partition import Partition
-
-        who = who_runs(context)
-        return Plan(
-            account=settings.account,
-            campaign=self.campaign
-            if self.campaign is not None
-            else campaign_name(
-                str(who.dag_id), str(who.task_id), logical_date=context.get("logical_date"), run_id=str(who.run_id)
-            ),
-            template=self._template(settings),
-            columns=ContactColumns(
-                key_column=self.key_column,
-                phone_column=self.phone_column,
-                postal_code_column=self.postal_code_column,
-                region=self.region,
-            ),
-            partition=None if self.partition is None else Partition.parse(self.partition),
-            opt_in_column=self.opt_in_column,
-            callback_url=self.callback_url or settings.callback_url,
-            callback_secret=settings.callback_secret,
-            concurrency=self.concurrency,
-            max_concurrency=settings.max_concurrency,
-            rate_per_s=self.rate_per_s,
-            timeout_s=settings.timeout_s,
-            verify=settings.verify,
-            resend_after=self.resend_after if self.on_unknown == "resend" else None,
-            stale_from=stale_from(context),
-            max_staleness=self.max_staleness,
-            is_dry_run=self.is_dry_run,
-            who=who,
-        )
 
     def _open_rows(self, context: "Context") -> "AbstractContextManager[Rows]":
         from airflow_provider_dropcowboy.operators._source import open_contacts, open_path, open_sql
@@ -237,6 +231,14 @@ class SendOperator(BaseOperator):
         assert self.contacts is not None
         contacts = self.contacts.resolve(context) if isinstance(self.contacts, XComArg) else self.contacts
         return open_contacts(contacts)
+
+    def _open_suppressed(self) -> "AbstractContextManager[Rows | None]":
+        from airflow_provider_dropcowboy.operators._source import open_sql
+
+        if self.suppression_sql is None:
+            return nullcontext()
+        assert self.suppression_conn_id is not None
+        return open_sql(self.suppression_sql, self.suppression_conn_id, parameters=None, hook_params=None)
 
 
 def _unless_template(value: object) -> object:

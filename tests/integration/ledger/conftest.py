@@ -12,7 +12,7 @@ from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
 from airflow_provider_dropcowboy.api.messages import Channel, Message, Rvm
 from airflow_provider_dropcowboy.ledger.claims import claim, new_claim_id
 from airflow_provider_dropcowboy.ledger.database import Ledger
-from airflow_provider_dropcowboy.ledger.judgement import Claim, Judgement
+from airflow_provider_dropcowboy.ledger.judgement import ClaimRules, Claim, Judgement
 from airflow_provider_dropcowboy.ledger.outcomes import Answered, record
 from airflow_provider_dropcowboy.ledger.runs import Run, Who, begin_run, bind_campaign
 from airflow_provider_dropcowboy.ledger.schema import HISTORY, RUNS, SENDS
@@ -55,7 +55,11 @@ class Desk:
 
     def claim(self, *asked: Message, claim_id: str | None = None, resend_after: timedelta | None = None) -> Judgement:
         return claim(
-            self.ledger, self.run, messages=asked, claim_id=claim_id or new_claim_id(), resend_after=resend_after
+            self.ledger,
+            self.run,
+            messages=asked,
+            claim_id=claim_id or new_claim_id(),
+            rules=ClaimRules(resend_after=resend_after),
         )
 
     def claim_one(self, asked: Message) -> Claim:

@@ -32,6 +32,9 @@ def upgrade() -> None:
         sa.Column("prefix", Name, nullable=False, unique=True),
         sa.Column("created_at", Instant, nullable=False),
         sa.Column("paused_at", Instant),
+        sa.Column("taken", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("price_micros", sa.BigInteger),
+        sa.Column("extra_micros", sa.BigInteger, nullable=False, server_default="0"),
         sa.Column("freed_at", Instant),
         sa.UniqueConstraint("account", "name", "channel", name="dropcowboy_campaigns_name"),
     )
@@ -69,12 +72,14 @@ def upgrade() -> None:
         sa.Column("claim_id", Name, nullable=False),
         sa.Column("run_id", sa.Integer, nullable=False),
         sa.Column("claimed_at", Instant, nullable=False),
+        sa.Column("claimed_day", sa.Integer, nullable=False),
         sa.Column("answered_at", Instant),
         sa.Column("final_at", Instant),
         sa.Column("resent_at", Instant),
         sa.Column("drop_id", sa.String),
         sa.Column("cost_micros", sa.BigInteger),
         sa.Column("network", sa.String),
+        sa.Column("rule", sa.String),
     )
     op.create_index(
         "dropcowboy_sends_number",
@@ -84,6 +89,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("owns_number = 1"),
         postgresql_where=sa.text("owns_number"),
     )
+    op.create_index("dropcowboy_sends_attempts", "dropcowboy_sends", ["claimed_day", "number_digest"])
     op.create_table(
         "dropcowboy_history",
         sa.Column("id", sa.Integer, primary_key=True),

@@ -1,0 +1,20 @@
+"""Who is on the ledger's own suppression list: opt-outs that callbacks brought, and what people added."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from airflow_provider_dropcowboy.ledger.batch import is_among, names
+from airflow_provider_dropcowboy.ledger.schema import SUPPRESSIONS
+
+
+def suppressed_among(connection: sa.Connection, number_digests: Sequence[str]) -> frozenset[str]:
+    """Those of the numbers that are on the list at this moment."""
+    dialect = connection.dialect.name
+    found = connection.execute(
+        sa.select(SUPPRESSIONS.c.number_digest).where(
+            is_among(SUPPRESSIONS.c.number_digest, dialect, parameter="digests")
+        ),
+        {"digests": names(number_digests, dialect)},
+    )
+    return frozenset(found.scalars())
