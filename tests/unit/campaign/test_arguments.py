@@ -1,0 +1,147 @@
+"""Wrong arguments are named when the DAG is parsed; what is not known yet is not judged."""
+
+from datetime import timedelta
+
+import pytest
+
+from airflow_provider_dropcowboy.api.messages import Channel
+from airflow_provider_dropcowboy.campaign.arguments import LATER, check_arguments
+from airflow_provider_dropcowboy.errors import ConfigurationError
+
+RVM: dict[str, object] = {
+    "contacts": [{"id": 1}],
+    "recording_id": "r",
+    "concurrency": 50,
+    "phone_column": "phone",
+    "region": "US",
+}
+SMS: dict[str, object] = {
+    "sql": "SELECT 1",
+    "sql_conn_id": "warehouse",
+    "sms_body": "Hi {name}",
+    "caller_id": "+15045550100",
+    "opt_in": True,
+    "concurrency": 50,
+}
+
+
+def check(channel: Channel, given: dict[str, object], changes: dict[str, object]) -> None:
+    merged = {**given, **changes}
+    check_arguments(channel, {name: value for name, value in merged.items() if value is not None})
+
+
+RIGHT_RVM: list[dict[str, object]] = [
+    {},
+    {"contacts": None, "path": "s3://bucket/due.csv"},
+    {"contacts": None, "sql": "SELECT 1", "sql_conn_id": "warehouse", "parameters": {"a": 1}},
+    {"contacts": []},
+    {"recording_id": None, "voice_id": "v", "tts_body": "Hi {name}, {{braces}}"},
+    {"recording_id": None, "audio_url": "https://host/a.mp3", "audio_type": "mp3"},
+    {"forwarding_number": "+15045550100"},
+    {"partition": "3/8", "campaign": "spring"},
+    {"concurrency": 1},
+    {"concurrency": 99},
+    {"on_unknown": "resend", "resend_after": timedelta(days=2)},
+    {"on_unknown": "hold", "max_staleness": timedelta(days=1)},
+    {"rate_per_s": 0.5},
+    {
+        "contacts": LATER, "recording_id": LATER, "forwarding_number": LATER, "partition": LATER, "campaign": LATER,
+        "concurrency": LATER, "region": LATER, "on_unknown": LATER, "resend_after": LATER, "rate_per_s": LATER,
+    },
+    {"recording_id": None, "audio_url": LATER, "audio_type": LATER},
+    {"recording_id": None, "voice_id": LATER, "tts_body": LATER},
+]  # fmt: skip
+
+RIGHT_SMS: list[dict[str, object]] = [
+    {},
+    {"opt_in": None, "opt_in_column": "consented"},
+    {"sms_body": "x" * 160},
+    {"sms_body": LATER, "caller_id": LATER, "sql": LATER, "sql_conn_id": LATER},
+    {"opt_in": LATER},
+]
+
+
+@pytest.mark.parametrize("changes", RIGHT_RVM)
+def test_right_arguments_of_a_voicemail_are_taken(changes: dict[str, object]) -> None:
+    check(Channel.RVM, RVM, changes)
+
+
+@pytest.mark.parametrize("changes", RIGHT_SMS)
+def test_right_arguments_of_a_text_are_taken(changes: dict[str, object]) -> None:
+    check(Channel.SMS, SMS, changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"contacts": None}, "sql, contacts and path; given: none"),
+        ({"path": "due.csv"}, "given: contacts, path"),
+        ({"contacts": None, "sql": "SELECT 1"}, "sql_conn_id is missing"),
+        ({"sql_conn_id": "warehouse"}, "sql_conn_id is given without sql"),
+        ({"parameters": {"a": 1}}, "parameters is given without sql"),
+        ({"sql_hook_params": {"a": 1}}, "sql_hook_params is given without sql"),
+        ({"recording_id": None}, "given: none"),
+        ({"audio_url": "https://host/a.mp3"}, "given: recording_id, audio_url"),
+        ({"voice_id": "v"}, "voice_id and tts_body belong together"),
+        ({"recording_id": None, "tts_body": "Hi"}, "voice_id and tts_body belong together"),
+        ({"audio_type": "mp3"}, "audio_type is given without audio_url"),
+        ({"recording_id": None, "audio_url": "u", "audio_type": "ogg"}, "audio_type is 'ogg'"),
+        ({"recording_id": None, "audio_url": "u", "audio_type": ["mp3"]}, "audio_type"),
+        ({"recording_id": None, "voice_id": "v", "tts_body": "Hi {"}, "tts_body: "),
+        ({"recording_id": None, "voice_id": "v", "tts_body": "Hi {a.b}"}, "tts_body: "),
+        ({"forwarding_number": "504-555-0100"}, "forwarding_number is no number in E.164"),
+        ({"forwarding_number": 15045550100}, "forwarding_number is no number in E.164"),
+        ({"key_column": ""}, "key_column is empty"),
+        ({"phone_column": ""}, "phone_column is empty"),
+        ({"postal_code_column": ""}, "postal_code_column is empty"),
+        ({"opt_in_column": ""}, "opt_in_column is empty"),
+        ({"region": "us"}, "region 'us'"),
+        ({"partition": "9/8"}, "partition 9/8"),
+        ({"partition": "3 of 8"}, "partition='3 of 8'"),
+        ({"campaign": " "}, "campaign=''"),
+        ({"campaign": "None"}, "campaign='None'"),
+        ({"concurrency": 0}, "concurrency is 0"),
+        ({"concurrency": 100}, "concurrency is 100"),
+        ({"concurrency": "50"}, "concurrency '50'"),
+        ({"concurrency": True}, "concurrency True"),
+        ({"rate_per_s": 0}, "rate_per_s is 0"),
+        ({"rate_per_s": "fast"}, "rate_per_s is 'fast'"),
+        ({"on_unknown": "retry"}, "on_unknown is 'retry'"),
+        ({"on_unknown": ["hold"]}, "on_unknown"),
+        ({"resend_after": 2}, "resend_after is no timedelta"),
+        ({"max_staleness": "1d"}, "max_staleness is no timedelta"),
+        ({"on_unknown": "resend", "resend_after": timedelta(minutes=74)}, "resend_after is 1:14:00: too soon"),
+    ],
+)
+def test_a_wrong_argument_of_a_voicemail_is_named(changes: dict[str, object], named: str) -> None:
+    with pytest.raises(ConfigurationError) as wrong:
+        check(Channel.RVM, RVM, changes)
+    assert named in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"sms_body": None}, "sms_body is missing"),
+        ({"sms_body": ""}, "sms_body is missing"),
+        ({"sms_body": "x" * 161}, "sms_body has 161 characters without the row's values"),
+        ({"sms_body": "Hi {}"}, "sms_body: "),
+        ({"caller_id": None}, "caller_id is missing"),
+        ({"caller_id": "5045550100"}, "caller_id is no number in E.164"),
+        ({"opt_in": None}, "opt_in"),
+        ({"opt_in": False}, "opt_in is not True"),
+        ({"opt_in": "yes"}, "opt_in is not True"),
+        ({"opt_in": [True]}, "opt_in is not True"),
+        ({"opt_in_column": "consented"}, "exactly one of opt_in=True"),
+    ],
+)
+def test_a_wrong_argument_of_a_text_is_named(changes: dict[str, object], named: str) -> None:
+    with pytest.raises(ConfigurationError) as wrong:
+        check(Channel.SMS, SMS, changes)
+    assert named in str(wrong.value)
+
+
+def test_no_message_repeats_a_number() -> None:
+    with pytest.raises(ConfigurationError) as wrong:
+        check(Channel.SMS, SMS, {"caller_id": "1 504 555 0100"})
+    assert "504 555" not in str(wrong.value)

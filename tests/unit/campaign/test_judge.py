@@ -1,0 +1,183 @@
+"""From rows to messages and verdicts."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_dropcowboy.api.account import Account
+from airflow_provider_dropcowboy.api.messages import Channel, Message, Rvm, Sms
+from airflow_provider_dropcowboy.campaign.compose import Composer, RvmTemplate, SmsTemplate
+from airflow_provider_dropcowboy.campaign.identity import Identity
+from airflow_provider_dropcowboy.campaign.judge import Judge, Rows
+from airflow_provider_dropcowboy.campaign.plan import Plan
+from airflow_provider_dropcowboy.campaign.seen import Seen
+from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
+from airflow_provider_dropcowboy.contacts.partition import Partition
+from airflow_provider_dropcowboy.contacts.text import Template
+from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.screening.verdict import Verdict
+from airflow_provider_dropcowboy.secret import Secret
+from airflow_provider_dropcowboy.states import State
+
+RVM = RvmTemplate(brand_id="b", recording_id="r")
+TTS = RvmTemplate(brand_id="b", voice_id="v", tts_body=Template.parse("{name}"))
+SMS = SmsTemplate(caller_id="+15045550199", pool_id="p", sms_body=Template.parse("Hi {name}"))
+
+
+def plan(template: RvmTemplate | SmsTemplate = RVM, **changes: object) -> Plan:
+    settings: dict[str, object] = {
+        "account": Account("team", Secret("secret")),
+        "campaign": "spring",
+        "template": template,
+        "columns": ContactColumns(key_column="id", postal_code_column="zip"),
+    }
+    return Plan(**{**settings, **changes})  # type: ignore[arg-type]  # the tests' own
+
+
+def judged(rows: Rows, made: Plan | None = None, *, size: int = 3) -> list[Message | Verdict]:
+    made = made or plan()
+    identity = Identity(bytes(32), made.account.name, made.campaign, made.channel)
+    found: list[Message | Verdict] = []
+    with Seen() as seen:
+        judge = Judge(made, composer=Composer(made.template, identity), rows=rows, seen=seen)
+        while (batch := judge.next_batch(size)) is not None:
+            assert len(batch.messages) + len(batch.verdicts) <= size
+            found += [*batch.messages, *batch.verdicts]
+        assert judge.next_batch(size) is None
+    return found
+
+
+def row(key: object = 1, phone: object = "+15045550100", **more: object) -> dict[str, object]:
+    return {"id": key, "phone": phone, "zip": None, "name": "Zoë", **more}
+
+
+def only(item: Message | Verdict) -> Message:
+    assert isinstance(item, Message)
+    return item
+
+
+def verdict(item: Message | Verdict) -> tuple[State, str]:
+    assert isinstance(item, Verdict)
+    return item.state, item.reason
+
+
+def test_a_row_becomes_a_message_with_its_values() -> None:
+    (item,) = judged([row(zip=2101)])
+    message = only(item)
+    assert (message.contact_key, message.phone.e164, message.channel) == ("1", "+15045550100", Channel.RVM)
+    assert message.content == Rvm(brand_id="b", recording_id="r", postal_code="02101")
+
+
+def test_a_text_holds_the_rows_values() -> None:
+    (item,) = judged([row()], plan(SMS))
+    assert only(item).content == Sms(caller_id="+15045550199", pool_id="p", sms_body="Hi Zoë")
+    assert "Zoë" not in repr(item)
+    assert "504555" not in repr(item)
+
+
+@pytest.mark.parametrize(
+    ("template", "name", "reason"),
+    [
+        (SMS, "x" * 158, "text: longer than 160 characters with the row's values"),
+        (SMS, None, "no value for {name}"),
+        (SMS, True, "a value of type bool for {name}"),
+        (SmsTemplate(caller_id="+15045550199", pool_id="p", sms_body=Template.parse("{name}")), " ", "text: empty"),
+        (TTS, "", "text: empty with the row's values"),
+    ],
+)
+def test_a_text_that_cannot_be_filled_in_is_invalid_with_its_reason(
+    template: RvmTemplate | SmsTemplate, name: object, reason: str
+) -> None:
+    (item,) = judged([row(name=name)], plan(template))
+    state, said = verdict(item)
+    assert state is State.INVALID
+    assert said.startswith(reason)
+
+
+def test_a_text_of_just_160_characters_is_taken() -> None:
+    (item,) = judged([row(name="x" * 157)], plan(SMS))
+    assert isinstance(item, Message)
+
+
+def test_a_second_row_with_the_same_key_is_a_duplicate() -> None:
+    items = judged([row("1"), row(1.0, "+15045550101"), row(" 1 ", "+15045550102")], size=10)
+    assert [type(item) for item in items] == [Message, Verdict, Verdict]
+    assert verdict(items[1]) == (State.DUPLICATE, "the same key came before")
+
+
+def test_an_unusable_row_does_not_take_the_key() -> None:
+    items = judged([row(1, "12"), row(1)])
+    assert {type(item) for item in items} == {Message, Verdict}
+
+
+def test_without_a_clear_yes_a_row_is_suppressed() -> None:
+    made = plan(opt_in_column="Consented")
+    items = judged([row(1, consented="yes"), row(2, "+15045550101", consented="no")], made)
+    assert [verdict(item) for item in items[1:]] == [(State.SUPPRESSED, "no consent in Consented")]
+
+
+def test_a_missing_column_ends_the_run_before_anyone_is_judged() -> None:
+    with pytest.raises(ConfigurationError, match="no column 'consent'"):
+        judged([row()], plan(opt_in_column="consent"))
+
+
+ROWS = st.lists(
+    st.builds(
+        row,
+        st.integers(0, 5) | st.none() | st.text(max_size=2),
+        st.sampled_from(["+15045550100", "5045550101", "12", None, "x", 5045550102]),
+        name=st.none() | st.text(max_size=3),
+        ok=st.sampled_from([True, None, "yes"]),
+    ),
+    max_size=20,
+)
+
+
+@given(ROWS, st.integers(1, 7))
+def test_every_row_is_judged_once(rows: list[Mapping[str, object]], size: int) -> None:
+    items = judged(iter(rows), plan(SMS, opt_in_column="ok"), size=size)
+    assert len(items) == len(rows)
+    names = Counter(item.foreign_id for item in items if isinstance(item, Message))
+    assert set(names.values()) <= {1}
+
+
+@given(ROWS, st.integers(1, 4))
+def test_each_row_is_in_exactly_one_part_of_a_source(rows: list[Mapping[str, object]], count: int) -> None:
+    parts = [judged(rows, plan(partition=Partition(index, count))) for index in range(1, count + 1)]
+    whole = judged(rows)
+
+    def names(items: list[Message | Verdict]) -> Iterator[str]:
+        return (item.foreign_id for item in items if isinstance(item, Message))
+
+    assert sum(map(len, parts)) == len(rows)
+    assert Counter(name for part in parts for name in names(part)) == Counter(names(whole))
+
+
+class TestContentDigest:
+    def test_the_same_request_has_the_same_digest_in_every_run(self) -> None:
+        one, other = (only(judged([row()], plan(SMS))[0]) for _ in range(2))
+        assert one.content_digest == other.content_digest
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            plan(RvmTemplate(brand_id="other", recording_id="r")),
+            plan(RvmTemplate(brand_id="b", recording_id="other")),
+            plan(RvmTemplate(brand_id="b", recording_id="r", pool_id="p")),
+            plan(RvmTemplate(brand_id="b", recording_id="r", forwarding_number="+15045550100")),
+            plan(RvmTemplate(brand_id="b", audio_url="https://host/r.mp3")),
+            plan(TTS),
+        ],
+    )
+    def test_another_request_has_another_digest(self, other: Plan) -> None:
+        ours = only(judged([row()])[0])
+        theirs = only(judged([row()], other)[0])
+        assert ours.foreign_id == theirs.foreign_id
+        assert ours.content_digest != theirs.content_digest
+
+    def test_another_text_has_another_digest(self) -> None:
+        one, other = judged([row(1), row(2, name="Ann")], plan(SMS))
+        assert only(one).content_digest != only(other).content_digest

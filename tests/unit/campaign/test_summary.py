@@ -1,0 +1,77 @@
+"""Counts that add up, and that notice when they cannot."""
+
+from collections import Counter
+
+import pytest
+
+from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
+from airflow_provider_dropcowboy.errors import BalanceError
+from airflow_provider_dropcowboy.states import State
+
+
+def tally(**came_to: int) -> Tally:
+    """A run that claimed so many and settled them."""
+    made = Tally()
+    for name, count in came_to.items():
+        for _ in range(count):
+            made.claim()
+            made.settle(State(name))
+    return made
+
+
+def test_every_row_is_in_one_state() -> None:
+    made = tally(accepted=3, unknown=1)
+    made.count(State.INVALID, "phone: empty")
+    made.claim()
+    made.lose(State.ACCEPTED)
+    assert made.read == 6 == sum(made.as_counts().values())
+    assert (made.already, made.own.total()) == (1, 4)
+    assert made.as_counts() == {"invalid": 1, "accepted": 4, "unknown": 1}
+
+
+@pytest.mark.parametrize(
+    ("own", "recorded"),
+    [
+        ({"accepted": 3}, {"accepted": 3}),
+        ({"accepted": 3}, {"accepted": 1, "delivered": 1, "failed": 1}),
+        ({"accepted": 3}, {"expired": 3}),
+        ({"accepted": 2, "released": 2}, {"accepted": 2, "released": 1}),  # another run took one over
+        ({"accepted": 2, "rejected": 1}, {"accepted": 2}),
+        ({"unknown": 2}, {"claimed": 2}),
+    ],
+)
+def test_what_happened_meanwhile_is_no_imbalance(own: dict[str, int], recorded: dict[str, int]) -> None:
+    made = tally(**own)
+    made.balance(Counter({State(name): count for name, count in recorded.items()}))
+    assert made.read == sum(own.values())
+
+
+@pytest.mark.parametrize(
+    ("own", "recorded"),
+    [
+        ({"accepted": 3}, {"accepted": 2}),
+        ({"accepted": 3}, {"accepted": 2, "released": 1}),
+        ({"accepted": 3}, {}),
+        ({"accepted": 3}, {"accepted": 4}),
+        ({"accepted": 2, "released": 1}, {"accepted": 1, "released": 1}),
+    ],
+)
+def test_a_ledger_that_knows_of_fewer_or_of_more_is_reported(own: dict[str, int], recorded: dict[str, int]) -> None:
+    with pytest.raises(BalanceError, match="pause --all"):
+        tally(**own).balance(Counter({State(name): count for name, count in recorded.items()}))
+
+
+def test_claims_that_nobody_confirmed_are_counted_where_the_ledger_has_them() -> None:
+    made = tally(accepted=3)
+    made.unconfirmed = 2
+    made.balance(Counter({State.ACCEPTED: 3, State.CLAIMED: 2}))
+    assert made.as_counts() == {"accepted": 3, "unknown": 2}
+
+
+def test_a_summary_holds_counts_alone() -> None:
+    made = tally(accepted=3)
+    made.asked = 3
+    shown = Summary.of(made, campaign="spring", seconds=2.0).as_dict()
+    assert shown == {
+        "campaign": "spring", "read": 3, "accepted": 3, "asked": 3, "already": 0, "seconds": 2.0, "rate_per_s": 1.5,
+    }  # fmt: skip
