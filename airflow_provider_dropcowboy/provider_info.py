@@ -119,7 +119,7 @@ _CONNECTION_FIELDS: Final[dict[str, object]] = {
 
 _CONFIG: Final[dict[str, object]] = {
     "dropcowboy": {
-        "description": "Where the Drop Cowboy provider keeps what was sent.",
+        "description": "Where the Drop Cowboy provider keeps what was sent, and whose results it receives.",
         "options": {
             "ledger_conn_id": {
                 "description": (
@@ -130,6 +130,26 @@ _CONFIG: Final[dict[str, object]] = {
                 "type": "string",
                 "example": "dropcowboy_ledger",
                 "default": "",
+            },
+            "receiver_conn_ids": {
+                "description": (
+                    "Connections whose callbacks the API server receives under /dropcowboy, separated by commas; all "
+                    "of them have one ledger. Empty: it receives none, `dropcowboy receiver` does."
+                ),
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": "dropcowboy_default,dropcowboy_eu",
+                "default": "dropcowboy_default",
+            },
+            "receiver_webhook": {
+                "description": (
+                    "Whether the API server also takes the account-wide webhook, under /dropcowboy/webhook. Its "
+                    "callbacks are not signed: let nobody but the vendor reach that route."
+                ),
+                "version_added": "0.1.0",
+                "type": "boolean",
+                "example": None,
+                "default": "False",
             },
         },
     },

@@ -86,12 +86,14 @@ class ConnectionSettings:
             ledger_conn_id=_read(extra, "ledger_conn_id", _text),
         )
 
+    def callback_secrets(self) -> tuple[Secret, ...]:
+        """The one in use, and the retired ones: what a receiver tells a true callback by."""
+        return (*((self.callback_secret,) if self.callback_secret else ()), *self.retired_callback_secrets)
+
     def secrets(self) -> Iterator[Secret]:
         """Every credential in here, for a log's masker."""
         yield self.account.secret
-        if self.callback_secret:
-            yield self.callback_secret
-        yield from self.retired_callback_secrets
+        yield from self.callback_secrets()
         yield from map(Secret, _texts_in(self.byoc))
 
 

@@ -1,0 +1,101 @@
+"""``dropcowboy receiver``: callbacks in, without Airflow's API server."""
+
+import socket
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from airflow_provider_dropcowboy.cli.options import DEFAULT_CONN
+from airflow_provider_dropcowboy.receiver.spool import default_folder
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from airflow_provider_dropcowboy.receiver.wiring import Wiring
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8766, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.option(
+    "--conn",
+    "conns",
+    multiple=True,
+    default=[DEFAULT_CONN],
+    show_default=True,
+    metavar="ID|env:NAME",
+    help="Connection whose callbacks are received. Repeatable; all of them must have one ledger.",
+)
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes.")
+@click.option(
+    "--spool",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder on a local disk for callbacks while the ledger is down.  [default: AIRFLOW_HOME/dropcowboy-spool]",
+)
+@click.option(
+    "--webhook",
+    "takes_unsigned",
+    is_flag=True,
+    help="Also take the account-wide webhook at /webhook. It is not signed: let nobody but the vendor reach it.",
+)
+@click.pass_context
+def receiver(
+    ctx: click.Context,
+    /,
+    *,
+    host: str,
+    port: int,
+    conns: tuple[str, ...],
+    workers: int,
+    spool: Path | None,
+    takes_unsigned: bool,
+) -> None:
+    """Receive the vendor's callbacks and keep them in the ledger.
+
+    The connection's callback_url names where this is reached from outside: put it behind a proxy that does TLS, and let
+    only /callbacks/ through.
+    """
+    try:
+        from airflow_provider_dropcowboy.receiver.server import serve
+    except ImportError as error:
+        raise click.ClickException(
+            "The receiver needs more packages: pip install 'airflow-provider-dropcowboy[receiver]'."
+        ) from error
+    for problem in find_wiring(conns).problems:
+        click.echo(f"Warning: {problem}", err=True)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+    click.echo(f"receiver listening on http://{host}:{listener.getsockname()[1]}")
+    is_debug = bool(ctx.find_root().params.get("is_debug"))
+    make_app = partial(
+        make_receiver, conns, (spool or default_folder()).absolute(), takes_unsigned=takes_unsigned, is_debug=is_debug
+    )
+    serve(make_app, listener, workers=workers)
+
+
+def make_receiver(conns: tuple[str, ...], spool: Path, *, takes_unsigned: bool, is_debug: bool) -> "Starlette":
+    """The app, made in the process that serves it."""
+    from airflow_provider_dropcowboy.cli.console import log_to_stderr
+    from airflow_provider_dropcowboy.receiver.app import receiver_app
+
+    log_to_stderr(is_debug=is_debug)
+    return receiver_app(partial(find_wiring, conns), spool_folder=spool, takes_unsigned=takes_unsigned)
+
+
+def find_wiring(conns: tuple[str, ...]) -> "Wiring":
+    """What the connections say.
+
+    :raises ConfigurationError: one is not there or wrong, or they have different ledgers.
+    """
+    from airflow_provider_dropcowboy.cli.connection import ledger_place, load_settings
+    from airflow_provider_dropcowboy.receiver.wiring import Connected, wire
+
+    found = {conn: load_settings(conn) for conn in conns}
+    return wire(
+        [Connected(conn, settings.callback_secrets(), ledger_place(settings)) for conn, settings in found.items()]
+    )

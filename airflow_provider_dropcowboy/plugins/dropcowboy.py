@@ -1,0 +1,88 @@
+"""The plugin by which Airflow's API server receives the vendor's callbacks."""
+
+import logging
+from functools import cached_property
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final
+
+from airflow.plugins_manager import AirflowPlugin
+
+if TYPE_CHECKING:
+    from airflow_provider_dropcowboy.receiver.wiring import Wiring
+
+URL_PREFIX: Final = "/dropcowboy"
+SECTION: Final = "dropcowboy"
+
+log = logging.getLogger(__name__)
+
+
+class DropCowboyPlugin(AirflowPlugin):
+    """Found by its entry point in every process of Airflow; only the API server asks it for apps."""
+
+    name = "dropcowboy"
+
+    @cached_property
+    def fastapi_apps(self) -> list[dict[str, object]]:  # type: ignore[override]  # there a list, read as one
+        """The receiver under ``/dropcowboy``; nothing, if it is switched off or a package of its is missing."""
+        from airflow.configuration import conf
+
+        if not _conn_ids():
+            return []
+        if find_spec("prometheus_client") is None:
+            log.warning(
+                "Drop Cowboy callbacks are not received here: pip install 'airflow-provider-dropcowboy[receiver]', or "
+                "leave [dropcowboy] receiver_conn_ids empty."
+            )
+            return []
+        from fastapi import FastAPI
+
+        from airflow_provider_dropcowboy.receiver.app import Receiver
+        from airflow_provider_dropcowboy.receiver.spool import default_folder
+
+        receiver = Receiver(
+            find_wiring,
+            spool_folder=default_folder(),
+            takes_unsigned=conf.getboolean(SECTION, "receiver_webhook", fallback=False),
+        )
+        app = FastAPI(  # a Starlette would be mounted too, but Airflow begins the lifespan of no other kind
+            routes=receiver.routes,
+            lifespan=receiver.lifespan,
+            docs_url=None,  # Airflow asks nobody for a login here
+            redoc_url=None,
+            openapi_url=None,
+            redirect_slashes=False,
+        )
+        return [{"app": app, "url_prefix": URL_PREFIX, "name": "Drop Cowboy callbacks"}]
+
+
+def find_wiring() -> "Wiring":
+    """What the connections of ``[dropcowboy] receiver_conn_ids`` say.
+
+    :raises ConfigurationError: none of them can be used, or they have different ledgers.
+    """
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    from airflow_provider_dropcowboy.errors import ConfigurationError
+    from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
+    from airflow_provider_dropcowboy.hooks.ledger import ledger_url
+    from airflow_provider_dropcowboy.receiver.wiring import Connected, wire
+
+    found: list[Connected] = []
+    problems: list[str] = []
+    for conn_id in _conn_ids():
+        try:
+            settings = ConnectionSettings.of(BaseHook.get_connection(conn_id))
+            found.append(Connected(conn_id, settings.callback_secrets(), ledger_url(settings)))
+        except AirflowNotFoundException:
+            problems.append(f"There is no connection {conn_id!r}, or none with its ledger_conn_id.")
+        except ConfigurationError as error:
+            problems.append(f"Connection {conn_id!r}: {error}")
+    return wire(found, problems)
+
+
+def _conn_ids() -> list[str]:
+    from airflow.configuration import conf
+
+    written: str = conf.get(SECTION, "receiver_conn_ids", fallback="")
+    return [conn_id.strip() for conn_id in written.split(",") if conn_id.strip()]

@@ -1,0 +1,116 @@
+"""What a receiver must be told: the secrets of its callbacks' URLs, and the ledger."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import sqlalchemy as sa
+
+from airflow_provider_dropcowboy.api.callback_url import Ticket, keys_of, names_other_key, read_token
+from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.secret import Secret
+
+LOOK_EVERY_S: Final = 60.0
+LOOK_AT_MOST_EVERY_S: Final = 2.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What is known of the connections whose callbacks are received.
+
+    :param secrets: callback secrets, the retired ones too.
+    :param problems: of connections that could not be used, for a person.
+    """
+
+    secrets: tuple[Secret, ...]
+    ledger_url: sa.URL
+    problems: tuple[str, ...] = ()
+
+
+Find = Callable[[], Wiring]
+"""Looks it up; blocks, and raises a ConfigurationError where nothing can be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """One connection, as far as a receiver needs it."""
+
+    name: str
+    secrets: tuple[Secret, ...]
+    ledger_url: sa.URL
+
+
+def wire(connected: Sequence[Connected], problems: Sequence[str] = ()) -> Wiring:
+    """All connections together.
+
+    :raises ConfigurationError: there is none, or they have different ledgers.
+    """
+    if not connected:
+        raise ConfigurationError(" ".join(problems) or "The receiver was given no connection.")
+    if len({_place(one.ledger_url) for one in connected}) > 1:
+        names = ", ".join(one.name for one in connected)
+        raise ConfigurationError(f"The connections {names} have different ledgers: run one receiver for each ledger.")
+    unsigned = [
+        f"Connection {one.name!r} has no callback_secret, so its callbacks cannot be told from forged ones."
+        for one in connected
+        if not one.secrets
+    ]
+    secrets = tuple(secret for one in connected for secret in one.secrets)
+    return Wiring(secrets, connected[0].ledger_url, (*problems, *unsigned))
+
+
+class Keyring:
+    """The secrets' keys, looked up again now and then: a secret may be changed while the receiver runs."""
+
+    def __init__(self, find: Find) -> None:
+        self._find = find
+        self._keys: Mapping[str, bytes] = {}
+        self._lock = asyncio.Lock()
+        self._looked_at = float("-inf")
+        self.wiring: Wiring | None = None
+        self.problems: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no token can be told from a forged one."""
+        return not self._keys
+
+    async def ticket(self, token: str) -> Ticket | None:
+        """What a token proves; None: it is forged."""
+        found = read_token(token, self._keys)
+        if found is None and names_other_key(token, self._keys):
+            await self.look(at_most_every_s=LOOK_AT_MOST_EVERY_S)
+            found = read_token(token, self._keys)
+        return found
+
+    async def look(self, *, at_most_every_s: float = 0.0) -> None:
+        """The connections are looked up, unless they just were; what cannot be found now is kept as it was."""
+        async with self._lock:
+            now = asyncio.get_running_loop().time()
+            if now - self._looked_at < at_most_every_s:
+                return
+            try:
+                wiring = await asyncio.to_thread(self._find)
+            except Exception as error:  # noqa: BLE001  # a secrets backend may raise anything
+                # only our own texts are sure to hold no secret
+                told = str(error) if isinstance(error, ConfigurationError) else type(error).__name__
+                self._tell((told,))
+            else:
+                self._tell(wiring.problems)
+                self.wiring = wiring
+                self._keys = keys_of(wiring.secrets)
+            self._looked_at = asyncio.get_running_loop().time()
+
+    def _tell(self, problems: tuple[str, ...]) -> None:
+        for problem in problems:
+            if problem not in self.problems:
+                log.warning("receiver: %s", problem)
+        self.problems = problems
+
+
+def _place(url: sa.URL) -> tuple[str | None, int | None, str | None]:
+    return url.host, url.port, url.database
