@@ -68,6 +68,9 @@ CAMPAIGNS: Final = sa.Table(
     sa.Column("prefix", Name, nullable=False, unique=True),  # how the foreign_ids of the campaign begin
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("paused_at", Instant),
+    sa.Column("taken", sa.Integer, nullable=False, server_default="0"),  # sends that the vendor took, or may have
+    sa.Column("price_micros", sa.BigInteger),  # of one send, as its last run said
+    sa.Column("extra_micros", sa.BigInteger, nullable=False, server_default="0"),  # what callbacks cost beyond it
     sa.Column("freed_at", Instant),  # a person released it from the watermark
     sa.UniqueConstraint("account", "name", "channel", name="dropcowboy_campaigns_name"),
 )
@@ -110,12 +113,14 @@ SENDS: Final = sa.Table(
     sa.Column("claim_id", Name, nullable=False),  # of the committed batch
     sa.Column("run_id", sa.Integer, nullable=False),  # the run that claimed it last
     sa.Column("claimed_at", Instant, nullable=False),
+    sa.Column("claimed_day", sa.Integer, nullable=False),  # of claimed_at, since 1970: begins the index of attempts
     sa.Column("answered_at", Instant),
     sa.Column("final_at", Instant),
     sa.Column("resent_at", Instant),  # asked again while in doubt, which happens at most once
     sa.Column("drop_id", sa.String),
     sa.Column("cost_micros", sa.BigInteger),  # millionths of a US dollar: exact on every database
     sa.Column("network", sa.String),
+    sa.Column("rule", sa.String),  # by which it was screened: calling hours, and the version of their file
 )
 
 sa.Index(
@@ -127,6 +132,9 @@ sa.Index(
     sqlite_where=sa.text("owns_number = 1"),
     postgresql_where=sa.text("owns_number"),
 )
+
+# begins with the day, so that counting attempts of the last days touches a part of it that is warm
+sa.Index("dropcowboy_sends_attempts", SENDS.c.claimed_day, SENDS.c.number_digest)
 
 HISTORY: Final = sa.Table(
     "dropcowboy_history",
