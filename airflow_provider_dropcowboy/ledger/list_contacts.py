@@ -1,0 +1,268 @@
+"""What is in a contact list: who was appended, who was refused, and of whom nobody knows."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from airflow_provider_dropcowboy.errors import BalanceError
+from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch
+from airflow_provider_dropcowboy.ledger.database import Ledger, now
+from airflow_provider_dropcowboy.ledger.schema import LIST_APPENDS, LIST_CONTACTS, LISTS
+from airflow_provider_dropcowboy.ledger.syncs import Hold
+
+READ_ROWS: Final = 5_000
+
+_contact: Final = LIST_CONTACTS.c
+
+
+class ContactState(StrEnum):
+    """Where a contact of a list, or an append, stands."""
+
+    CLAIMED = "claimed"  # written down before it is asked for; in doubt, if its sync is dead
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"  # the vendor refused this contact, with its reason; not asked again with the same values
+    UNKNOWN = "unknown"  # may be in the list: not asked again
+    RELEASED = "released"  # of an append: surely not taken; its contacts are as they were before
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A contact that is about to be appended."""
+
+    key_digest: str
+    content_digest: str
+    contact_key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """A contact as the ledger knows it.
+
+    :param content_before: what is in the list, if it is not what ``content_digest`` says.
+    """
+
+    key_digest: str
+    content_digest: str
+    content_before: str | None
+    state: ContactState
+
+
+@dataclass(frozen=True, slots=True)
+class Odd:
+    """A contact that is not in the list as it should be, for people."""
+
+    contact_key: str | None
+    state: ContactState
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAppend:
+    """An append of which nobody knows whether it was taken."""
+
+    id: int
+    row_count: int
+
+
+def claim_append(hold: Hold, list_row: int, *, contacts: Sequence[Claimed]) -> int:
+    """Who will be appended by one call is written down, before it is made.
+
+    :returns: the append's id in the ledger.
+    """
+    with hold.writing("append") as connection:
+        key = connection.execute(
+            LIST_APPENDS.insert().values(
+                list=list_row,
+                sync_id=hold.sync.id,
+                row_count=len(contacts),
+                state=ContactState.CLAIMED.value,
+                claimed_at=now(connection),
+            )
+        ).inserted_primary_key
+        assert key is not None
+        rows = as_parameter((one.key_digest, one.content_digest, one.contact_key) for one in contacts)
+        values = {"rows": rows, "list_row": list_row, "append_id": key[0]}
+        counting = {"preserve_rowcount": True}
+        done = connection.execute(_claims(connection.dialect.name), values, execution_options=counting)
+        if done.rowcount != len(contacts):
+            raise BalanceError(f"The ledger took {done.rowcount} of {len(contacts)} contacts. None was appended.")
+        return int(key[0])
+
+
+def record_append(
+    hold: Hold, list_row: int, *, append_id: int, accepted_count: int, rejected: Sequence[tuple[str, str]] = ()
+) -> None:
+    """What an append came to is on disk.
+
+    :param rejected: key digest and reason of those who were refused.
+    """
+    of_append = sa.and_(_contact.append_id == append_id, _contact.state == ContactState.CLAIMED.value)
+    with hold.writing("record") as connection:
+        _end(connection, append_id, ContactState.ACCEPTED, accepted_count=accepted_count)
+        if rejected:
+            refused = LIST_CONTACTS.update().where(of_append, _contact.list == list_row)
+            connection.execute(
+                refused.where(_contact.key_digest == sa.bindparam("b_key_digest")).values(
+                    state=ContactState.REJECTED.value, reason=sa.bindparam("b_reason")
+                ),
+                [{"b_key_digest": digest, "b_reason": reason} for digest, reason in sorted(rejected)],
+            )
+        connection.execute(
+            LIST_CONTACTS.update()
+            .where(of_append)
+            .values(state=ContactState.ACCEPTED.value, content_before=None, contact_key=None, reason=None)
+        )
+        connection.execute(
+            LISTS.update().where(LISTS.c.id == list_row).values(counted=LISTS.c.counted + accepted_count)
+        )
+
+
+def release_append(hold: Hold, *, append_id: int) -> None:
+    """An append was surely not taken: its contacts are as they were before."""
+    of_append = sa.and_(_contact.append_id == append_id, _contact.state == ContactState.CLAIMED.value)
+    with hold.writing("release") as connection:
+        _end(connection, append_id, ContactState.RELEASED)
+        connection.execute(LIST_CONTACTS.delete().where(of_append, _contact.content_before.is_(None)))
+        connection.execute(
+            LIST_CONTACTS.update()
+            .where(of_append)
+            .values(
+                state=ContactState.ACCEPTED.value,
+                content_digest=_contact.content_before,
+                content_before=None,
+                contact_key=None,
+            )
+        )
+
+
+def hold_unknown(hold: Hold, list_row: int, *, appends: Iterable[OpenAppend], counted: int) -> None:
+    """These appends stay in doubt: nobody appends their contacts again.
+
+    :param counted: what the vendor counts now, from where later appends are counted.
+    """
+    with hold.writing("hold as unknown") as connection:
+        for append in appends:
+            _end(connection, append.id, ContactState.UNKNOWN)
+            connection.execute(
+                LIST_CONTACTS.update()
+                .where(_contact.append_id == append.id, _contact.state == ContactState.CLAIMED.value)
+                .values(state=ContactState.UNKNOWN.value, reason="the answer to its append was lost")
+            )
+        connection.execute(LISTS.update().where(LISTS.c.id == list_row).values(counted=counted))
+
+
+def settle_unknown(hold: Hold, list_row: int, *, is_inside: bool) -> int:
+    """A person says whether the contacts in doubt are in the list; how many there were."""
+    with hold.writing("settle") as connection:
+        unknown = sa.and_(_contact.list == list_row, _contact.state == ContactState.UNKNOWN.value)
+        done = connection.execute(
+            LIST_CONTACTS.update()
+            .where(unknown)
+            .values(state=ContactState.ACCEPTED.value, contact_key=None, reason=None)
+            if is_inside
+            else LIST_CONTACTS.delete().where(unknown)
+        )
+        return int(done.rowcount)
+
+
+def open_appends(ledger: Ledger, list_row: int) -> list[OpenAppend]:
+    """The appends to a list that were written down and have no answer."""
+    with ledger.reading() as connection:
+        rows = connection.execute(
+            sa.select(LIST_APPENDS.c.id, LIST_APPENDS.c.row_count)
+            .where(LIST_APPENDS.c.list == list_row, LIST_APPENDS.c.state == ContactState.CLAIMED.value)
+            .order_by(LIST_APPENDS.c.id)
+        )
+        return [OpenAppend(row.id, row.row_count) for row in rows]
+
+
+def contents(ledger: Ledger, list_row: int) -> Iterator[Inside]:
+    """All that is known of a list's contacts, in the order of their keys, streamed."""
+    statement = (
+        sa.select(
+            _contact.key_digest,
+            _contact.content_digest,
+            _contact.content_before,
+            _contact.state,
+        )
+        .where(_contact.list == list_row)
+        .order_by(_contact.key_digest)
+        .execution_options(stream_results=True, yield_per=READ_ROWS)
+    )
+    with ledger.reading() as connection:
+        for key_digest, content_digest, content_before, state in connection.execute(statement):
+            yield Inside(key_digest, content_digest, content_before, ContactState(state))
+
+
+def odd_digests(ledger: Ledger, list_row: int) -> list[tuple[str, ContactState]]:
+    """Keys of those who were refused, or are in doubt."""
+    statement = sa.select(_contact.key_digest, _contact.state).where(*_odd(list_row))
+    with ledger.reading() as connection:
+        return [(digest, ContactState(state)) for digest, state in connection.execute(statement)]
+
+
+def odd_contacts(ledger: Ledger, list_row: int, *, limit: int) -> list[Odd]:
+    """Those who were refused, or are in doubt, by their contact keys."""
+    statement = sa.select(_contact.contact_key, _contact.state, _contact.reason).where(*_odd(list_row))
+    with ledger.reading() as connection:
+        rows = connection.execute(statement.order_by(_contact.state, _contact.contact_key).limit(limit))
+        return [Odd(row.contact_key, ContactState(row.state), row.reason) for row in rows]
+
+
+def count_contacts(ledger: Ledger, list_row: int) -> Counter[ContactState]:
+    """How many contacts of a list stand where."""
+    statement = sa.select(_contact.state, sa.func.count().label("n")).where(_contact.list == list_row)
+    with ledger.reading() as connection:
+        rows = connection.execute(statement.group_by(_contact.state))
+        return Counter({ContactState(row.state): row.n for row in rows})
+
+
+def _odd(list_row: int) -> tuple[sa.ColumnElement[bool], ...]:
+    return _contact.list == list_row, _contact.state != ContactState.ACCEPTED.value
+
+
+def _end(connection: sa.Connection, append_id: int, state: ContactState, *, accepted_count: int | None = None) -> None:
+    done = connection.execute(
+        LIST_APPENDS.update()
+        .where(LIST_APPENDS.c.id == append_id, LIST_APPENDS.c.state == ContactState.CLAIMED.value)
+        .values(state=state.value, accepted_count=accepted_count, answered_at=now(connection))
+    )
+    if done.rowcount != 1:
+        raise BalanceError(
+            f"Append {append_id} of the ledger has an answer already, though nobody else had its list. "
+            "The ledger was changed or restored: look into it."
+        )
+
+
+@cache
+def _claims(dialect: str) -> Any:
+    rows = batch(dialect, ("key_digest", "text"), ("content_digest", "text"), ("contact_key", "text"))
+    source = sa.select(
+        sa.bindparam("list_row", type_=sa.Integer),
+        rows.c.key_digest,
+        rows.c.content_digest,
+        sa.literal(ContactState.CLAIMED.value, literal_execute=True),
+        sa.bindparam("append_id", type_=sa.Integer),
+        rows.c.contact_key,
+    ).where(sa.text("1 = 1"))  # SQLite would read ON CONFLICT as the condition of a join
+    insert = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(LIST_CONTACTS).from_select(
+        ["list", "key_digest", "content_digest", "state", "append_id", "contact_key"], source
+    )
+    was_inside = _contact.state == ContactState.ACCEPTED.value
+    return insert.on_conflict_do_update(
+        index_elements=[_contact.list, _contact.key_digest],
+        set_={
+            "content_before": sa.case((was_inside, _contact.content_digest), else_=_contact.content_before),
+            "content_digest": insert.excluded.content_digest,
+            "state": insert.excluded.state,
+            "append_id": insert.excluded.append_id,
+            "contact_key": insert.excluded.contact_key,
+            "reason": None,
+        },
+    )

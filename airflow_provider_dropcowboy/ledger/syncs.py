@@ -1,0 +1,182 @@
+"""Syncs of contact lists: one of a list at a time, and who has it until when."""
+
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import sqlalchemy as sa
+
+from airflow_provider_dropcowboy.errors import InterruptedRunError
+from airflow_provider_dropcowboy.ledger.database import Ledger, now
+from airflow_provider_dropcowboy.ledger.runs import Who
+from airflow_provider_dropcowboy.ledger.schema import SYNCS
+
+LEASE: Final = timedelta(seconds=60)
+"""How long after a step was written down its call may be begun; every step and every heartbeat begins it anew."""
+
+TAKEN_OVER: Final = "taken over"
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """A sync's row.
+
+    :param quiet_after: the lease, and how long a call that was begun in it may be under way.
+    """
+
+    id: int
+    account: str
+    name: str
+    quiet_after: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Another sync has the list.
+
+    :param until: nobody touches the list before; later, if that sync lives.
+    :param at: the database's time.
+    """
+
+    sync_id: int
+    who: str
+    until: datetime
+    at: datetime
+
+
+def begin_sync(ledger: Ledger, account: str, *, name: str, mode: str, who: Who, timeout_s: float) -> Sync | Held:
+    """The list is this sync's alone; one that died before is ended, and none of its later steps counts.
+
+    :param name: of the list, or the id of one that is known by its id alone.
+    :param timeout_s: for connecting, and for each wait on an answer.
+    """
+    quiet_after = LEASE + timedelta(seconds=2 * timeout_s)
+    with ledger.claiming(account) as connection:
+        at = now(connection)
+        is_open = sa.and_(SYNCS.c.account == account, SYNCS.c.name == name, SYNCS.c.ended_at.is_(None))
+        # by its end in the WHERE: a heartbeat that is being written is waited for, and counts
+        connection.execute(
+            SYNCS.update().where(is_open, SYNCS.c.held_until <= at).values(ended_at=at, end_reason=TAKEN_OVER)
+        )
+        other = connection.execute(
+            sa.select(SYNCS.c.id, SYNCS.c.dag_id, SYNCS.c.task_id, SYNCS.c.worker, SYNCS.c.held_until).where(is_open)
+        ).first()
+        if other is not None:
+            task = ".".join(filter(None, (other.dag_id, other.task_id)))
+            return Held(other.id, f"{task or 'a sync'} on {other.worker}", other.held_until, at)
+        key = connection.execute(
+            SYNCS.insert().values(
+                account=account,
+                name=name,
+                mode=mode,
+                dag_id=who.dag_id,
+                task_id=who.task_id,
+                run_id=who.run_id,
+                try_number=who.try_number,
+                map_index=who.map_index,
+                worker=f"{socket.gethostname()}:{os.getpid()}",
+                started_at=at,
+                held_until=at + quiet_after,
+                step="begin",
+                counts={},
+            )
+        ).inserted_primary_key
+        assert key is not None
+        return Sync(key[0], account, name, quiet_after)
+
+
+class Hold:
+    """The list as long as it is this sync's: all that the sync writes, and asks for, goes through here.
+
+    Not for two threads at once, but for :meth:`beat`.
+    """
+
+    def __init__(self, ledger: Ledger, sync: Sync) -> None:
+        self.ledger = ledger
+        self.sync = sync
+        self.lease_ends_s = 0.0
+
+    @contextmanager
+    def writing(self, step: str) -> Iterator[sa.Connection]:
+        """A transaction that is on disk only if the list is still this sync's; then the lease begins anew.
+
+        :raises InterruptedRunError: another sync took the list over; nothing is written.
+        """
+        begun_s = time.monotonic()
+        with self.ledger.writing() as connection:
+            self._renew(connection, step=step)
+            yield connection
+        self.lease_ends_s = begun_s + LEASE.total_seconds()
+
+    def beat(self) -> None:
+        """The sync lives, whatever it is at.
+
+        :raises InterruptedRunError: another sync took the list over.
+        """
+        with self.ledger.writing() as connection:
+            self._renew(connection, step=None)
+
+    def end(self, *, counts: Mapping[str, int], reason: str | None) -> None:
+        """The list is free; nothing happens if it is another's already."""
+        with self.ledger.writing() as connection:
+            at = now(connection)
+            connection.execute(
+                SYNCS.update()
+                .where(SYNCS.c.id == self.sync.id, SYNCS.c.ended_at.is_(None))
+                .values(ended_at=at, held_until=at, counts=dict(counts), end_reason=reason)
+            )
+
+    def _renew(self, connection: sa.Connection, *, step: str | None) -> None:
+        values: dict[str, object] = {"held_until": now(connection) + self.sync.quiet_after}
+        if step is not None:
+            values["step"] = step
+        done = connection.execute(
+            SYNCS.update().where(SYNCS.c.id == self.sync.id, SYNCS.c.ended_at.is_(None)).values(values)
+        )
+        if done.rowcount != 1:
+            raise InterruptedRunError(
+                f"Contact list {self.sync.name!r} is another sync's: this one was silent for too long, and was taken "
+                "over. It stopped before its next step; what it had written down, the other one continues."
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastSync:
+    """One sync, for people.
+
+    :param end_reason: why it ended early; None: it is done, or still at work.
+    """
+
+    mode: str
+    started_at: datetime
+    ended_at: datetime | None
+    step: str
+    counts: Mapping[str, int]
+    end_reason: str | None
+
+
+def last_syncs(ledger: Ledger, account: str, *, name: str, count: int = 5) -> list[PastSync]:
+    """The last syncs of a list, the newest first."""
+    with ledger.reading() as connection:
+        rows = connection.execute(
+            sa.select(SYNCS)
+            .where(SYNCS.c.account == account, SYNCS.c.name == name)
+            .order_by(SYNCS.c.id.desc())
+            .limit(count)
+        )
+        return [
+            PastSync(
+                mode=row.mode,
+                started_at=row.started_at,
+                ended_at=row.ended_at,
+                step=row.step,
+                counts=row.counts,
+                end_reason=row.end_reason,
+            )
+            for row in rows
+        ]

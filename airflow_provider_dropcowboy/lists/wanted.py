@@ -1,0 +1,190 @@
+"""What the list is to hold, on disk and not in memory, and how it compares with what a list holds."""
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import TracebackType
+from typing import Final, Self
+
+from airflow_provider_dropcowboy.ledger.list_contacts import ContactState, Inside
+
+_TABLES: Final = """
+CREATE TABLE wanted (place INTEGER PRIMARY KEY, key TEXT UNIQUE, content TEXT, standing TEXT, first_standing TEXT);
+CREATE TABLE texts (place INTEGER PRIMARY KEY, contact_key TEXT, cells TEXT);
+CREATE TABLE inside (key TEXT PRIMARY KEY, content TEXT, before TEXT, state TEXT) WITHOUT ROWID;
+"""
+
+
+class Standing(StrEnum):
+    """How a wanted contact stands to a list."""
+
+    ADDED = "added"  # not in it
+    CHANGED = "changed"  # in it with other values
+    UNCHANGED = "unchanged"  # in it as wanted
+    REJECTED = "rejected"  # refused by the vendor, with these values
+    UNKNOWN = "unknown"  # in doubt
+
+
+_STANDING: Final = f"""
+UPDATE wanted SET standing = coalesce((
+    SELECT CASE
+        WHEN inside.state = 'accepted' AND inside.content = wanted.content THEN '{Standing.UNCHANGED}'
+        WHEN inside.state = 'accepted' THEN '{Standing.CHANGED}'
+        WHEN inside.state <> 'rejected' THEN '{Standing.UNKNOWN}'
+        WHEN inside.content = wanted.content THEN '{Standing.REJECTED}'
+        WHEN inside.before = wanted.content THEN '{Standing.UNCHANGED}'
+        WHEN inside.before IS NOT NULL THEN '{Standing.CHANGED}'
+        ELSE '{Standing.ADDED}' END
+    FROM inside WHERE inside.key = wanted.key
+), '{Standing.ADDED}')
+"""  # noqa: S608  # our own words
+
+
+@dataclass(frozen=True, slots=True)
+class WantedContact:
+    """One contact to append.
+
+    :param values: one a field.
+    """
+
+    key_digest: str
+    content_digest: str
+    contact_key: str = field(repr=False)
+    values: list[str | None] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What is wanted, against what is in a list.
+
+    :param standings: of the wanted contacts; they add up to their number.
+    :param removed: contacts in the list, or perhaps in it, that are not wanted.
+    :param inside: contacts in the list.
+    :param stale: contacts of which the ledger cannot say that the list holds their values.
+    """
+
+    standings: Counter[Standing]
+    removed: int
+    inside: int
+    stale: int
+
+    @property
+    def only_grows(self) -> bool:
+        """Appending what is missing makes the list what is wanted."""
+        return not (self.removed or self.stale or self.standings[Standing.CHANGED])
+
+    @property
+    def is_same(self) -> bool:
+        """The list is what is wanted, but for what the vendor refused."""
+        return self.only_grows and not self.standings[Standing.ADDED]
+
+
+class Wanted:
+    """The contacts of a source, each key once, in a temporary SQLite file that is gone when closed. For one thread."""
+
+    def __init__(self) -> None:
+        # an empty file name: SQLite's own temporary file, kept in memory while it is small
+        self._connection = sqlite3.connect("", isolation_level=None)
+        self._connection.execute("PRAGMA journal_mode = OFF")
+        self._connection.execute("PRAGMA cache_size = -65536")  # 64 MiB: the keys of a million contacts
+        self._connection.executescript(_TABLES)
+        self._connection.execute("BEGIN")  # never committed: nobody else reads it
+        self._places = 0
+        self.count = 0
+
+    def add(self, contacts: Sequence[WantedContact]) -> int:
+        """Add contacts; one whose key came before is left out.
+
+        :returns: how many were left out.
+        """
+        places = range(self._places, self._places + len(contacts))
+        self._places += len(contacts)
+        added = self._connection.executemany(
+            f"INSERT OR IGNORE INTO wanted VALUES (?, ?, ?, '{Standing.ADDED}', '{Standing.ADDED}')",  # noqa: S608
+            [(place, one.key_digest, one.content_digest) for place, one in zip(places, contacts, strict=True)],
+        ).rowcount
+        self._connection.executemany(
+            "INSERT INTO texts VALUES (?, ?, ?)",
+            [(place, one.contact_key, json.dumps(one.values)) for place, one in zip(places, contacts, strict=True)],
+        )
+        self.count += added
+        return len(contacts) - added
+
+    def compare(self, contents: Iterable[Inside]) -> Comparison:
+        """How what is wanted stands to what is in a list.
+
+        :param contents: each key once.
+        """
+        self._connection.execute("DELETE FROM inside")
+        self._connection.executemany(
+            "INSERT INTO inside VALUES (?, ?, ?, ?)",
+            ((one.key_digest, one.content_digest, one.content_before, one.state.value) for one in contents),
+        )
+        self._connection.execute(_STANDING)
+        standings = Counter(self._counts("standing"))
+        is_in = "state <> 'rejected' OR before IS NOT NULL"
+        return Comparison(
+            standings=standings,
+            removed=self._one(
+                f"SELECT count(*) FROM inside WHERE ({is_in}) AND NOT EXISTS "  # noqa: S608
+                "(SELECT 1 FROM wanted WHERE wanted.key = inside.key)"
+            ),
+            inside=self._one("SELECT count(*) FROM inside WHERE state = 'accepted'"),
+            stale=self._one(
+                "SELECT count(*) FROM inside WHERE state NOT IN ('accepted', 'rejected') "
+                "OR (state = 'rejected' AND before IS NOT NULL)"
+            ),
+        )
+
+    def remember(self) -> None:
+        """How the contacts stand now is how they stood before the sync, for its summary."""
+        self._connection.execute("UPDATE wanted SET first_standing = standing")
+
+    def outcome(self, odd: Iterable[tuple[str, ContactState]]) -> Counter[Standing]:
+        """What the sync came to, by what the contacts were before.
+
+        :param odd: key digests of those who were refused, or are in doubt.
+        """
+        counts = Counter(self._counts("first_standing"))
+        for digest, state in odd:
+            row = self._connection.execute("SELECT first_standing FROM wanted WHERE key = ?", (digest,)).fetchone()
+            # one that was in doubt or refused before, and keeps other values in the list, is counted as it was
+            if row is not None and row[0] in {Standing.ADDED, Standing.CHANGED, Standing.UNCHANGED}:
+                became = Standing.REJECTED if state is ContactState.REJECTED else Standing.UNKNOWN
+                counts[Standing(row[0])] -= 1
+                counts[became] += 1
+        return counts
+
+    def chunks(self, standings: Iterable[Standing], *, chunk_rows: int) -> Iterator[list[WantedContact]]:
+        """The contacts that stand so, in the order of the source, a chunk at a time."""
+        among = ", ".join(f"'{standing}'" for standing in standings)
+        statement = (
+            "SELECT wanted.place, key, content, contact_key, cells FROM wanted JOIN texts USING (place) "  # noqa: S608
+            f"WHERE standing IN ({among}) AND wanted.place > ? ORDER BY wanted.place LIMIT ?"
+        )
+        last = -1
+        while rows := self._connection.execute(statement, (last, chunk_rows)).fetchall():
+            last = rows[-1][0]
+            yield [WantedContact(key, content, name, json.loads(cells)) for _, key, content, name, cells in rows]
+
+    def close(self) -> None:
+        """Gone, with all that is in it."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _counts(self, column: str) -> dict[Standing, int]:
+        rows = self._connection.execute(f"SELECT {column}, count(*) FROM wanted GROUP BY 1")  # noqa: S608
+        return {Standing(name): count for name, count in rows}
+
+    def _one(self, statement: str) -> int:
+        return int(self._connection.execute(statement).fetchone()[0])
