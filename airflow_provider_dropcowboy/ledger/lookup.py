@@ -1,0 +1,69 @@
+"""Campaigns by the name that a person types."""
+
+from difflib import get_close_matches
+from typing import Final
+
+import sqlalchemy as sa
+
+from airflow_provider_dropcowboy.api.messages import Channel
+from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.ledger.runs import Campaign
+from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS
+
+MAX_SIMILAR: Final = 5
+LEAST_SIMILARITY: Final = 0.4  # of difflib's ratio, 0 to 1
+
+
+def find_campaigns(
+    ledger: Ledger, name: str, *, account: str | None = None, channel: Channel | None = None
+) -> list[Campaign]:
+    """The campaigns of a name, one a channel.
+
+    :param account: team id @ host; None: only one account has a campaign of that name.
+    :param channel: None: both.
+    :raises ConfigurationError: there is none, or several accounts have one; the text names what there is.
+    """
+    with ledger.reading() as connection:
+        named = _read(connection, CAMPAIGNS.c.name == name)
+        found = [
+            campaign
+            for campaign in named
+            if campaign.account == (account or campaign.account) and campaign.channel == (channel or campaign.channel)
+        ]
+        accounts = sorted({campaign.account for campaign in found})
+        if len(accounts) > 1:
+            raise ConfigurationError(
+                f"Several accounts have a campaign {name!r}: {', '.join(accounts)}. Name one of them (--account)."
+            )
+        if found:
+            return found
+        if named:
+            there = ", ".join(f"{campaign.channel} of {campaign.account}" for campaign in named)
+            raise ConfigurationError(f"There is no such campaign {name!r}; there is: {there}.")
+        raise ConfigurationError(f"The ledger knows no campaign {name!r}. {_similar(connection, name)}")
+
+
+def campaigns_of(ledger: Ledger, account: str, *, name: str) -> list[Campaign]:
+    """The account's campaigns of a name, at most one a channel; empty: nobody of it was ever to be asked."""
+    with ledger.reading() as connection:
+        return _read(connection, sa.and_(CAMPAIGNS.c.name == name, CAMPAIGNS.c.account == account))
+
+
+def _similar(connection: sa.Connection, name: str) -> str:
+    names = connection.execute(sa.select(CAMPAIGNS.c.name).distinct()).scalars().all()
+    if not names:
+        return "It knows no campaign at all yet: if one has run, look into another ledger."
+    similar = get_close_matches(name, names, n=MAX_SIMILAR, cutoff=LEAST_SIMILARITY)
+    if not similar:
+        return f"None of its {len(names)} campaigns has a similar name."
+    return f"Similar names: {', '.join(similar)}."
+
+
+def _read(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[Campaign]:
+    rows = connection.execute(
+        sa.select(CAMPAIGNS.c.id, CAMPAIGNS.c.account, CAMPAIGNS.c.name, CAMPAIGNS.c.channel, CAMPAIGNS.c.prefix)
+        .where(which)
+        .order_by(CAMPAIGNS.c.account, CAMPAIGNS.c.channel)
+    )
+    return [Campaign(row.id, row.account, row.name, Channel(row.channel), row.prefix, False) for row in rows]

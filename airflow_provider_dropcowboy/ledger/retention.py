@@ -1,0 +1,145 @@
+"""How long the ledger knows persons: what makes "never twice" true is kept for good, the persons are not."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import sqlalchemy as sa
+
+from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.ledger.database import Ledger, now
+from airflow_provider_dropcowboy.ledger.digest import number_digest
+from airflow_provider_dropcowboy.ledger.lease import DOUBT_LASTS
+from airflow_provider_dropcowboy.ledger.reconcile import Match
+from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, SENDS
+from airflow_provider_dropcowboy.ledger.suppressions import suppress_forgotten
+from airflow_provider_dropcowboy.phone import Phone
+from airflow_provider_dropcowboy.states import State
+
+LONGEST_WINDOW: Final = timedelta(days=7)  # 7 attempts in 7 days, for FDCPA users: the longest that the vendor names
+MIN_AGE: Final = DOUBT_LASTS + LONGEST_WINDOW
+"""What is younger may still be settled, resent, capped against or answered, and for that a person reads the key."""
+
+CHUNK_ROWS: Final = 2_000
+
+PERSONAL: Final = (SENDS.c.contact_key, SENDS.c.phone_number, SENDS.c.network)
+"""Columns of a send that tell of a person; digests, state, instants, drop id and cost stay."""
+
+_IN_DOUBT: Final = (State.CLAIMED.value, State.UNKNOWN.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What was taken out.
+
+    :param sends: of which the person is gone now.
+    :param callbacks: of which the payload is gone now.
+    :param in_doubt: old enough, and left as they are: a person must settle them first.
+    """
+
+    sends: int
+    callbacks: int
+    in_doubt: int
+
+
+def prune(ledger: Ledger, *, older_than: timedelta) -> Pruned:
+    """Persons whose messages came to their end so long ago are no longer in the ledger.
+
+    Everything that makes a second request impossible stays: foreign_id, digests of number and content, state. Doing it
+    again, or going on where it was interrupted, does no harm.
+
+    :param older_than: since the last thing that happened to a message; at least ``MIN_AGE``.
+    :raises ConfigurationError: shorter than that; nothing is changed.
+    """
+    if older_than < MIN_AGE:
+        raise ConfigurationError(
+            f"Messages younger than {MIN_AGE} may still be settled, resent or capped against. Nothing was changed. "
+            "Prune what is older than 8 days or more."
+        )
+    with ledger.reading() as connection:
+        before = now(connection) - older_than
+        is_old = sa.func.coalesce(SENDS.c.final_at, SENDS.c.answered_at, SENDS.c.claimed_at) <= before
+        has_person = sa.or_(*(column.is_not(None) for column in PERSONAL))
+        in_doubt = connection.execute(
+            sa.select(sa.func.count()).where(is_old, has_person, SENDS.c.state.in_(_IN_DOUBT))
+        ).scalar_one()
+    return Pruned(
+        sends=_prune_sends(ledger, sa.and_(is_old, has_person, SENDS.c.state.not_in(_IN_DOUBT))),
+        callbacks=_prune_callbacks(ledger, before),
+        in_doubt=in_doubt,
+    )
+
+
+def forget(ledger: Ledger, phone: Phone, *, reason: str) -> Pruned:
+    """The person of a number is nowhere in the ledger any more, and is not asked for again.
+
+    What is left are digests, which nobody without the ledger's key can turn into a number. The number is suppressed by
+    its digest, whether it was before or not: who wants to be forgotten does not want to be called.
+
+    :param reason: kept with the suppression; no personal data.
+    """
+    digest = number_digest(ledger.key, phone)
+    with ledger.writing() as connection:
+        chosen = sa.select(SENDS.c.foreign_id).where(SENDS.c.number_digest == digest)
+        # in this order, in which senders and receivers lock them too: nobody waits in a circle
+        foreign_ids = connection.execute(chosen.order_by(SENDS.c.foreign_id).with_for_update()).scalars().all()
+        connection.execute(SENDS.update().where(SENDS.c.number_digest == digest).values(_nothing()))
+        callbacks = connection.execute(
+            CALLBACKS.update()
+            .where(CALLBACKS.c.payload.is_not(None), CALLBACKS.c.foreign_id.in_(chosen))
+            .values(payload=None)
+        ).rowcount
+        for callback_id in _strays_about(connection, phone):
+            connection.execute(CALLBACKS.update().where(CALLBACKS.c.id == callback_id).values(payload=None))
+            callbacks += 1
+        suppress_forgotten(connection, digest, reason=reason)
+    return Pruned(sends=len(foreign_ids), callbacks=callbacks, in_doubt=0)
+
+
+def _prune_sends(ledger: Ledger, which: sa.ColumnElement[bool]) -> int:
+    """A chunk a transaction, so that senders and receivers never wait long."""
+    pruned, last = 0, ""
+    while True:
+        with ledger.writing() as connection:
+            chosen = (
+                sa.select(SENDS.c.foreign_id)
+                .where(which, SENDS.c.foreign_id > last)
+                .order_by(SENDS.c.foreign_id)
+                .limit(CHUNK_ROWS)
+                .with_for_update()
+            )
+            foreign_ids = connection.execute(chosen).scalars().all()
+            if not foreign_ids:
+                return pruned
+            # judged again: a callback may have moved one while this waited for its lock
+            connection.execute(SENDS.update().where(which, SENDS.c.foreign_id.in_(foreign_ids)).values(_nothing()))
+        pruned, last = pruned + len(foreign_ids), foreign_ids[-1]
+
+
+def _prune_callbacks(ledger: Ledger, before: datetime) -> int:
+    with ledger.writing() as connection:
+        return connection.execute(
+            CALLBACKS.update()
+            .where(CALLBACKS.c.received_at <= before, CALLBACKS.c.payload.is_not(None))
+            .values(payload=None)
+        ).rowcount
+
+
+def _strays_about(connection: sa.Connection, phone: Phone) -> list[int]:
+    """Callbacks that belong to no send of the number, and name it all the same, in whatever notation."""
+    digits = phone.e164.removeprefix("+1").removeprefix("+")
+    rows = connection.execute(
+        sa.select(CALLBACKS.c.id, CALLBACKS.c.payload).where(
+            CALLBACKS.c.match.in_([Match.UNMATCHED.value, Match.UNREADABLE.value]), CALLBACKS.c.payload.is_not(None)
+        ),
+        execution_options={"yield_per": CHUNK_ROWS},
+    )
+    return [row.id for row in rows if digits in _SEPARATORS.sub("", row.payload)]
+
+
+def _nothing() -> dict[str, None]:
+    return {column.name: None for column in PERSONAL}
+
+
+_SEPARATORS: Final = re.compile(r"[ ()./-]+")

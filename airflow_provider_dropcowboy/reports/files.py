@@ -1,0 +1,94 @@
+"""Deliveries as a file: JSON Lines, CSV or Parquet, streamed."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import astuple
+from datetime import datetime
+from decimal import Decimal
+from itertools import islice
+from pathlib import PurePosixPath
+from typing import IO, Final
+
+from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.reports.deliveries import COLUMNS, Delivery
+
+CHUNK_ROWS: Final = 2_000
+
+Write = Callable[[Iterable[Delivery], IO[bytes]], None]
+
+
+def writer_for(name: str) -> Write:
+    """What writes a file of this name, by its suffix: .jsonl, .ndjson, .csv or .parquet.
+
+    Text is UTF-8; instants are ISO 8601 in UTC; an amount is in US dollars, exact to a millionth. In CSV, NULL is an
+    empty cell.
+
+    :raises ConfigurationError: another suffix, or Parquet without pyarrow; before anything is read.
+    """
+    shown = PurePosixPath(name).name
+    match PurePosixPath(shown).suffix.lower():
+        case ".jsonl" | ".ndjson":
+            return _write_json_lines
+        case ".csv":
+            return _write_csv
+        case ".parquet":
+            return _parquet_writer(shown)
+        case _:
+            raise ConfigurationError(f"{shown} is of no known format. Name it *.jsonl, *.csv or *.parquet.")
+
+
+def _write_json_lines(deliveries: Iterable[Delivery], file: IO[bytes]) -> None:
+    for delivery in deliveries:
+        cells = zip(COLUMNS, map(_json_cell, astuple(delivery)), strict=True)
+        file.write(json.dumps(dict(cells), ensure_ascii=False).encode() + b"\n")
+
+
+def _json_cell(value: object) -> object:
+    match value:
+        case datetime():
+            return value.isoformat()
+        case Decimal():
+            return float(value)  # six decimals of an amount survive it
+        case _:
+            return value
+
+
+def _write_csv(deliveries: Iterable[Delivery], file: IO[bytes]) -> None:
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+    try:
+        written = csv.writer(text)
+        written.writerow(COLUMNS)
+        for delivery in deliveries:
+            written.writerow([cell.isoformat() if isinstance(cell, datetime) else cell for cell in astuple(delivery)])
+    finally:
+        text.detach()  # flushed; the caller's file stays open
+
+
+def _parquet_writer(name: str) -> Write:
+    try:
+        import pyarrow as pa  # not a dependency: 50 MB that only users of Parquet need
+        from pyarrow import parquet
+    except ImportError as error:
+        raise ConfigurationError(
+            f"Writing {name} takes pyarrow. Install airflow-provider-dropcowboy[files], or write CSV or JSON Lines."
+        ) from error
+
+    instant, amount = pa.timestamp("us", tz="UTC"), pa.decimal128(18, 6)
+    kinds = {"claimed_at": instant, "answered_at": instant, "final_at": instant, "cost_usd": amount}
+    schema = pa.schema([(column, kinds.get(column, pa.string())) for column in COLUMNS])
+
+    def write(deliveries: Iterable[Delivery], file: IO[bytes]) -> None:
+        with parquet.ParquetWriter(file, schema) as opened:
+            for chunk in _chunks(deliveries):
+                columns = zip(*map(astuple, chunk), strict=True)
+                opened.write_table(pa.table(dict(zip(COLUMNS, map(list, columns), strict=True)), schema=schema))
+
+    return write
+
+
+def _chunks(deliveries: Iterable[Delivery]) -> Iterator[list[Delivery]]:
+    rest = iter(deliveries)
+    while chunk := list(islice(rest, CHUNK_ROWS)):
+        yield chunk

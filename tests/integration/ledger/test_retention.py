@@ -1,0 +1,149 @@
+"""Persons leave the ledger, and nobody is asked twice for it; on both databases."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from airflow_provider_dropcowboy.api.answers import Outcome
+from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.ledger import retention
+from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
+from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconcile
+from airflow_provider_dropcowboy.ledger.retention import MIN_AGE, Pruned, forget, prune
+from airflow_provider_dropcowboy.ledger.schema import METADATA, SENDS
+from airflow_provider_dropcowboy.ledger.suppressions import find_suppression, suppress
+from airflow_provider_dropcowboy.states import State
+from tests.integration.sent import Sent, age, phone
+
+QUARTER = timedelta(days=90)
+
+
+@pytest.fixture
+def ledger(ledger_url: str) -> Iterator[Ledger]:
+    opened = open_ledger(ledger_url, may_create=True)
+    yield opened
+    opened.engine.dispose()
+
+
+def everything(ledger: Ledger) -> str:
+    """All cells of all tables."""
+    with ledger.reading() as connection:
+        return repr([connection.execute(sa.select(table)).all() for table in METADATA.sorted_tables])
+
+
+def persons(ledger: Ledger) -> list[tuple[str | None, str | None, str | None]]:
+    with ledger.reading() as connection:
+        rows = connection.execute(sa.select(SENDS.c.contact_key, SENDS.c.phone_number, SENDS.c.network))
+        return [(row.contact_key, row.phone_number, row.network) for row in rows]
+
+
+def test_after_pruning_no_number_key_or_payload_of_old_messages_is_left(ledger: Ledger) -> None:
+    sent = Sent(ledger)
+    sent.ask(range(3))
+    sent.tell(0, 1, network={"name": "Verizon"})
+    age(ledger, QUARTER)
+    assert prune(ledger, older_than=QUARTER) == Pruned(sends=3, callbacks=2, in_doubt=0)
+    assert persons(ledger) == [(None, None, None)] * 3
+    left = everything(ledger)
+    assert "+1504" not in left
+    assert "Verizon" not in left
+
+
+def test_what_is_pruned_is_asked_neither_by_its_key_nor_by_its_number(ledger: Ledger) -> None:
+    sent = Sent(ledger)
+    sent.ask([1])
+    sent.tell(1)
+    age(ledger, QUARTER)
+    prune(ledger, older_than=QUARTER)
+    assert Sent(ledger).claim(1) == []
+    other = Sent(ledger)
+    assert other.identity.number_digest(phone(1)) == other.message(1).number_digest
+    with ledger.reading() as connection:
+        row = connection.execute(sa.select(SENDS)).one()
+    assert (row.state, row.owns_number, row.number_digest) == (
+        State.DELIVERED,
+        True,
+        other.identity.number_digest(phone(1)),
+    )
+
+
+def test_a_late_result_of_a_pruned_message_still_counts(ledger: Ledger) -> None:
+    sent = Sent(ledger)
+    sent.ask([1])
+    age(ledger, QUARTER)
+    prune(ledger, older_than=QUARTER)
+    assert sent.tell(1, dnc=True) == [Match.APPLIED]
+    assert find_suppression(ledger, phone(1)) is not None
+
+
+def test_younger_messages_and_those_in_doubt_are_left(ledger: Ledger) -> None:
+    sent = Sent(ledger)
+    sent.ask([1], outcome=Outcome.UNKNOWN)
+    sent.claim(2)
+    age(ledger, QUARTER)
+    Sent(ledger).ask([3])
+    before = everything(ledger)
+    assert prune(ledger, older_than=QUARTER) == Pruned(sends=0, callbacks=0, in_doubt=2)
+    assert everything(ledger) == before
+
+
+def test_refused_and_released_messages_are_pruned_and_may_be_asked_anew(ledger: Ledger) -> None:
+    sent = Sent(ledger)
+    sent.ask([1], outcome=Outcome.RELEASED)
+    age(ledger, QUARTER)
+    assert prune(ledger, older_than=QUARTER).sends == 1
+    assert len(Sent(ledger).claim(1)) == 1
+    assert persons(ledger) == [("1", phone(1).e164, None)]
+
+
+def test_too_short_a_time_is_refused_and_changes_nothing(ledger: Ledger) -> None:
+    Sent(ledger).ask([1])
+    age(ledger, timedelta(days=30))
+    with pytest.raises(ConfigurationError, match="8 days or more"):
+        prune(ledger, older_than=MIN_AGE - timedelta(minutes=1))
+    assert persons(ledger) == [("1", phone(1).e164, None)]
+
+
+def test_pruning_goes_chunk_by_chunk_and_doing_it_again_finds_nothing(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "CHUNK_ROWS", 3)
+    Sent(ledger).ask(range(10))
+    age(ledger, QUARTER)
+    assert prune(ledger, older_than=QUARTER).sends == 10
+    assert prune(ledger, older_than=QUARTER) == Pruned(0, 0, 0)
+
+
+def test_a_forgotten_person_is_nowhere_and_the_others_are_as_they_were(ledger: Ledger) -> None:
+    for name in ("spring", "autumn"):
+        sent = Sent(ledger, name)
+        sent.ask([1, 2])
+        sent.tell(1, 2)
+    suppress(ledger, [phone(1)], source="command line")
+    strays = ['{"to": "(504) 200-0001"', '{"to": "+1 504 200 0002"', "504.200.0001?"]
+    reconcile(ledger, [Received(None, None, None, payload) for payload in strays])
+    forgotten = forget(ledger, phone(1), reason="asked to be forgotten")
+    assert (forgotten.sends, forgotten.callbacks) == (2, 4)
+    left = everything(ledger)
+    for written in ("5042000001", "200-0001", "200.0001"):
+        assert written not in left
+    assert left.count("200 0002") == 1
+    assert sorted(persons(ledger), key=str) == [("2", phone(2).e164, None)] * 2 + [(None, None, None)] * 2
+
+
+def test_a_forgotten_person_stays_suppressed_by_the_digest_alone(ledger: Ledger) -> None:
+    suppress(ledger, [phone(1)], source="command line", reason="by letter")
+    forget(ledger, phone(1), reason="asked to be forgotten")
+    forget(ledger, phone(2), reason="asked to be forgotten")
+    first, second = find_suppression(ledger, phone(1)), find_suppression(ledger, phone(2))
+    assert first is not None
+    assert second is not None
+    assert (first.source, first.reason, first.is_forgotten) == ("command line", "by letter", True)
+    assert (second.source, second.reason, second.is_forgotten) == ("forgotten", "asked to be forgotten", True)
+
+
+def test_who_was_forgotten_is_not_asked_again(ledger: Ledger) -> None:
+    forget(ledger, phone(1), reason="asked to be forgotten")
+    assert Sent(ledger).claim(1) == []
