@@ -76,10 +76,13 @@ def parse_callback(raw: bytes) -> Callback:
 _FEES: Final = ("product_cost", "compliance_fee", "tts_fee")
 
 
+# a fee read as a float would add up to 0.10189999999999999; one decoder, since callbacks come by the thousand
+_JSON: Final = json.JSONDecoder(parse_float=Decimal)
+
+
 def _content(raw: bytes) -> Mapping[str, object]:
     try:
-        # a fee read as a float would add up to 0.10189999999999999
-        return reading.as_object(json.loads(raw, parse_float=Decimal))
+        return reading.as_object(_JSON.decode(raw.decode("utf-8-sig")))
     except (ValueError, ArithmeticError, RecursionError):
         raise CallbackError("A callback is no JSON object; its payload is kept as it came.") from None
 
@@ -100,6 +103,8 @@ def _text(content: Mapping[str, object], name: str) -> str | None:
         return None
     if found is None:
         return None
+    if found.isascii() and "\0" not in found:
+        return found
     # a NUL or half a surrogate pair is valid JSON, but no database stores it: the whole batch of callbacks would fail
     return found.replace("\0", "").encode(errors="replace").decode() or None
 

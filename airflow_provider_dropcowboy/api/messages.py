@@ -8,6 +8,7 @@ from typing import Final
 
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.phone import Phone
+from airflow_provider_dropcowboy.states import State
 
 MAX_SMS_CHARACTERS: Final = 160  # API v1, POST /sms, sms_body
 MAX_FOREIGN_ID_CHARACTERS: Final = 256  # API v1, POST /rvm, foreign_id
@@ -83,6 +84,9 @@ class Message:
     :param content_digest: keyed digest of what is asked for: differs when text, brand, pool or recording differ.
     :param caps: most attempts on the number in a time, such as ``(3, timedelta(days=1))``, over all campaigns.
     :param closes_at: aware; no byte is written after it, since the calling hours end. None: they do not.
+    :param stop: why it is not to be asked for in this run, as a verdict and its reason; None: it is. What was asked
+        before stands all the same.
+    :param opens_at: aware: when a stopped message may be asked for; None: nobody waits for it.
     :param rule: by which it was screened, for an auditor.
     """
 
@@ -94,6 +98,8 @@ class Message:
     content_digest: str
     caps: tuple[tuple[int, timedelta], ...] = ()
     closes_at: datetime | None = None
+    stop: tuple[State, str] | None = None
+    opens_at: datetime | None = None
     rule: str | None = None
 
     @property

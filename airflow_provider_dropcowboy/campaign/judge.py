@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final
 
@@ -11,8 +11,9 @@ from airflow_provider_dropcowboy.campaign.compose import Composer
 from airflow_provider_dropcowboy.campaign.identity import Identity
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.seen import Seen
+from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.contacts.columns import find_column
-from airflow_provider_dropcowboy.contacts.contact import Unusable
+from airflow_provider_dropcowboy.contacts.contact import Contact, Unusable
 from airflow_provider_dropcowboy.contacts.mapping import read_contacts
 from airflow_provider_dropcowboy.phone import Phone, PhoneError
 from airflow_provider_dropcowboy.screening.consent import has_consent
@@ -21,7 +22,7 @@ from airflow_provider_dropcowboy.states import State
 
 log = logging.getLogger(__name__)
 
-_SUPPRESSED: Final = "!"  # begins the names of suppressed numbers among those of messages
+_SUPPRESSED: Final = "!"  # begins the names of suppressed numbers
 Rows = Iterable[Mapping[str, object]]
 
 
@@ -69,18 +70,30 @@ class Judge:
                 continue
             if isinstance(contact, Unusable):
                 yield Verdict(State.INVALID, contact.reason, contact.key)
-            elif not self._has_consent(contact.row):
-                yield Verdict(State.SUPPRESSED, f"no consent in {self._plan.opt_in_column}", contact.key)
+                continue
+            message = self._composer.compose(contact)
+            if isinstance(message, Unusable):
+                yield Verdict(State.INVALID, message.reason, message.key)
+            elif not self._seen.add(message.foreign_id):
+                yield Verdict(State.DUPLICATE, "the same key came before", contact.key)
             else:
-                message = self._composer.compose(contact)
-                if isinstance(message, Unusable):
-                    yield Verdict(State.INVALID, message.reason, message.key)
-                elif has_list and self._seen.has(_SUPPRESSED + message.number_digest):
-                    yield Verdict(State.SUPPRESSED, "on the suppression list", contact.key)
-                elif not self._seen.add(message.foreign_id):
-                    yield Verdict(State.DUPLICATE, "the same key came before", contact.key)
-                else:
-                    yield message
+                yield self._screen(contact, message, has_list=has_list)
+
+    def _screen(self, contact: Contact, message: Message, *, has_list: bool) -> Message:
+        """The message, stopped by the first rule that applies; the ledger may know that it was asked for before."""
+        if not self._has_consent(contact.row):
+            return replace(message, stop=(State.SUPPRESSED, f"no consent in {self._plan.opt_in_column}"))
+        if has_list and self._seen.has(_SUPPRESSED + message.number_digest):
+            return replace(message, stop=(State.SUPPRESSED, "on the suppression list"))
+        hours = self._plan.hours
+        if hours is None:
+            return message
+        ruling = hours.judge(contact.phone.e164, postal_code=contact.postal_code, at=utcnow())
+        if ruling.is_banned:
+            return replace(message, stop=(State.SUPPRESSED, f"state_ban: {ruling.rule}"))
+        if not ruling.is_open:
+            return replace(message, stop=(State.HELD, f"calling hours: {ruling.rule}"), opens_at=ruling.opens_at)
+        return replace(message, closes_at=ruling.closes_at, rule=ruling.rule, caps=message.caps + ruling.caps)
 
     def _read_suppressed(self, rows: Rows | None) -> int:
         """How many numbers of the list are kept, as digests on disk; what is no number there suppresses nobody."""

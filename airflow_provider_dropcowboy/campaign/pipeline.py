@@ -2,38 +2,32 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from typing import Final, TypeVar
 
-from airflow_provider_dropcowboy.api.answers import LIMITED, Outcome, read_send_answer
-from airflow_provider_dropcowboy.api.callback_url import CallbackUrls, Ticket
-from airflow_provider_dropcowboy.api.messages import Message, send_body
-from airflow_provider_dropcowboy.api.wire import Answer, Reply
+from airflow_provider_dropcowboy.api.messages import Message
 from airflow_provider_dropcowboy.campaign.again import Again, Ask
-from airflow_provider_dropcowboy.campaign.brakes import Brakes
-from airflow_provider_dropcowboy.campaign.circuit import MIN_FAILURES, Circuit
 from airflow_provider_dropcowboy.campaign.control import Control, Order
 from airflow_provider_dropcowboy.campaign.doubt import Doubt
 from airflow_provider_dropcowboy.campaign.judge import Judge
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.progress import Progress
-from airflow_provider_dropcowboy.campaign.stops import CUT_OFF, NOT_AGAIN, STOPPED, paused, refused, vendor_down
+from airflow_provider_dropcowboy.campaign.seen import Seen
+from airflow_provider_dropcowboy.campaign.sending import Sending
+from airflow_provider_dropcowboy.campaign.stops import NOT_AGAIN, STOPPED, paused
 from airflow_provider_dropcowboy.campaign.summary import Tally
-from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.errors import LedgerError
 from airflow_provider_dropcowboy.ledger.database import Ledger
-from airflow_provider_dropcowboy.ledger.judgement import Claim, Judgement
+from airflow_provider_dropcowboy.ledger.judgement import Judgement
 from airflow_provider_dropcowboy.ledger.lease import LEASE
 from airflow_provider_dropcowboy.ledger.outcomes import STATE_OF, Answered
 from airflow_provider_dropcowboy.ledger.patience import claim_patiently, reclaim_patiently, record_patiently
 from airflow_provider_dropcowboy.ledger.runs import Run, beat
 from airflow_provider_dropcowboy.ledger.shares import seek_share
 from airflow_provider_dropcowboy.states import State
-from airflow_provider_dropcowboy.transport.bulk import BulkSender, NothingWrittenError
+from airflow_provider_dropcowboy.transport.bulk import BulkSender
 from airflow_provider_dropcowboy.transport.pacing import Pace
 
 DOUBT_PER_CONNECTION: Final = 3
@@ -51,31 +45,33 @@ class Pipeline:
     """One run, from its rows to its records. ``run`` is called once, in an event loop of its own thread."""
 
     def __init__(
-        self, plan: Plan, ledger: Ledger, *, run: Run, judge: Judge, pace: Pace, control: Control, tally: Tally
+        self,
+        plan: Plan,
+        ledger: Ledger,
+        *,
+        run: Run,
+        judge: Judge,
+        held: Seen,
+        pace: Pace,
+        control: Control,
+        tally: Tally,
     ) -> None:
         self._plan = plan
         self._ledger = ledger
         self._run = run
         self._judge = judge
+        self._held = held
         self._pace = pace
         self._control = control
         self._tally = tally
         self._progress = Progress(plan.campaign, tally)
         self._is_used_up = False
-        self._brakes = Brakes(plan.max_reject_rate, plan.max_unknown_rate)
-        self._circuit = Circuit(max(plan.concurrency, MIN_FAILURES))
-        self._callback_urls = (
-            CallbackUrls(plan.callback_url, plan.callback_secret)
-            if plan.callback_url and plan.callback_secret
-            else None
-        )
         self._batch_rows = plan.concurrency
         self._kept: asyncio.Queue[list[Message] | None] = asyncio.Queue(maxsize=2)
-        self._to_send: asyncio.Queue[Ask] = asyncio.Queue()
         self._answers: asyncio.Queue[Answered] = asyncio.Queue()
         self._again = Again()
+        self._sending = Sending(plan, answers=self._answers, again=self._again, pace=pace, control=control, tally=tally)
         self._doubt = Doubt(DOUBT_PER_CONNECTION * plan.concurrency)
-        self._under_way: set[asyncio.Task[None]] = set()
         self._reader, self._claimer, self._recorder, self._beater = (
             ThreadPoolExecutor(1, f"dropcowboy-{stage}") for stage in ("read", "claim", "record", "beat")
         )
@@ -87,7 +83,7 @@ class Pipeline:
         wire = BulkSender(plan.account, connections=plan.concurrency, timeout_s=plan.timeout_s, verify=plan.verify)
         async with wire, asyncio.TaskGroup() as stages:
             self._reading = stages.create_task(self._read())
-            self._dispatching = stages.create_task(self._dispatch(wire, stages))
+            self._dispatching = stages.create_task(self._sending.run(wire, stages))
             others = [stages.create_task(stage()) for stage in (self._claim_again, self._record, self._beat)]
             claiming = stages.create_task(self._claim())
             self._control.listen(lambda order: loop.call_soon_threadsafe(self._obey, order))
@@ -111,14 +107,9 @@ class Pipeline:
         self._dispatching.cancel()
         _drain(self._kept)
         self._kept.put_nowait(None)
-        for ask in (*_drain(self._to_send), *self._again.drain()):
-            self._answers.put_nowait(Answered(ask.claim, STOPPED))
+        self._sending.release_unwritten()
         if order.grace_s is not None:
-            asyncio.get_running_loop().call_later(order.grace_s, self._cut_off)
-
-    def _cut_off(self) -> None:
-        for task in self._under_way:
-            task.cancel()
+            asyncio.get_running_loop().call_later(order.grace_s, self._sending.cut_off)
 
     def _is_stopping(self) -> bool:
         return self._control.order is not None
@@ -142,11 +133,14 @@ class Pipeline:
         while (messages := await self._kept.get()) is not None:
             await self._doubt.take(len(messages))
             judgement, lease_ends = await self._try(partial(self._claim_new, messages), new=len(messages))
-            self._tally.count_unclaimed(judgement)
+            self._tally.count_unclaimed(judgement, run_id=self._run.id)
             self._is_used_up |= judgement.is_used_up
+            for message in judgement.stopped:
+                if message.opens_at is not None:
+                    self._held.add(message.foreign_id)
             for claim in judgement.claimed:
                 self._tally.claim()
-                self._pass_on(Ask(claim, lease_ends))
+                self._sending.pass_on(Ask(claim, lease_ends))
             await self._doubt.give_back(len(messages) - len(judgement.claimed))
 
     async def _claim_again(self) -> None:
@@ -162,7 +156,7 @@ class Pipeline:
                 await self._doubt.give_back(1)
             for claim in judgement.claimed:
                 ask = rest.pop(claim.message.foreign_id)
-                self._pass_on(Ask(claim, lease_ends, ask.asks + 1))
+                self._sending.pass_on(Ask(claim, lease_ends, ask.asks + 1))
             for ask in rest.values():
                 self._answers.put_nowait(Answered(ask.claim, STOPPED if self._is_stopping() else NOT_AGAIN))
 
@@ -192,72 +186,6 @@ class Pipeline:
         if judgement.stop is not None:
             self._control.stop(paused(judgement.stop))
         return judgement, begun_at + LEASE.total_seconds()
-
-    def _pass_on(self, ask: Ask) -> None:
-        closes_at = ask.claim.message.closes_at
-        if closes_at is not None:
-            hours_end = time.monotonic() + (closes_at - utcnow()).total_seconds()
-            ask = replace(ask, lease_ends=min(ask.lease_ends, hours_end))
-        if self._is_stopping():
-            self._answers.put_nowait(Answered(ask.claim, STOPPED))
-        else:
-            self._to_send.put_nowait(ask)
-
-    async def _dispatch(self, wire: BulkSender, stages: asyncio.TaskGroup) -> None:
-        while True:
-            ask = await self._to_send.get()
-            try:
-                await self._pace.enter()
-            except asyncio.CancelledError:
-                self._answers.put_nowait(Answered(ask.claim, STOPPED))
-                raise
-            task = stages.create_task(self._send(wire, ask))
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
-
-    async def _send(self, wire: BulkSender, ask: Ask) -> None:
-        message = ask.claim.message
-        body = send_body(
-            self._plan.account,
-            message.phone,
-            message.content,
-            foreign_id=message.foreign_id,
-            callback_url=self._callback_url(ask.claim),
-        )
-        if ask.asks == 1:
-            self._tally.asked += 1
-        try:
-            reply = await wire.post(message.channel.path, body, lease_ends=ask.lease_ends)
-        except asyncio.CancelledError as error:
-            outcome = STOPPED if isinstance(error, NothingWrittenError) else CUT_OFF
-            self._answers.put_nowait(Answered(ask.claim, outcome))
-            raise
-        finally:
-            self._pace.leave()
-        self._settle(ask, reply)
-
-    def _callback_url(self, claim: Claim) -> str | None:
-        if self._callback_urls is None:
-            return self._plan.callback_url
-        return self._callback_urls.url(Ticket(claim.message.foreign_id, claim.attempt))
-
-    def _settle(self, ask: Ask, reply: Reply) -> None:
-        """Ask again what was surely not taken, a few times; record everything else."""
-        outcome = read_send_answer(reply)
-        is_limited = isinstance(reply, Answer) and reply.status == LIMITED
-        if is_limited:
-            self._pace.slow_down(outcome.retry_after_s)
-        elif outcome.kind is Outcome.ACCEPTED:
-            self._pace.speed_up()
-        elif outcome.kind is Outcome.REFUSED:
-            self._control.stop(refused(outcome.reason))
-        if not is_limited and self._circuit.opens(is_failure=outcome.kind in {Outcome.UNKNOWN, Outcome.RELEASED}):
-            self._control.stop(vendor_down(self._circuit.limit, outcome.reason))
-        if brake := self._brakes.pull(outcome):
-            self._control.stop(brake)
-        is_again = outcome.kind is Outcome.RELEASED and not self._is_stopping()
-        if not (is_again and self._again.put(ask, retry_after_s=outcome.retry_after_s)):
-            self._answers.put_nowait(Answered(ask.claim, outcome))
 
     async def _record(self) -> None:
         while True:

@@ -7,6 +7,7 @@ from typing import Final
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.messages import Channel
 from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
+from airflow_provider_dropcowboy.campaign.hours import Hours
 from airflow_provider_dropcowboy.campaign.identity import check_campaign_name
 from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
 from airflow_provider_dropcowboy.contacts.partition import Partition
@@ -37,6 +38,9 @@ class Plan:
     :param caps: most attempts on a number in a time, over all campaigns of the ledger.
     :param max_reject_rate: the run stops when more of its last requests were refused; None: it does not look.
     :param max_unknown_rate: likewise for requests in doubt.
+    :param hours: judges when numbers may be called; None: at any time.
+    :param is_waiting: rows held for their hours are taken by a later wave; they are remembered until then.
+    :param earlier_runs: ids of the runs that were this run's earlier waves.
     :param stale_from: when the run's data interval ended; None: it is not judged for its age.
     :param max_staleness: how long after that a campaign may still be begun; None: for ever.
     :param is_dry_run: judge every row and write nothing, neither to the ledger nor to the wire.
@@ -59,6 +63,9 @@ class Plan:
     caps: tuple[tuple[int, timedelta], ...] = ()
     max_reject_rate: float | None = None
     max_unknown_rate: float | None = None
+    hours: Hours | None = None
+    is_waiting: bool = False
+    earlier_runs: tuple[int, ...] = ()
     stale_from: datetime | None = None
     max_staleness: timedelta | None = None
     is_dry_run: bool = False

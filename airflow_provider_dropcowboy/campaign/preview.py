@@ -44,7 +44,7 @@ def preview_campaign(plan: Plan, ledger: Ledger | None, *, rows: Rows, suppresse
                 if ledger and campaign
                 else _all_free(batch.messages)
             )
-            tally.count_unclaimed(judgement)
+            tally.count_unclaimed(judgement, run_id=None)
             for claim in judgement.claimed:
                 # in a run the ledger would know by now that an earlier batch took the number
                 if numbers.add(claim.message.number_digest):
@@ -57,4 +57,6 @@ def preview_campaign(plan: Plan, ledger: Ledger | None, *, rows: Rows, suppresse
 
 
 def _all_free(messages: list[Message]) -> Judgement:
-    return Judgement(claimed=[Claim(message, 1, "") for message in messages])
+    judgement = Judgement(stopped=[message for message in messages if message.stop is not None])
+    judgement.claimed = [Claim(message, 1, "") for message in messages if message.stop is None]
+    return judgement

@@ -17,6 +17,7 @@ from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
 from airflow_provider_dropcowboy.errors import BalanceError, InterruptedRunError, LedgerError, NotTakenError
 from airflow_provider_dropcowboy.ledger.counts import count_run
 from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.ledger.held import count_gone, forget_held, keep_held
 from airflow_provider_dropcowboy.ledger.runs import Run, beat, begin_run, bind_campaign, end_run, find_campaign
 from airflow_provider_dropcowboy.ledger.shares import seek_share
 from airflow_provider_dropcowboy.states import State
@@ -61,10 +62,10 @@ def run_campaign(
     run = begin_run(ledger, campaign, who=plan.who, wanted=plan.concurrency)
     started_at = time.monotonic()
     tally = Tally()
-    with Seen() as seen:
+    with Seen() as seen, Seen() as held:
         judge = Judge(plan, identity, rows=rows, suppressed=suppressed, seen=seen)
         pace = Pace(0, rate_per_s=plan.rate_per_s)
-        pipeline = Pipeline(plan, ledger, run=run, judge=judge, pace=pace, control=control, tally=tally)
+        pipeline = Pipeline(plan, ledger, run=run, judge=judge, held=held, pace=pace, control=control, tally=tally)
         try:
             pace.limit = _wait_for_connections(ledger, run, plan=plan, control=control)
             _run_in_thread(pipeline, control)
@@ -73,7 +74,9 @@ def run_campaign(
             # first the ledger: a reader that is deep in the user's database may be waited for until this is killed
             _leave(ledger, run, tally=tally, control=control)
             pipeline.close()
-    summary = Summary.of(tally, campaign=campaign.name, seconds=time.monotonic() - started_at)
+        if control.order is None:
+            _keep_waves(plan, ledger, run, tally=tally, seen=seen, held=held)
+    summary = Summary.of(tally, campaign=campaign.name, seconds=time.monotonic() - started_at, run_id=run.id)
     log.info("%s", summary)
     _raise_if_not_done(tally, control)
     return summary
@@ -92,6 +95,17 @@ def _wait_for_connections(ledger: Ledger, run: Run, *, plan: Plan, control: Cont
         if control.wait(WAIT_FOR_CONNECTIONS_S):
             raise InterruptedRunError("The run was stopped while it waited for a free connection. Nothing was sent.")
         beat(ledger, run, counts={})
+
+
+def _keep_waves(plan: Plan, ledger: Ledger, run: Run, *, tally: Tally, seen: Seen, held: Seen) -> None:
+    """Count whom earlier waves read and this one did not; remember whom this one held."""
+    scope = str(plan.partition or "")
+    if plan.earlier_runs:
+        tally.states += count_gone(ledger, run.campaign, scope=scope, run_ids=plan.earlier_runs, is_read=seen.has)
+    if plan.is_waiting and tally.next_opening is not None:
+        keep_held(ledger, run.campaign, held, scope=scope)
+    elif plan.earlier_runs:
+        forget_held(ledger, run.campaign, scope=scope)
 
 
 def _leave(ledger: Ledger, run: Run, *, tally: Tally, control: Control) -> None:

@@ -1,6 +1,7 @@
 """Which names a run has met already, in memory that does not grow: a temporary SQLite file holds them."""
 
 import sqlite3
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
@@ -23,6 +24,9 @@ class Seen:
     def has(self, name: str) -> bool:
         """Whether the name was met."""
         return self._connection.execute("SELECT 1 FROM seen WHERE name = ?", (name,)).fetchone() is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for (name,) in self._connection.execute("SELECT name FROM seen"))
 
     def __enter__(self) -> Self:
         return self

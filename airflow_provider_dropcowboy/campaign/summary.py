@@ -3,7 +3,9 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from airflow_provider_dropcowboy.api.messages import Message
 from airflow_provider_dropcowboy.errors import BalanceError
 from airflow_provider_dropcowboy.ledger.judgement import Judgement
 from airflow_provider_dropcowboy.states import State
@@ -17,6 +19,7 @@ class Tally:
     :param asked: messages this run wrote a request for.
     :param already: rows that another run had asked for.
     :param conflicts: outcomes that contradict the ledger; anything but 0 is a broken promise.
+    :param next_opening: the first moment at which a held row may be called.
     :param unconfirmed: messages whose claim may stand, since the answer to its COMMIT never came; none was asked for.
     """
 
@@ -27,6 +30,7 @@ class Tally:
     already: int = 0
     conflicts: int = 0
     unconfirmed: int = 0
+    next_opening: datetime | None = None
 
     @property
     def read(self) -> int:
@@ -39,19 +43,35 @@ class Tally:
         if reason:
             self.reasons[state, reason] += 1
 
-    def count_unclaimed(self, judgement: Judgement) -> None:
-        """The rows of a batch that the ledger did not let be claimed."""
+    def count_unclaimed(self, judgement: Judgement, *, run_id: int | None) -> None:
+        """The rows of a batch that the ledger did not let be claimed.
+
+        :param run_id: of this run; None: it is only a preview.
+        """
         for row in judgement.already:
-            self.already += 1
-            self.count(row.state, row.reason)
+            if row.run_id == run_id:  # its claim got no answer to its COMMIT, and a callback or a person came first
+                self.claim()
+                self.settle(row.state, row.reason)
+            else:
+                self.already += 1
+                self.count(row.state, row.reason)
         for _message in judgement.suppressed:
             self.count(State.SUPPRESSED, "on the ledger's suppression list")
         for _message in judgement.duplicates:
             self.count(State.DUPLICATE, "another key has the same number")
         for _message, reason in judgement.capped:
             self.count(State.CAPPED, reason)
+        for message in judgement.stopped:
+            self._count_stopped(message)
         for _message, reason in judgement.held:
             self.count(State.HELD, reason)
+
+    def _count_stopped(self, message: Message) -> None:
+        assert message.stop is not None
+        state, reason = message.stop
+        self.count(state, reason)
+        if message.opens_at is not None:
+            self.next_opening = min(self.next_opening or message.opens_at, message.opens_at)
 
     def claim(self) -> None:
         """One more row is claimed by this run."""
@@ -106,6 +126,8 @@ class Summary:
     """How a run ended.
 
     :param counts: states of the rows read, as they stand at the end; they add up to ``read``.
+    :param next_opening: the first moment at which a held row may be called; None: nobody waits for one.
+    :param run_id: of the ledger; None: a dry run.
     :param seconds: from the first row to the last record.
     """
 
@@ -116,9 +138,11 @@ class Summary:
     already: int
     seconds: float
     reasons: Mapping[tuple[State, str], int] = field(default_factory=dict)
+    next_opening: datetime | None = None
+    run_id: int | None = None
 
     @classmethod
-    def of(cls, tally: Tally, *, campaign: str, seconds: float) -> "Summary":
+    def of(cls, tally: Tally, *, campaign: str, seconds: float, run_id: int | None = None) -> "Summary":
         """A run's end, from its tally."""
         return cls(
             campaign=campaign,
@@ -128,6 +152,8 @@ class Summary:
             already=tally.already,
             seconds=seconds,
             reasons=dict(tally.reasons),
+            next_opening=tally.next_opening,
+            run_id=run_id,
         )
 
     @property

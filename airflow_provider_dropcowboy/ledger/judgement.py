@@ -54,6 +54,7 @@ class Judgement:
     duplicates: list[Message] = field(default_factory=list)
     suppressed: list[Message] = field(default_factory=list)
     capped: list[tuple[Message, str]] = field(default_factory=list)
+    stopped: list[Message] = field(default_factory=list)  # by their own verdict
     held: list[tuple[Message, str]] = field(default_factory=list)
     is_used_up: bool = False  # the campaign's limit or budget: nobody else of it is claimed
     stop: str | None = None
@@ -101,10 +102,14 @@ def judge(
             judgement.already.append(Already(message, state_now(row, at), row.reason, row.run_id))
         elif message.number_digest in suppressed:
             judgement.suppressed.append(message)
+        elif message.stop is not None and message.stop[0] is State.SUPPRESSED:
+            judgement.stopped.append(message)
         elif owners.setdefault(message.number_digest, message.foreign_id) != message.foreign_id:
             judgement.duplicates.append(message)
         elif reason := attempts.cap(message, campaign.id):
             judgement.capped.append((message, reason))
+        elif message.stop is not None:
+            judgement.stopped.append(message)
         elif message.closes_at is not None and at >= message.closes_at:
             judgement.held.append((message, "the calling hours ended before it was claimed"))
         else:
@@ -152,7 +157,9 @@ def _is_free(row: Any, message: Message, resend_after: timedelta | None, *, at: 
             return asked != (message.content_digest, message.number_digest)
         case State.UNKNOWN:
             is_due = resend_after is not None and row.claimed_at + resend_after <= at
-            return is_due and row.resent_at is None
+            # to a corrected number it is not resent: the one in doubt would be free for another message to it
+            is_same_number = row.number_digest == message.number_digest
+            return is_due and is_same_number and row.resent_at is None
         case _:
             return False
 

@@ -173,6 +173,14 @@ SUPPRESSIONS: Final = sa.Table(
     sa.Column("reason", sa.String),
 )
 
+HELD: Final = sa.Table(
+    "dropcowboy_held",
+    METADATA,
+    sa.Column("campaign_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("scope", sa.String, primary_key=True),  # the task's partition: each has waves of its own
+    sa.Column("foreign_id", Name, primary_key=True),
+)
+
 LISTS: Final = sa.Table(
     "dropcowboy_lists",
     METADATA,

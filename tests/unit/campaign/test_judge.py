@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.messages import Channel, Message, Rvm, Sms
-from airflow_provider_dropcowboy.campaign.compose import Composer, RvmTemplate, SmsTemplate
+from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
 from airflow_provider_dropcowboy.campaign.identity import Identity
 from airflow_provider_dropcowboy.campaign.judge import Judge, Rows
 from airflow_provider_dropcowboy.campaign.plan import Plan
@@ -42,7 +42,7 @@ def judged(rows: Rows, made: Plan | None = None, *, size: int = 3) -> list[Messa
     identity = Identity(bytes(32), made.account.name, made.campaign, made.channel)
     found: list[Message | Verdict] = []
     with Seen() as seen:
-        judge = Judge(made, composer=Composer(made.template, identity), rows=rows, seen=seen)
+        judge = Judge(made, identity, rows=rows, seen=seen)
         while (batch := judge.next_batch(size)) is not None:
             assert len(batch.messages) + len(batch.verdicts) <= size
             found += [*batch.messages, *batch.verdicts]
@@ -116,7 +116,7 @@ def test_an_unusable_row_does_not_take_the_key() -> None:
 def test_without_a_clear_yes_a_row_is_suppressed() -> None:
     made = plan(opt_in_column="Consented")
     items = judged([row(1, consented="yes"), row(2, "+15045550101", consented="no")], made)
-    assert [verdict(item) for item in items[1:]] == [(State.SUPPRESSED, "no consent in Consented")]
+    assert [only(item).stop for item in items] == [None, (State.SUPPRESSED, "no consent in Consented")]
 
 
 def test_a_missing_column_ends_the_run_before_anyone_is_judged() -> None:
@@ -181,3 +181,25 @@ class TestContentDigest:
     def test_another_text_has_another_digest(self) -> None:
         one, other = judged([row(1), row(2, name="Ann")], plan(SMS))
         assert only(one).content_digest != only(other).content_digest
+
+
+def test_a_number_of_the_suppression_list_is_stopped_in_any_notation() -> None:
+    made = plan()
+    identity = Identity(bytes(32), made.account.name, made.campaign, made.channel)
+    with Seen() as seen:
+        rows = [row(1, "+15045550100"), row(2, "(504) 555-0101")]
+        judge = Judge(made, identity, rows=rows, suppressed=[{"n": "504.555.0100"}, {"n": "no number"}], seen=seen)
+        batch = judge.next_batch(5)
+    assert batch is not None
+    assert [message.stop for message in batch.messages] == [(State.SUPPRESSED, "on the suppression list"), None]
+
+
+def test_a_suppression_list_that_cannot_be_read_ends_the_run_before_anyone_is_judged() -> None:
+    def broken() -> Iterator[Mapping[str, object]]:
+        yield {"n": "504.555.0100"}
+        raise ConfigurationError("the list is gone")
+
+    made = plan()
+    identity = Identity(bytes(32), made.account.name, made.campaign, made.channel)
+    with Seen() as seen, pytest.raises(ConfigurationError, match="the list is gone"):
+        Judge(made, identity, rows=[row()], suppressed=broken(), seen=seen).next_batch(5)

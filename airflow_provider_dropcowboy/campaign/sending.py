@@ -1,0 +1,131 @@
+"""From claims to answers: a request for each, at the run's pace, and what becomes of its answer."""
+
+import asyncio
+import time
+from dataclasses import replace
+
+from airflow_provider_dropcowboy.api.answers import LIMITED, Outcome, read_send_answer
+from airflow_provider_dropcowboy.api.callback_url import CallbackUrls, Ticket
+from airflow_provider_dropcowboy.api.messages import send_body
+from airflow_provider_dropcowboy.api.wire import Answer, Reply
+from airflow_provider_dropcowboy.campaign.again import Again, Ask
+from airflow_provider_dropcowboy.campaign.brakes import Brakes
+from airflow_provider_dropcowboy.campaign.circuit import MIN_FAILURES, Circuit
+from airflow_provider_dropcowboy.campaign.control import Control
+from airflow_provider_dropcowboy.campaign.plan import Plan
+from airflow_provider_dropcowboy.campaign.stops import CUT_OFF, STOPPED, refused, vendor_down
+from airflow_provider_dropcowboy.campaign.summary import Tally
+from airflow_provider_dropcowboy.clock import utcnow
+from airflow_provider_dropcowboy.ledger.judgement import Claim
+from airflow_provider_dropcowboy.ledger.outcomes import Answered
+from airflow_provider_dropcowboy.transport.bulk import BulkSender, NothingWrittenError
+from airflow_provider_dropcowboy.transport.pacing import Pace
+
+
+class Sending:
+    """The stage that writes. Every claim passed on comes out as an answer, or waits in ``again``. In one event loop."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        answers: asyncio.Queue[Answered],
+        again: Again,
+        pace: Pace,
+        control: Control,
+        tally: Tally,
+    ) -> None:
+        self._plan = plan
+        self._answers = answers
+        self._again = again
+        self._pace = pace
+        self._control = control
+        self._tally = tally
+        self._to_send: asyncio.Queue[Ask] = asyncio.Queue()
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._brakes = Brakes(plan.max_reject_rate, plan.max_unknown_rate)
+        self._circuit = Circuit(max(plan.concurrency, MIN_FAILURES))
+        self._callback_urls = (
+            CallbackUrls(plan.callback_url, plan.callback_secret)
+            if plan.callback_url and plan.callback_secret
+            else None
+        )
+
+    def pass_on(self, ask: Ask) -> None:
+        """Send it when its turn comes; not at all if the run is stopping."""
+        closes_at = ask.claim.message.closes_at
+        if closes_at is not None:
+            hours_end = time.monotonic() + (closes_at - utcnow()).total_seconds()
+            ask = replace(ask, lease_ends=min(ask.lease_ends, hours_end))
+        if self._control.order is not None:
+            self._answers.put_nowait(Answered(ask.claim, STOPPED))
+        else:
+            self._to_send.put_nowait(ask)
+
+    def release_unwritten(self) -> None:
+        """The run stops: what waits is released."""
+        waiting = [self._to_send.get_nowait() for _ in range(self._to_send.qsize())]
+        for ask in (*waiting, *self._again.drain()):
+            self._answers.put_nowait(Answered(ask.claim, STOPPED))
+
+    def cut_off(self) -> None:
+        """Nothing under way is awaited any longer."""
+        for task in self._under_way:
+            task.cancel()
+
+    async def run(self, wire: BulkSender, stages: asyncio.TaskGroup) -> None:
+        """Until cancelled."""
+        while True:
+            ask = await self._to_send.get()
+            try:
+                await self._pace.enter()
+            except asyncio.CancelledError:
+                self._answers.put_nowait(Answered(ask.claim, STOPPED))
+                raise
+            task = stages.create_task(self._send(wire, ask))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+
+    async def _send(self, wire: BulkSender, ask: Ask) -> None:
+        message = ask.claim.message
+        body = send_body(
+            self._plan.account,
+            message.phone,
+            message.content,
+            foreign_id=message.foreign_id,
+            callback_url=self._callback_url(ask.claim),
+        )
+        if ask.asks == 1:
+            self._tally.asked += 1
+        try:
+            reply = await wire.post(message.channel.path, body, lease_ends=ask.lease_ends)
+        except asyncio.CancelledError as error:
+            outcome = STOPPED if isinstance(error, NothingWrittenError) else CUT_OFF
+            self._answers.put_nowait(Answered(ask.claim, outcome))
+            raise
+        finally:
+            self._pace.leave()
+        self._settle(ask, reply)
+
+    def _callback_url(self, claim: Claim) -> str | None:
+        if self._callback_urls is None:
+            return self._plan.callback_url
+        return self._callback_urls.url(Ticket(claim.message.foreign_id, claim.attempt))
+
+    def _settle(self, ask: Ask, reply: Reply) -> None:
+        """Ask again what was surely not taken, a few times; record everything else."""
+        outcome = read_send_answer(reply)
+        is_limited = isinstance(reply, Answer) and reply.status == LIMITED
+        if is_limited:
+            self._pace.slow_down(outcome.retry_after_s)
+        elif outcome.kind is Outcome.ACCEPTED:
+            self._pace.speed_up()
+        elif outcome.kind is Outcome.REFUSED:
+            self._control.stop(refused(outcome.reason))
+        if not is_limited and self._circuit.opens(is_failure=outcome.kind in {Outcome.UNKNOWN, Outcome.RELEASED}):
+            self._control.stop(vendor_down(self._circuit.limit, outcome.reason))
+        if brake := self._brakes.pull(outcome):
+            self._control.stop(brake)
+        is_again = outcome.kind is Outcome.RELEASED and self._control.order is None
+        if not (is_again and self._again.put(ask, retry_after_s=outcome.retry_after_s)):
+            self._answers.put_nowait(Answered(ask.claim, outcome))
