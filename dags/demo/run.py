@@ -21,6 +21,8 @@ MEANINGS: Final = {
     "invalid": "no number that can be called",
     "suppressed": "did not consent",
     "duplicate": "the same person, or the same number, once more",
+    "capped": "was called often enough of late",
+    "held": "has to wait",
     "accepted": "taken by the vendor",
     "delivered": "arrived, says the vendor",
     "failed": "did not arrive, says the vendor",

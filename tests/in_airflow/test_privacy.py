@@ -19,17 +19,17 @@ pytestmark = pytest.mark.airflow
 SECRET: Final = "kX7/qp+Zr=42&vN?s3cret"
 CALLBACK_SECRET: Final = "cb:9f/Qw+Tz=77&key"
 PEOPLE: Final = (
-    (1, "(504) 555-0161", "70112", "Zebulonia", 1),
-    (2, "+15045550162", "70112", "Quixotina", 1),
-    (3, "504.555.0163", "70112", "Wolframine", 1),
-    (4, "5045550164", "70112", "Xanthippus", 0),
-    (5, "504-555-01650", "70112", "Yggdrasila", 1),
-    (6, "15045550166", "70112", "Vercingeto", 1),
+    (1, "(985) 555-0161", "70112", "Zebulonia", 1),
+    (2, "+19855550162", "70112", "Quixotina", 1),
+    (3, "985.555.0163", "70112", "Wolframine", 1),
+    (4, "9855550164", "70112", "Xanthippus", 0),
+    (5, "985-555-01650", "70112", "Yggdrasila", 1),
+    (6, "19855550166", "70112", "Vercingeto", 1),
 )
 PRIVATE: Final = [
     *(name for *_, name, _consented in PEOPLE),
     *(str(phone) for _key, phone, *_ in PEOPLE),
-    *(form for last in range(61, 70) for form in (f"504555{100 + last:04d}", f"504-555-{100 + last:04d}")),
+    *(form for last in range(61, 70) for form in (f"985555{100 + last:04d}", f"985-555-{100 + last:04d}")),
     *(
         form
         for text in (SECRET, CALLBACK_SECRET)
@@ -89,10 +89,10 @@ def test_airflow_writes_down_nothing_private(
     airflow = airflow_processes
     warehouse.due_today(*PEOPLE)
     # every kind of answer has its own words in a log: refused, asked again, in doubt, unreadable
-    sandbox.fault("429_seconds", route="sms", to="+15045550161", times=6, delay_s=0)
-    sandbox.fault("invalid_400", route="sms", to="+15045550162", times=1)
-    sandbox.fault("html_200_after", route="sms", to="+15045550163", times=1)
-    sandbox.fault("lose_answer", route="sms", to="+15045550166", times=1)
+    sandbox.fault("429_seconds", route="sms", to="+19855550161", times=6, delay_s=0)
+    sandbox.fault("invalid_400", route="sms", to="+19855550162", times=1)
+    sandbox.fault("html_200_after", route="sms", to="+19855550163", times=1)
+    sandbox.fault("lose_answer", route="sms", to="+19855550166", times=1)
     fields = connection_to(sandbox)
     extra = json.dumps(fields.pop("extra") | {"callback_secret": CALLBACK_SECRET, "byoc_secret": {"token": SECRET}})
     airflow.add_connection("private", **fields, extra=extra)

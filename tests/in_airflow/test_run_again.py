@@ -10,7 +10,6 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 from airflow.sdk import DAG
 from airflow.utils.state import DagRunState, TaskInstanceState
-from airflow.utils.types import DagRunType
 
 from airflow_provider_dropcowboy.contacts.partition import partitions
 from airflow_provider_dropcowboy.operators.rvm import SendRvmOperator
@@ -118,26 +117,18 @@ def test_mapped_partitions_are_one_campaign_and_may_be_cut_anew(sandbox: Sandbox
     assert set(sandbox.asks().values()) == {1}
 
 
-def test_runs_of_one_logical_date_are_one_campaign_whoever_started_them(sandbox: SandboxProcess) -> None:
-    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    run = run_dag(sending(), logical_date=midnight, run_type=DagRunType.SCHEDULED)
-    again = clear_and_rerun(run)
-    assert again.task("send").returned["campaign"] == f"campaigns.send@{midnight:%Y-%m-%dT%H:%M:%SZ}"
+def test_the_same_content_goes_to_the_same_people_once_a_day_in_whichever_campaign(sandbox: SandboxProcess) -> None:
+    run_dag(sending(), logical_date=LOGICAL_DATE)
+    by_hand = run_dag(sending()).task("send").returned
+    assert (by_hand["capped"], by_hand["asked"]) == (3, 0)
     assert sandbox.takes_by_phone() == numbers(0, 1, 2)
 
 
-def test_the_next_logical_date_is_another_campaign(sandbox: SandboxProcess) -> None:
+def test_without_that_cap_the_next_logical_date_is_sent_to_everybody_again(sandbox: SandboxProcess) -> None:
     for day in (0, 1):
-        run_dag(sending(), logical_date=LOGICAL_DATE + timedelta(days=day))
+        run_dag(sending(repeat_window=None), logical_date=LOGICAL_DATE + timedelta(days=day))
     assert sandbox.takes_by_phone() == {number(index): 2 for index in range(3)}
     assert set(sandbox.asks().values()) == {1}
-
-
-def test_a_run_without_a_logical_date_is_a_campaign_of_its_own(sandbox: SandboxProcess) -> None:
-    run = run_dag(sending())
-    assert run.task("send").returned["campaign"] == f"campaigns.send@{run.run_id}"
-    assert clear_and_rerun(run).task("send").returned["asked"] == 0
-    assert sandbox.takes_by_phone() == numbers(0, 1, 2)
 
 
 def test_the_log_says_first_whether_the_campaign_is_new(
