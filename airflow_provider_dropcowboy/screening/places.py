@@ -1,0 +1,161 @@
+"""Where a number's person may be: the states and time zones of its area code, its postal code and what the row says."""
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Final
+from zoneinfo import available_timezones
+
+DATA: Final = resources.files("airflow_provider_dropcowboy.screening") / "data"
+
+NOWHERE: Final = "the number belongs to no place: give a postal code or a state"
+ABROAD: Final = "a postal code of the armed forces says nothing about the hour: give a time zone"
+ODD_STATE: Final = "the row's state is none of the US or Canada: write its two letters"
+ODD_ZONE: Final = "the row's time zone is none of the IANA database: write one like America/Chicago"
+
+_ARMED_FORCES: Final = frozenset({"US-AA", "US-AE", "US-AP"})
+_TERRITORIES: Final = frozenset({"US-AS", "US-GU", "US-MP", "US-PR", "US-VI"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # one object a place: compared and hashed by identity, for every row
+class Place:
+    """All the places where a person may be.
+
+    :param regions: ISO 3166, such as ``US-FL`` or ``JM``.
+    :param zones: IANA names.
+    :param gap: why nobody can say what the hour is there, or None.
+    :param is_whole_country: nothing but the country is known.
+    """
+
+    regions: tuple[str, ...]
+    zones: tuple[str, ...]
+    gap: str | None = None
+    is_whole_country: bool = False
+
+
+class Places:
+    """The tables that ``tools/make_places.py`` makes. It keeps what it was asked: a few thousand places at most."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[frozenset[str], frozenset[str], str | None, bool], Place] = {}
+        self._met: dict[tuple[Place | None, Place | None, str | None, str | None], Place] = {}
+        self._area_codes = self._read("area_codes.tsv")
+        self._postal_codes = self._read("postal_codes.tsv")
+        self._zones_of = _zones_by_region(self._postal_codes, self._area_codes)
+        self._states = {name: region for region in self._zones_of for name in (region, region.removeprefix("US-"))}
+        self._states |= {region[3:]: region for region in self._zones_of if region.startswith("CA-")}
+
+    def locate(
+        self, e164: str, *, postal_code: str | None, state: str | None = None, timezone: str | None = None
+    ) -> Place:
+        """Where the person may be; one object for one answer.
+
+        The places of the area code and of the postal code together; mobile numbers move, and the law speaks of where
+        the person is. ``state`` and ``timezone`` come from somebody who knows: a state replaces both, with all of its
+        zones, and a time zone replaces the zones. A postal code in none of the tables counts as none.
+
+        :param postal_code: of the US or Canada; looked at for numbers of +1 only.
+        :param state: two letters, or ISO 3166-2.
+        """
+        is_american = e164.startswith("+1")
+        area = self._area_codes.get(e164[2:5]) if is_american else None
+        if area is None:
+            area = self._look_up(e164)
+        postal = self._find_postal_code(postal_code) if postal_code and is_american else None
+        key = (area, postal, state, timezone)
+        place = self._met.get(key)
+        if place is None:
+            place = self._combine(area, postal, state=state, timezone=timezone)
+            if place.gap not in (ODD_STATE, ODD_ZONE):  # there is no end of odd texts
+                self._met[key] = place
+        return place
+
+    def is_region(self, region: str) -> bool:
+        """Whether a rule for this region can ever apply; of other countries than the US and Canada no part is told."""
+        return region in self._zones_of or (len(region) == 2 and region.isalpha() and region.isupper())
+
+    def _combine(self, area: Place, postal: Place | None, *, state: str | None, timezone: str | None) -> Place:
+        parts = [area, postal] if postal else [area]
+        regions = {region for part in parts for region in part.regions}
+        zones = {zone for part in parts for zone in part.zones}
+        gap = postal.gap if postal else area.gap
+        is_whole_country = area.is_whole_country
+        if state and state.strip():
+            region = self._states.get(state.strip().upper())
+            if region is None:
+                return self._make(set(), set(), gap=ODD_STATE)
+            regions, zones, is_whole_country = {region}, set(self._zones_of[region]), False
+            gap = ABROAD if region in _ARMED_FORCES else None
+        if timezone and timezone.strip():
+            if not is_zone(timezone.strip()):
+                return self._make(set(), set(), gap=ODD_ZONE)
+            zones = {timezone.strip()}
+            gap = None if regions else NOWHERE
+        return self._make(regions, zones, gap=gap, is_whole_country=is_whole_country)
+
+    def _find_postal_code(self, postal_code: str) -> Place | None:
+        code = postal_code.strip().upper()
+        prefixes = (code[:5], code[:3]) if len(code) >= 5 and code[:5].isdecimal() else (code[:2], code[:1])
+        return self._postal_codes.get(prefixes[0]) or self._postal_codes.get(prefixes[1])
+
+    def _look_up(self, e164: str) -> Place:
+        """A number of another country, without a place, or with an area code that is newer than the tables."""
+        import phonenumbers
+        from phonenumbers import PhoneNumberType
+        from phonenumbers.timezone import time_zones_for_number
+
+        number = phonenumbers.parse(e164)
+        country = phonenumbers.region_code_for_number(number)
+        kind = phonenumbers.number_type(number)
+        if kind not in (PhoneNumberType.FIXED_LINE_OR_MOBILE, PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE):
+            return self._make(set(), set(), gap=NOWHERE)
+        if country in ("US", "CA"):
+            regions = {region for region in self._zones_of if region.startswith(f"{country}-")}
+            regions -= _TERRITORIES | _ARMED_FORCES  # they have area codes of their own
+            zones = {zone for region in regions for zone in self._zones_of[region]}
+            return self._make(regions, zones, is_whole_country=True)
+        zones = {zone for zone in time_zones_for_number(number) if is_zone(zone)}
+        return self._make({country} if country and zones else set(), zones, gap=None if country and zones else NOWHERE)
+
+    def _make(
+        self, regions: set[str], zones: set[str], *, gap: str | None = None, is_whole_country: bool = False
+    ) -> Place:
+        place = Place(tuple(sorted(regions)), tuple(sorted(zones)), gap, is_whole_country)
+        return self._made.setdefault((frozenset(regions), frozenset(zones), gap, is_whole_country), place)
+
+    def _read(self, name: str) -> dict[str, Place]:
+        """A table: code, regions, zones; several of one are split by blanks, and none is a dash."""
+        places = {}
+        for line in (DATA / name).read_text(encoding="utf-8").splitlines():
+            if not line.startswith("#"):
+                code, regions, zones = line.split("\t")
+                gap = ABROAD if zones == "-" else None
+                places[code] = self._make(set(regions.split()), set() if gap else set(zones.split()), gap=gap)
+        return places
+
+
+@cache
+def load_places() -> Places:
+    """The tables, read once a process."""
+    return Places()
+
+
+@cache
+def is_zone(name: str) -> bool:
+    """Whether the IANA database has a zone of this name."""
+    return name in _zones()
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _zones_by_region(*tables: dict[str, Place]) -> dict[str, set[str]]:
+    """All zones of each region: from the codes of this region alone, if there are such."""
+    alone: dict[str, set[str]] = {}
+    shared: dict[str, set[str]] = {}
+    for place in {place for table in tables for place in table.values()}:
+        for region in place.regions:
+            (alone if len(place.regions) == 1 else shared).setdefault(region, set()).update(place.zones)
+    return shared | alone
