@@ -121,15 +121,26 @@ class Hold:
         with self.ledger.writing() as connection:
             self._renew(connection, step=None)
 
-    def end(self, *, counts: Mapping[str, int], reason: str | None) -> None:
-        """The list is free; nothing happens if it is another's already."""
+    def finish(self, counts: Mapping[str, int]) -> None:
+        """The sync is done, and the list is free.
+
+        :raises InterruptedRunError: another sync took the list over.
+        """
+        with self.writing("done") as connection:
+            self._end(connection, counts=counts, reason=None)
+
+    def give_up(self, reason: str) -> None:
+        """The list is free, with whatever is left to do; nothing happens if it is another's already."""
         with self.ledger.writing() as connection:
-            at = now(connection)
-            connection.execute(
-                SYNCS.update()
-                .where(SYNCS.c.id == self.sync.id, SYNCS.c.ended_at.is_(None))
-                .values(ended_at=at, held_until=at, counts=dict(counts), end_reason=reason)
-            )
+            self._end(connection, counts={}, reason=reason)
+
+    def _end(self, connection: sa.Connection, *, counts: Mapping[str, int], reason: str | None) -> None:
+        at = now(connection)
+        connection.execute(
+            SYNCS.update()
+            .where(SYNCS.c.id == self.sync.id, SYNCS.c.ended_at.is_(None))
+            .values(ended_at=at, held_until=at, counts=dict(counts), end_reason=reason)
+        )
 
     def _renew(self, connection: sa.Connection, *, step: str | None) -> None:
         values: dict[str, object] = {"held_until": now(connection) + self.sync.quiet_after}

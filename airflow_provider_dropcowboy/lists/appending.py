@@ -163,6 +163,8 @@ class Appender:
         return count == known.counted
 
     def _next(self, flight: Flight, chunks: Iterator[Chunk]) -> Chunk | None:
+        if self._stop.reason is not None:
+            flight.is_ending = True
         if not flight.has_room:
             return None
         if flight.refusal is not None:
@@ -194,8 +196,6 @@ class Appender:
 
     def _collect(self, flight: Flight, known: KnownList) -> None:
         done, _ = wait(flight.under_way, timeout=LOOK_EVERY_S, return_when=FIRST_COMPLETED)
-        if self._stop.reason is not None:
-            flight.is_ending = True
         for future in done:
             chunk, call = flight.under_way.pop(future)
             reply = future.result()

@@ -64,7 +64,7 @@ def _begin(ledger: Ledger, account: str, *, name: str, mode: str, who: Who, time
 
 def _end(hold: Hold, *, reason: str) -> None:
     try:
-        hold.end(counts={}, reason=reason)
+        hold.give_up(reason)
     except LedgerError:
         log.warning("the ledger did not take the end of this sync; its list is free again when its lease is over")
 

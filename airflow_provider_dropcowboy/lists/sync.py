@@ -58,7 +58,7 @@ def sync_list(plan: ListPlan, ledger: Ledger, *, rows: Rows, stop: Stop) -> List
         sync = _Sync(plan, hold, wanted=wanted, stop=stop)
         current = sync.run()
         summary = sync.summary(current, tally, seconds=time.monotonic() - started_s)
-        hold.end(counts=summary.counts(), reason=None)
+        hold.finish(summary.counts())
     log.log(logging.WARNING if summary.unknown or summary.left_over else logging.INFO, "%s", summary)
     for left_over in summary.left_over:
         log.warning(
@@ -98,6 +98,8 @@ class _Sync:
 
     def run(self) -> KnownList:
         """The list that is in step now."""
+        with self._hold.writing("compare"):
+            pass  # reading may have taken long: what another sync did meanwhile is not to be judged by this one
         self._builder.continue_dead_sync()
         current = self._grow() if self._plan.mode is Mode.APPEND else None
         current = current or self._rebuild()

@@ -73,6 +73,7 @@ class Vendor:
         call = get_list(list_id)
         failure: VendorError | None = None
         for attempt in range(TRIES):
+            self._stop.check()
             reply = self._ask(call.request)
             # a proxy's 404 page proves nothing; the vendor's own has a reason
             if isinstance(reply, Answer) and reply.status == 404 and error_reason(reply.body):
@@ -160,6 +161,7 @@ class Vendor:
     def _change(self, call: Call[T], *, step: str) -> Reply:
         """What came of asking, again as long as it was surely not carried out."""
         for attempt in range(TRIES):
+            self._stop.check()
             with self._hold.writing(step):
                 pass  # the step is written down, and the list is still this sync's
             reply = self._ask(call.request, lease_ends_s=self._hold.lease_ends_s)
@@ -169,6 +171,5 @@ class Vendor:
         return reply
 
     def _ask(self, request: Request, *, lease_ends_s: float = inf) -> Reply:
-        self._stop.check()
         self.calls += 1
         return self.write_once(request, lease_ends_s=lease_ends_s)
