@@ -194,7 +194,7 @@ def _replacement(message: Message, run: Run, row: Any, *, claim_id: str, at: dat
         "claimed_day": day_of(at),
         "rule": message.rule,
         "answered_at": None,
-        "resent_at": at if row.state in BINDING else row.resent_at,
+        "resent_at": at if row.state in BINDING else None,  # an open row is in no doubt from an earlier request
         "b_foreign_id": row.foreign_id,
         "b_attempt": row.attempt,
         "b_claim_id": row.claim_id,

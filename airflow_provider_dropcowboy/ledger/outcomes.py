@@ -41,8 +41,9 @@ class Answered:
 def record(ledger: Ledger, run: Run, *, answered: Sequence[Answered]) -> int:
     """Write outcomes down; each is its owner's last act on the claim. Doing it twice does no harm.
 
-    A row that a callback has settled already stays settled. An outcome whose claim is no longer the row's goes to the
-    history: if its request may have been taken, somebody was asked twice.
+    A row that a callback has settled already stays settled. A resend that was surely not taken leaves the row in doubt:
+    the first request may have been. An outcome whose claim is no longer the row's goes to the history: if its request
+    may have been taken, somebody was asked twice.
 
     :returns: how many such conflicts there were; 0 unless a rule of this package was broken.
     :raises LedgerError: not known whether they are on disk: call again.
@@ -113,6 +114,7 @@ def _answers(dialect: str) -> sa.Update:
         ("reason", "text"),
         ("owns_number", "boolean"),
     ).c
+    is_still_in_doubt = sa.and_(SENDS.c.resent_at.is_not(None), answer.state.in_(sorted(OPEN)))
     return (
         SENDS.update()
         .where(
@@ -121,11 +123,13 @@ def _answers(dialect: str) -> sa.Update:
             SENDS.c.claim_id == answer.claim_id,
             # claimed, or unknown: a late answer still counts; each of the targets has these sources among its own
             SENDS.c.state.in_(sorted(sources_of(State.ACCEPTED))),
+            # once: it stays unknown, and would be booked as not taken a second time
+            sa.or_(sa.not_(is_still_in_doubt), SENDS.c.state == State.CLAIMED.value),
         )
         .values(
-            state=answer.state,
+            state=sa.case((is_still_in_doubt, State.UNKNOWN.value), else_=answer.state),
             reason=answer.reason,
-            owns_number=answer.owns_number,
+            owns_number=sa.or_(is_still_in_doubt, answer.owns_number),
             answered_at=sa.bindparam("answered_at", type_=SENDS.c.answered_at.type),
         )
     )
