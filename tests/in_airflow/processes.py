@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psutil
 import requests
@@ -65,8 +65,8 @@ class AirflowProcesses:
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_log_port),
             "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
         }
-        settings |= environment or {}
-        self._processes = {name: self._start(name, settings=settings) for name in COMPONENTS}
+        self._settings = {**settings, **(environment or {})}
+        self._processes = {name: self._start(name) for name in COMPONENTS}
         try:
             self.wait_until(self._is_up, until="Airflow is up")
         except AssertionError:
@@ -88,6 +88,21 @@ class AirflowProcesses:
         for process in self._processes.values():
             process.wait()
         self._session.close()
+
+    def backfill(self, dag_id: str, *words: str) -> None:
+        """Days of the DAG are run again, as ``airflow backfill create`` does it; they are queued.
+
+        On a SQLite database the command and the scheduler get in each other's way.
+
+        :param words: more options of that command.
+        """
+        self._end_backfills(dag_id)
+        subprocess.run(
+            [sys.executable, "-m", "airflow", "backfill", "create", "--dag-id", dag_id, *words],
+            env=self._settings,
+            stdout=subprocess.PIPE,
+            check=True,
+        )
 
     def add_dag(self, dag_id: str, source: str) -> None:
         """The DAG with this Python source is known and can run."""
@@ -116,6 +131,19 @@ class AirflowProcesses:
     def wait_for_run(self, dag_id: str, run_id: str, *, states: Collection[str] = FINISHED) -> str:
         """The run's state, once it is one of ``states``."""
         return self._wait_for_state(f"dags/{dag_id}/dagRuns/{run_id}", states=states)
+
+    def runs(self, dag_id: str) -> dict[str, str]:
+        """The state of each of the DAG's runs, by run id."""
+        answer = self._ask("GET", f"dags/{dag_id}/dagRuns")
+        answer.raise_for_status()
+        return {run["dag_run_id"]: run["state"] for run in answer.json()["dag_runs"]}
+
+    def task(self, dag_id: str, run_id: str, *, task_id: str, map_index: int = -1) -> dict[str, Any]:
+        """The task instance, as the REST API shows it."""
+        answer = self._ask("GET", _task_path(dag_id, run_id, task_id=task_id, map_index=map_index))
+        answer.raise_for_status()
+        shown: dict[str, Any] = answer.json()
+        return shown
 
     def wait_for_task(
         self, dag_id: str, run_id: str, *, task_id: str, map_index: int = -1, states: Collection[str] = FINISHED
@@ -164,12 +192,20 @@ class AirflowProcesses:
             folder /= f"map_index={map_index}"
         return (folder / f"attempt={try_number}.log").read_text()
 
-    def _start(self, component: str, *, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    def _end_backfills(self, dag_id: str) -> None:
+        """Airflow has one a DAG at a time, and notices only every half minute that it is over."""
+        answer = self._ask("GET", "backfills", params={"dag_id": dag_id})
+        answer.raise_for_status()
+        for backfill in answer.json()["backfills"]:
+            if backfill["completed_at"] is None:
+                self._tell("PUT", f"backfills/{backfill['id']}/cancel")
+
+    def _start(self, component: str) -> subprocess.Popen[bytes]:
         with (self.home / f"{component}.log").open("wb") as log:
             # A session of its own, by which its children are found in the end.
             return subprocess.Popen(
                 [sys.executable, "-m", "airflow", component],
-                env=dict(settings),
+                env=self._settings,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -1,9 +1,12 @@
 """Which runs are one campaign and which are not: each line of the table in docs/campaigns.md."""
 
+import json
 import sqlite3
+from collections.abc import Collection
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +21,8 @@ from sqlalchemy import select
 from airflow_provider_dropcowboy.contacts.partition import partitions
 from airflow_provider_dropcowboy.operators.rvm import SendRvmOperator
 from tests.in_airflow.dag_runs import FinishedRun, clear_and_rerun, run_dag
-from tests.in_airflow.vendor import VOICEMAIL
+from tests.in_airflow.processes import AirflowProcesses
+from tests.in_airflow.vendor import VOICEMAIL, connection_to
 from tests.in_airflow.warehouse import numbers, rows
 from tests.sandbox_process import SandboxProcess
 
@@ -191,3 +195,55 @@ def test_dag_test_without_a_date_is_the_campaign_of_this_moment(campaigns: Campa
     run = dag.test()
     now = run.logical_date.astimezone(UTC)
     assert campaigns.names() == [OF_DATE, f"identity.send@{now:%Y-%m-%dT%H:%M:%SZ}"]
+
+
+ASSETS = """
+from airflow.sdk import DAG, Asset, task
+from airflow_provider_dropcowboy.operators.rvm import SendRvmOperator
+
+due = Asset("due_today")
+
+with DAG("identity_loads", schedule=None):
+    @task(outlets=[due])
+    def load():
+        pass
+
+    load()
+
+with DAG("identity_of_assets", schedule=[due]):
+    SendRvmOperator(
+        task_id="send",
+        contacts=lambda: {contacts!r},
+        key_column="contact_id",
+        dropcowboy_conn_id="identity_of_assets",
+        **{voicemail!r},
+    )
+"""
+
+
+def test_each_run_that_an_asset_triggers_is_a_campaign_of_its_own(
+    airflow_processes: AirflowProcesses, sandbox: SandboxProcess, tmp_path: Path
+) -> None:
+    airflow, dag_id = airflow_processes, "identity_of_assets"
+    fields = connection_to(sandbox)
+    airflow.add_connection("identity_ledger", conn_type="sqlite", host=str(tmp_path / "ledger.db"))
+    extra = {**fields["extra"], "ledger_conn_id": "identity_ledger"}
+    airflow.add_connection(dag_id, **fields | {"extra": json.dumps(extra)})
+    airflow.add_dag(dag_id, ASSETS.format(contacts=rows(2), voicemail=VOICEMAIL))
+    for _ in range(2):
+        before = airflow.runs(dag_id)
+        airflow.trigger("identity_loads")
+        airflow.wait_until(partial(_has_new_run, airflow, dag_id, before), until="the asset triggers a run")
+    run_ids = sorted(airflow.runs(dag_id))
+    assert all(run_id.startswith("asset_triggered__") for run_id in run_ids)
+    campaigns = []
+    for run_id in run_ids:
+        assert airflow.wait_for_run(dag_id, run_id) == "success"
+        returned = airflow.return_value(dag_id, run_id, task_id="send")
+        assert isinstance(returned, dict)
+        campaigns.append(returned["campaign"])
+    assert campaigns == [f"{dag_id}.send@{run_id}" for run_id in run_ids]
+
+
+def _has_new_run(airflow: AirflowProcesses, dag_id: str, before: Collection[str]) -> bool:
+    return len(airflow.runs(dag_id)) > len(before)
