@@ -12,7 +12,7 @@ from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
 from airflow_provider_dropcowboy.api.messages import Channel, Message, Rvm
 from airflow_provider_dropcowboy.ledger.claims import claim, new_claim_id
 from airflow_provider_dropcowboy.ledger.database import Ledger
-from airflow_provider_dropcowboy.ledger.judgement import ClaimRules, Claim, Judgement
+from airflow_provider_dropcowboy.ledger.judgement import Claim, ClaimRules, Judgement
 from airflow_provider_dropcowboy.ledger.outcomes import Answered, record
 from airflow_provider_dropcowboy.ledger.runs import Run, Who, begin_run, bind_campaign
 from airflow_provider_dropcowboy.ledger.schema import HISTORY, RUNS, SENDS
