@@ -1,0 +1,212 @@
+"""One run as the pipeline is one, taken apart into steps that can come in any order, over the real ledger."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome, read_send_answer
+from airflow_provider_dropcowboy.api.messages import Message, Rvm
+from airflow_provider_dropcowboy.api.wire import NotWritten, Reply
+from airflow_provider_dropcowboy.campaign.again import Ask
+from airflow_provider_dropcowboy.campaign.stops import STOPPED
+from airflow_provider_dropcowboy.campaign.summary import Tally
+from airflow_provider_dropcowboy.ledger.claims import claim, find_claims, new_claim_id, reclaim
+from airflow_provider_dropcowboy.ledger.counts import count_run
+from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.ledger.digest import number_digest
+from airflow_provider_dropcowboy.ledger.judgement import ClaimRules, Judgement
+from airflow_provider_dropcowboy.ledger.lease import LEASE
+from airflow_provider_dropcowboy.ledger.outcomes import STATE_OF, Answered, record
+from airflow_provider_dropcowboy.ledger.runs import Run, beat, end_run
+from airflow_provider_dropcowboy.phone import Phone
+from tests.acceptance._protocol_vendor import Fate, Witness
+
+
+class MovableClock(Protocol):
+    """The clock of the ledger's database, and the monotonic clock of every run."""
+
+    def now(self) -> datetime: ...
+
+    def advance(self, by: timedelta) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What all runs of an example share."""
+
+    ledger: Ledger
+    clock: MovableClock
+    witness: Witness
+
+
+@dataclass(frozen=True, slots=True)
+class LostCommit:
+    """A batch whose COMMIT got no answer: to be looked up before anything of it is sent.
+
+    :param asks: what is claimed for a next attempt; empty: new claims of ``messages``.
+    """
+
+    claim_id: str
+    messages: Sequence[Message]
+    begun_at: float
+    asks: Sequence[Ask] = ()
+
+
+class Sender:
+    """A run. It never looks at the others, and acts on what it knows however late it is: it may be a zombie."""
+
+    def __init__(self, world: World, run: Run, *, name: str, content: str, resend_after: timedelta | None) -> None:
+        self.world = world
+        self.run = run
+        self.name = name
+        self.content = content
+        self.resend_after = resend_after
+        self.was_read: set[str] = set()
+        self.to_write: dict[str, Ask] = {}
+        self.to_ask_again: dict[str, Ask] = {}  # surely not taken, by what this run read
+        self.answers: dict[str, Answered] = {}
+        self.recorded: dict[str, Answered] = {}  # a COMMIT that gets no answer makes it record them once more
+        self.lost_commit: LostCommit | None = None
+        self.is_stopping = False
+        self.tally = Tally()
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def message(self, key: str, number: str) -> Message:
+        """What this run would send."""
+        return Message(
+            foreign_id=self.run.campaign.prefix + key,
+            contact_key=key,
+            phone=Phone(number),
+            content=Rvm(brand_id="brand", recording_id=self.content),
+            number_digest=number_digest(self.world.ledger.key, Phone(number)),
+            content_digest=self.content,
+        )
+
+    def claim(self, messages: Sequence[Message], *, is_answer_lost: bool) -> Judgement | None:
+        """Claim a batch; None: whether it is on disk is not known yet."""
+        self.was_read |= {message.contact_key for message in messages}
+        return self._claim(LostCommit(new_claim_id(), messages, self._monotonic_s()), is_answer_lost=is_answer_lost)
+
+    def ask_again(self, keys: Sequence[str], *, is_answer_lost: bool) -> Judgement | None:
+        """Claim the next attempt of what was surely not taken."""
+        asks = [self.to_ask_again.pop(key) for key in keys]
+        messages = [ask.claim.message for ask in asks]
+        batch = LostCommit(new_claim_id(), messages, self._monotonic_s(), asks)
+        return self._claim(batch, is_answer_lost=is_answer_lost)
+
+    def look_up(self) -> Judgement:
+        """After a lost COMMIT: what is on disk is this run's, the rest is claimed now. All of it by the first lease."""
+        lost = self.lost_commit
+        assert lost is not None
+        self.lost_commit = None
+        found = find_claims(self.world.ledger, self.run, messages=lost.messages, claim_id=lost.claim_id)
+        known = {old.message.foreign_id for old in found}
+        rest = [message for message in lost.messages if message.foreign_id not in known]
+        judgement = self._ask_ledger(rest, lost.asks, claim_id=new_claim_id()) if rest else Judgement()
+        judgement.claimed += found
+        self._take_over(judgement, lost)
+        return judgement
+
+    def write(self, key: str, fate: Fate) -> None:
+        """Write one request, if the lease still lets it, and read what comes back."""
+        ask = self.to_write.pop(key)
+        reply: Reply = NotWritten("the claim's lease was over")
+        if self.may_write(ask):
+            self.world.witness.see_request(ask.claim, fate)
+            reply = fate.reply
+        outcome = self.read_answer(reply)
+        if outcome.kind is Outcome.REFUSED:
+            self.stop()
+        if outcome.kind is Outcome.RELEASED and not self.is_stopping:
+            self.keep_for_later(ask, outcome)
+        else:
+            self.answers[key] = Answered(ask.claim, outcome)
+
+    def may_write(self, ask: Ask) -> bool:
+        """Whether the claim's lease is not over, by this run's own clock."""
+        return self._monotonic_s() < ask.lease_ends
+
+    def read_answer(self, reply: Reply) -> SendOutcome:
+        """What a reply means."""
+        return read_send_answer(reply)
+
+    def keep_for_later(self, ask: Ask, outcome: SendOutcome) -> None:
+        """Surely not taken: nothing is written down before the next attempt is claimed, or given up."""
+        self.to_ask_again[ask.claim.message.contact_key] = ask
+
+    def stop(self) -> None:
+        """Release what is not written, as on SIGTERM; what was written is still recorded."""
+        self.is_stopping = True
+        for asks in (self.to_write, self.to_ask_again):
+            self.answers |= {key: Answered(ask.claim, STOPPED) for key, ask in asks.items()}
+            asks.clear()
+
+    def record(self, keys: Sequence[str]) -> int:
+        """Write outcomes down; how many of them contradict the ledger."""
+        answered = [self.answers.pop(key) for key in keys]
+        conflicts = self.write_down(answered)
+        for item in answered:
+            self.tally.settle(STATE_OF[item.outcome.kind])
+            self.recorded[item.claim.message.contact_key] = item
+        self.tally.conflicts += conflicts
+        return conflicts
+
+    def write_down(self, answered: Sequence[Answered]) -> int:
+        """Record in the ledger; also done twice, when the answer to the COMMIT was lost."""
+        return record(self.world.ledger, self.run, answered=answered)
+
+    def beat(self) -> None:
+        """Say that it lives."""
+        assert beat(self.world.ledger, self.run, counts=self.tally.as_counts()) is None
+
+    def end(self) -> None:
+        """End in good order; a run that met no conflict checks its balance, as the conductor does."""
+        if not self.tally.conflicts:
+            self.tally.balance(count_run(self.world.ledger, self.run))
+        end_run(self.world.ledger, self.run, counts=self.tally.as_counts(), reason=None)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing of it is open."""
+        return not (self.to_write or self.to_ask_again or self.answers or self.lost_commit)
+
+    def _claim(self, batch: LostCommit, *, is_answer_lost: bool) -> Judgement | None:
+        judgement = self._ask_ledger(batch.messages, batch.asks, claim_id=batch.claim_id)
+        if is_answer_lost:
+            self.lost_commit = batch
+            return None
+        self._take_over(judgement, batch)
+        return judgement
+
+    def _ask_ledger(self, messages: Sequence[Message], asks: Sequence[Ask], *, claim_id: str) -> Judgement:
+        ledger, run = self.world.ledger, self.run
+        if not asks:
+            return claim(
+                ledger, run, messages=messages, claim_id=claim_id, rules=ClaimRules(resend_after=self.resend_after)
+            )
+        wanted = {message.foreign_id for message in messages}
+        claims = [ask.claim for ask in asks if ask.claim.message.foreign_id in wanted]
+        return reclaim(ledger, run, claims=claims, claim_id=claim_id)
+
+    def _take_over(self, judgement: Judgement, batch: LostCommit) -> None:
+        """Count what the ledger said, and send what it gave."""
+        if batch.asks:
+            for row in judgement.already:
+                moved = self.tally.settle if row.run_id == self.run.id else self.tally.lose
+                moved(row.state)
+        else:
+            self.tally.count_unclaimed(judgement, run_id=self.run.id)
+        asks = {ask.claim.message.foreign_id: ask.asks for ask in batch.asks}
+        for new in judgement.claimed:
+            if not batch.asks:
+                self.tally.claim()
+            ask = Ask(new, batch.begun_at + LEASE.total_seconds(), asks.get(new.message.foreign_id, 0) + 1)
+            self.to_write[new.message.contact_key] = ask
+        if self.is_stopping:
+            self.stop()
+
+    def _monotonic_s(self) -> float:
+        return self.world.clock.now().timestamp()
