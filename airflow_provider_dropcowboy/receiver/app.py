@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+import sqlalchemy as sa
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -77,10 +78,8 @@ class Receiver:
         if self._store is not None:
             self._store.url = wiring.ledger_url
             return
-        url = wiring.ledger_url
-        # by ledger: a file that another one's receiver left is not taken over
-        name = hashlib.sha256(f"{url.host}:{url.port}/{url.database}".encode()).hexdigest()[:12]
-        self._store = Store(url, Spool(self._spool_folder / name), metrics=self._metrics)
+        spool = Spool(self._spool_folder / spool_name(wiring.ledger_url))
+        self._store = Store(wiring.ledger_url, spool, metrics=self._metrics)
         self._intake = Intake(self._store, self._metrics)
         self._tasks += [asyncio.create_task(self._store.run()), asyncio.create_task(self._intake.run())]
 
@@ -133,6 +132,12 @@ class Receiver:
 
     async def _tell_metrics(self, _request: Request) -> Response:
         return Response(self._metrics.text(), media_type="text/plain; version=0.0.4")
+
+
+def spool_name(ledger_url: sa.URL) -> str:
+    """The folder of a ledger's callbacks: what a receiver of another ledger left is not taken over."""
+    place = f"{ledger_url.host}:{ledger_url.port}/{ledger_url.database}"
+    return hashlib.sha256(place.encode()).hexdigest()[:12]
 
 
 def receiver_app(find: Find, *, spool_folder: Path, takes_unsigned: bool = False) -> Starlette:

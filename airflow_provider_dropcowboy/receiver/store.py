@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.errors import DropCowboyError
+from airflow_provider_dropcowboy.errors import DropCowboyError, LedgerError
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
 from airflow_provider_dropcowboy.ledger.reconcile import Match, reconcile
 from airflow_provider_dropcowboy.receiver.arrival import Arrival
@@ -33,14 +33,12 @@ class Store:
     """Keeps callbacks for good, one batch at a time.
 
     :param url: of the ledger; may be set anew, for a password that changed.
-    :param patience_s: after it a batch is spooled although the ledger may still take it; twice does no harm.
     """
 
-    def __init__(self, url: sa.URL, spool: Spool, *, metrics: Metrics, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, url: sa.URL, spool: Spool, *, metrics: Metrics) -> None:
         self.url = url
         self._spool = spool
         self._metrics = metrics
-        self._patience_s = patience_s
         self._ledger: Ledger | None = None
         self._trouble: str | None = "not opened yet"
         self._chunk_callbacks = CHUNK_CALLBACKS
@@ -65,15 +63,18 @@ class Store:
         return self._spool.callbacks
 
     async def keep(self, arrivals: Sequence[Arrival]) -> bool:
-        """The callbacks are on disk, in the ledger or beside it; False: nowhere, there is no room."""
+        """The callbacks are on disk, in the ledger or beside it; False: nowhere, there is no room.
+
+        After ``PATIENCE_S`` they are spooled although the ledger may still take them; twice does no harm.
+        """
         ledger = self._ledger
         if ledger is not None:
             commit = asyncio.wrap_future(self._ledger_thread.submit(_commit, ledger, arrivals))
             commit.add_done_callback(self._count)
-            await asyncio.wait({commit}, timeout=self._patience_s)
+            await asyncio.wait({commit}, timeout=PATIENCE_S)
             if commit.done() and commit.exception() is None:
                 return True
-            self._lose(ledger, commit.exception() if commit.done() else TimeoutError())
+            self._lose(ledger, commit.exception() if commit.done() else _SLOW)
             self._is_troubled.set()
         is_kept = await _within(self._disk_thread, self._spool.append, arrivals)
         if is_kept:
@@ -151,6 +152,9 @@ class Store:
 
     def _show_spool(self) -> None:
         self._metrics.spool(callbacks=self._spool.callbacks, size=self._spool.bytes)
+
+
+_SLOW: Final = LedgerError("The ledger took too long to take callbacks.")
 
 
 def _commit(ledger: Ledger, arrivals: Sequence[Arrival]) -> Counter[Match]:
