@@ -131,6 +131,16 @@ _CONFIG: Final[dict[str, object]] = {
                 "example": "dropcowboy_ledger",
                 "default": "",
             },
+            "calling_hours_rules": {
+                "description": (
+                    "Path of a TOML file that replaces or extends the calling hours this package ships, on every "
+                    "machine that sends. Empty: as they are shipped."
+                ),
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": "/etc/airflow/calling-hours.toml",
+                "default": "",
+            },
             "receiver_conn_ids": {
                 "description": (
                     "Connections whose callbacks the API server receives under /dropcowboy, separated by commas; all "

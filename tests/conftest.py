@@ -35,6 +35,7 @@ def _close_off(folder: Path) -> None:
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__UNIT_TEST_MODE": "False",  # it changes what a schedule means; the tests want what users have
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder / 'airflow.db'}",
+        "AIRFLOW__DROPCOWBOY__CALLING_HOURS_RULES": str(Path(__file__).parent / "data" / "always_open.toml"),
         "XDG_RUNTIME_DIR": str(runtime),  # else platformdirs, under the PostgreSQL wheel, warns that there is none
     }
 

@@ -18,6 +18,14 @@ from airflow_provider_dropcowboy.ledger.lease import DOUBT_LASTS
 MAX_CONCURRENCY: Final = 99  # API v1: keep concurrent requests under 100
 
 
+_CHOICES: Final = {
+    "message_kind": ("marketing", "informational"),
+    "calling_hours": ("state", "federal", "off"),
+    "on_held": ("wait", "leave"),
+    "on_unknown": ("hold", "resend"),
+}
+
+
 class Later(Enum):
     """A value that is known only when the task starts: a template, an upstream task's result."""
 
@@ -66,12 +74,13 @@ def check_arguments(channel: Channel, arguments: Arguments) -> None:
         raise _wrong("rate_per_s", f"is {rate_per_s!r}", "Write requests a second, above 0, or leave it out.")
     _check_doubt(arguments)
     _check_limits(arguments)
+    for name, values in _CHOICES.items():
+        if arguments.get(name) not in (None, LATER, *values):
+            raise _wrong(name, f"is {arguments[name]!r}", f"Write one of {', '.join(values)}.")
 
 
 def _check_doubt(arguments: Arguments) -> None:
-    if arguments.get("on_unknown") not in (None, "hold", "resend", LATER):
-        raise _wrong("on_unknown", f"is {arguments['on_unknown']!r}", 'Write "hold" or "resend".')
-    for name in ("resend_after", "max_staleness", "attempts_window", "repeat_window"):
+    for name in ("resend_after", "max_staleness", "attempts_window", "repeat_window", "wave_deadline"):
         if not isinstance(arguments.get(name), (timedelta, Later, NoneType)):
             raise _wrong(name, "is no timedelta", "Write it like timedelta(days=2).")
     resend_after = arguments.get("resend_after")

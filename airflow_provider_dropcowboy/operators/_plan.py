@@ -13,10 +13,17 @@ if TYPE_CHECKING:
     from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
     from airflow_provider_dropcowboy.ledger.judgement import ClaimRules
     from airflow_provider_dropcowboy.operators._send import SendOperator
+    from airflow_provider_dropcowboy.operators._waves import Waves
+    from airflow_provider_dropcowboy.screening.calling_hours import CallingHours
 
 
 def build_plan(
-    task: "SendOperator", settings: "ConnectionSettings", template: "RvmTemplate | SmsTemplate", context: "Context"
+    task: "SendOperator",
+    settings: "ConnectionSettings",
+    template: "RvmTemplate | SmsTemplate",
+    context: "Context",
+    *,
+    waves: "Waves",
 ) -> "Plan":
     """What the task is to do, checked; its arguments are rendered.
 
@@ -54,10 +61,38 @@ def build_plan(
         caps=() if task.max_attempts is None else ((task.max_attempts, task.attempts_window),),
         max_reject_rate=task.max_reject_rate,
         max_unknown_rate=task.max_unknown_rate,
-        stale_from=stale_from(context),
+        hours=_hours(task, template),
+        is_waiting=task.on_held == "wait",
+        earlier_runs=waves.run_ids,
+        stale_from=None if waves.run_ids else stale_from(context),
         max_staleness=task.max_staleness,
         is_dry_run=task.is_dry_run,
         who=who,
+    )
+
+
+def _hours(task: "SendOperator", template: "RvmTemplate | SmsTemplate") -> "CallingHours | None":
+    from pathlib import Path
+
+    from airflow.providers.common.compat.sdk import conf
+
+    from airflow_provider_dropcowboy.campaign.compose import RvmTemplate
+    from airflow_provider_dropcowboy.errors import ConfigurationError
+    from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
+
+    if task.calling_hours == "off":
+        return None
+    rules_path = conf.get("dropcowboy", "calling_hours_rules", fallback=None)
+    try:
+        rules_text = Path(rules_path).read_text(encoding="utf-8") if rules_path else None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"[dropcowboy] calling_hours_rules names a file that cannot be read ({type(error).__name__}). "
+            "Nothing was sent."
+        ) from None
+    channel = "rvm" if isinstance(template, RvmTemplate) else "sms"
+    return CallingHours.load(
+        Mode(task.calling_hours), channel=channel, message_kind=task.message_kind, rules_text=rules_text
     )
 
 

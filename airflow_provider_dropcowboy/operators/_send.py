@@ -13,6 +13,7 @@ from airflow.sdk.definitions.xcom_arg import XComArg
 from airflow_provider_dropcowboy.operators._failures import airflow_failures
 from airflow_provider_dropcowboy.operators._mapped import SendPartial
 from airflow_provider_dropcowboy.operators._plan import build_plan
+from airflow_provider_dropcowboy.operators._waves import Waves, wait_for_opening
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -44,6 +45,12 @@ class SendOperator(BaseOperator):
     :param suppression_sql: query whose first column holds numbers that are not called, in any notation; runs on
         ``suppression_conn_id`` before the first send. The ledger's own list (opt-outs, ``dropcowboy suppress``) always
         applies.
+    :param message_kind: ``marketing`` or ``informational``. States that ban prerecorded sales messages (WA, WY, MA)
+        suppress the former.
+    :param calling_hours: ``state``: federal hours and every stricter state's, Canada's too; ``federal``; ``off``.
+    :param on_held: rows outside their calling hours: ``wait`` (the task defers until the next opening, without a worker
+        slot, until all are sent or ``wave_deadline`` is over) or ``leave`` (a rerun of the campaign takes them).
+    :param wave_deadline: how long after its first wave a task may still wait.
     :param max_attempts: on one number within ``attempts_window``, over all campaigns of the ledger; None: no cap. The
         vendor's own default is 3 in 3 days (TCPA).
     :param repeat_window: the same content to the same number, in another campaign, is ``capped`` within this time;
@@ -91,6 +98,10 @@ class SendOperator(BaseOperator):
         opt_in_column: str | None = None,
         suppression_sql: str | None = None,
         suppression_conn_id: str | None = None,
+        message_kind: Literal["marketing", "informational"] = "marketing",
+        calling_hours: Literal["state", "federal", "off"] = "state",
+        on_held: Literal["wait", "leave"] = "wait",
+        wave_deadline: timedelta = timedelta(hours=24),
         max_attempts: int | None = 3,
         attempts_window: timedelta = timedelta(days=3),
         repeat_window: timedelta | None = timedelta(hours=20),
@@ -125,6 +136,10 @@ class SendOperator(BaseOperator):
         self.opt_in_column = opt_in_column
         self.suppression_sql = suppression_sql
         self.suppression_conn_id = suppression_conn_id
+        self.message_kind = message_kind
+        self.calling_hours = calling_hours
+        self.on_held = on_held
+        self.wave_deadline = wave_deadline
         self.max_attempts = max_attempts
         self.attempts_window = attempts_window
         self.repeat_window = repeat_window
@@ -174,7 +189,15 @@ class SendOperator(BaseOperator):
         :returns: counts: ``{"campaign", "read", <one a state>, "asked", "already", "seconds", "rate_per_s"}``.
         :raises AirflowFailException: wrong, refused, guarded: a retry would not mend it.
         :raises AirflowException: some were surely not taken, or the ledger was away: a retry goes on where this ended.
+        :raises TaskDeferred: some are held until their calling hours; Airflow resumes with ``execute_wave``.
         """
+        return self._send(context, Waves.first())
+
+    def execute_wave(self, context: "Context", event: object = None, *, waves: dict[str, Any]) -> dict[str, object]:  # noqa: ARG002
+        """Go on at an opening: the source is read and screened anew. Called by Airflow, in a new process."""
+        return self._send(context, Waves.of(waves))
+
+    def _send(self, context: "Context", waves: Waves) -> dict[str, object]:
         from airflow_provider_dropcowboy.campaign.control import Control
         from airflow_provider_dropcowboy.campaign.preview import preview_campaign
         from airflow_provider_dropcowboy.campaign.run import run_campaign
@@ -186,13 +209,16 @@ class SendOperator(BaseOperator):
         with airflow_failures():
             self._check(only_literals=False)
             settings = DropCowboyHook(self.dropcowboy_conn_id).settings
-            plan = build_plan(self, settings, self._template(settings), context)
+            plan = build_plan(self, settings, self._template(settings), context, waves=waves)
             url = ledger_url(settings)
             with self._open_rows(context) as rows, self._open_suppressed() as suppressed:
                 if plan.is_dry_run:
                     return preview_campaign(plan, find_ledger(url), rows=rows, suppressed=suppressed).as_dict()
                 ledger = open_ledger(url, may_create=True)
-                return run_campaign(plan, ledger, rows=rows, control=self._control, suppressed=suppressed).as_dict()
+                summary = run_campaign(plan, ledger, rows=rows, control=self._control, suppressed=suppressed)
+        if self.on_held == "wait":
+            wait_for_opening(self, summary, waves, deadline_after=self.wave_deadline)
+        return waves.total(summary)
 
     def on_kill(self) -> None:
         """Stop in order: Airflow calls this on SIGTERM and does not interrupt ``execute``."""
@@ -212,6 +238,7 @@ class SendOperator(BaseOperator):
                 "sql", "sql_conn_id", "parameters", "sql_hook_params", "contacts", "path", "key_column", "phone_column",
                 "postal_code_column", "region", "partition", "opt_in_column", "campaign", "concurrency",
                 "rate_per_s", "on_unknown", "resend_after", "max_staleness", "suppression_sql", "suppression_conn_id",
+                "message_kind", "calling_hours", "on_held", "wave_deadline",
                 "max_attempts", "attempts_window", "repeat_window", "max_reject_rate", "max_unknown_rate", "budget_usd",
                 "limit",
             )
