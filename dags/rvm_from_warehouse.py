@@ -20,6 +20,8 @@ with DAG(
     Each run of the schedule is one campaign, and each contact gets at most one voicemail of it, whether the task is
     retried, cleared or backfilled. The task's XCom counts every row of the table: sent, or why not.
 
+    Who may not be called at this hour is held; the task waits for the hour without a worker, so a triggerer must run.
+
     Needs the connections `dropcowboy_default` (with a default brand) and `warehouse` (any database Airflow knows).
     """,
 ) as dag:

@@ -97,6 +97,8 @@ class Playground:
             "AIRFLOW_HOME": str(self.folder),
             "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            # a demo is to show something at night too; nobody is called
+            "AIRFLOW__DROPCOWBOY__CALLING_HOURS_RULES": str(ROOT / "tests" / "data" / "always_open.toml"),
             "AIRFLOW_CONN_DROPCOWBOY_DEFAULT": json.dumps(account),
             "AIRFLOW_CONN_WAREHOUSE": json.dumps({"conn_type": "sqlite", "host": str(self._warehouse)}),
         }

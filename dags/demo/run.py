@@ -141,6 +141,7 @@ def main(folder: Path) -> int:
         )
         console.print(f"  stand-in   {sandbox.base_url}, refuses 1 in 500, loses 1 in 500 answers")
         console.print(f"  Airflow    home is {folder.name}, its output is in {folder.name}/{playground.log.name}")
+        console.print("  hours      any will do, so that there is something to see at night")
         demo = Demo(playground, sandbox, console)
         demo.migrate()
 
