@@ -6,6 +6,8 @@ from importlib import resources
 from typing import Final
 from zoneinfo import available_timezones
 
+from airflow_provider_dropcowboy.phone import is_region as is_country
+
 DATA: Final = resources.files("airflow_provider_dropcowboy.screening") / "data"
 
 NOWHERE: Final = "the number belongs to no place: give a postal code or a state"
@@ -42,8 +44,9 @@ class Places:
         self._area_codes = self._read("area_codes.tsv")
         self._postal_codes = self._read("postal_codes.tsv")
         self._zones_of = _zones_by_region(self._postal_codes, self._area_codes)
-        self._states = {name: region for region in self._zones_of for name in (region, region.removeprefix("US-"))}
-        self._states |= {region[3:]: region for region in self._zones_of if region.startswith("CA-")}
+        # of no other countries: MS is Mississippi before it is Montserrat; no state and no province share two letters
+        states = [region for region in self._zones_of if region.startswith(("US-", "CA-"))]
+        self._states = {name: region for region in states for name in (region, region[3:])}
 
     def locate(
         self, e164: str, *, postal_code: str | None, state: str | None = None, timezone: str | None = None
@@ -72,7 +75,7 @@ class Places:
 
     def is_region(self, region: str) -> bool:
         """Whether a rule for this region can ever apply; of other countries than the US and Canada no part is told."""
-        return region in self._zones_of or (len(region) == 2 and region.isalpha() and region.isupper())
+        return region in self._zones_of or region in ("US", "CA") or is_country(region)
 
     def _combine(self, area: Place, postal: Place | None, *, state: str | None, timezone: str | None) -> Place:
         parts = [area, postal] if postal else [area]

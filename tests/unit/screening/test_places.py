@@ -71,6 +71,12 @@ def test_a_state_replaces_what_number_and_postal_code_say_with_all_of_its_zones(
     assert load_places().locate("+12125550100", postal_code=None, state="ON").regions == ("CA-ON",)
 
 
+def test_two_letters_of_a_state_are_that_state_though_an_island_has_them_too() -> None:
+    for state in ("KY", "MS"):  # the Cayman Islands, Montserrat
+        assert load_places().locate("+12125550100", postal_code=None, state=state).regions == (f"US-{state}",)
+    assert load_places().locate("+13455550100", postal_code=None).regions == ("KY",)
+
+
 def test_a_time_zone_replaces_the_zones() -> None:
     place = load_places().locate("+18505550100", postal_code=None, timezone="America/Chicago")
     assert (place.regions, place.zones) == (("US-FL",), ("America/Chicago",))
