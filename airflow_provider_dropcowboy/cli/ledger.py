@@ -1,13 +1,14 @@
-"""``dropcowboy ledger info`` and ``dropcowboy ledger upgrade``."""
+"""``dropcowboy ledger``: ``info`` and ``upgrade`` are here, what a person tells the ledger is in ``upkeep``."""
 
 import click
 
 from airflow_provider_dropcowboy.cli.options import optional_conn_option
+from airflow_provider_dropcowboy.cli.upkeep import adopt, forget, prune, restored
 
 
 @click.group()
 def ledger() -> None:
-    """Look at the ledger, or upgrade its tables."""
+    """Look at the ledger, upgrade its tables, delete persons from it, or tell it that it was restored."""
 
 
 @ledger.command()
@@ -57,3 +58,7 @@ def upgrade(*, conn: str | None) -> None:
     place = find_ledger_place(conn)
     version = upgrade_ledger(place)
     click.echo(f"The ledger at {shown(place)} has schema {version}.")
+
+
+for command in (prune, forget, adopt, restored):
+    ledger.add_command(command)

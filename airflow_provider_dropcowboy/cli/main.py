@@ -31,10 +31,17 @@ COMMANDS: Final[Mapping[str, _Entry]] = {
     "recordings": _Entry(f"{_CLI}.catalog", "recordings", "List the account's recordings."),
     "media": _Entry(f"{_CLI}.catalog", "media", "List the account's media."),
     "pools": _Entry(f"{_CLI}.catalog", "pools", "List the account's pools of numbers."),
+    "list": _Entry(f"{_CLI}.lists", "lists", "Contact lists: keep them in step with a file, look at them."),
+    "report": _Entry(f"{_CLI}.report", "report", "Say what became of a campaign, or of one message of it."),
+    "export": _Entry(f"{_CLI}.export", "export", "Write each send of a campaign into a file."),
+    "unknown": _Entry(f"{_CLI}.settling", "unknown", "Sends in doubt: list and settle them."),
+    "rejected": _Entry(f"{_CLI}.settling", "rejected", "Sends that the API refused: list and release them."),
+    "suppress": _Entry(f"{_CLI}.suppress", "suppress", "Keep numbers from being asked for."),
     "pause": _Entry(f"{_CLI}.pauses", "pause", "Stop sending: one campaign, or all."),
     "resume": _Entry(f"{_CLI}.pauses", "resume", "Allow sending again."),
-    "ledger": _Entry(f"{_CLI}.ledger", "ledger", "Look at the ledger, or upgrade its tables."),
+    "ledger": _Entry(f"{_CLI}.ledger", "ledger", "Look at the ledger, upgrade it, delete persons from it."),
     "doctor": _Entry(f"{_CLI}.doctor", "doctor", "Check connection, API, clocks, ledger and versions."),
+    "receiver": _Entry(f"{_CLI}.receiver", "receiver", "Keep what the vendor's callbacks say."),
     "sandbox": _Entry("airflow_provider_dropcowboy.sandbox.command", "sandbox", "Play the API on a local port."),
 }
 

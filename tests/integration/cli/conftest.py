@@ -45,7 +45,8 @@ def contacts(program: Program) -> str:
 
 @pytest.fixture
 def in_process(program: Program, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """The program's environment for calls in the test's own process, which spares the start of another Airflow."""
+    """The program's environment and folder, for calls in the test's own process: that spares another Airflow's start."""
+    monkeypatch.chdir(program.folder)
     monkeypatch.setenv("AIRFLOW_CONN_DROPCOWBOY_DEFAULT", json.dumps(program.connection))
     monkeypatch.setenv("DROPCOWBOY_LEDGER_URL", program.ledger_url)
     monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")  # which the program sets; here it must go again

@@ -1,0 +1,76 @@
+"""How commands name a campaign, and what they find by that name."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from airflow_provider_dropcowboy.cli.options import optional_conn_option
+
+if TYPE_CHECKING:
+    from airflow_provider_dropcowboy.ledger.database import Ledger
+    from airflow_provider_dropcowboy.ledger.runs import Campaign
+
+Function = Callable[..., None]
+
+channel_option: Final = click.option(
+    "--channel", type=click.Choice(["rvm", "sms"]), help="Only voicemails, or only texts.  [default: both]"
+)
+account_option: Final = click.option(
+    "--account", metavar="TEAM@HOST", help="If several accounts have a campaign of that name."
+)
+contacts_option: Final = click.option(
+    "--contact", "contacts", multiple=True, metavar="KEY", help="Only this contact. Repeatable.  [default: all]"
+)
+
+
+def names_campaign(function: Function) -> Function:
+    """The options by which a command finds its campaigns in the ledger; ``CAMPAIGN`` itself is its argument."""
+    for option in (optional_conn_option, channel_option, account_option):
+        function = option(function)
+    return function
+
+
+def open_campaigns(
+    name: str, *, account: str | None, channel: str | None, conn: str | None
+) -> "tuple[Ledger, list[Campaign]]":
+    """The ledger, and the campaigns of that name in it, one a channel.
+
+    :raises DropCowboyError: there is no such ledger or campaign, or the name is not enough.
+    """
+    from airflow_provider_dropcowboy.api.messages import Channel
+    from airflow_provider_dropcowboy.ledger.lookup import find_campaigns
+
+    ledger = open_for(conn)
+    return ledger, find_campaigns(ledger, name, account=account, channel=None if channel is None else Channel(channel))
+
+
+def open_for(conn: str | None) -> "Ledger":
+    """The ledger of a connection; it is not made here."""
+    from airflow_provider_dropcowboy.cli.connection import find_ledger_place
+    from airflow_provider_dropcowboy.ledger.database import open_ledger
+
+    return open_ledger(find_ledger_place(conn))
+
+
+def keys(contacts: tuple[str, ...]) -> list[str] | None:
+    """Contact keys as the ledger writes them; None: no contact was named."""
+    return [read_key(contact) for contact in contacts] or None
+
+
+def read_key(contact: str) -> str:
+    """A contact key as the ledger writes it.
+
+    :raises click.UsageError: it names nobody; the text does not repeat it.
+    """
+    from airflow_provider_dropcowboy.contacts.key import ContactKeyError, canonical_key
+
+    try:
+        return canonical_key(contact)
+    except ContactKeyError as error:
+        raise click.UsageError(f"--contact: {error}.") from None
+
+
+def title(campaign: "Campaign") -> str:
+    """A campaign as it is shown above its figures."""
+    return f"campaign {campaign.name} ({campaign.channel}, account {campaign.account})"

@@ -1,0 +1,184 @@
+"""``dropcowboy report``: what became of a campaign, of one message of it, and what was never told."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from airflow_provider_dropcowboy.cli.campaigns import names_campaign
+from airflow_provider_dropcowboy.cli.options import json_option
+from airflow_provider_dropcowboy.cli.times import read_duration
+
+if TYPE_CHECKING:
+    from airflow_provider_dropcowboy.reports.funnel import Funnel
+    from airflow_provider_dropcowboy.reports.life import Life
+
+MAX_REASONS: Final = 5
+
+
+@click.command()
+@click.argument("campaign", required=False)
+@click.option("--contact", metavar="KEY", help="The life of this contact's message instead.")
+@click.option("--gaps", "is_gaps", is_flag=True, help="What was accepted and never told instead, by hour and campaign.")
+@click.option(
+    "--quiet-after",
+    callback=read_duration,
+    default="1h",
+    show_default=True,
+    metavar="TIME",
+    help="With --gaps: a send may be without a result for so long.",
+)
+@names_campaign
+@json_option
+def report(
+    *,
+    campaign: str | None,
+    contact: str | None,
+    is_gaps: bool,
+    quiet_after: timedelta,
+    account: str | None,
+    channel: str | None,
+    conn: str | None,
+    as_json: bool,
+) -> None:
+    """Say what became of a campaign: states, reasons, cost, time to delivery.
+
+    \b
+    Examples:
+      dropcowboy report spring
+      dropcowboy report spring --contact 4711
+      dropcowboy report --gaps
+    """
+    if is_gaps and contact is None:
+        _show_gaps(campaign, quiet_after=quiet_after, conn=conn, as_json=as_json)
+    elif campaign is None or is_gaps:
+        raise click.UsageError("Name a campaign, with or without --contact; or give --gaps.")
+    elif contact is None:
+        _show_funnels(campaign, account=account, channel=channel, conn=conn, as_json=as_json)
+    else:
+        _show_lives(campaign, contact, account=account, channel=channel, conn=conn, as_json=as_json)
+
+
+def _show_funnels(name: str, *, account: str | None, channel: str | None, conn: str | None, as_json: bool) -> None:
+    from airflow_provider_dropcowboy.cli.campaigns import open_campaigns
+    from airflow_provider_dropcowboy.cli.console import print_json
+    from airflow_provider_dropcowboy.reports.funnel import read_funnel
+
+    ledger, campaigns = open_campaigns(name, account=account, channel=channel, conn=conn)
+    funnels = [read_funnel(ledger, campaign) for campaign in campaigns]
+    if as_json:
+        print_json([funnel.as_dict() for funnel in funnels])
+        return
+    for funnel in funnels:
+        _print_funnel(funnel)
+
+
+def _print_funnel(funnel: "Funnel") -> None:
+    from airflow_provider_dropcowboy.cli.campaigns import title
+    from airflow_provider_dropcowboy.cli.console import print_pairs, print_table
+    from airflow_provider_dropcowboy.states import State
+
+    asked = funnel.counts.total()
+    states = [state for state in State if funnel.counts[state]]
+    print_table(
+        ["state", "sends", "share", "why"],
+        [
+            ("asked", asked, "", ""),
+            *(
+                (f"  {state}", funnel.counts[state], f"{funnel.counts[state] / asked:.1%}", _reasons(funnel, state))
+                for state in states
+            ),
+        ],
+        title=title(funnel.campaign),
+    )
+    took = ", ".join(
+        f"{percentile} % within {_time(seconds)}" for percentile, seconds in funnel.seconds_to_delivery.items()
+    )
+    print_pairs(
+        [
+            ("first asked", funnel.first_claimed_at),
+            ("last result", funnel.last_final_at),
+            ("to delivery", took or None),
+            ("cost", f"{funnel.cost_usd:.4f} US dollars, told of {funnel.costed} sends"),
+        ]
+    )
+
+
+def _reasons(funnel: "Funnel", state: str) -> str:
+    found = [(reason, count) for (of, reason), count in funnel.reasons.most_common() if of == state]
+    more = f"; {len(found) - MAX_REASONS} more" if len(found) > MAX_REASONS else ""
+    return "; ".join(f"{reason} ({count})" for reason, count in found[:MAX_REASONS]) + more
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 120 else str(timedelta(seconds=round(seconds)))
+
+
+def _show_lives(
+    name: str, contact: str, *, account: str | None, channel: str | None, conn: str | None, as_json: bool
+) -> None:
+    from airflow_provider_dropcowboy.campaign.identity import Identity
+    from airflow_provider_dropcowboy.cli.campaigns import open_campaigns, read_key, title
+    from airflow_provider_dropcowboy.cli.console import print_json
+    from airflow_provider_dropcowboy.errors import ConfigurationError
+    from airflow_provider_dropcowboy.reports.life import read_life
+
+    key = read_key(contact)
+    ledger, campaigns = open_campaigns(name, account=account, channel=channel, conn=conn)
+    found = []
+    for campaign in campaigns:
+        # by the message's own name, which also finds it after its person was pruned
+        identity = Identity(ledger.key, campaign.account, campaign.name, campaign.channel)
+        life = read_life(ledger, identity.foreign_id(key, prefix=campaign.prefix))
+        if life is not None:
+            found.append((campaign, life))
+    if not found:
+        raise ConfigurationError(
+            f"Nobody with that contact key was ever asked for in campaign {name!r}. The key is what key_column holds, "
+            "or the number in E.164 where there is none."
+        )
+    if as_json:
+        print_json(
+            [{"campaign": campaign.name, "channel": campaign.channel, **life.as_dict()} for campaign, life in found]
+        )
+        return
+    for campaign, life in found:
+        _print_life(title(campaign), life)
+
+
+def _print_life(heading: str, life: "Life") -> None:
+    from airflow_provider_dropcowboy.cli.console import print_pairs, print_table
+
+    click.echo(heading)
+    print_pairs(
+        [
+            ("foreign_id", life.foreign_id),
+            ("number", life.phone_number),
+            ("state", f"{life.state} ({life.reason})" if life.reason else life.state),
+            ("attempt", life.attempt),
+            ("drop_id", life.drop_id),
+            ("cost", None if life.cost_usd is None else f"{life.cost_usd:.4f} US dollars"),
+            ("network", life.network),
+        ]
+    )
+    print_table(
+        ["at", "event", "state", "attempt", "by", "reason"],
+        [(event.at, event.event, event.state, event.attempt, event.by, event.reason) for event in life.events],
+    )
+
+
+def _show_gaps(name: str | None, *, quiet_after: timedelta, conn: str | None, as_json: bool) -> None:
+    from airflow_provider_dropcowboy.cli.campaigns import open_for
+    from airflow_provider_dropcowboy.cli.console import print_json, print_table
+    from airflow_provider_dropcowboy.reports.gaps import LOOK_BACK, read_gaps
+
+    gaps = read_gaps(open_for(conn), quiet_after=quiet_after, campaign=name)
+    if as_json:
+        print_json([gap.as_dict() for gap in gaps])
+    elif gaps:
+        print_table(
+            ["accepted in the hour", "campaign", "channel", "without result", "of"],
+            [(gap.hour_at, gap.campaign, gap.channel, gap.untold, gap.accepted) for gap in gaps],
+        )
+    else:
+        click.echo(f"Of all that was accepted in the last {LOOK_BACK.days} days a result came in time.")

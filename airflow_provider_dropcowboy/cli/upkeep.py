@@ -1,0 +1,104 @@
+"""``dropcowboy ledger prune``, ``forget``, ``adopt`` and ``restored``: what a person tells the ledger."""
+
+from datetime import datetime, timedelta
+
+import click
+
+from airflow_provider_dropcowboy.cli.campaigns import channel_option
+from airflow_provider_dropcowboy.cli.options import conn_option, optional_conn_option
+from airflow_provider_dropcowboy.cli.suppress import region_option
+from airflow_provider_dropcowboy.cli.times import read_duration, read_instant
+
+
+@click.command()
+@click.option(
+    "--older-than",
+    required=True,
+    callback=read_duration,
+    metavar="TIME",
+    help="Since the last thing that happened to a message: 90d, say. At least 8 days.",
+)
+@optional_conn_option
+def prune(*, older_than: timedelta, conn: str | None) -> None:
+    """Delete persons from messages that came to their end long ago.
+
+    Contact key, number, network and the callbacks' payloads go. What keeps a message from being sent twice stays, and
+    so do counts, costs and the suppression list. Sends in doubt are left: settle them first.
+    """
+    from airflow_provider_dropcowboy.cli.campaigns import open_for
+    from airflow_provider_dropcowboy.ledger.retention import prune
+
+    pruned = prune(open_for(conn), older_than=older_than)
+    click.echo(f"Pruned: {pruned.sends} sends and {pruned.callbacks} callbacks.")
+    if pruned.in_doubt:
+        click.echo(f"{pruned.in_doubt} sends are in doubt and left as they are (dropcowboy unknown list).", err=True)
+
+
+@click.command()
+@click.option("--phone", required=True, metavar="NUMBER", help="Of the person who wants to be forgotten.")
+@click.option(
+    "--reason", default="asked to be forgotten", show_default=True, metavar="TEXT", help="Kept with the suppression."
+)
+@region_option
+@optional_conn_option
+def forget(*, phone: str, reason: str, region: str, conn: str | None) -> None:
+    """Delete everything personal of a number, and keep it from being asked for again.
+
+    The ledger keeps its digest alone. Your own tables and exports are not touched: delete the person there too.
+    """
+    from airflow_provider_dropcowboy.cli.campaigns import open_for
+    from airflow_provider_dropcowboy.cli.suppress import read_phone
+    from airflow_provider_dropcowboy.ledger.retention import forget
+
+    number = read_phone(phone, region)
+    forgotten = forget(open_for(conn), number, reason=reason)
+    click.echo(f"{number} is forgotten in {forgotten.sends} sends and {forgotten.callbacks} callbacks, and suppressed.")
+
+
+@click.command()
+@click.argument("campaign")
+@channel_option
+@conn_option
+def adopt(*, campaign: str, channel: str | None, conn: str) -> None:
+    """Let a campaign send that the ledger may not know all about, after a restore or on a new ledger.
+
+    Only where you know that nobody was asked who is not in the ledger: everybody else of it is asked again.
+    """
+    from airflow_provider_dropcowboy.api.messages import Channel
+    from airflow_provider_dropcowboy.campaign.identity import Identity, check_campaign_name
+    from airflow_provider_dropcowboy.cli.connection import ledger_place, load_settings
+    from airflow_provider_dropcowboy.ledger.database import open_ledger
+    from airflow_provider_dropcowboy.ledger.origin import adopt_campaign
+
+    name = check_campaign_name(campaign)
+    settings = load_settings(conn)
+    account = settings.account.name
+    ledger = open_ledger(ledger_place(settings))
+    for each in Channel if channel is None else [Channel(channel)]:
+        prefix = Identity(ledger.key, account, name, each).prefix
+        adopt_campaign(ledger, account, name=name, channel=each, prefix=prefix)
+        click.echo(f"Adopted: {name} ({each}, account {account}). Clear its task.")
+
+
+@click.command()
+@click.option(
+    "--at", callback=read_instant, metavar="INSTANT", help="From when on the ledger is true again.  [default: now]"
+)
+@optional_conn_option
+def restored(*, at: datetime | None, conn: str | None) -> None:
+    """Say that the ledger's database was restored, or lost its last commits.
+
+    DAG runs that were due before send nothing until you adopt their campaigns.
+    """
+    from airflow_provider_dropcowboy.cli.campaigns import open_for
+    from airflow_provider_dropcowboy.cli.console import instant
+    from airflow_provider_dropcowboy.clock import utcnow
+    from airflow_provider_dropcowboy.ledger.origin import mark_restored
+
+    if at is not None and at > utcnow():
+        raise click.UsageError("--at lies ahead: every run that falls due until then would be refused.")
+    watermark = mark_restored(open_for(conn), at=at)
+    click.echo(
+        f"DAG runs that were due before {instant(watermark)} send nothing until their campaign is adopted "
+        "(dropcowboy ledger adopt)."
+    )

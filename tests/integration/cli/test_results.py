@@ -1,0 +1,108 @@
+"""``dropcowboy report`` and ``dropcowboy export``."""
+
+import csv
+import json
+from datetime import timedelta
+
+import pytest
+
+from tests.integration.cli.program import Program
+from tests.integration.cli.shell import ledger_of, run
+from tests.integration.sent import Sent, age, phone
+
+pytestmark = pytest.mark.usefixtures("in_process")
+
+
+def send(program: Program) -> None:
+    """Five were asked; of two it is known how it ended."""
+    with ledger_of(program) as ledger:
+        sent = Sent(ledger)
+        sent.ask(range(5))
+        sent.tell(0, product_cost=0.1)
+        sent.tell(1, status="failure", reason="Voicemail box full", product_cost=0.1)
+        sent.end()
+        age(ledger, timedelta(hours=5))
+
+
+def test_a_report_shows_states_reasons_cost_and_times(program: Program) -> None:
+    send(program)
+    ended = run("report", "spring")
+    assert ended.code == 0
+    lines = [line.split() for line in ended.stdout.splitlines()]
+    assert ["asked", "5"] in lines
+    assert ["accepted", "3", "60.0%"] in lines
+    assert ["failed", "1", "20.0%", "Voicemail", "box", "full", "(1)"] in lines
+    assert "cost         0.2000 US dollars, told of 2 sends" in ended.stdout
+    assert "50 % within" in ended.stdout
+    assert max(map(len, ended.stdout.splitlines())) <= 80
+
+
+def test_a_report_is_also_json(program: Program) -> None:
+    send(program)
+    (told,) = run("report", "spring", "--json").json
+    assert (told["campaign"], told["channel"], told["asked"], told["delivered"]) == ("spring", "rvm", 5, 1)
+    assert told["reasons"] == [{"state": "failed", "reason": "Voicemail box full", "count": 1}]
+    assert (told["cost_usd"], set(told["seconds_to_delivery"])) == (0.2, {"p50", "p90", "p99"})
+
+
+def test_the_life_of_one_message_is_told_without_its_number(program: Program) -> None:
+    send(program)
+    ended = run("report", "spring", "--contact", "1")
+    assert ended.code == 0
+    for told in ("failed (Voicemail box full)", "claimed", "answered", "callback"):
+        assert told in ended.stdout
+    (life,) = run("report", "spring", "--contact", "1", "--json").json
+    assert [event["event"] for event in life["events"]] == ["claimed", "answered", "callback, applied"]
+    assert "5042000001" not in ended.stdout + json.dumps(life)
+
+
+def test_a_contact_that_was_never_asked_is_not_repeated(program: Program) -> None:
+    send(program)
+    ended = run("report", "spring", "--contact", "+15045559999")
+    assert (ended.code, ended.stdout) == (2, "")
+    assert "5559999" not in ended.stderr
+
+
+def test_gaps_are_named_by_hour_and_campaign(program: Program) -> None:
+    send(program)
+    (gap,) = run("report", "--gaps", "--json").json
+    assert (gap["campaign"], gap["untold"], gap["accepted"]) == ("spring", 3, 5)
+    assert "without result" in run("report", "--gaps").stdout
+    assert run("report", "--gaps", "--quiet-after", "1d", "--json").json == []
+
+
+def test_an_export_has_one_row_a_send_and_replaces_the_former_one(program: Program) -> None:
+    send(program)
+    for _ in range(2):
+        ended = run("export", "spring", "--output", "spring.csv")
+        assert (ended.code, ended.stdout) == (0, "5 sends of campaign spring are in spring.csv.\n")
+        with (program.folder / "spring.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert sorted(row["contact_key"] for row in rows) == ["0", "1", "2", "3", "4"]
+        assert {row["phone_number"] for row in rows} == {phone(key).e164 for key in range(5)}
+    for name in ("spring.jsonl", "spring.parquet"):
+        assert run("export", "spring", "--output", name).code == 0
+        assert (program.folder / name).stat().st_size
+    assert not list(program.folder.glob(".*"))
+
+
+def test_wrong_use_is_told_before_the_ledger_is_looked_for(program: Program) -> None:
+    for words in (
+        ("report",),
+        ("report", "spring", "--gaps", "--contact", "1"),
+        ("report", "spring", "--contact", " "),
+        ("report", "--gaps", "--quiet-after", "soon"),
+        ("export", "spring", "--output", "spring.xlsx"),
+        ("export", "spring"),
+    ):
+        ended = run(*words)
+        assert (ended.code, ended.stdout) == (2, ""), words
+        assert "There is no ledger" not in ended.stderr
+
+
+def test_an_unknown_campaign_is_met_with_similar_names(program: Program) -> None:
+    send(program)
+    ended = run("export", "sprang", "--output", "out.csv")
+    assert ended.code == 2
+    assert "Similar names: spring." in ended.stderr
+    assert not (program.folder / "out.csv").exists()

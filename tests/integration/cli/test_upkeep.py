@@ -1,0 +1,87 @@
+"""``dropcowboy ledger prune``, ``forget``, ``adopt`` and ``restored``."""
+
+from datetime import timedelta
+
+import pytest
+
+from airflow_provider_dropcowboy.api.messages import Channel
+from airflow_provider_dropcowboy.ledger.lookup import find_campaigns
+from airflow_provider_dropcowboy.ledger.origin import is_freed, restored_at
+from airflow_provider_dropcowboy.ledger.retention import PERSONAL
+from airflow_provider_dropcowboy.ledger.schema import SENDS
+from tests.integration.cli.program import Program
+from tests.integration.cli.shell import ledger_of, run
+from tests.integration.cli.test_send import RVM
+from tests.integration.sent import Sent, age
+from tests.sandbox_process import SandboxProcess
+
+pytestmark = pytest.mark.usefixtures("in_process")
+
+
+def test_a_pruned_ledger_knows_nobody_and_nobody_is_asked_twice(
+    program: Program, contacts: str, sandbox: SandboxProcess
+) -> None:
+    assert run(*RVM, "--contacts", contacts).code == 0
+    with ledger_of(program) as ledger:
+        age(ledger, timedelta(days=100))
+        pruned = run("ledger", "prune", "--older-than", "90d")
+        assert (pruned.code, pruned.stdout) == (0, "Pruned: 3 sends and 0 callbacks.\n")
+        with ledger.reading() as connection:
+            rows = connection.execute(SENDS.select().with_only_columns(*PERSONAL)).all()
+    assert [tuple(row) for row in rows] == [(None, None, None)] * 3
+    assert run(*RVM, "--contacts", contacts, "--json").json["asked"] == 0
+    (life,) = run("report", "spring", "--contact", "2", "--json").json
+    assert (life["state"], life["phone_number"]) == ("expired", None)
+
+
+def test_too_short_a_time_and_none_are_wrong_use(program: Program) -> None:
+    with ledger_of(program):
+        pass
+    for words in ((), ("--older-than", "7d"), ("--older-than", "90")):
+        assert run("ledger", "prune", *words).code == 2
+
+
+def test_a_person_is_forgotten_by_number(program: Program, contacts: str, sandbox: SandboxProcess) -> None:
+    assert run(*RVM, "--contacts", contacts).code == 0
+    told = run("ledger", "forget", "--phone", "(504) 555-0102")
+    assert (told.code, told.stdout) == (0, "+1********02 is forgotten in 1 sends and 0 callbacks, and suppressed.\n")
+    assert "suppressed since" in run("suppress", "check", "5045550102").stdout
+    other = run(*RVM, "--contacts", contacts, "--campaign", "autumn", "--json").json
+    assert (other["asked"], other["suppressed"]) == (2, 1)
+
+
+def test_a_restored_ledger_refuses_older_runs_until_their_campaign_is_adopted(program: Program) -> None:
+    with ledger_of(program) as ledger:
+        account = run("ledger", "restored", "--at", "2026-11-24T08:00:00Z")
+        assert account.code == 0
+        assert "due before 2026-11-24 08:00:00 UTC" in account.stdout
+        assert f"{restored_at(ledger)}" == "2026-11-24 08:00:00+00:00"
+        adopted = run("ledger", "adopt", "spring")
+        assert adopted.code == 0
+        assert adopted.stdout.count("Adopted: spring (") == 2
+        assert {each.channel: is_freed(ledger, each) for each in find_campaigns(ledger, "spring")} == {
+            Channel.RVM: True,
+            Channel.SMS: True,
+        }
+
+
+def test_one_channel_may_be_adopted_alone(program: Program) -> None:
+    with ledger_of(program) as ledger:
+        assert run("ledger", "adopt", "spring", "--channel", "sms").code == 0
+        assert [each.channel for each in find_campaigns(ledger, "spring")] == [Channel.SMS]
+
+
+def test_a_watermark_in_the_future_and_an_empty_name_are_refused(program: Program) -> None:
+    with ledger_of(program) as ledger:
+        assert run("ledger", "restored", "--at", "2126-01-01").code == 2
+        assert restored_at(ledger) is None
+        assert run("ledger", "adopt", " ").code == 2
+
+
+def test_sends_in_doubt_are_named_when_pruning_leaves_them(program: Program) -> None:
+    with ledger_of(program) as ledger:
+        Sent(ledger).claim(1)
+        age(ledger, timedelta(days=100))
+    ended = run("ledger", "prune", "--older-than", "90d")
+    assert ended.stdout == "Pruned: 0 sends and 0 callbacks.\n"
+    assert "1 sends are in doubt" in ended.stderr
