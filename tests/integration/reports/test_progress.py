@@ -6,6 +6,7 @@ from airflow_provider_dropcowboy.api.answers import Outcome
 from airflow_provider_dropcowboy.api.messages import Channel
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.reports.progress import Progress, read_progress
+from airflow_provider_dropcowboy.states import State
 from tests.integration.sent import ACCOUNT, Sent, age
 
 
@@ -35,7 +36,7 @@ def test_a_run_that_died_is_not_waited_for_and_neither_is_what_it_left_in_doubt(
     age(ledger, timedelta(minutes=2))
     now = progress(ledger)
     assert now.is_done(min_final_share=1.0)
-    assert (now.counts["unknown"], now.accepted) == (1, 1)
+    assert (now.counts[State.UNKNOWN], now.accepted) == (1, 1)
 
 
 def test_what_was_told_nothing_for_long_counts_as_final(ledger: Ledger, sent: Sent) -> None:
