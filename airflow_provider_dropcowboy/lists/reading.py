@@ -1,5 +1,6 @@
 """Reading and judging the source: who is to be in the list."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final, TypeVar
@@ -15,22 +16,27 @@ from airflow_provider_dropcowboy.lists.plan import ListPlan
 from airflow_provider_dropcowboy.lists.stop import Stop
 from airflow_provider_dropcowboy.lists.summary import Tally
 from airflow_provider_dropcowboy.lists.wanted import Wanted, WantedContact
-from airflow_provider_dropcowboy.phone import Phone
+from airflow_provider_dropcowboy.phone import Phone, PhoneError
 
 BATCH_ROWS: Final = 2_000
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
-def read_wanted(plan: ListPlan, ledger: Ledger, *, rows: Rows, wanted: Wanted, stop: Stop) -> Tally:
+def read_wanted(
+    plan: ListPlan, ledger: Ledger, *, rows: Rows, suppressed: Rows | None, wanted: Wanted, stop: Stop
+) -> Tally:
     """Every row of the source is judged, and those that are to be in the list are in ``wanted``.
 
-    A number on the suppression list is left out; a contact without any other is suppressed. Of rows with one key, the
-    first wins.
+    A number on a suppression list, the ledger's or the user's, is left out; a contact without any other is suppressed.
+    Of rows with one key, the first wins.
 
+    :param suppressed: rows whose first column is a number that is left out; read whole before the first row.
     :raises ConfigurationError: the source lacks a column, or cannot be read.
     """
     tally = Tally()
+    has_list = _read_suppressed(plan, ledger, rows=suppressed, wanted=wanted, stop=stop) > 0
     people = read_people(rows, plan.fields, key_column=plan.key_column, region=plan.region)
     for batch in _batches(people, BATCH_ROWS):
         stop.check()
@@ -41,7 +47,7 @@ def read_wanted(plan: ListPlan, ledger: Ledger, *, rows: Rows, wanted: Wanted, s
                 tally.reasons[person.reason] += 1
             else:
                 usable.append(person)
-        contacts = list(_unsuppressed(plan.fields, ledger, usable))
+        contacts = list(_unsuppressed(plan.fields, ledger, usable, wanted=wanted if has_list else None))
         left_out = wanted.add(contacts)
         tally.suppressed += len(usable) - len(contacts)
         tally.duplicate += left_out
@@ -49,12 +55,32 @@ def read_wanted(plan: ListPlan, ledger: Ledger, *, rows: Rows, wanted: Wanted, s
     return tally
 
 
-def _unsuppressed(fields: Fields, ledger: Ledger, people: list[Person]) -> Iterator[WantedContact]:
+def _read_suppressed(plan: ListPlan, ledger: Ledger, *, rows: Rows | None, wanted: Wanted, stop: Stop) -> int:
+    """How many numbers of the user's list are kept; what is no number there suppresses nobody."""
+    kept = unusable = 0
+    for row in rows or ():
+        stop.check()
+        try:
+            phone = Phone.parse(next(iter(row.values()), None), region=plan.region)
+        except PhoneError:
+            unusable += 1
+            continue
+        kept += wanted.suppress(number_digest(ledger.key, phone))
+    if rows is not None:
+        log.info("suppression list: %d numbers, %d entries that are none", kept, unusable)
+    return kept
+
+
+def _unsuppressed(
+    fields: Fields, ledger: Ledger, people: list[Person], *, wanted: Wanted | None
+) -> Iterator[WantedContact]:
     digests: dict[Phone, str] = {
         phone: number_digest(ledger.key, phone) for person in people for phone in person.phones
     }
     with ledger.reading() as connection:
-        suppressed = suppressed_among(connection, list(digests.values()))
+        suppressed = set(suppressed_among(connection, list(digests.values())))
+    if wanted is not None:
+        suppressed |= {number for number in digests.values() if wanted.is_suppressed(number)}
     for person in people:
         phones = [phone for phone in person.phones if digests[phone] not in suppressed]
         if phones:

@@ -34,7 +34,7 @@ MAX_BUILDS: Final = 4
 log = logging.getLogger(__name__)
 
 
-def sync_list(plan: ListPlan, ledger: Ledger, *, rows: Rows, stop: Stop) -> ListSummary:
+def sync_list(plan: ListPlan, ledger: Ledger, *, rows: Rows, stop: Stop, suppressed: Rows | None = None) -> ListSummary:
     """The list is in step with the rows.
 
     Safe to call again and after a crash: each step is written down before it is asked for, and what a dead sync left
@@ -42,6 +42,7 @@ def sync_list(plan: ListPlan, ledger: Ledger, *, rows: Rows, stop: Stop) -> List
 
     :param rows: read once.
     :param stop: stops the sync from any thread.
+    :param suppressed: rows whose first column is a number that is left out.
     :raises NotTakenError: another sync of the list lives, or the vendor takes nothing now: try again.
     :raises GuardError: the mirror would lose more than ``max_shrink``; nothing was changed.
     :raises DropCowboyError: what stopped the sync, else.
@@ -54,7 +55,7 @@ def sync_list(plan: ListPlan, ledger: Ledger, *, rows: Rows, stop: Stop) -> List
         Wanted() as wanted,
     ):
         log.info("contact list %s (%s, account %s): reading the source", plan.name, plan.mode, account)
-        tally = read_wanted(plan, ledger, rows=rows, wanted=wanted, stop=stop)
+        tally = read_wanted(plan, ledger, rows=rows, suppressed=suppressed, wanted=wanted, stop=stop)
         sync = _Sync(plan, hold, wanted=wanted, stop=stop)
         current = sync.run()
         summary = sync.summary(current, tally, seconds=time.monotonic() - started_s)
@@ -91,7 +92,7 @@ class _Sync:
         self._hold = hold
         self._ledger = hold.ledger
         self._wanted = wanted
-        self._vendor = Vendor(plan, hold, stop)
+        self._vendor = Vendor(plan.account, hold, stop=stop, timeout_s=plan.timeout_s, verify=plan.verify)
         self._appender = Appender(plan, hold, vendor=self._vendor, stop=stop)
         self._builder = Builder(hold, vendor=self._vendor, appender=self._appender, wanted=wanted)
         self._first: Comparison | None = None

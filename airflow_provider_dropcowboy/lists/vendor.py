@@ -5,6 +5,7 @@ import time
 from math import inf
 from typing import Final, TypeVar
 
+from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.answers import error_reason
 from airflow_provider_dropcowboy.api.lists import ContactList, create_list, delete_list, get_list, rename_list
 from airflow_provider_dropcowboy.api.replies import Call, may_ask_again, read_reply, wanted_pause_s
@@ -17,7 +18,6 @@ from airflow_provider_dropcowboy.errors import (
     VendorError,
 )
 from airflow_provider_dropcowboy.ledger.syncs import Hold
-from airflow_provider_dropcowboy.lists.plan import ListPlan
 from airflow_provider_dropcowboy.lists.stop import Stop
 from airflow_provider_dropcowboy.transport.client import Client
 
@@ -40,8 +40,12 @@ class Vendor:
     :ivar calls: requests made so far.
     """
 
-    def __init__(self, plan: ListPlan, hold: Hold, stop: Stop) -> None:
-        self._plan = plan
+    def __init__(
+        self, account: Account, hold: Hold, *, stop: Stop, timeout_s: float = 30.0, verify: bool | str = True
+    ) -> None:
+        self._account = account
+        self._timeout_s = timeout_s
+        self._verify = verify
         self._hold = hold
         self._stop = stop
         self.calls = 0
@@ -50,7 +54,7 @@ class Vendor:
         """What came of asking once, if the lease of its claim lasts still."""
         if time.monotonic() > lease_ends_s:
             return NotWritten("the lease of its claim had ended")
-        with Client(self._plan.account, timeout_s=self._plan.timeout_s, verify=self._plan.verify) as client:
+        with Client(self._account, timeout_s=self._timeout_s, verify=self._verify) as client:
             return client.call(request)
 
     def create(self, name: str) -> str | None:

@@ -15,6 +15,7 @@ _TABLES: Final = """
 CREATE TABLE wanted (place INTEGER PRIMARY KEY, key TEXT UNIQUE, content TEXT, standing TEXT, first_standing TEXT);
 CREATE TABLE texts (place INTEGER PRIMARY KEY, contact_key TEXT, cells TEXT);
 CREATE TABLE inside (key TEXT PRIMARY KEY, content TEXT, before TEXT, state TEXT) WITHOUT ROWID;
+CREATE TABLE suppressed (number TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
 
@@ -112,6 +113,15 @@ class Wanted:
         )
         self.count += added
         return len(contacts) - added
+
+    def suppress(self, number_digest: str) -> bool:
+        """Keep a number out of the list; whether it was not kept out before."""
+        return self._connection.execute("INSERT OR IGNORE INTO suppressed VALUES (?)", (number_digest,)).rowcount == 1
+
+    def is_suppressed(self, number_digest: str) -> bool:
+        """Whether a number is kept out."""
+        found = self._connection.execute("SELECT 1 FROM suppressed WHERE number = ?", (number_digest,))
+        return found.fetchone() is not None
 
     def compare(self, contents: Iterable[Inside]) -> Comparison:
         """How what is wanted stands to what is in a list.

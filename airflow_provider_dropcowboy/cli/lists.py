@@ -1,0 +1,289 @@
+"""``dropcowboy list``: contact lists, kept in step with a file, and what a person does to them."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from airflow_provider_dropcowboy.cli.options import conn_option, json_option
+
+if TYPE_CHECKING:
+    from airflow_provider_dropcowboy.api.lists import ContactList
+    from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
+    from airflow_provider_dropcowboy.lists.stop import Stop
+    from airflow_provider_dropcowboy.lists.summary import ListSummary
+    from airflow_provider_dropcowboy.lists.upkeep import ListView, Upkeep
+
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+@click.group("list")
+def lists() -> None:
+    """Keep contact lists in step with a file, and look at them.
+
+    Drop Cowboy can neither say what a list holds, nor change or remove a contact in it. The ledger knows what was
+    appended, so a sync that is run again appends nobody twice.
+    """
+
+
+@lists.command()
+@click.option("--list-name", metavar="NAME", help="The list; it is created if the ledger does not know it.")
+@click.option("--list-id", metavar="ID", help="Instead: an existing list; not for a mirror.")
+@click.option(
+    "--mode",
+    type=click.Choice(["append", "mirror"]),
+    default="append",
+    show_default=True,
+    help="Every row is in the list, once; or the list is the rows, and nothing else.",
+)
+@click.option("--contacts", required=True, type=click.Path(path_type=Path), metavar="FILE", help="CSV, JSONL, Parquet.")
+@click.option(
+    "--field",
+    "fields",
+    multiple=True,
+    required=True,
+    metavar="FIELD=COLUMN",
+    help="The vendor's field of a column, such as phone=mobile. Repeatable, also for one field.",
+)
+@click.option("--key-column", metavar="COLUMN", help="Names a person for good.  [default: the first number]")
+@click.option("--region", default="US", show_default=True, help="Of numbers without a country code.")
+@click.option(
+    "--on-change",
+    type=click.Choice(["keep", "append"]),
+    default="keep",
+    show_default=True,
+    help="In append mode, for a row whose values changed: keep the old ones, or append the new ones as well.",
+)
+@click.option(
+    "--max-shrink",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="A mirror that would lose a larger share of the list fails.",
+)
+@conn_option
+@json_option
+def sync(
+    *,
+    list_name: str | None,
+    list_id: str | None,
+    mode: str,
+    contacts: Path,
+    fields: tuple[str, ...],
+    key_column: str | None,
+    region: str,
+    on_change: str,
+    max_shrink: float,
+    conn: str,
+    as_json: bool,
+) -> None:
+    """Bring a list in step with a file.
+
+    \b
+    Example:
+      dropcowboy list sync --list-name leads --mode mirror --contacts leads.csv \\
+          --key-column id --field record_id=id --field phone=mobile
+    """
+    from airflow_provider_dropcowboy.cli.connection import ledger_place, load_settings
+    from airflow_provider_dropcowboy.cli.console import print_json
+    from airflow_provider_dropcowboy.contacts.files import read_rows
+    from airflow_provider_dropcowboy.errors import ConfigurationError
+    from airflow_provider_dropcowboy.ledger.database import open_ledger
+    from airflow_provider_dropcowboy.ledger.runs import Who
+    from airflow_provider_dropcowboy.lists.fields import Fields
+    from airflow_provider_dropcowboy.lists.plan import ListPlan, Mode, OnChange
+    from airflow_provider_dropcowboy.lists.stop import Stop
+    from airflow_provider_dropcowboy.lists.sync import sync_list
+
+    parsed = Fields.parse(_mapping(fields))
+    settings = load_settings(conn)
+    plan = ListPlan(
+        account=settings.account,
+        fields=parsed,
+        list_name=list_name,
+        list_id=list_id,
+        mode=Mode(mode),
+        key_column=key_column,
+        region=region,
+        max_shrink=max_shrink,
+        on_change=OnChange(on_change),
+        timeout_s=settings.timeout_s,
+        verify=settings.verify,
+        who=Who(task_id="dropcowboy list sync"),
+    )
+    try:
+        file = contacts.open("rb")
+    except OSError as error:
+        raise ConfigurationError(f"--contacts: {contacts.name} cannot be opened: {error.strerror}.") from None
+    stop = Stop()
+    with file, _stopping_on_signals(stop):
+        ledger = open_ledger(ledger_place(settings), may_create=True)
+        summary = sync_list(plan, ledger, rows=read_rows(file, contacts.name), stop=stop)
+    if as_json:
+        print_json(summary.as_dict())
+    else:
+        _print_summary(summary)
+
+
+@lists.command()
+@click.argument("name")
+@click.argument("list_id", metavar="ID")
+@conn_option
+def adopt(*, name: str, list_id: str, conn: str) -> None:
+    """Make a list known that exists at Drop Cowboy; NAME is what it is called there.
+
+    Nobody can say what is in it. So the first mirror of it builds it anew, and append mode appends every row.
+    """
+    upkeep, _settings = _open(conn, may_create=True)
+    upkeep.adopt(name, list_id)
+    click.echo(f"Adopted: {name!r} is contact list {list_id}.")
+
+
+@lists.command()
+@click.argument("name")
+@conn_option
+@json_option
+def show(*, name: str, conn: str, as_json: bool) -> None:
+    """Show a list: how many are in it, who was refused or is in doubt, and its last syncs."""
+    from airflow_provider_dropcowboy.api.lists import get_list
+    from airflow_provider_dropcowboy.cli.console import print_json
+    from airflow_provider_dropcowboy.cli.vendor import ask
+    from airflow_provider_dropcowboy.errors import RejectedError
+
+    upkeep, settings = _open(conn)
+    view = upkeep.view(name)
+    try:
+        found = ask(settings, get_list(view.current.vendor_id))
+    except RejectedError:
+        found = None
+    if as_json:
+        print_json(_as_dict(view, found))
+    else:
+        _print_view(view, found)
+
+
+@lists.command()
+@click.argument("name")
+@click.argument("new_name")
+@conn_option
+def rename(*, name: str, new_name: str, conn: str) -> None:
+    """Give a list another name, at Drop Cowboy and in the ledger. Tasks that name it must be changed as well."""
+    upkeep, _settings = _open(conn)
+    upkeep.rename(name, new_name)
+    click.echo(f"Renamed: {name!r} is {new_name!r}.")
+
+
+@lists.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@conn_option
+def delete(*, name: str, yes: bool, conn: str) -> None:
+    """Delete a list at Drop Cowboy, and forget who was in it. This cannot be undone."""
+    upkeep, _settings = _open(conn)
+    if not yes:
+        click.confirm(f"Delete contact list {name!r} at Drop Cowboy, for good?", abort=True, err=True)
+    for list_id in upkeep.delete(name):
+        click.echo(f"Deleted: contact list {list_id}.")
+
+
+@lists.command()
+@click.argument("name")
+@click.option("--inside/--not-inside", required=True, default=None, help="Whether they are in the list.")
+@conn_option
+def settle(*, name: str, inside: bool, conn: str) -> None:
+    """Say whether a list's contacts in doubt are in it, after a look at Drop Cowboy's own pages.
+
+    Those that are not in it are appended by the next sync.
+    """
+    upkeep, _settings = _open(conn)
+    count = upkeep.settle(name, is_inside=inside)
+    click.echo(f"Settled: {count} contacts are {'' if inside else 'not '}in {name!r}.")
+
+
+def _open(conn: str, *, may_create: bool = False) -> "tuple[Upkeep, ConnectionSettings]":
+    from airflow_provider_dropcowboy.cli.connection import ledger_place, load_settings
+    from airflow_provider_dropcowboy.ledger.database import open_ledger
+    from airflow_provider_dropcowboy.lists.upkeep import Upkeep
+
+    settings = load_settings(conn)
+    ledger = open_ledger(ledger_place(settings), may_create=may_create)
+    upkeep = Upkeep(account=settings.account, ledger=ledger, timeout_s=settings.timeout_s, verify=settings.verify)
+    return upkeep, settings
+
+
+def _mapping(fields: tuple[str, ...]) -> dict[str, list[str]]:
+    mapping: dict[str, list[str]] = {}
+    for written in fields:
+        name, _, column = written.partition("=")
+        if not name or not column:
+            raise click.BadParameter(f"{written!r} is not FIELD=COLUMN, such as phone=mobile.", param_hint="--field")
+        mapping.setdefault(name, []).append(column)
+    return mapping
+
+
+@contextmanager
+def _stopping_on_signals(stop: "Stop") -> Iterator[None]:
+    def take(number: int, _frame: FrameType | None) -> None:
+        stop.order(f"{signal.Signals(number).name} came")
+
+    before = {number: signal.signal(number, take) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _print_summary(summary: "ListSummary") -> None:
+    from airflow_provider_dropcowboy.cli.console import print_pairs
+
+    print_pairs(
+        [
+            ("list", f"{summary.list_name} ({summary.list_id})"),
+            *summary.counts().items(),
+            ("rebuilt", summary.is_rebuilt),
+            *(("left over", name) for name in summary.left_over),
+            ("took", f"{summary.seconds:.1f} s"),
+        ]
+    )
+
+
+def _as_dict(view: "ListView", found: "ContactList | None") -> dict[str, object]:
+    return {
+        "list_name": view.current.name,
+        "list_id": view.current.list_id,
+        "contact_count": None if found is None else found.contact_count,
+        "counted": view.current.counted,
+        "is_known": view.current.is_known,
+        "counts": {state.value: count for state, count in view.counts.items()},
+        "odd": [{"contact_key": odd.contact_key, "state": odd.state, "reason": odd.reason} for odd in view.odd],
+        "left_over": list(view.left_over),
+    }
+
+
+def _print_view(view: "ListView", found: "ContactList | None") -> None:
+    from airflow_provider_dropcowboy.cli.console import print_pairs, print_table
+
+    current = view.current
+    print_pairs(
+        [
+            ("list", f"{current.name} ({current.list_id})"),
+            ("at Drop Cowboy", "no such list any more" if found is None else f"{found.contact_count} contacts"),
+            ("by the answers", f"{current.counted} contacts"),
+            ("all of it known", current.is_known),
+            *((f"  {state}", count) for state, count in view.counts.items()),
+            *(("may be left over", name) for name in view.left_over),
+        ]
+    )
+    if view.odd:
+        print_table(
+            ["contact key", "state", "why"], [(odd.contact_key, odd.state.value, odd.reason) for odd in view.odd]
+        )
+    print_table(
+        ["started", "mode", "ended", "at", "why it ended early"],
+        [(past.started_at, past.mode, past.ended_at, past.step, past.end_reason) for past in view.syncs],
+    )
