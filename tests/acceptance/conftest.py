@@ -39,7 +39,13 @@ def torture_once(
     return torture_on
 
 
-@pytest.fixture(params=[pytest.param(kind, marks=pytest.mark.xdist_group(f"torture on {kind}")) for kind in DATABASES])
+@pytest.fixture(
+    params=[
+        # half a minute on a machine with nothing else to do; the first test that asks for it waits
+        pytest.param(kind, marks=[pytest.mark.xdist_group(f"torture on {kind}"), pytest.mark.timeout(900)])
+        for kind in DATABASES
+    ]
+)
 def tortured(request: pytest.FixtureRequest, torture_once: Callable[[str], Round]) -> Round:
     """Two runs at once of 4,000 rows, killed 12 times, every fault in force; then two full reruns without faults."""
     return torture_once(request.param)
