@@ -48,16 +48,13 @@ def due(warehouse: Warehouse) -> Warehouse:
 
 @pytest.mark.floor
 def test_airflow_finds_the_examples_and_nothing_else_in_the_folder() -> None:
-    command = [sys.executable, "-m", "airflow", "dags"]
-    environment = os.environ | {"AIRFLOW__CORE__DAGS_FOLDER": str(FOLDER)}
-    found = [
-        subprocess.run(
-            [*command, subcommand, "--local", "--output", "json"], env=environment, capture_output=True, check=True
-        )
-        for subcommand in ("list", "list-import-errors")
-    ]
-    listed, errors = (json.loads(done.stdout.splitlines()[-1]) for done in found)
-    assert errors == []
+    done = subprocess.run(
+        [sys.executable, "-m", "airflow", "dags", "list", "--local", "--output", "json"],
+        env=os.environ | {"AIRFLOW__CORE__DAGS_FOLDER": str(FOLDER)},
+        capture_output=True,
+        check=True,
+    )
+    listed = json.loads(done.stdout.splitlines()[-1])
     assert [dag["dag_id"] for dag in listed] == EXAMPLES
 
 
