@@ -36,7 +36,9 @@ def check_ledger(plan: Plan, ledger: Ledger, campaign: Campaign | None) -> None:
             f"The ledger was restored at {_text(restored)} and may lack what was sent before; this run was due at "
             f"{_text(due_at)}. Nothing was sent. {_adopt(plan)}"
         )
-    if campaign is None and try_number > 1 and due_at < ledger.born_at:
+    # an earlier try that failed before it had a ledger, for its connection say, is known to have sent nothing
+    is_another = plan.who.earlier_ledger not in ("", ledger.ledger_id)
+    if campaign is None and try_number > 1 and due_at < ledger.born_at and is_another:
         raise GuardError(
             f"This is try {try_number} of a run that was due at {_text(due_at)}, and the ledger is younger (it began "
             f"at {_text(ledger.born_at)}) and does not know its campaign: an earlier ledger may be gone, with a "

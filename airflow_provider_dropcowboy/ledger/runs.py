@@ -21,6 +21,7 @@ SILENT_AFTER: Final = timedelta(seconds=60)
 class Who:
     """Who runs: an Airflow task instance, or a command line (then only ``task_id`` is set).
 
+    :param earlier_ledger: id of the ledger with which an earlier try began; empty: none did. None: it is not known.
     :param due_at: when the DAG run was due; the same in every try and after a clear, unlike its start.
     """
 
@@ -30,6 +31,7 @@ class Who:
     try_number: int | None = None
     map_index: int | None = None
     due_at: datetime | None = None
+    earlier_ledger: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

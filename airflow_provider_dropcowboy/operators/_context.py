@@ -1,7 +1,9 @@
 """What a task reads of Airflow's context."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+_LEDGER_KEY: Final = "dropcowboy_ledger"
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -21,7 +23,23 @@ def who_runs(context: "Context") -> "Who":
         try_number=ti.try_number,
         map_index=ti.map_index,
         due_at=context["dag_run"].run_after,
+        earlier_ledger=_earlier_ledger(context),
     )
+
+
+def remember_ledger(context: "Context", ledger_id: str) -> None:
+    """Later tries of the task instance learn with which ledger this one began; Airflow before 3.3 cannot keep it."""
+    store = context.get("task_state_store")
+    if store is not None:
+        from airflow.sdk.execution_time.context import NEVER_EXPIRE
+
+        # for ever: a clear months later must not be taken for the first try
+        store.set(_LEDGER_KEY, ledger_id, retention=NEVER_EXPIRE)
+
+
+def _earlier_ledger(context: "Context") -> str | None:
+    store = context.get("task_state_store")
+    return None if store is None else str(store.get(_LEDGER_KEY) or "")
 
 
 def stale_from(context: "Context") -> datetime | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.xcom_arg import XComArg
 
+from airflow_provider_dropcowboy.operators._context import remember_ledger
 from airflow_provider_dropcowboy.operators._failures import airflow_failures
 from airflow_provider_dropcowboy.operators._mapped import SendPartial
 from airflow_provider_dropcowboy.operators._plan import build_plan
@@ -193,9 +194,9 @@ class SendOperator(BaseOperator):
         """
         return self._send(context, Waves.first())
 
-    def execute_wave(self, context: "Context", event: object = None, *, waves: dict[str, Any]) -> dict[str, object]:  # noqa: ARG002
+    def execute_wave(self, context: "Context", event: dict[str, Any]) -> dict[str, object]:
         """Go on at an opening: the source is read and screened anew. Called by Airflow, in a new process."""
-        return self._send(context, Waves.of(waves))
+        return self._send(context, Waves.of(event))
 
     def _send(self, context: "Context", waves: Waves) -> dict[str, object]:
         from airflow_provider_dropcowboy.campaign.control import Control
@@ -211,10 +212,11 @@ class SendOperator(BaseOperator):
             settings = DropCowboyHook(self.dropcowboy_conn_id).settings
             plan = build_plan(self, settings, self._template(settings), context, waves=waves)
             url = ledger_url(settings)
+            ledger = find_ledger(url) if plan.is_dry_run else open_ledger(url, may_create=True)
             with self._open_rows(context) as rows, self._open_suppressed() as suppressed:
-                if plan.is_dry_run:
-                    return preview_campaign(plan, find_ledger(url), rows=rows, suppressed=suppressed).as_dict()
-                ledger = open_ledger(url, may_create=True)
+                if plan.is_dry_run or ledger is None:
+                    return preview_campaign(plan, ledger, rows=rows, suppressed=suppressed).as_dict()
+                remember_ledger(context, ledger.ledger_id)
                 summary = run_campaign(plan, ledger, rows=rows, control=self._control, suppressed=suppressed)
         if self.on_held == "wait":
             wait_for_opening(self, summary, waves, deadline_after=self.wave_deadline)

@@ -80,11 +80,7 @@ def wait_for_opening(task: "SendOperator", summary: "Summary", waves: Waves, *, 
             opening.isoformat(),
         )
         return
-    from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+    from airflow_provider_dropcowboy.triggers.opening import OpeningTrigger
 
     task.log.info("calling hours: %d rows are held; waiting until %s", summary.counts["held"], opening.isoformat())
-    task.defer(
-        trigger=DateTimeTrigger(moment=opening),
-        method_name="execute_wave",
-        kwargs={"waves": waves.after(summary).stored()},
-    )
+    task.defer(trigger=OpeningTrigger(opening.isoformat(), waves.after(summary).stored()), method_name="execute_wave")
