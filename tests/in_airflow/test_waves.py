@@ -86,7 +86,7 @@ def test_rows_left_held_are_sent_by_a_rerun_of_the_campaign(
 
 
 def test_a_task_waits_no_longer_than_its_deadline(sandbox: SandboxProcess, clock: time_machine.Traveller) -> None:
-    send = run_dag(sending(wave_deadline=timedelta(hours=4, minutes=30))).task("send")
+    send = run_dag(sending(wave_deadline=timedelta(hours=6, minutes=30))).task("send")
     assert (send.returned["held"], send.returned["asked"]) == (1, 4)
     assert "+18085550100" not in sandbox.takes_by_phone()
 
