@@ -23,7 +23,7 @@ REPEATS: Final = 3
 def measure(*command: object) -> dict[str, Any]:
     """What a measurement in a process of its own printed last, as JSON."""
     words = [sys.executable, "-m", *map(str, command)]
-    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{' '.join(words)} failed:\n{done.stderr[-2000:]}")
     measured: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
