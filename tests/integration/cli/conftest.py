@@ -45,7 +45,7 @@ def contacts(program: Program) -> str:
 
 @pytest.fixture
 def in_process(program: Program, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """The program's environment and folder, for calls in the test's own process: that spares another Airflow's start."""
+    """The program's environment and folder, for calls in the test's own process: that spares an Airflow's start."""
     monkeypatch.chdir(program.folder)
     monkeypatch.setenv("AIRFLOW_CONN_DROPCOWBOY_DEFAULT", json.dumps(program.connection))
     monkeypatch.setenv("DROPCOWBOY_LEDGER_URL", program.ledger_url)
