@@ -1,0 +1,99 @@
+"""Runs that lose their ledger for a while, and what moves in it meanwhile."""
+
+import random
+from typing import Any
+
+import pytest
+
+from airflow_provider_dropcowboy.campaign import pipeline
+from airflow_provider_dropcowboy.errors import LedgerError, NotTakenError
+from airflow_provider_dropcowboy.ledger import patience
+from airflow_provider_dropcowboy.ledger.claims import claim as real_claim
+from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.ledger.judgement import Claim, Judgement
+from airflow_provider_dropcowboy.ledger.patience import reclaim_patiently
+from airflow_provider_dropcowboy.ledger.runs import Run
+from airflow_provider_dropcowboy.ledger.schema import SENDS
+from tests.integration.campaign.conftest import taken_once
+from tests.integration.conftest import MakePlan, RunPlan, people
+from tests.sandbox_process import SandboxProcess
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_ledger_that_loses_answers_costs_nobody_a_call(
+    sandbox: SandboxProcess,
+    plan: MakePlan,
+    run: RunPlan,
+    ledger: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
+    seed: int,
+) -> None:
+    sandbox.fault("429", share=0.2, times=20)
+    dice = random.Random(seed)
+    really_commit = ledger.engine.dialect.do_commit
+
+    def commit(connection: Any) -> None:
+        """One in five answers is lost, before or after the commit."""
+        fate = dice.random()
+        if fate < 0.1:
+            connection.rollback()
+        else:
+            really_commit(connection)
+        if fate < 0.2:
+            assert ledger.engine.dialect.dbapi is not None
+            raise ledger.engine.dialect.dbapi.OperationalError("the connection was lost")
+
+    run(plan(), [])
+    monkeypatch.setattr(ledger.engine.dialect, "do_commit", commit)
+    attempts = 0
+    while True:
+        try:
+            summary = run(plan(), people(300))
+            break
+        except (LedgerError, NotTakenError):  # the start or the end of the run met it, which are not asked again
+            attempts += 1
+            assert attempts < 50
+    monkeypatch.undo()
+    summary = run(plan(), people(300))
+    assert dict(summary.counts) == {"accepted": 300}
+    assert taken_once(sandbox, 300)
+
+
+def test_a_claim_that_nobody_confirmed_is_not_sent_and_the_run_says_that_the_ledger_was_away(
+    sandbox: SandboxProcess,
+    plan: MakePlan,
+    run: RunPlan,
+    ledger: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def lost(*arguments: Any, **named: Any) -> Judgement:
+        real_claim(*arguments, **named)
+        raise LedgerError("the answer to the COMMIT was lost")
+
+    monkeypatch.setattr(patience, "CLAIM_PATIENCE_S", 0)
+    monkeypatch.setattr(patience, "claim", lost)
+    with pytest.raises(LedgerError, match="COMMIT"):
+        run(plan(), people(30))
+    assert sandbox.takes()["asks"] == 0
+    monkeypatch.undo()
+    summary = run(plan(), people(30))
+    assert dict(summary.counts) == {"unknown": 10, "accepted": 20}
+
+
+def test_a_callback_while_a_message_waits_for_its_next_request_settles_it(
+    sandbox: SandboxProcess,
+    plan: MakePlan,
+    run: RunPlan,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def called_back(ledger: Ledger, run: Run, *, claims: list[Claim], **named: Any) -> tuple[Judgement, float]:
+        with ledger.writing() as connection:
+            names = [claim.message.foreign_id for claim in claims]
+            connection.execute(SENDS.update().where(SENDS.c.foreign_id.in_(names)).values(state="delivered"))
+        return reclaim_patiently(ledger, run, claims=claims, **named)
+
+    sandbox.fault("429", times=1)
+    monkeypatch.setattr(pipeline, "reclaim_patiently", called_back)
+    summary = run(plan(), people(10))
+    assert dict(summary.counts) == {"accepted": 9, "delivered": 1}
+    assert set(sandbox.asks().values()) == {1}
