@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.errors import BalanceError
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.schema import LIST_CONTACTS, LISTS
-from airflow_provider_dropcowboy.ledger.syncs import Hold
+from airflow_provider_dropcowboy.ledger.schema import LIST_CONTACTS, LISTS, SYNCS
+from airflow_provider_dropcowboy.ledger.syncs import DONE, Hold
 
 FORGET_ROWS: Final = 20_000
 """Of a deleted list, in one transaction: a sender does not wait long for the lock."""
@@ -72,6 +72,16 @@ def list_by_id(ledger: Ledger, account: str, list_id: str) -> KnownList | None:
     """The list with this id, in whatever state."""
     found = _read(ledger, LISTS.c.account == account, LISTS.c.list_id == list_id)
     return found[-1] if found else None
+
+
+def lost_names(ledger: Ledger, account: str, *, name: str) -> list[str]:
+    """Names of lists that may be left over, lost since the last sync of this name that came to its end."""
+    done = sa.and_(SYNCS.c.account == account, SYNCS.c.name == name, SYNCS.c.step == DONE)
+    last_end = sa.select(sa.func.max(SYNCS.c.ended_at)).where(done).scalar_subquery()
+    is_lost = sa.and_(LISTS.c.account == account, LISTS.c.name == name, LISTS.c.state == ListState.LOST.value)
+    is_new = sa.or_(last_end.is_(None), LISTS.c.changed_at > last_end)
+    with ledger.reading() as connection:
+        return list(connection.execute(sa.select(LISTS.c.vendor_name).where(is_lost, is_new)).scalars())
 
 
 def read_again(ledger: Ledger, known: KnownList) -> KnownList:

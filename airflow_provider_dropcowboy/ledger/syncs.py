@@ -20,6 +20,8 @@ LEASE: Final = timedelta(seconds=60)
 """How long after a step was written down its call may be begun; every step and every heartbeat begins it anew."""
 
 TAKEN_OVER: Final = "taken over"
+DONE: Final = "done"
+"""The last step of a sync that came to its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ class Hold:
 
         :raises InterruptedRunError: another sync took the list over.
         """
-        with self.writing("done") as connection:
+        with self.writing(DONE) as connection:
             self._end(connection, counts=counts, reason=None)
 
     def give_up(self, reason: str) -> None:

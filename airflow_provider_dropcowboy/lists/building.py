@@ -29,17 +29,13 @@ _MARK_BYTES: Final = 4
 
 
 class Builder:
-    """Builds lists of one name, and continues what a dead sync began.
-
-    :ivar left_over: names of lists whose creating answer was lost: they may be there, empty.
-    """
+    """Builds lists of one name, and continues what a dead sync began."""
 
     def __init__(self, hold: Hold, *, vendor: Vendor, appender: Appender, wanted: Wanted) -> None:
         self._hold = hold
         self._vendor = vendor
         self._appender = appender
         self._wanted = wanted
-        self.left_over: list[str] = []
         self.is_rebuilt = False
 
     def continue_dead_sync(self) -> None:
@@ -112,7 +108,7 @@ class Builder:
             self._lose(creating)
         raise VendorDownError(
             f"The answers to creating a contact list were lost {TRIES} times. The list itself is as it was. "
-            f"These may be left over, empty: {', '.join(self.left_over)}. Run it again later."
+            "The log names those that may be left over, empty. Run it again later."
         )
 
     def _put_in_place(self, new: KnownList) -> KnownList | None:
@@ -135,7 +131,10 @@ class Builder:
 
     def _lose(self, creating: KnownList) -> None:
         move_list(self._hold, creating, ListState.LOST)
-        self.left_over.append(creating.vendor_name)
+        log.warning(
+            "the answer to creating contact list %r was lost: if it is there, it is empty; delete it",
+            creating.vendor_name,
+        )
 
     def _retire(self, building: KnownList) -> None:
         move_list(self._hold, building, ListState.RETIRED)

@@ -13,6 +13,7 @@ from airflow_provider_dropcowboy.ledger.lists import (
     add_list,
     current_list,
     list_by_id,
+    lost_names,
     note,
     read_again,
 )
@@ -130,7 +131,7 @@ class _Sync:
             is_rebuilt=self._builder.is_rebuilt,
             appends=self._appender.appends,
             calls=self._vendor.calls,
-            left_over=tuple(self._builder.left_over),
+            left_over=tuple(lost_names(self._ledger, self._hold.sync.account, name=current.name)),
             seconds=seconds,
         )
 

@@ -66,7 +66,7 @@ class Vendor:
         try:
             return read_reply(call, self._change(call, step="create")).list_id
         except AmbiguousError as error:
-            log.warning("a contact list named %r may have been left over, empty: %s", name, error)
+            log.info("contact list %r: %s", name, error)
             return None
 
     def find(self, list_id: str) -> ContactList | None:
