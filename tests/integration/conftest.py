@@ -24,7 +24,9 @@ class MakePlan(Protocol):
 
 
 class RunPlan(Protocol):
-    def __call__(self, plan: Plan, rows: Rows, *, control: Control | None = None) -> Summary: ...
+    def __call__(
+        self, plan: Plan, rows: Rows, *, control: Control | None = None, suppressed: Rows | None = None
+    ) -> Summary: ...
 
 
 def people(count: int, *, first: int = 0) -> list[dict[str, object]]:
@@ -66,7 +68,9 @@ def plan(sandbox: SandboxProcess) -> MakePlan:
 def run(ledger: Ledger) -> RunPlan:
     """Runs a plan to its end."""
 
-    def run_to_end(plan: Plan, rows: Rows, *, control: Control | None = None) -> Summary:
-        return run_campaign(plan, ledger, rows=rows, control=control or Control())
+    def run_to_end(
+        plan: Plan, rows: Rows, *, control: Control | None = None, suppressed: Rows | None = None
+    ) -> Summary:
+        return run_campaign(plan, ledger, rows=rows, control=control or Control(), suppressed=suppressed)
 
     return run_to_end

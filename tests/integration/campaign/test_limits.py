@@ -42,23 +42,15 @@ class TestCaps:
     def test_two_campaigns_at_once_call_no_number_above_the_cap(
         self, sandbox: SandboxProcess, ledger: Ledger, ledger_url: str
     ) -> None:
-        campaigns = ("spring", "summer", "autumn")
         workers = [
-            Worker(ledger_url, sandbox, campaign=name, count=2_000, max_attempts=2, concurrency=30)
-            for name in campaigns[:2]
-        ]
-        for summary in at_once(workers):
-            assert summary["accepted"] == 2_000
-        assert set(sandbox.takes_by_phone().values()) == {2}
-        workers = [
-            Worker(ledger_url, sandbox, campaign=name, count=2_000, max_attempts=3, concurrency=30)
-            for name in ("autumn", "winter")
+            Worker(ledger_url, sandbox, campaign=name, count=2_000, max_attempts=1, concurrency=30)
+            for name in ("spring", "summer")
         ]
         first, second = at_once(workers)
         assert first["accepted"] + second["accepted"] == 2_000
         assert first["capped"] + second["capped"] == 2_000
         assert min(first["accepted"], second["accepted"]) > 0  # they did meet
-        assert sandbox.takes_by_phone() == {str(row["phone"]): 3 for row in people(2_000)}
+        assert sandbox.takes_by_phone() == {str(row["phone"]): 1 for row in people(2_000)}
 
     def test_an_attempt_of_long_ago_caps_nobody(self, plan: MakePlan, run: RunPlan, ledger: Ledger) -> None:
         once_a_day = {"caps": ((1, DAY),)}

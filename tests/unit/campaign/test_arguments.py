@@ -1,6 +1,7 @@
 """Wrong arguments are named when the DAG is parsed; what is not known yet is not judged."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -48,6 +49,11 @@ RIGHT_RVM: list[dict[str, object]] = [
         "contacts": LATER, "recording_id": LATER, "forwarding_number": LATER, "partition": LATER, "campaign": LATER,
         "concurrency": LATER, "region": LATER, "on_unknown": LATER, "resend_after": LATER, "rate_per_s": LATER,
     },
+    {"suppression_sql": "SELECT 1", "suppression_conn_id": "warehouse"},
+    {"message_kind": "informational", "calling_hours": "off", "on_held": "leave", "wave_deadline": timedelta(hours=1)},
+    {"max_attempts": 1, "attempts_window": timedelta(days=1), "repeat_window": timedelta(hours=1), "limit": 1},
+    {"max_reject_rate": 0, "max_unknown_rate": 1, "budget_usd": Decimal("0.01")},
+    {"budget_usd": 12, "max_reject_rate": LATER, "max_attempts": LATER, "limit": LATER, "calling_hours": LATER},
     {"recording_id": None, "audio_url": LATER, "audio_type": LATER},
     {"recording_id": None, "voice_id": LATER, "tts_body": LATER},
 ]  # fmt: skip
@@ -111,6 +117,22 @@ def test_right_arguments_of_a_text_are_taken(changes: dict[str, object]) -> None
         ({"resend_after": 2}, "resend_after is no timedelta"),
         ({"max_staleness": "1d"}, "max_staleness is no timedelta"),
         ({"on_unknown": "resend", "resend_after": timedelta(minutes=74)}, "resend_after is 1:14:00: too soon"),
+        ({"suppression_sql": "SELECT 1"}, "suppression_conn_id is missing"),
+        ({"message_kind": "sales"}, "message_kind is 'sales'"),
+        ({"calling_hours": None, "on_held": "stop"}, "on_held is 'stop'"),
+        ({"calling_hours": "none"}, "calling_hours is 'none'"),
+        ({"wave_deadline": 24}, "wave_deadline is no timedelta"),
+        ({"attempts_window": 3}, "attempts_window is no timedelta"),
+        ({"repeat_window": 20}, "repeat_window is no timedelta"),
+        ({"max_attempts": 0}, "max_attempts is 0"),
+        ({"max_attempts": True}, "max_attempts is True"),
+        ({"limit": -1}, "limit is -1"),
+        ({"limit": 2.5}, "limit is 2.5"),
+        ({"max_reject_rate": 20}, "max_reject_rate is 20"),
+        ({"max_unknown_rate": -0.1}, "max_unknown_rate is -0.1"),
+        ({"max_unknown_rate": True}, "max_unknown_rate is True"),
+        ({"budget_usd": 0}, "budget_usd is 0"),
+        ({"budget_usd": "10"}, "budget_usd is '10'"),
     ],
 )
 def test_a_wrong_argument_of_a_voicemail_is_named(changes: dict[str, object], named: str) -> None:

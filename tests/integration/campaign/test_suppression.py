@@ -1,0 +1,85 @@
+"""Who asked not to be called is not called, whichever list says so and whenever it does."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from airflow_provider_dropcowboy.campaign import pipeline
+from airflow_provider_dropcowboy.campaign.preview import preview_campaign
+from airflow_provider_dropcowboy.errors import NotTakenError, SourceError
+from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.ledger.judgement import Judgement
+from airflow_provider_dropcowboy.ledger.patience import reclaim_patiently
+from airflow_provider_dropcowboy.ledger.suppressions import suppress, unsuppress
+from airflow_provider_dropcowboy.phone import Phone
+from airflow_provider_dropcowboy.states import State
+from tests.integration.conftest import MakePlan, RunPlan, people
+from tests.sandbox_process import SandboxProcess
+
+ANYBODY = Phone("+15042000003")
+
+
+def test_the_list_of_a_task_suppresses_numbers_in_any_notation(
+    sandbox: SandboxProcess, plan: MakePlan, run: RunPlan
+) -> None:
+    suppressed: list[dict[str, object]] = [
+        {"phone": "(504) 200-0003"},
+        {"phone": "n/a"},
+        {"phone": None},
+        {"phone": "504.200.0004 "},
+    ]
+    summary = run(plan(), people(10), suppressed=suppressed)
+    assert dict(summary.counts) == {"suppressed": 2, "accepted": 8}
+    assert summary.reasons[State.SUPPRESSED, "on the suppression list"] == 2
+    assert not {"+15042000003", "+15042000004"} & sandbox.takes_by_phone().keys()
+
+
+def test_who_leaves_the_list_is_called_by_the_next_run(plan: MakePlan, run: RunPlan) -> None:
+    run(plan(), people(10), suppressed=[{"phone": "+15042000003"}])
+    summary = run(plan(), people(10), suppressed=[])
+    assert (summary.asked, dict(summary.counts)) == (1, {"accepted": 10})
+
+
+def test_the_ledgers_own_list_holds_for_every_campaign(plan: MakePlan, run: RunPlan, ledger: Ledger) -> None:
+    suppress(ledger, [ANYBODY], source="test")
+    for name in ("spring", "summer"):
+        assert dict(run(plan(campaign=name), people(10)).counts) == {"suppressed": 1, "accepted": 9}
+    unsuppress(ledger, ANYBODY)
+    assert run(plan(), people(10)).asked == 1
+
+
+def test_a_dry_run_knows_both_lists(plan: MakePlan, run: RunPlan, ledger: Ledger) -> None:
+    run(plan(), [])
+    suppress(ledger, [ANYBODY], source="test")
+    seen = preview_campaign(plan(), ledger, rows=people(10), suppressed=[{"phone": "+15042000004"}])
+    assert dict(seen.counts) == {"suppressed": 2, "ready": 8}
+
+
+def test_a_list_that_cannot_be_read_to_its_end_stops_the_run_before_the_first_send(
+    sandbox: SandboxProcess, plan: MakePlan, run: RunPlan
+) -> None:
+    def broken() -> Iterator[dict[str, object]]:
+        yield {"phone": "+15042000003"}
+        raise SourceError("the warehouse went away")
+
+    with pytest.raises(SourceError, match="the warehouse went away"):
+        run(plan(), people(10), suppressed=broken())
+    assert sandbox.takes()["asks"] == 0
+
+
+def test_who_opts_out_between_two_requests_is_not_asked_again(
+    sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def after_an_opt_out(ledger: Ledger, *arguments: Any, **named: Any) -> tuple[Judgement, float]:
+        suppress(ledger, [ANYBODY], source="test")
+        return reclaim_patiently(ledger, *arguments, **named)
+
+    sandbox.fault("429", to=ANYBODY.e164, times=1)
+    monkeypatch.setattr(pipeline, "reclaim_patiently", after_an_opt_out)
+    with pytest.raises(NotTakenError, match="opted out meanwhile"):
+        run(plan(), people(10))
+    summary = run(plan(), people(10))
+    assert dict(summary.counts) == {"suppressed": 1, "accepted": 9}
+    assert sandbox.takes_by_phone()[ANYBODY.e164] == 0
+    assert set(sandbox.asks().values()) == {1}
