@@ -1,0 +1,55 @@
+"""A campaign that a person approves: counted first, then sent to a few, then to the rest."""
+
+from datetime import timedelta
+from typing import Any, Final
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import DAG, Param
+
+from airflow_provider_dropcowboy.operators.rvm import SendRvmOperator
+
+# All three tasks send, or count, one campaign: whom the first asked, the rest does not ask.
+OFFER: Final[dict[str, Any]] = {
+    "campaign": "{{ params.campaign }}",
+    "sql": "SELECT contact_id, phone, postal_code, consented FROM due_today",
+    "sql_conn_id": "warehouse",
+    "key_column": "contact_id",
+    "postal_code_column": "postal_code",
+    "opt_in_column": "consented",
+    "recording_id": "a0000000-0000-4000-8000-000000000001",  # one of your account; this is the sandbox's
+}
+
+with DAG(
+    dag_id="approved_campaign",
+    schedule=None,
+    catchup=False,
+    params={"campaign": Param("spring offer", type="string", minLength=1)},
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
+    doc_md="""
+    ### A dry run, an approval, twenty people, then everybody
+
+    `count` judges every row and sends nothing. A person reads its counts under *Required Actions* and approves or
+    rejects; rejected, nothing is sent. `first` sends to twenty, so that a wrong recording reaches twenty people and not
+    all of them; if too many of its requests fail, `rest` does not begin. `rest` sends to the others: both tasks name
+    the same campaign.
+
+    Triggered again with the same `campaign`, it asks only people who were not asked.
+
+    Needs the connections `dropcowboy_default` and `warehouse`.
+    """,
+) as dag:
+    count = SendRvmOperator(task_id="count", dry_run=True, **OFFER)
+    approve = ApprovalOperator(
+        task_id="approve",
+        subject="Send {{ params.campaign }}?",
+        body="""
+{% for name, value in ti.xcom_pull(task_ids="count").items() %}- {{ name }}: {{ value }}
+{% endfor %}
+`ready` are those who would get a voicemail now.
+""",
+        response_timeout=timedelta(days=1),
+    )
+    first = SendRvmOperator(task_id="first", limit=20, on_held="leave", **OFFER)
+    rest = SendRvmOperator(task_id="rest", **OFFER)
+
+    count >> approve >> first >> rest
