@@ -54,6 +54,7 @@ class RvmTemplate:
             "recording_id": self.recording_id,
             "voice_id": self.voice_id,
             "audio_url": self.audio_url,
+            "audio_type": self.audio_type,
             "forwarding_number": self.forwarding_number,
             "phone_ivr_id": self.phone_ivr_id,
             "pool_id": self.pool_id,
