@@ -3,18 +3,22 @@
 import logging
 import secrets
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final
 
 from airflow_provider_dropcowboy.api.messages import Message
 from airflow_provider_dropcowboy.campaign.identity import Identity
-from airflow_provider_dropcowboy.campaign.judge import Judge, Rows
+from airflow_provider_dropcowboy.campaign.judge import Batch, Judge, Rows
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.seen import Seen
 from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
+from airflow_provider_dropcowboy.campaign.warnings import warn_of_bans, warn_of_plan
+from airflow_provider_dropcowboy.ledger.allowance import allowance_after
 from airflow_provider_dropcowboy.ledger.claims import preview
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.judgement import Claim, Judgement
-from airflow_provider_dropcowboy.ledger.runs import find_campaign
+from airflow_provider_dropcowboy.ledger.runs import Campaign, find_campaign
 from airflow_provider_dropcowboy.states import State
 
 BATCH_ROWS: Final = 500
@@ -22,41 +26,96 @@ BATCH_ROWS: Final = 500
 log = logging.getLogger(__name__)
 
 
-def preview_campaign(plan: Plan, ledger: Ledger | None, *, rows: Rows, suppressed: Rows | None = None) -> Summary:
+@dataclass(frozen=True, slots=True)
+class JudgedRow:
+    """What a dry run says of one row.
+
+    :param message: what the row would get; None: the row made none.
+    """
+
+    state: State
+    reason: str | None
+    contact_key: str | None = field(repr=False)
+    message: Message | None = field(default=None, repr=False)
+
+
+Observer = Callable[[JudgedRow], object]
+
+
+def preview_campaign(
+    plan: Plan, ledger: Ledger | None, *, rows: Rows, suppressed: Rows | None = None, observe: Observer | None = None
+) -> Summary:
     """Count what a run would do now.
 
     :param ledger: None: there is none yet, so nobody was asked before.
+    :param observe: is told of every row, in no certain order within a batch.
     :returns: counts in which ``ready`` are those that would be asked.
     :raises ConfigurationError: the source lacks a column, or cannot be read.
     """
+    warn_of_plan(plan)
     started_at = time.monotonic()
     tally = Tally()
     key = ledger.key if ledger else secrets.token_bytes(32)
     identity = Identity(key, plan.account.name, plan.campaign, plan.channel)
-    campaign = ledger and find_campaign(ledger, plan.account.name, name=plan.campaign, channel=plan.channel)
+    campaign = _campaign(plan, ledger, prefix=identity.prefix)
     with Seen() as keys, Seen() as numbers:
         judge = Judge(plan, identity, rows=rows, suppressed=suppressed, seen=keys)
         while (batch := judge.next_batch(BATCH_ROWS)) is not None:
+            ready = tally.states[State.READY]
+            judgement = (
+                preview(ledger, campaign, messages=batch.messages, rules=plan.claim_rules, foreseen=ready)
+                if ledger
+                else _judge_unknown(plan, batch.messages, foreseen=ready)
+            )
             for verdict in batch.verdicts:
                 tally.count(verdict.state, verdict.reason)
-            judgement = (
-                preview(ledger, campaign, messages=batch.messages, rules=plan.claim_rules)
-                if ledger and campaign
-                else _all_free(batch.messages)
-            )
             tally.count_unclaimed(judgement, run_id=None)
-            for claim in judgement.claimed:
-                # in a run the ledger would know by now that an earlier batch took the number
-                if numbers.add(claim.message.number_digest):
-                    tally.count(State.READY)
-                else:
-                    tally.count(State.DUPLICATE, "another key has the same number")
+            free = [_judge_number(claim.message, numbers) for claim in judgement.claimed]
+            for row in free:
+                tally.count(row.state, row.reason)
+            if observe is not None:
+                _tell(observe, batch, judgement=judgement, free=free)
     summary = Summary.of(tally, campaign=plan.campaign, seconds=time.monotonic() - started_at)
     log.info("dry run, nothing is sent: %s", summary)
+    warn_of_bans(tally)
     return summary
 
 
-def _all_free(messages: list[Message]) -> Judgement:
+def _campaign(plan: Plan, ledger: Ledger | None, *, prefix: str) -> Campaign:
+    """As the ledger knows it; caps and lists of other campaigns hold too for one that was never begun."""
+    account = plan.account.name
+    known = ledger and find_campaign(ledger, account, name=plan.campaign, channel=plan.channel)
+    return known or Campaign(0, account, plan.campaign, plan.channel, prefix, True)
+
+
+def _judge_number(message: Message, numbers: Seen) -> JudgedRow:
+    # in a run the ledger would know by now that an earlier batch took the number
+    if numbers.add(message.number_digest):
+        return JudgedRow(State.READY, None, message.contact_key, message)
+    return JudgedRow(State.DUPLICATE, "another key has the same number", message.contact_key, message)
+
+
+def _judge_unknown(plan: Plan, messages: list[Message], *, foreseen: int) -> Judgement:
+    """As a ledger would that is empty."""
     judgement = Judgement(stopped=[message for message in messages if message.stop is not None])
-    judgement.claimed = [Claim(message, 1, "") for message in messages if message.stop is None]
+    free = [message for message in messages if message.stop is None]
+    rules = plan.claim_rules
+    allowance = allowance_after(
+        foreseen, limit=rules.limit, budget_micros=rules.budget_micros, price_micros=rules.price_micros
+    )
+    if allowance is not None:
+        judgement.held = [(message, allowance.reason) for message in free[allowance.sends :]]
+        free = free[: allowance.sends]
+    judgement.claimed = [Claim(message, 1, "") for message in free]
     return judgement
+
+
+def _tell(observe: Observer, batch: Batch, *, judgement: Judgement, free: list[JudgedRow]) -> None:
+    for verdict in batch.verdicts:
+        observe(JudgedRow(verdict.state, verdict.reason, verdict.key))
+    for row in judgement.already:
+        observe(JudgedRow(row.state, row.reason, row.message.contact_key, row.message))
+    for message, state, reason in judgement.not_asked():
+        observe(JudgedRow(state, reason, message.contact_key, message))
+    for judged in free:
+        observe(judged)

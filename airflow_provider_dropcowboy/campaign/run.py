@@ -14,6 +14,7 @@ from airflow_provider_dropcowboy.campaign.pipeline import Pipeline
 from airflow_provider_dropcowboy.campaign.plan import GRACE_S, Plan
 from airflow_provider_dropcowboy.campaign.seen import Seen
 from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
+from airflow_provider_dropcowboy.campaign.warnings import warn_of_bans, warn_of_plan
 from airflow_provider_dropcowboy.errors import BalanceError, InterruptedRunError, LedgerError, NotTakenError
 from airflow_provider_dropcowboy.ledger.counts import count_run
 from airflow_provider_dropcowboy.ledger.database import Ledger
@@ -54,11 +55,7 @@ def run_campaign(
         campaign.account,
         "new: nobody of it was asked before" if campaign.is_new else "known: who was asked before is not asked again",
     )
-    if not plan.callback_url:
-        log.warning(
-            "no callback_url, neither in the task nor in the connection: what becomes of accepted messages, and of "
-            "those in doubt, will not be known"
-        )
+    warn_of_plan(plan)
     run = begin_run(ledger, campaign, who=plan.who, wanted=plan.concurrency)
     started_at = time.monotonic()
     tally = Tally()
@@ -78,6 +75,7 @@ def run_campaign(
             _keep_waves(plan, ledger, run, tally=tally, seen=seen, held=held)
     summary = Summary.of(tally, campaign=campaign.name, seconds=time.monotonic() - started_at, run_id=run.id)
     log.info("%s", summary)
+    warn_of_bans(tally)
     _raise_if_not_done(tally, control)
     return summary
 

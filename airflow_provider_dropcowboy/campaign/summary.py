@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from airflow_provider_dropcowboy.api.messages import Message
 from airflow_provider_dropcowboy.errors import BalanceError
 from airflow_provider_dropcowboy.ledger.judgement import Judgement
 from airflow_provider_dropcowboy.states import State
@@ -55,23 +54,11 @@ class Tally:
             else:
                 self.already += 1
                 self.count(row.state, row.reason)
-        for _message in judgement.suppressed:
-            self.count(State.SUPPRESSED, "on the ledger's suppression list")
-        for _message in judgement.duplicates:
-            self.count(State.DUPLICATE, "another key has the same number")
-        for _message, reason in judgement.capped:
-            self.count(State.CAPPED, reason)
-        for message in judgement.stopped:
-            self._count_stopped(message)
-        for _message, reason in judgement.held:
-            self.count(State.HELD, reason)
-
-    def _count_stopped(self, message: Message) -> None:
-        assert message.stop is not None
-        state, reason = message.stop
-        self.count(state, reason)
-        if message.opens_at is not None:
-            self.next_opening = min(self.next_opening or message.opens_at, message.opens_at)
+        for message, state, reason in judgement.not_asked():
+            self.count(state, reason)
+            # what another rule stopped waits for no opening
+            if message.opens_at is not None and message.stop == (state, reason):
+                self.next_opening = min(self.next_opening or message.opens_at, message.opens_at)
 
     def claim(self) -> None:
         """One more row is claimed by this run."""

@@ -1,6 +1,7 @@
 """What a campaign may still send and spend, whatever the try and the partition."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -23,21 +24,38 @@ def read_allowance(
     limit: int | None,
     budget_micros: int | None,
     price_micros: int | None,
+    foreseen: int = 0,
 ) -> Allowance | None:
     """What is left under the account's lock; None: nothing limits the campaign.
 
     A send counts from its claim until it was surely not taken. Callbacks' real costs are counted beyond the price.
+
+    :param foreseen: sends that a preview has counted so far.
     """
     if limit is None and budget_micros is None:
         return None
-    taken, extra = connection.execute(
+    booked = connection.execute(
         sa.select(CAMPAIGNS.c.taken, CAMPAIGNS.c.extra_micros).where(CAMPAIGNS.c.id == campaign.id)
-    ).one()
+    ).one_or_none()
+    taken, extra = booked or (0, 0)  # none: a preview of a campaign that was never begun
+    return allowance_after(
+        taken + foreseen,
+        extra_micros=extra,
+        limit=limit,
+        budget_micros=budget_micros,
+        price_micros=price_micros,
+    )
+
+
+def allowance_after(
+    taken: int, extra_micros: int = 0, *, limit: int | None, budget_micros: int | None, price_micros: int | None
+) -> Allowance | None:
+    """What is left after so many sends, which cost so much beyond their price; None: nothing limits it."""
     left = []
     if limit is not None:
         left.append(Allowance(max(limit - taken, 0), f"over the campaign's limit of {limit}"))
     if budget_micros is not None and price_micros:
-        sends = (budget_micros - extra) // price_micros - taken
+        sends = (budget_micros - extra_micros) // price_micros - taken
         left.append(Allowance(max(sends, 0), f"over the campaign's budget of {budget_micros / 1_000_000:g} US dollars"))
     return min(left, key=lambda allowance: allowance.sends, default=None)
 
@@ -54,9 +72,16 @@ def book(connection: sa.Connection, campaign_id: int, *, sends: int, price_micro
 
 def book_extra(connection: sa.Connection, campaign_id: int, *, cost_micros: int, sends: int) -> None:
     """Count what sends really cost: what goes beyond, or stays below, their price."""
-    price = sa.func.coalesce(CAMPAIGNS.c.price_micros, 0) * sends
-    connection.execute(
-        CAMPAIGNS.update()
-        .where(CAMPAIGNS.c.id == campaign_id, CAMPAIGNS.c.price_micros.is_not(None))
-        .values(extra_micros=CAMPAIGNS.c.extra_micros + cost_micros - price)
+    connection.execute(_BOOK_EXTRA, {"b_id": campaign_id, "b_cost": cost_micros, "b_sends": sends})
+
+
+# built once: it is part of every batch of callbacks
+_BOOK_EXTRA: Final = (
+    CAMPAIGNS.update()
+    .where(CAMPAIGNS.c.id == sa.bindparam("b_id"), CAMPAIGNS.c.price_micros.is_not(None))
+    .values(
+        extra_micros=CAMPAIGNS.c.extra_micros
+        + sa.bindparam("b_cost", type_=sa.BigInteger)
+        - CAMPAIGNS.c.price_micros * sa.bindparam("b_sends", type_=sa.Integer)
     )
+)

@@ -72,16 +72,24 @@ def claim(
 
 
 def preview(
-    ledger: Ledger, campaign: Campaign, *, messages: Sequence[Message], rules: ClaimRules = NO_RULES
+    ledger: Ledger,
+    campaign: Campaign,
+    *,
+    messages: Sequence[Message],
+    rules: ClaimRules = NO_RULES,
+    foreseen: int = 0,
 ) -> Judgement:
     """What ``claim`` would say now; nothing is written.
 
+    :param foreseen: sends that earlier batches of the same preview came to.
     :returns: as ``claimed``, with an empty claim id, those who would be asked; pauses are not looked at.
     """
     judgement = Judgement()
     with ledger.reading() as connection:
         at = now(connection)
-        free = judge(connection, campaign, messages=messages, judgement=judgement, rules=rules, at=at)
+        free = judge(
+            connection, campaign, messages=messages, judgement=judgement, rules=rules, at=at, foreseen=foreseen
+        )
     judgement.claimed = [Claim(message, 1 if row is None else row.attempt + 1, "") for message, row in free]
     return judgement
 

@@ -1,6 +1,6 @@
 """What a claim would say of each message, from what the ledger holds of it; nothing is written here."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -59,6 +59,20 @@ class Judgement:
     is_used_up: bool = False  # the campaign's limit or budget: nobody else of it is claimed
     stop: str | None = None
 
+    def not_asked(self) -> Iterator[tuple[Message, State, str]]:
+        """Those that a rule stopped, with the verdict and its reason."""
+        for message in self.suppressed:
+            yield message, State.SUPPRESSED, "on the ledger's suppression list"
+        for message in self.duplicates:
+            yield message, State.DUPLICATE, "another key has the same number"
+        for message, reason in self.capped:
+            yield message, State.CAPPED, reason
+        for message in self.stopped:
+            assert message.stop is not None
+            yield message, *message.stop
+        for message, reason in self.held:
+            yield message, State.HELD, reason
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimRules:
@@ -85,10 +99,13 @@ def judge(
     judgement: Judgement,
     rules: ClaimRules,
     at: datetime,
+    foreseen: int = 0,
 ) -> list[tuple[Message, Any]]:
     """The messages that may be asked for, each with its row if there is one; the others go into ``judgement``.
 
     The first of two new messages to one number wins; one that was asked wins over both.
+
+    :param foreseen: sends that a preview has counted so far.
     """
     known = by_foreign_id(connection, [message.foreign_id for message in messages])
     numbers = [message.number_digest for message in messages]
@@ -114,7 +131,7 @@ def judge(
             judgement.held.append((message, "the calling hours ended before it was claimed"))
         else:
             free.append((message, row))
-    return _within_allowance(connection, campaign, free, judgement=judgement, rules=rules)
+    return _within_allowance(connection, campaign, free, judgement=judgement, rules=rules, foreseen=foreseen)
 
 
 def _within_allowance(
@@ -124,9 +141,15 @@ def _within_allowance(
     *,
     judgement: Judgement,
     rules: ClaimRules,
+    foreseen: int,
 ) -> list[tuple[Message, Any]]:
     allowance = read_allowance(
-        connection, campaign, limit=rules.limit, budget_micros=rules.budget_micros, price_micros=rules.price_micros
+        connection,
+        campaign,
+        limit=rules.limit,
+        budget_micros=rules.budget_micros,
+        price_micros=rules.price_micros,
+        foreseen=foreseen,
     )
     if allowance is None or len(free) <= allowance.sends:
         return free

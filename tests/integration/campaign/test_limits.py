@@ -1,6 +1,7 @@
 """Caps, limits and budgets are exact: whatever the try, the partition, the process and the moment."""
 
 import json
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -9,11 +10,14 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.callbacks import parse_callback
 from airflow_provider_dropcowboy.campaign.compose import RvmTemplate
+from airflow_provider_dropcowboy.campaign.preview import JudgedRow, preview_campaign
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.judgement import ClaimRules
 from airflow_provider_dropcowboy.ledger.reconcile import Received, reconcile
 from airflow_provider_dropcowboy.ledger.runs import SILENT_AFTER
 from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
+from airflow_provider_dropcowboy.ledger.suppressions import suppress
+from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.sandbox.catalog import BRAND_ID
 from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
 from tests.integration.campaign.conftest import states, taken_once
@@ -150,6 +154,40 @@ class TestBudget:
         call_back(ledger, status="success", product_cost=cost_usd)
         assert run(plan(claim_rules=rules), people(30)).asked == more
         assert taken_once(sandbox, 5 + more)
+
+
+class TestDryRun:
+    def test_a_dry_run_of_a_new_campaign_knows_caps_and_lists_of_the_ledger(
+        self, plan: MakePlan, run: RunPlan, ledger: Ledger
+    ) -> None:
+        run(plan(campaign="monday"), people(5))
+        suppress(ledger, [Phone("+15042000007")], source="test")
+        seen = preview_campaign(plan(campaign="tuesday", caps=((1, DAY),)), ledger, rows=people(10))
+        assert dict(seen.counts) == {"capped": 5, "suppressed": 1, "ready": 4}
+
+    def test_a_dry_run_counts_the_limit_over_all_its_batches(
+        self, plan: MakePlan, run: RunPlan, ledger: Ledger
+    ) -> None:
+        limited = plan(claim_rules=ClaimRules(limit=700))
+        expected = {"held": 500, "ready": 700}
+        assert dict(preview_campaign(limited, None, rows=people(1_200)).counts) == expected
+        assert dict(preview_campaign(limited, ledger, rows=people(1_200)).counts) == expected
+        run(limited, people(5))
+        assert dict(preview_campaign(limited, ledger, rows=people(1_205)).counts) == {
+            "held": 505,
+            "accepted": 5,
+            "ready": 695,
+        }
+
+    def test_a_dry_run_tells_of_every_row_once(self, plan: MakePlan, run: RunPlan, ledger: Ledger) -> None:
+        run(plan(), people(3))
+        rows: list[dict[str, object]] = [*people(6), {"id": 5, "phone": "+15042000099"}, {"id": 9, "phone": "12"}]
+        told: list[JudgedRow] = []
+        seen = preview_campaign(plan(claim_rules=ClaimRules(limit=4)), ledger, rows=rows, observe=told.append)
+        assert len(told) == seen.read == len(rows)
+        counts = Counter(row.state.value for row in told)
+        assert counts == dict(seen.counts) == {"accepted": 3, "ready": 1, "held": 2, "duplicate": 1, "invalid": 1}
+        assert "+1504" not in repr(told)
 
 
 def call_back(ledger: Ledger, **fields: Any) -> None:

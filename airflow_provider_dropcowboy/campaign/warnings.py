@@ -1,0 +1,54 @@
+"""What someone should look at, said once a run."""
+
+import logging
+from typing import Final
+
+from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
+from airflow_provider_dropcowboy.campaign.plan import Plan
+from airflow_provider_dropcowboy.campaign.summary import Tally
+from airflow_provider_dropcowboy.states import State
+
+STATE_BAN: Final = "state_ban"
+"""Begins the reason of a row whose state bans the message."""
+
+_TOLL_FREE: Final = ("800", "822", "833", "844", "855", "866", "877", "880", "881", "882", "883", "888")  # NANPA
+_GSM: Final = frozenset(  # 3GPP TS 23.038, 6.2.1: the default alphabet and its extension
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
+    "abcdefghijklmnopqrstuvwxyzäöñüà\f^{}\\[~]|€"
+)
+
+log = logging.getLogger(__name__)
+
+
+def warn_of_plan(plan: Plan) -> None:
+    """Before the first send: what the task asks for and might not want."""
+    if not plan.callback_url:
+        log.warning(
+            "no callback_url, neither in the task nor in the connection: what becomes of accepted messages, and of "
+            "those in doubt, will not be known"
+        )
+    if plan.hours is None:
+        log.warning('calling_hours="off": people are called at any hour, and in states that ban such calls')
+    match plan.template:
+        case RvmTemplate(forwarding_number=str(number)) if number.startswith("+1") and number[2:5] in _TOLL_FREE:
+            log.warning("forwarding_number is toll-free, which the vendor advises against: use a local number")
+        case SmsTemplate(sms_body=body) if count := sum(char not in _GSM for text in body.literals for char in text):
+            log.warning(
+                "sms_body has %d characters outside GSM 03.38 (such as curly quotes or emoji): a text with one of them "
+                "goes out in parts of 70 characters, which may cost more; row values are not looked at",
+                count,
+            )
+        case _:
+            pass
+
+
+def warn_of_bans(tally: Tally) -> None:
+    """After the last send: how many were not called since their state bans prerecorded marketing."""
+    reasons = tally.reasons.items()
+    banned = sum(n for (state, reason), n in reasons if state is State.SUPPRESSED and reason.startswith(STATE_BAN))
+    if banned:
+        log.warning(
+            "state_ban: %d people were not called, since their states ban prerecorded marketing calls. "
+            'If this is none, set message_kind="informational"',
+            banned,
+        )
