@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
     from sqlalchemy import URL
 
+    from airflow_provider_dropcowboy.screening.calling_hours import CallingHours
+
 ENVIRONMENT: Final = "env:"
 
 
@@ -51,6 +53,17 @@ def ledger_place(settings: ConnectionSettings) -> "URL":
         except AirflowException:  # its text may repeat a connection's URI
             pass
     raise ConfigurationError("Airflow knows no connection of the name in ledger_conn_id. Nothing was sent. Create it.")
+
+
+def load_hours(mode: str, *, channel: str, message_kind: str) -> "CallingHours | None":
+    """Who judges calling hours, by Airflow's setting of the user's own rules; None: nobody does.
+
+    :raises ConfigurationError: the user's rules cannot be read.
+    """
+    from airflow_provider_dropcowboy.hooks.calling_hours import calling_hours
+
+    with _airflow():
+        return calling_hours(mode, channel=channel, message_kind=message_kind)
 
 
 def find_ledger_place(conn: str | None) -> "URL":

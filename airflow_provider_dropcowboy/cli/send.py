@@ -33,6 +33,30 @@ _HOW: Final = (
     click.option("--callback-url", metavar="URL", help="Where results are posted.  [default: the connection's]"),
     conn_option,
     click.option(
+        "--calling-hours",
+        default="state",
+        show_default=True,
+        type=click.Choice(["state", "federal", "off"]),
+        help="Which are kept; who is outside them is held, and the same command takes them later.",
+    ),
+    click.option(
+        "--message-kind",
+        default="marketing",
+        show_default=True,
+        type=click.Choice(["marketing", "informational"]),
+        help="WA, WY and MA ban prerecorded marketing.",
+    ),
+    click.option(
+        "--max-attempts",
+        default=3,
+        show_default=True,
+        type=click.IntRange(1),
+        help="On one number within 3 days, over all campaigns.",
+    ),
+    click.option("--no-cap", is_flag=True, help="Call however often a number was called."),
+    click.option("--limit", type=click.IntRange(1), metavar="N", help="Send to so many of the campaign at most."),
+    click.option("--budget-usd", type=float, metavar="USD", help="What the campaign may cost at most."),
+    click.option(
         "--concurrency",
         default=50,
         show_default=True,
@@ -40,6 +64,12 @@ _HOW: Final = (
         help="Requests under way at once; all runs of an account share its limit.",
     ),
     click.option("--dry-run", "is_dry_run", is_flag=True, help="Judge every row; send and write nothing."),
+    click.option(
+        "--rows-output",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE.jsonl",
+        help="With --dry-run: each row, its state and its reason. It holds numbers.",
+    ),
     json_option,
 )
 

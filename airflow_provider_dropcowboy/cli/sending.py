@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,9 +18,10 @@ from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.preview import preview_campaign
 from airflow_provider_dropcowboy.campaign.run import run_campaign
 from airflow_provider_dropcowboy.campaign.summary import Summary
-from airflow_provider_dropcowboy.cli.connection import ledger_place, load_settings
+from airflow_provider_dropcowboy.cli.connection import ledger_place, load_hours, load_settings
 from airflow_provider_dropcowboy.cli.console import print_json, print_pairs, print_table
 from airflow_provider_dropcowboy.cli.interrupts import stopping_on_signals
+from airflow_provider_dropcowboy.cli.judged_rows import rows_written
 from airflow_provider_dropcowboy.cli.vendor import check_reached
 from airflow_provider_dropcowboy.contacts.files import read_rows
 from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
@@ -26,11 +29,13 @@ from airflow_provider_dropcowboy.contacts.partition import Partition
 from airflow_provider_dropcowboy.contacts.text import Template
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.ledger.database import find_ledger, open_ledger
+from airflow_provider_dropcowboy.ledger.judgement import ClaimRules
 from airflow_provider_dropcowboy.ledger.runs import Who
 
 if TYPE_CHECKING:
     from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
 
+ATTEMPTS_WINDOW: Final = timedelta(days=3)  # the vendor's own default, with 3 attempts
 MAX_REASONS: Final = 3
 RUN_LOG: Final = "airflow_provider_dropcowboy.campaign.run"
 
@@ -46,8 +51,15 @@ class SendOptions:
     phone_column: str
     region: str
     concurrency: int
+    calling_hours: str
+    message_kind: str
+    max_attempts: int
+    no_cap: bool
     is_dry_run: bool
     as_json: bool
+    limit: int | None = None
+    budget_usd: float | None = None
+    rows_output: Path | None = None
     key_column: str | None = None
     postal_code_column: str | None = None
     partition: str | None = None
@@ -80,7 +92,9 @@ def send_file(options: SendOptions) -> None:
     with file:
         rows = read_rows(file, options.contacts.name)
         if plan.is_dry_run:
-            _show(preview_campaign(plan, find_ledger(place), rows=rows), options)
+            with rows_written(options.rows_output, plan) as observe:
+                summary = preview_campaign(plan, find_ledger(place), rows=rows, observe=observe)
+            _show(summary, options)
             return
         check_reached(settings)
         ledger = open_ledger(place, may_create=True)
@@ -90,6 +104,8 @@ def send_file(options: SendOptions) -> None:
 
 
 def _check(options: SendOptions) -> None:
+    if options.rows_output is not None and not options.is_dry_run:
+        raise ConfigurationError("--rows-output belongs to --dry-run; `dropcowboy export` gives what was sent.")
     arguments = {item.name: getattr(options, item.name) for item in fields(options)}
     try:
         check_arguments(options.channel, arguments | {"contacts": None, "path": str(options.contacts)})
@@ -101,6 +117,7 @@ def _check(options: SendOptions) -> None:
 
 
 def _plan(options: SendOptions, settings: "ConnectionSettings") -> Plan:
+    price_usd = settings.price_rvm_usd if options.channel is Channel.RVM else settings.price_sms_usd
     return Plan(
         account=settings.account,
         campaign=options.campaign,
@@ -114,13 +131,23 @@ def _plan(options: SendOptions, settings: "ConnectionSettings") -> Plan:
         partition=None if options.partition is None else Partition.parse(options.partition),
         opt_in_column=options.opt_in_column,
         callback_url=options.callback_url or settings.callback_url,
+        callback_secret=settings.callback_secret,
         concurrency=options.concurrency,
         max_concurrency=settings.max_concurrency,
         timeout_s=settings.timeout_s,
         verify=settings.verify,
+        claim_rules=ClaimRules(
+            limit=options.limit, budget_micros=_micros(options.budget_usd), price_micros=_micros(price_usd)
+        ),
+        caps=() if options.no_cap else ((options.max_attempts, ATTEMPTS_WINDOW),),
+        hours=load_hours(options.calling_hours, channel=options.channel.value, message_kind=options.message_kind),
         is_dry_run=options.is_dry_run,
         who=Who(task_id=f"dropcowboy send {options.channel}"),
     )
+
+
+def _micros(amount_usd: float | Decimal | None) -> int | None:
+    return None if amount_usd is None else int(Decimal(str(amount_usd)) * 1_000_000)
 
 
 def _rvm(options: SendOptions, settings: "ConnectionSettings") -> RvmTemplate:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from airflow_provider_dropcowboy.ledger.judgement import ClaimRules
     from airflow_provider_dropcowboy.operators._send import SendOperator
     from airflow_provider_dropcowboy.operators._waves import Waves
-    from airflow_provider_dropcowboy.screening.calling_hours import CallingHours
 
 
 def build_plan(
@@ -33,6 +32,7 @@ def build_plan(
     from airflow_provider_dropcowboy.campaign.plan import Plan
     from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
     from airflow_provider_dropcowboy.contacts.partition import Partition
+    from airflow_provider_dropcowboy.hooks.calling_hours import calling_hours
 
     who = who_runs(context)
     default_name = campaign_name(
@@ -61,38 +61,13 @@ def build_plan(
         caps=() if task.max_attempts is None else ((task.max_attempts, task.attempts_window),),
         max_reject_rate=task.max_reject_rate,
         max_unknown_rate=task.max_unknown_rate,
-        hours=_hours(task, template),
+        hours=calling_hours(task.calling_hours, channel=task._channel.value, message_kind=task.message_kind),
         is_waiting=task.on_held == "wait",
         earlier_runs=waves.run_ids,
         stale_from=None if waves.run_ids else stale_from(context),
         max_staleness=task.max_staleness,
         is_dry_run=task.is_dry_run,
         who=who,
-    )
-
-
-def _hours(task: "SendOperator", template: "RvmTemplate | SmsTemplate") -> "CallingHours | None":
-    from pathlib import Path
-
-    from airflow.providers.common.compat.sdk import conf
-
-    from airflow_provider_dropcowboy.campaign.compose import RvmTemplate
-    from airflow_provider_dropcowboy.errors import ConfigurationError
-    from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
-
-    if task.calling_hours == "off":
-        return None
-    rules_path = conf.get("dropcowboy", "calling_hours_rules", fallback=None)
-    try:
-        rules_text = Path(rules_path).read_text(encoding="utf-8") if rules_path else None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"[dropcowboy] calling_hours_rules names a file that cannot be read ({type(error).__name__}). "
-            "Nothing was sent."
-        ) from None
-    channel = "rvm" if isinstance(template, RvmTemplate) else "sms"
-    return CallingHours.load(
-        Mode(task.calling_hours), channel=channel, message_kind=task.message_kind, rules_text=rules_text
     )
 
 

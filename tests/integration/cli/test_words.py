@@ -38,7 +38,7 @@ def test_a_wrong_option_is_named_with_what_to_write(tmp_path: Path, words: tuple
         (("--concurrency", "100"), "Invalid value for '--concurrency': 100 is not in the range 1<=x<=99."),
         (("--audio-type", "ogg"), "Invalid value for '--audio-type': 'ogg' is not one of 'mp3', 'wav'."),
         (("--contacts", "nowhere.csv"), "Invalid value for '--contacts': File 'nowhere.csv' does not exist."),
-        (("--limit", "3"), "No such option"),
+        (("--sms-body", "Hi"), "No such option"),
     ],
 )
 def test_a_value_that_no_option_takes_is_wrong_use(words: tuple[str, ...], named: str) -> None:

@@ -1,0 +1,73 @@
+"""``dropcowboy send`` keeps calling hours, caps and limits, and shows what it says of each row."""
+
+import json
+from pathlib import Path
+
+from airflow_provider_dropcowboy.sandbox.catalog import RECORDING_ID
+from tests.integration.cli.program import Program
+from tests.sandbox_process import SandboxProcess
+
+RVM = ("send", "rvm", "--key-column", "id", "--recording-id", RECORDING_ID)
+BANNED = '\n[[rule]]\nregion = ["US-LA"]\nban = "prerecorded"\ncite = "none"\nsource = "tests"\nconfidence = "S"\n'
+RULES = Path(__file__).parents[2] / "data" / "always_open.toml"
+
+
+def test_a_dry_run_writes_each_row_with_its_verdict_into_the_file_that_was_named(
+    program: Program, contacts: str, sandbox: SandboxProcess
+) -> None:
+    ended = program.run(
+        *(*RVM, "--contacts", contacts, "--campaign", "spring", "--dry-run", "--json"),
+        *("--limit", "2", "--rows-output", "rows.jsonl"),
+    )
+    assert ended.code == 0
+    assert "+1504" not in ended.stdout + ended.stderr
+    file = program.folder / "rows.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    assert len(rows) == ended.json["read"] == 5
+    assert {(row["contact_key"], row["phone_number"], row["state"], row["reason"]) for row in rows} == {
+        ("1", "+15045550101", "ready", None),
+        ("2", "+15045550102", "ready", None),
+        ("4", "+15045550104", "held", "over the campaign's limit of 2"),
+        ("3", None, "invalid", "phone: too short"),
+        ("1", None, "duplicate", "the same key came before"),
+    }
+    assert {(row["campaign"], row["channel"]) for row in rows} == {("spring", "rvm")}
+    assert file.stat().st_mode & 0o077 == 0
+    assert sandbox.asks() == {}
+
+
+def test_a_file_of_rows_belongs_to_a_dry_run(program: Program, contacts: str) -> None:
+    ended = program.run(*RVM, "--contacts", contacts, "--campaign", "spring", "--rows-output", "rows.jsonl")
+    assert ended.code != 0
+    assert "--rows-output belongs to --dry-run" in ended.stderr
+    assert not (program.folder / "rows.jsonl").exists()
+
+
+def test_a_limit_and_a_budget_hold_over_all_commands_of_a_campaign(
+    program: Program, contacts: str, sandbox: SandboxProcess
+) -> None:
+    program.connection["extra"]["price_rvm_usd"] = 0.01
+    line = (*RVM, "--contacts", contacts, "--campaign", "spring", "--json")
+    assert program.run(*line, "--limit", "1").json["asked"] == 1
+    assert program.run(*line, "--limit", "1").json["asked"] == 0
+    assert program.run(*line, "--budget-usd", "0.02").json["asked"] == 1
+    assert sandbox.takes()["takes"] == 2
+
+
+def test_a_number_that_was_called_often_enough_is_not_called_for_another_campaign(
+    program: Program, contacts: str
+) -> None:
+    line = (*RVM, "--contacts", contacts, "--max-attempts", "1", "--json", "--campaign")
+    assert program.run(*line, "spring").json["asked"] == 3
+    assert program.run(*line, "summer", "--dry-run").json["capped"] == 3
+    assert program.run(*line, "summer").json["capped"] == 3
+    assert program.run(*line, "summer", "--no-cap").json["asked"] == 3
+
+
+def test_calling_hours_and_the_bans_of_states_hold_unless_switched_off(program: Program, contacts: str) -> None:
+    rules = program.write("rules.toml", RULES.read_text().replace('"tests"', '"banned"', 1) + BANNED)
+    program.environment["AIRFLOW__DROPCOWBOY__CALLING_HOURS_RULES"] = str(program.folder / rules)
+    line = (*RVM, "--contacts", contacts, "--campaign", "spring", "--dry-run", "--json")
+    assert program.run(*line).json["suppressed"] == 3
+    assert program.run(*line, "--message-kind", "informational").json["ready"] == 3
+    assert program.run(*line, "--calling-hours", "off").json["ready"] == 3
