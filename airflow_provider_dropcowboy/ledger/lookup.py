@@ -44,10 +44,14 @@ def find_campaigns(
         raise ConfigurationError(f"The ledger knows no campaign {name!r}. {_similar(connection, name)}")
 
 
-def campaigns_of(ledger: Ledger, account: str, *, name: str) -> list[Campaign]:
-    """The account's campaigns of a name, at most one a channel; empty: nobody of it was ever to be asked."""
+def campaigns_of(ledger: Ledger, account: str, *, name: str | None = None) -> list[Campaign]:
+    """The account's campaigns.
+
+    :param name: only of this one, at most one a channel; then empty means that nobody of it was ever to be asked.
+    """
+    which = CAMPAIGNS.c.account == account
     with ledger.reading() as connection:
-        return _read(connection, sa.and_(CAMPAIGNS.c.name == name, CAMPAIGNS.c.account == account))
+        return _read(connection, which if name is None else sa.and_(which, CAMPAIGNS.c.name == name))
 
 
 def _similar(connection: sa.Connection, name: str) -> str:

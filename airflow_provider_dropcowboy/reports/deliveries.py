@@ -1,17 +1,19 @@
 """Each send with what became of it, streamed: what an export writes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.ledger.counts import rows_of
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
+from airflow_provider_dropcowboy.ledger.lookup import campaigns_of
 from airflow_provider_dropcowboy.ledger.runs import Campaign
-from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, HISTORY, SENDS
+from airflow_provider_dropcowboy.ledger.schema import HISTORY, SENDS
 from airflow_provider_dropcowboy.ledger.standing import ACCEPTED_AT, EXPIRE_AFTER, standing
 from airflow_provider_dropcowboy.states import State
 
@@ -47,10 +49,15 @@ class Delivery:
 
 COLUMNS: Final = tuple(item.name for item in fields(Delivery))
 
+cells: Final[Callable[[Delivery], tuple[object, ...]]] = attrgetter(*COLUMNS)
+"""A delivery's values, in the order of the columns."""
+
 
 def read_campaign(ledger: Ledger, campaign: Campaign) -> Iterator[Delivery]:
     """Every send of the campaign."""
-    return _read(ledger, lambda _at: rows_of(campaign))
+    with ledger.reading() as connection:
+        at = now(connection)
+    return _read(ledger, campaign, at=at)
 
 
 def read_changed(ledger: Ledger, account: str, *, since: datetime) -> Iterator[Delivery]:
@@ -60,57 +67,40 @@ def read_changed(ledger: Ledger, account: str, *, since: datetime) -> Iterator[D
 
     :param since: aware.
     """
-
-    def which(at: datetime) -> tuple[sa.ColumnElement[bool], ...]:
-        start = since - LATE_COMMIT
-        told = sa.exists().where(HISTORY.c.foreign_id == SENDS.c.foreign_id, HISTORY.c.at >= start)
-        expired = sa.and_(
-            SENDS.c.state == State.ACCEPTED.value, start - EXPIRE_AFTER <= ACCEPTED_AT, at - EXPIRE_AFTER >= ACCEPTED_AT
-        )
-        happened = (column >= start for column in (SENDS.c.claimed_at, SENDS.c.answered_at, SENDS.c.final_at))
-        return CAMPAIGNS.c.account == account, sa.or_(*happened, expired, told)
-
-    return _read(ledger, which)
-
-
-def _read(ledger: Ledger, which: "Which") -> Iterator[Delivery]:
-    """Chunk by chunk along the primary key: memory holds one, and no transaction is open while a row is written out."""
-    last = ""
     with ledger.reading() as connection:
         at = now(connection)
-    select = _select(at).where(*which(at)).order_by(SENDS.c.foreign_id).limit(CHUNK_ROWS)
+    has_changed = _has_changed(since - LATE_COMMIT, at)
+    # one after the other: each is a range of the primary key, whatever a planner thinks of the rest
+    for campaign in campaigns_of(ledger, account):
+        yield from _read(ledger, campaign, has_changed, at=at)
+
+
+def _has_changed(start: datetime, at: datetime) -> sa.ColumnElement[bool]:
+    told = sa.exists().where(HISTORY.c.foreign_id == SENDS.c.foreign_id, HISTORY.c.at >= start)
+    ends_between = ACCEPTED_AT.between(start - EXPIRE_AFTER, at - EXPIRE_AFTER)
+    expired = sa.and_(SENDS.c.state == State.ACCEPTED.value, ends_between)
+    happened = (column >= start for column in (SENDS.c.claimed_at, SENDS.c.answered_at, SENDS.c.final_at))
+    return sa.or_(*happened, expired, told)
+
+
+def _read(ledger: Ledger, campaign: Campaign, *which: sa.ColumnElement[bool], at: datetime) -> Iterator[Delivery]:
+    """Chunk by chunk along the primary key: memory holds one, and no transaction is open while a row is written out."""
+    select = sa.select(*_READ, standing(at).label("standing")).where(*rows_of(campaign), *which)
+    select = select.order_by(SENDS.c.foreign_id).limit(CHUNK_ROWS)
+    rows: Sequence[Any] = ()
     while True:
         with ledger.reading() as connection:
-            rows = connection.execute(select.where(SENDS.c.foreign_id > last)).all()
-        if not rows:
-            return
+            rows = connection.execute(select.where(SENDS.c.foreign_id > (rows[-1].foreign_id if rows else ""))).all()
         for row in rows:
-            yield _delivery(row)
-        last = rows[-1].foreign_id
+            yield _delivery(campaign, row)
+        if len(rows) < CHUNK_ROWS:
+            return
 
 
-def _select(at: datetime) -> sa.Select[Any]:
-    return sa.select(
-        CAMPAIGNS.c.name,
-        CAMPAIGNS.c.channel,
-        SENDS.c.contact_key,
-        SENDS.c.phone_number,
-        SENDS.c.foreign_id,
-        standing(at).label("standing"),
-        SENDS.c.reason,
-        SENDS.c.claimed_at,
-        SENDS.c.answered_at,
-        SENDS.c.final_at,
-        SENDS.c.drop_id,
-        SENDS.c.cost_micros,
-        SENDS.c.network,
-    ).join_from(SENDS, CAMPAIGNS, CAMPAIGNS.c.id == SENDS.c.campaign_id)
-
-
-def _delivery(row: Any) -> Delivery:
+def _delivery(campaign: Campaign, row: Any) -> Delivery:
     return Delivery(
-        campaign=row.name,
-        channel=row.channel,
+        campaign=campaign.name,
+        channel=campaign.channel.value,
         contact_key=row.contact_key,
         phone_number=row.phone_number,
         foreign_id=row.foreign_id,
@@ -130,4 +120,7 @@ def usd(micros: int | None) -> Decimal | None:
     return None if micros is None else Decimal(int(micros)).scaleb(-6)
 
 
-Which = Callable[[datetime], tuple[sa.ColumnElement[bool], ...]]
+_READ: Final = (
+    *(SENDS.c[name] for name in COLUMNS if name in SENDS.c and name != "state"),
+    SENDS.c.cost_micros,
+)

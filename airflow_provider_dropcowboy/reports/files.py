@@ -4,7 +4,6 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import astuple
 from datetime import datetime
 from decimal import Decimal
 from itertools import islice
@@ -12,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import IO, Final
 
 from airflow_provider_dropcowboy.errors import ConfigurationError
-from airflow_provider_dropcowboy.reports.deliveries import COLUMNS, Delivery
+from airflow_provider_dropcowboy.reports.deliveries import COLUMNS, Delivery, cells
 
 CHUNK_ROWS: Final = 2_000
 
@@ -41,8 +40,8 @@ def writer_for(name: str) -> Write:
 
 def _write_json_lines(deliveries: Iterable[Delivery], file: IO[bytes]) -> None:
     for delivery in deliveries:
-        cells = zip(COLUMNS, map(_json_cell, astuple(delivery)), strict=True)
-        file.write(json.dumps(dict(cells), ensure_ascii=False).encode() + b"\n")
+        row = dict(zip(COLUMNS, map(_json_cell, cells(delivery)), strict=True))
+        file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
 
 
 def _json_cell(value: object) -> object:
@@ -61,7 +60,7 @@ def _write_csv(deliveries: Iterable[Delivery], file: IO[bytes]) -> None:
         written = csv.writer(text)
         written.writerow(COLUMNS)
         for delivery in deliveries:
-            written.writerow([cell.isoformat() if isinstance(cell, datetime) else cell for cell in astuple(delivery)])
+            written.writerow([cell.isoformat() if isinstance(cell, datetime) else cell for cell in cells(delivery)])
     finally:
         text.detach()  # flushed; the caller's file stays open
 
@@ -82,7 +81,7 @@ def _parquet_writer(name: str) -> Write:
     def write(deliveries: Iterable[Delivery], file: IO[bytes]) -> None:
         with parquet.ParquetWriter(file, schema) as opened:
             for chunk in _chunks(deliveries):
-                columns = zip(*map(astuple, chunk), strict=True)
+                columns = zip(*map(cells, chunk), strict=True)
                 opened.write_table(pa.table(dict(zip(COLUMNS, map(list, columns), strict=True)), schema=schema))
 
     return write

@@ -3,14 +3,14 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import islice
 from typing import Final, Protocol
 
 from airflow_provider_dropcowboy.errors import ConfigurationError, DropCowboyError
-from airflow_provider_dropcowboy.reports.deliveries import COLUMNS, Delivery
+from airflow_provider_dropcowboy.reports.deliveries import COLUMNS, Delivery, cells
 
 CHUNK_ROWS: Final = 500
 """Rows a transaction; thirteen parameters each, of 32,766 that SQLite and 65,535 that PostgreSQL take a statement."""
@@ -131,7 +131,7 @@ def _changed(chunk: Iterable[Delivery], known: dict[object, dict[str, object]]) 
             if getattr(delivery, name) is None and there[name] is not None
         }
         wanted = replace(delivery, **kept)  # type: ignore[arg-type]  # all three are text
-        if _comparable(dict(zip(COLUMNS, astuple(wanted), strict=True))) != _comparable(there):
+        if _comparable(dict(zip(COLUMNS, cells(wanted), strict=True))) != _comparable(there):
             yield wanted
 
 
@@ -144,7 +144,7 @@ def _replace(cursor: Cursor, table: Table, changed: Sequence[Delivery]) -> None:
     row = f"({', '.join([mark] * len(COLUMNS))})"
     cursor.execute(
         f"INSERT INTO {table.name} ({', '.join(COLUMNS)}) VALUES {', '.join([row] * len(changed))}",  # noqa: S608
-        [_cell(value) for delivery in changed for value in astuple(delivery)],
+        [_cell(value) for delivery in changed for value in cells(delivery)],
     )
 
 

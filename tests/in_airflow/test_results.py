@@ -169,6 +169,7 @@ def test_sent_waited_for_in_the_triggerer_and_exported_and_a_rerun_leaves_the_ta
 
 
 @in_process
+@pytest.mark.floor
 def test_the_counts_are_the_sensors_result(sandbox: SandboxProcess, ledger: Ledger) -> None:
     run = run_dag(sending(ledger, wait(), failed=1), logical_date=LOGICAL_DATE)
     assert only(run, "wait") == {
@@ -256,6 +257,7 @@ def export(**arguments: Any) -> ExportDeliveriesOperator:
 
 
 @in_process
+@pytest.mark.floor
 def test_a_cleared_export_writes_only_what_changed(
     sandbox: SandboxProcess, ledger: Ledger, warehouse: Warehouse
 ) -> None:

@@ -13,11 +13,13 @@ from tests.sandbox_process import SandboxProcess
 
 pytestmark = pytest.mark.usefixtures("in_process")
 
+SEND = (*RVM, "--calling-hours", "off")
+
 
 def test_what_is_in_doubt_is_listed_settled_and_asked_again_only_as_not_sent(
     program: Program, contacts: str, sandbox: SandboxProcess
 ) -> None:
-    command = (*RVM, "--contacts", contacts, "--json")
+    command = (*SEND, "--contacts", contacts, "--json")
     sandbox.fault("lose_answer", times=3)
     assert run(*command).json["unknown"] == 3
     sandbox.clear_faults()
@@ -52,7 +54,7 @@ def test_what_is_in_doubt_is_listed_settled_and_asked_again_only_as_not_sent(
 def test_what_was_refused_is_listed_with_the_reason_and_asked_again_once_released(
     program: Program, contacts: str, sandbox: SandboxProcess
 ) -> None:
-    command = (*RVM, "--contacts", contacts, "--json")
+    command = (*SEND, "--contacts", contacts, "--json")
     sandbox.fault("invalid_400", to="+15045550102")
     assert run(*command).json["rejected"] == 1
     sandbox.clear_faults()

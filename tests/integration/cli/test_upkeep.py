@@ -17,11 +17,13 @@ from tests.sandbox_process import SandboxProcess
 
 pytestmark = pytest.mark.usefixtures("in_process")
 
+SEND = (*RVM, "--calling-hours", "off")
+
 
 def test_a_pruned_ledger_knows_nobody_and_nobody_is_asked_twice(
     program: Program, contacts: str, sandbox: SandboxProcess
 ) -> None:
-    assert run(*RVM, "--contacts", contacts).code == 0
+    assert run(*SEND, "--contacts", contacts).code == 0
     with ledger_of(program) as ledger:
         age(ledger, timedelta(days=100))
         pruned = run("ledger", "prune", "--older-than", "90d")
@@ -29,7 +31,7 @@ def test_a_pruned_ledger_knows_nobody_and_nobody_is_asked_twice(
         with ledger.reading() as connection:
             rows = connection.execute(SENDS.select().with_only_columns(*PERSONAL)).all()
     assert [tuple(row) for row in rows] == [(None, None, None)] * 3
-    assert run(*RVM, "--contacts", contacts, "--json").json["asked"] == 0
+    assert run(*SEND, "--contacts", contacts, "--json").json["asked"] == 0
     (life,) = run("report", "spring", "--contact", "2", "--json").json
     assert (life["state"], life["phone_number"]) == ("expired", None)
 
@@ -42,11 +44,11 @@ def test_too_short_a_time_and_none_are_wrong_use(program: Program) -> None:
 
 
 def test_a_person_is_forgotten_by_number(program: Program, contacts: str, sandbox: SandboxProcess) -> None:
-    assert run(*RVM, "--contacts", contacts).code == 0
+    assert run(*SEND, "--contacts", contacts).code == 0
     told = run("ledger", "forget", "--phone", "(504) 555-0102")
     assert (told.code, told.stdout) == (0, "+1********02 is forgotten in 1 sends and 0 callbacks, and suppressed.\n")
     assert "suppressed since" in run("suppress", "check", "5045550102").stdout
-    other = run(*RVM, "--contacts", contacts, "--campaign", "autumn", "--json").json
+    other = run(*SEND, "--contacts", contacts, "--campaign", "autumn", "--json").json
     assert (other["asked"], other["suppressed"]) == (2, 1)
 
 
