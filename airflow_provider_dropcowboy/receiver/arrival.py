@@ -1,6 +1,6 @@
 """A callback between the wire and the ledger."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from airflow_provider_dropcowboy.api.callback_url import Ticket
 from airflow_provider_dropcowboy.api.callbacks import Callback, parse_callback
@@ -25,15 +25,18 @@ class Arrival:
             callback = parse_callback(self.body)
         except CallbackError:
             return self.unread()
-        return replace(self.unread(), foreign_id=self._foreign_id(callback), callback=callback)
+        attempt = self.ticket.attempt if self.ticket else None
+        return Received(self._foreign_id(callback), attempt, callback, self._payload())
 
     def unread(self) -> Received:
         """The payload alone, kept as one that cannot be read."""
-        # no database stores a NUL in a text; everything else of any bytes can be told from what is kept
-        payload = self.body.decode(errors="backslashreplace").replace("\0", "\\x00")
         if self.ticket is None:
-            return Received(None, None, None, payload)
-        return Received(self.ticket.foreign_id, self.ticket.attempt, None, payload)
+            return Received(None, None, None, self._payload())
+        return Received(self.ticket.foreign_id, self.ticket.attempt, None, self._payload())
+
+    def _payload(self) -> str:
+        # no database stores a NUL in a text; everything else of any bytes can be told from what is kept
+        return self.body.decode(errors="backslashreplace").replace("\0", "\\x00")
 
     def _foreign_id(self, callback: Callback) -> str | None:
         if self.ticket is not None:
