@@ -8,12 +8,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
 from tests.conftest import AIRFLOW_HOME
 from tests.in_airflow.processes import AirflowProcesses
-from tests.in_airflow.vendor import connection_to
+from tests.in_airflow.vendor import CALLBACKS, connection_to
 from tests.in_airflow.warehouse import Warehouse
 from tests.sandbox_process import SandboxProcess
 
@@ -79,3 +81,19 @@ def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     made = Warehouse(tmp_path / "warehouse.db")
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", made.connection)
     return made
+
+
+@pytest.fixture
+def results_connection(vendor_connection: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """``dropcowboy_default`` has a receiver's URL; the test brings the results itself."""
+    fields = vendor_connection | {"extra": vendor_connection["extra"] | CALLBACKS}
+    monkeypatch.setenv("AIRFLOW_CONN_DROPCOWBOY_DEFAULT", json.dumps(fields))
+    return fields
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """The ledger of ``dropcowboy_default``, set up."""
+    opened = open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}", may_create=True)
+    yield opened
+    opened.engine.dispose()
