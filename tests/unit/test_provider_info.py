@@ -64,15 +64,16 @@ def test_a_forms_defaults_are_the_settings_defaults() -> None:
 
 
 def test_the_form_has_every_setting_and_no_other() -> None:
-    settings = set(ConnectionSettings.__dataclass_fields__) - {"account", "byoc"} | {"byoc_secret"}
-    assert set(FIELDS) == settings
+    renamed = {"byoc": "byoc_secret", "retired_callback_secrets": "callback_secret_retired"}
+    settings = set(ConnectionSettings.__dataclass_fields__) - {"account"}
+    assert set(FIELDS) == {renamed.get(name, name) for name in settings}
 
 
 def test_airflow_masks_the_secrets_of_the_extra_by_their_names() -> None:
     hidden: dict[str, Any] = {
         name: f"value-of-{name}" for name, field in FIELDS.items() if field["schema"].get("format") == "password"
     }
-    assert set(hidden) == {"callback_secret", "byoc_secret"}
+    assert set(hidden) == {"callback_secret", "callback_secret_retired", "byoc_secret"}
     mask_secret(hidden)  # as Airflow does with the extra of every connection
-    assert redact(" ".join(hidden.values())) == "*** ***"
+    assert redact(" ".join(hidden.values())) == "*** *** ***"
     assert redact(hidden) == dict.fromkeys(hidden, "***")
