@@ -21,7 +21,6 @@ def get_provider_info() -> dict[str, object]:
         "operators": _modules("operators.rvm", "operators.sms", "operators.contact_list", "operators.deliveries"),
         "sensors": _modules("sensors.delivery", "sensors.contact_list"),
         "hooks": _modules("hooks.dropcowboy"),
-        "notifications": [f"{PACKAGE}.notifications.dropcowboy.DropCowboyNotifier"],
         "connection-types": [
             {
                 "connection-type": "dropcowboy",
