@@ -1,5 +1,6 @@
 """A receiver as a process that can be killed."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,17 +14,19 @@ class ReceiverProcess(Asked):
 
     def __init__(self, ledger_url: str, spool: Path) -> None:
         self._options = ["--ledger", ledger_url, "--spool", str(spool)]
-        self._process, port = self._start(0)
-        super().__init__(f"http://127.0.0.1:{port}")
+        # held here: between two processes nobody else gets the port, such as a connection that goes to itself
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        super().__init__(f"http://127.0.0.1:{self._listener.getsockname()[1]}")
+        self._process = self._start()
 
     def kill(self) -> None:
         """It is gone without a word, as after ``kill -9``."""
         self._process.kill()
-        self._process.communicate(timeout=DEADLINE_S)
+        self._process.wait(DEADLINE_S)
 
     def start_again(self) -> None:
         """Another one has its address."""
-        self._process, _ = self._start(int(self.url.rpartition(":")[2]))
+        self._process = self._start()
 
     def __enter__(self) -> Self:
         return self
@@ -31,12 +34,11 @@ class ReceiverProcess(Asked):
     def __exit__(self, *_error: object) -> None:
         self.session.close()
         self.kill()
+        self._listener.close()
 
-    def _start(self, port: int) -> tuple["subprocess.Popen[str]", int]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.integration.receiver.serve", *self._options, "--port", str(port)],
-            stdout=subprocess.PIPE,
-            text=True,
+    def _start(self) -> "subprocess.Popen[bytes]":
+        descriptor = self._listener.fileno()
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.integration.receiver.serve", *self._options, "--descriptor", str(descriptor)],
+            pass_fds=[descriptor],
         )
-        assert process.stdout is not None
-        return process, int(process.stdout.readline())
