@@ -1,14 +1,14 @@
 """Appending: each call is claimed before it is made, several are under way at once, and what is in doubt is settled."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, wait
 from enum import StrEnum
 from typing import Final
 
-from airflow_provider_dropcowboy.api.lists import MAX_CONTACTS, AppendResult, append_contacts
+from airflow_provider_dropcowboy.api.lists import AppendResult, append_contacts
 from airflow_provider_dropcowboy.api.replies import read_reply
-from airflow_provider_dropcowboy.errors import AmbiguousError, InterruptedRunError, NotTakenError, VendorError
+from airflow_provider_dropcowboy.errors import AmbiguousError, DropCowboyError, NotTakenError, VendorError
 from airflow_provider_dropcowboy.ledger.list_contacts import (
     Claimed,
     claim_append,
@@ -23,7 +23,7 @@ from airflow_provider_dropcowboy.lists.flight import Chunk, Flight
 from airflow_provider_dropcowboy.lists.plan import ListPlan
 from airflow_provider_dropcowboy.lists.stop import Stop
 from airflow_provider_dropcowboy.lists.vendor import Vendor
-from airflow_provider_dropcowboy.lists.wanted import Standing, Wanted
+from airflow_provider_dropcowboy.lists.wanted import WantedContact
 
 APPENDS_AT_ONCE: Final = 4
 """Each is a megabyte or two of contacts; the vendor's limit of 100 requests is shared with all who send."""
@@ -56,22 +56,17 @@ class Appender:
         self.appends = 0
 
     def append(
-        self,
-        wanted: Wanted,
-        known: KnownList,
-        *,
-        standings: Iterable[Standing],
-        at_once: int,
-        holds_unknown: bool = False,
+        self, contacts: Iterator[list[WantedContact]], known: KnownList, *, at_once: int, holds_unknown: bool = False
     ) -> bool:
-        """Whether every contact that stands so was asked for, and the answers to all are known.
+        """Whether every contact was asked for, and the answers to all are known.
 
+        :param contacts: one call's worth each; taken from as calls come to their end.
         :param at_once: calls under way at the same time. What they leave in doubt can be settled only together, so one
             at a time where doubt cannot be mended by building the list anew.
         :param holds_unknown: what stays in doubt is held as unknown, and the rest goes on; otherwise it ends there.
         :raises VendorError: surely not taken; what was claimed for it is free again.
         """
-        chunks = (Chunk(contacts) for contacts in wanted.chunks(standings, chunk_rows=MAX_CONTACTS))
+        chunks = map(Chunk, contacts)
         with Flight(at_once) as flight:
             while True:
                 while (chunk := self._next(flight, chunks)) is not None:
@@ -79,9 +74,7 @@ class Appender:
                 if flight.under_way:
                     self._collect(flight, known)
                     continue
-                for (
-                    chunk
-                ) in flight.take_refused():  # released as the last act on it, or to be told from what is in doubt
+                for chunk in flight.take_refused():  # so that nothing is claimed but what is in doubt
                     release_append(self._hold, append_id=chunk.claim)
                     flight.free(chunk)
                 if flight.failure is not None:
@@ -167,13 +160,16 @@ class Appender:
             flight.is_ending = True
         if not flight.has_room:
             return None
-        if flight.refusal is not None:
-            reply, flight.refusal = flight.refusal, None
-            try:
+        try:
+            if flight.refusal is not None:
+                reply, flight.refusal = flight.refusal, None
                 self._vendor.pause(flight.refusals - 1, reply)
-            except InterruptedRunError:  # raised again when what is under way is recorded
-                return None
-        return flight.next_of(chunks)
+            return flight.next_of(chunks)
+        except (
+            DropCowboyError
+        ) as error:  # the source's, or an order to stop: raised when all is recorded
+            flight.failure = error
+            return None
 
     def _begin(self, chunk: Chunk, flight: Flight, known: KnownList) -> None:
         if chunk.append_id is None:

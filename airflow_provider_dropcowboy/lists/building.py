@@ -2,8 +2,11 @@
 
 import logging
 import secrets
+from collections.abc import Iterator
+from itertools import chain, islice
 from typing import Final
 
+from airflow_provider_dropcowboy.api.lists import MAX_CONTACTS
 from airflow_provider_dropcowboy.errors import VendorDownError, VendorError
 from airflow_provider_dropcowboy.ledger.list_contacts import contents
 from airflow_provider_dropcowboy.ledger.lists import (
@@ -21,7 +24,7 @@ from airflow_provider_dropcowboy.ledger.lists import (
 from airflow_provider_dropcowboy.ledger.syncs import Hold
 from airflow_provider_dropcowboy.lists.appending import Appender, Settled
 from airflow_provider_dropcowboy.lists.vendor import TRIES, Vendor
-from airflow_provider_dropcowboy.lists.wanted import Standing, Wanted
+from airflow_provider_dropcowboy.lists.wanted import Standing, Wanted, WantedContact
 
 log = logging.getLogger(__name__)
 
@@ -46,19 +49,25 @@ class Builder:
             log.info("contact list %s was being put in place of %r; going on there", known.list_id, known.name)
             self._put_in_place(known)
 
-    def build(self, *, replacing: KnownList | None, at_once: int) -> KnownList | None:
+    def build(
+        self, *, replacing: KnownList | None, at_once: int, arriving: Iterator[list[WantedContact]] | None = None
+    ) -> KnownList | None:
         """A list of exactly what is wanted stands for the name; None: it came to nothing, and another one is needed.
 
         What a dead sync built is continued, if all in it is wanted still.
 
         :param replacing: the current list, which is there until the new one is whole.
+        :param arriving: what is wanted, while it is still being read; only where there is no list of the name at all.
         """
         self.is_rebuilt = replacing is not None
-        building = self._unfinished()
-        if building is None:
+        if arriving is not None:
+            # read before anything is created: most faults of a source show in its first rows
+            chunks: Iterator[list[WantedContact]] = chain(list(islice(arriving, 1)), arriving)
             building = self._create()
-            self._wanted.compare(())
-        if not self._appender.append(self._wanted, building, standings=[Standing.ADDED], at_once=at_once):
+        else:
+            building = self._unfinished() or self._begin_anew()
+            chunks = self._wanted.chunks([Standing.ADDED], chunk_rows=MAX_CONTACTS)
+        if not self._appender.append(chunks, building, at_once=at_once):
             self._retire(building)
             return None
         counted = read_again(self._hold.ledger, building).counted
@@ -92,6 +101,11 @@ class Builder:
                     return building
             self._retire(building)
         return None
+
+    def _begin_anew(self) -> KnownList:
+        building = self._create()
+        self._wanted.compare(())
+        return building
 
     def _create(self) -> KnownList:
         for _ in range(TRIES):

@@ -10,7 +10,7 @@ from typing import Self
 from airflow_provider_dropcowboy.api.lists import AppendResult
 from airflow_provider_dropcowboy.api.replies import Call
 from airflow_provider_dropcowboy.api.wire import Reply
-from airflow_provider_dropcowboy.errors import NotTakenError, VendorError
+from airflow_provider_dropcowboy.errors import DropCowboyError, NotTakenError, VendorError
 from airflow_provider_dropcowboy.lists.vendor import TRIES
 from airflow_provider_dropcowboy.lists.wanted import WantedContact
 
@@ -47,7 +47,7 @@ class Flight:
         self.doubtful: list[Chunk] = []
         self.refusals = 0
         self.refusal: Reply | None = None
-        self.failure: VendorError | None = None
+        self.failure: DropCowboyError | None = None
         self.is_ending = False
 
     @property

@@ -15,7 +15,7 @@ from airflow_provider_dropcowboy.lists.people import Person, Rows, read_people, 
 from airflow_provider_dropcowboy.lists.plan import ListPlan
 from airflow_provider_dropcowboy.lists.stop import Stop
 from airflow_provider_dropcowboy.lists.summary import Tally
-from airflow_provider_dropcowboy.lists.wanted import Wanted, WantedContact
+from airflow_provider_dropcowboy.lists.wanted import Standing, Wanted, WantedContact
 from airflow_provider_dropcowboy.phone import Phone, PhoneError
 
 BATCH_ROWS: Final = 2_000
@@ -24,35 +24,68 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-def read_wanted(
-    plan: ListPlan, ledger: Ledger, *, rows: Rows, suppressed: Rows | None, wanted: Wanted, stop: Stop
-) -> Tally:
-    """Every row of the source is judged, and those that are to be in the list are in ``wanted``.
+class Reading:
+    """Reads the source and judges its rows, a batch at a time; those that are to be in the list go into ``wanted``.
 
     A number on a suppression list, the ledger's or the user's, is left out; a contact without any other is suppressed.
     Of rows with one key, the first wins.
 
     :param suppressed: rows whose first column is a number that is left out; read whole before the first row.
-    :raises ConfigurationError: the source lacks a column, or cannot be read.
+    :ivar tally: of the rows so far.
+    :ivar is_over: every row was read.
     """
-    tally = Tally()
-    has_list = _read_suppressed(plan, ledger, rows=suppressed, wanted=wanted, stop=stop) > 0
-    people = read_people(rows, plan.fields, key_column=plan.key_column, region=plan.region)
-    for batch in _batches(people, BATCH_ROWS):
-        stop.check()
-        usable: list[Person] = []
-        for person in batch:
-            if isinstance(person, Unusable):
-                tally.invalid += 1
-                tally.reasons[person.reason] += 1
-            else:
-                usable.append(person)
-        contacts = list(_unsuppressed(plan.fields, ledger, usable, wanted=wanted if has_list else None))
-        left_out = wanted.add(contacts)
-        tally.suppressed += len(usable) - len(contacts)
-        tally.duplicate += left_out
-        tally.wanted += len(contacts) - left_out
-    return tally
+
+    def __init__(
+        self, plan: ListPlan, ledger: Ledger, *, rows: Rows, suppressed: Rows | None, wanted: Wanted, stop: Stop
+    ) -> None:
+        self._plan = plan
+        self._ledger = ledger
+        self._wanted = wanted
+        self._stop = stop
+        self._read = self._read_on(rows, suppressed)
+        self.tally = Tally()
+        self.is_over = False
+
+    def finish(self) -> None:
+        """Read all that is left.
+
+        :raises ConfigurationError: the source lacks a column, or cannot be read.
+        """
+        for _ in self._read:
+            pass
+
+    def chunks(self, chunk_rows: int) -> Iterator[list[WantedContact]]:
+        """The wanted contacts, a chunk as soon as it is read; for a list that is empty."""
+        chunks = self._wanted.chunks([Standing.ADDED], chunk_rows=chunk_rows)
+        given = 0
+        for _ in self._read:
+            while self._wanted.count - given >= chunk_rows:
+                chunk = next(chunks)
+                given += len(chunk)
+                yield chunk
+        yield from chunks
+
+    def _read_on(self, rows: Rows, suppressed: Rows | None) -> Iterator[None]:
+        """Once a batch."""
+        plan, tally, wanted = self._plan, self.tally, self._wanted
+        kept = _read_suppressed(plan, self._ledger, rows=suppressed, wanted=wanted, stop=self._stop)
+        people = read_people(rows, plan.fields, key_column=plan.key_column, region=plan.region)
+        for batch in _batches(people, BATCH_ROWS):
+            self._stop.check()
+            usable: list[Person] = []
+            for person in batch:
+                if isinstance(person, Unusable):
+                    tally.invalid += 1
+                    tally.reasons[person.reason] += 1
+                else:
+                    usable.append(person)
+            contacts = list(_unsuppressed(plan.fields, self._ledger, usable, wanted=wanted if kept else None))
+            left_out = wanted.add(contacts)
+            tally.suppressed += len(usable) - len(contacts)
+            tally.duplicate += left_out
+            tally.wanted += len(contacts) - left_out
+            yield
+        self.is_over = True
 
 
 def _read_suppressed(plan: ListPlan, ledger: Ledger, *, rows: Rows | None, wanted: Wanted, stop: Stop) -> int:

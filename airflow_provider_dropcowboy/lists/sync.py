@@ -4,6 +4,7 @@ import logging
 import time
 from typing import Final
 
+from airflow_provider_dropcowboy.api.lists import MAX_CONTACTS
 from airflow_provider_dropcowboy.errors import GuardError, RejectedError, VendorDownError
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.list_contacts import contents, odd_digests
@@ -13,6 +14,7 @@ from airflow_provider_dropcowboy.ledger.lists import (
     add_list,
     current_list,
     list_by_id,
+    lists_of,
     lost_names,
     note,
     read_again,
@@ -23,9 +25,9 @@ from airflow_provider_dropcowboy.lists.building import Builder
 from airflow_provider_dropcowboy.lists.hold import holding
 from airflow_provider_dropcowboy.lists.people import Rows
 from airflow_provider_dropcowboy.lists.plan import ListPlan, Mode, OnChange
-from airflow_provider_dropcowboy.lists.reading import read_wanted
+from airflow_provider_dropcowboy.lists.reading import Reading
 from airflow_provider_dropcowboy.lists.stop import Stop
-from airflow_provider_dropcowboy.lists.summary import ListSummary, Tally
+from airflow_provider_dropcowboy.lists.summary import ListSummary
 from airflow_provider_dropcowboy.lists.vendor import Vendor
 from airflow_provider_dropcowboy.lists.wanted import Comparison, Standing, Wanted
 
@@ -56,16 +58,14 @@ def sync_list(plan: ListPlan, ledger: Ledger, *, rows: Rows, stop: Stop, suppres
         Wanted() as wanted,
     ):
         log.info("contact list %s (%s, account %s): reading the source", plan.name, plan.mode, account)
-        tally = read_wanted(plan, ledger, rows=rows, suppressed=suppressed, wanted=wanted, stop=stop)
-        sync = _Sync(plan, hold, wanted=wanted, stop=stop)
+        reading = Reading(plan, ledger, rows=rows, suppressed=suppressed, wanted=wanted, stop=stop)
+        sync = _Sync(plan, hold, reading=reading, wanted=wanted, stop=stop)
         current = sync.run()
-        summary = sync.summary(current, tally, seconds=time.monotonic() - started_s)
+        summary = sync.summary(current, seconds=time.monotonic() - started_s)
         hold.finish(summary.counts())
     log.log(logging.WARNING if summary.unknown or summary.left_over else logging.INFO, "%s", summary)
     for left_over in summary.left_over:
-        log.warning(
-            "the answer to creating contact list %r was lost: if it is there, it is empty; delete it", left_over
-        )
+        log.warning("contact list %r may be left over, empty: delete it at Drop Cowboy", left_over)
     return summary
 
 
@@ -88,9 +88,10 @@ def _held_name(plan: ListPlan, ledger: Ledger) -> str:
 class _Sync:
     """One sync that has its list."""
 
-    def __init__(self, plan: ListPlan, hold: Hold, *, wanted: Wanted, stop: Stop) -> None:
+    def __init__(self, plan: ListPlan, hold: Hold, *, reading: Reading, wanted: Wanted, stop: Stop) -> None:
         self._plan = plan
         self._hold = hold
+        self._reading = reading
         self._ledger = hold.ledger
         self._wanted = wanted
         self._vendor = Vendor(plan.account, hold, stop=stop, timeout_s=plan.timeout_s, verify=plan.verify)
@@ -100,6 +101,9 @@ class _Sync:
 
     def run(self) -> KnownList:
         """The list that is in step now."""
+        name = self._hold.sync.name
+        if self._plan.list_id is not None or lists_of(self._ledger, self._hold.sync.account, name=name):
+            self._reading.finish()  # what is to be done is known at the end of the source; a new list needs not wait
         with self._hold.writing("compare"):
             pass  # reading may have taken long: what another sync did meanwhile is not to be judged by this one
         self._builder.continue_dead_sync()
@@ -108,8 +112,9 @@ class _Sync:
         self._builder.delete_retired()
         return read_again(self._ledger, current)
 
-    def summary(self, current: KnownList, tally: Tally, *, seconds: float) -> ListSummary:
+    def summary(self, current: KnownList, *, seconds: float) -> ListSummary:
         """What it came to."""
+        tally = self._reading.tally
         outcome = self._wanted.outcome(odd_digests(self._ledger, current.id))
         for reason, count in tally.reasons.most_common(5):
             log.info("invalid rows: %d x %s", count, reason)
@@ -149,7 +154,8 @@ class _Sync:
         assert self._first is not None
         if any(self._first.standings[standing] for standing in standings):
             self._appender.start_from_its_count(current)
-            self._appender.append(self._wanted, current, standings=standings, at_once=1, holds_unknown=True)
+            chunks = self._wanted.chunks(standings, chunk_rows=MAX_CONTACTS)
+            self._appender.append(chunks, current, at_once=1, holds_unknown=True)
         return current
 
     def _rebuild(self) -> KnownList:
@@ -163,9 +169,11 @@ class _Sync:
                 if is_settled and current.is_known and self._is_grown(current, comparison, at_once=at_once):
                     self._builder.retire_building()
                     return current
-            built = self._builder.build(replacing=current, at_once=at_once)
+            arriving = None if self._reading.is_over else self._reading.chunks(MAX_CONTACTS)
+            built = self._builder.build(replacing=current, at_once=at_once, arriving=arriving)
             if built is not None:
                 return built
+            self._reading.finish()
             at_once = 1  # with one at a time, each doubt can be settled by itself
         raise VendorDownError(
             f"Contact list {self._plan.name} was built {MAX_BUILDS} times, and each time what came of it stayed in "
@@ -178,9 +186,8 @@ class _Sync:
             return True
         if not comparison.only_grows:
             return False
-        if self._appender.start_from_its_count(current) and self._appender.append(
-            self._wanted, current, standings=[Standing.ADDED], at_once=at_once
-        ):
+        chunks = self._wanted.chunks([Standing.ADDED], chunk_rows=MAX_CONTACTS)
+        if self._appender.start_from_its_count(current) and self._appender.append(chunks, current, at_once=at_once):
             return True
         note(self._hold, current, is_known=False)
         return False

@@ -86,7 +86,7 @@ def plan(sandbox: SandboxProcess) -> MakePlan:
 def sync(ledger: Ledger, plan: MakePlan) -> Sync:
     """Brings a list in step with rows: ``sync(persons(3), mode=Mode.APPEND)``."""
 
-    def run(rows: list[Row], *, stop: Stop | None = None, **changes: Any) -> ListSummary:
+    def run(rows: Iterable[Row], *, stop: Stop | None = None, **changes: Any) -> ListSummary:
         return sync_list(plan(**changes), ledger, rows=rows, stop=stop or NoWait())
 
     return run

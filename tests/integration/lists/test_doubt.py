@@ -1,13 +1,20 @@
 """A mirror is exact under faults of every route, and after a death at any step."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import pytest
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.errors import DropCowboyError, InterruptedRunError, NotTakenError, VendorDownError
+from airflow_provider_dropcowboy.errors import (
+    ConfigurationError,
+    DropCowboyError,
+    InterruptedRunError,
+    NotTakenError,
+    SourceError,
+    VendorDownError,
+)
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.runs import Who
 from airflow_provider_dropcowboy.ledger.syncs import Hold, begin_sync, last_syncs
@@ -15,7 +22,7 @@ from airflow_provider_dropcowboy.ledger.syncs import Sync as SyncRow
 from airflow_provider_dropcowboy.lists.plan import Mode
 from airflow_provider_dropcowboy.secret import Secret
 from tests.integration.lists.between import Between, Body
-from tests.integration.lists.conftest import NoWait, Sync, ids, inside, let_holds_lapse, person, persons
+from tests.integration.lists.conftest import NoWait, Row, Sync, ids, inside, let_holds_lapse, person, persons
 from tests.sandbox_process import SandboxProcess
 
 FAULTS = ("lose_answer", "drop_request", "429", "500_after", "500_before", "html_200_before", "not_found_html")
@@ -237,3 +244,22 @@ def test_a_sync_that_is_told_to_stop_records_what_was_under_way(sync: Sync, sand
         summary = sync(persons(3), account=account)
     assert ids(inside(sandbox)["leads"]) == [0, 1, 2]
     assert summary.appends == 0
+
+
+def test_a_new_list_is_gone_on_with_where_its_source_failed(sync: Sync, sandbox: SandboxProcess) -> None:
+    def failing() -> Iterator[Row]:
+        yield from persons(22_000)
+        raise SourceError("the database failed")
+
+    with pytest.raises(SourceError):
+        sync(failing())
+    assert "leads" not in inside(sandbox)
+    summary = sync(persons(25_000))
+    assert {name: ids(contacts) for name, contacts in inside(sandbox).items()} == {"leads": list(range(25_000))}
+    assert (summary.added, summary.appends) == (25_000, 1)
+
+
+def test_a_source_that_cannot_be_read_at_all_creates_nothing(sync: Sync, sandbox: SandboxProcess) -> None:
+    with pytest.raises(ConfigurationError, match="no column 'mobile'"):
+        sync([{"id": 1}])
+    assert sandbox.lists() == {}

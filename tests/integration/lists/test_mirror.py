@@ -159,3 +159,16 @@ def test_refused_credentials_change_nothing(sync: Sync, sandbox: SandboxProcess)
     with pytest.raises(AuthenticationError):
         sync(persons(3), account=Account(sandbox.team_id, Secret("another-secret"), sandbox.base_url))
     assert sandbox.lists() == {}
+
+
+def test_no_person_and_no_secret_is_in_a_log(
+    sync: Sync, sandbox: SandboxProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    sandbox.fault("500_after", route="append", times=1)
+    sandbox.fault("lose_answer", route="create", times=1)
+    with caplog.at_level("DEBUG"):
+        summary = sync([*persons(3), person(7, mobile="504-555-CALL")])
+    assert "leads" in caplog.text
+    for private in ("504200000", "Zoë", "555-CALL", sandbox.secret):
+        assert private not in caplog.text
+        assert private not in repr(summary)
