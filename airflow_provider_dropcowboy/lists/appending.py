@@ -165,9 +165,8 @@ class Appender:
                 reply, flight.refusal = flight.refusal, None
                 self._vendor.pause(flight.refusals - 1, reply)
             return flight.next_of(chunks)
-        except (
-            DropCowboyError
-        ) as error:  # the source's, or an order to stop: raised when all is recorded
+        except DropCowboyError as error:
+            # the source's, or an order to stop: raised when what is under way is recorded
             flight.failure = error
             return None
 
