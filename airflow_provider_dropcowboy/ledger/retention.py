@@ -12,7 +12,7 @@ from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.digest import number_digest
 from airflow_provider_dropcowboy.ledger.lease import DOUBT_LASTS
 from airflow_provider_dropcowboy.ledger.reconcile import Match
-from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, SENDS
+from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, LIST_APPENDS, LIST_CONTACTS, SENDS
 from airflow_provider_dropcowboy.ledger.suppressions import suppress_forgotten
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.states import State
@@ -64,6 +64,7 @@ def prune(ledger: Ledger, *, older_than: timedelta) -> Pruned:
         in_doubt = connection.execute(
             sa.select(sa.func.count()).where(is_old, has_person, SENDS.c.state.in_(_IN_DOUBT))
         ).scalar_one()
+    _prune_list_contacts(ledger, before)
     return Pruned(
         sends=_prune_sends(ledger, sa.and_(is_old, has_person, SENDS.c.state.not_in(_IN_DOUBT))),
         callbacks=_prune_callbacks(ledger, before),
@@ -75,7 +76,8 @@ def forget(ledger: Ledger, phone: Phone, *, reason: str) -> Pruned:
     """The person of a number is nowhere in the ledger any more, and is not asked for again.
 
     What is left are digests, which nobody without the ledger's key can turn into a number. The number is suppressed by
-    its digest, whether it was before or not: who wants to be forgotten does not want to be called.
+    its digest, whether it was before or not: who wants to be forgotten does not want to be called. On contact lists the
+    person is known by the number, or by the keys of what was sent to it.
 
     :param reason: kept with the suppression; no personal data.
     """
@@ -84,6 +86,9 @@ def forget(ledger: Ledger, phone: Phone, *, reason: str) -> Pruned:
         chosen = sa.select(SENDS.c.foreign_id).where(SENDS.c.number_digest == digest)
         # in this order, in which senders and receivers lock them too: nobody waits in a circle
         foreign_ids = connection.execute(chosen.order_by(SENDS.c.foreign_id).with_for_update()).scalars().all()
+        keys = sa.select(SENDS.c.contact_key).where(SENDS.c.number_digest == digest)
+        is_person = sa.or_(LIST_CONTACTS.c.contact_key == phone.e164, LIST_CONTACTS.c.contact_key.in_(keys))
+        connection.execute(LIST_CONTACTS.update().where(is_person).values(contact_key=None))
         connection.execute(SENDS.update().where(SENDS.c.number_digest == digest).values(_nothing()))
         callbacks = connection.execute(
             CALLBACKS.update()
@@ -124,6 +129,21 @@ def _prune_callbacks(ledger: Ledger, before: datetime) -> int:
             .where(CALLBACKS.c.received_at <= before, CALLBACKS.c.payload.is_not(None))
             .values(payload=None)
         ).rowcount
+
+
+def _prune_list_contacts(ledger: Ledger, before: datetime) -> None:
+    """Refused contacts lose their names; those in doubt keep them, since a person must settle them first."""
+    old = sa.select(LIST_APPENDS.c.id).where(LIST_APPENDS.c.answered_at <= before)
+    with ledger.writing() as connection:
+        connection.execute(
+            LIST_CONTACTS.update()
+            .where(
+                LIST_CONTACTS.c.contact_key.is_not(None),
+                LIST_CONTACTS.c.state.not_in(_IN_DOUBT),
+                LIST_CONTACTS.c.append_id.in_(old),
+            )
+            .values(contact_key=None)
+        )
 
 
 def _strays_about(connection: sa.Connection, phone: Phone) -> list[int]:

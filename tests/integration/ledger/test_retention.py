@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from airflow_provider_dropcowboy.api.answers import Outcome
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.ledger import retention
-from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
+from airflow_provider_dropcowboy.ledger.database import Ledger, now, open_ledger
 from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconcile
 from airflow_provider_dropcowboy.ledger.retention import MIN_AGE, Pruned, forget, prune
-from airflow_provider_dropcowboy.ledger.schema import METADATA, SENDS
+from airflow_provider_dropcowboy.ledger.schema import LIST_APPENDS, LIST_CONTACTS, METADATA, SENDS
 from airflow_provider_dropcowboy.ledger.suppressions import find_suppression, suppress
 from airflow_provider_dropcowboy.states import State
 from tests.integration.sent import Sent, age, phone
@@ -147,3 +147,44 @@ def test_a_forgotten_person_stays_suppressed_by_the_digest_alone(ledger: Ledger)
 def test_who_was_forgotten_is_not_asked_again(ledger: Ledger) -> None:
     forget(ledger, phone(1), reason="asked to be forgotten")
     assert Sent(ledger).claim(1) == []
+
+
+class TestContactLists:
+    """They keep the key of who was refused or is in doubt, which is the number where there is no key column."""
+
+    @staticmethod
+    def put(ledger: Ledger, *contacts: tuple[str, str], answered_ago: timedelta = timedelta(0)) -> None:
+        with ledger.writing() as connection:
+            at = now(connection) - answered_ago
+            key = connection.execute(
+                LIST_APPENDS.insert().values(
+                    list=1, sync_id=1, row_count=len(contacts), state="accepted", claimed_at=at, answered_at=at
+                )
+            ).inserted_primary_key
+            assert key is not None
+            for place, (contact_key, state) in enumerate(contacts):
+                connection.execute(
+                    LIST_CONTACTS.insert().values(
+                        list=1, key_digest=f"{key[0]}-{place}", content_digest="", state=state, append_id=key[0],
+                        contact_key=contact_key,
+                    )
+                )  # fmt: skip
+
+    @staticmethod
+    def keys(ledger: Ledger) -> list[str | None]:
+        with ledger.reading() as connection:
+            rows = connection.execute(sa.select(LIST_CONTACTS.c.contact_key).order_by(LIST_CONTACTS.c.key_digest))
+            return list(rows.scalars())
+
+    def test_who_is_forgotten_is_on_no_list_by_number_or_by_key(self, ledger: Ledger) -> None:
+        sent = Sent(ledger)
+        sent.ask([1])
+        self.put(ledger, (phone(1).e164, "rejected"), (sent.message(1).contact_key, "unknown"), ("other", "rejected"))
+        forget(ledger, phone(1), reason="asked by mail")
+        assert self.keys(ledger) == [None, None, "other"]
+
+    def test_pruning_takes_the_names_of_old_refusals_and_leaves_those_in_doubt(self, ledger: Ledger) -> None:
+        self.put(ledger, ("old", "rejected"), ("doubt", "unknown"), answered_ago=QUARTER)
+        self.put(ledger, ("new", "rejected"))
+        prune(ledger, older_than=QUARTER)
+        assert self.keys(ledger) == [None, "doubt", "new"]
