@@ -2,7 +2,6 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -14,6 +13,7 @@ from airflow_provider_dropcowboy.operators._context import remember_ledger
 from airflow_provider_dropcowboy.operators._failures import airflow_failures
 from airflow_provider_dropcowboy.operators._mapped import SendPartial
 from airflow_provider_dropcowboy.operators._plan import build_plan
+from airflow_provider_dropcowboy.operators._source import is_known_later, open_rows, open_suppressed
 from airflow_provider_dropcowboy.operators._waves import Waves, wait_for_opening
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
     from airflow_provider_dropcowboy.contacts.iterable import Contacts
     from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
-    from airflow_provider_dropcowboy.operators._source import Rows
 
 
 class SendOperator(BaseOperator):
@@ -213,7 +212,7 @@ class SendOperator(BaseOperator):
             plan = build_plan(self, settings, self._template(settings), context, waves=waves)
             url = ledger_url(settings)
             ledger = find_ledger(url) if plan.is_dry_run else open_ledger(url, may_create=True)
-            with self._open_rows(context) as rows, self._open_suppressed() as suppressed:
+            with open_rows(self, context) as rows, open_suppressed(self) as suppressed:
                 if plan.is_dry_run or ledger is None:
                     return preview_campaign(plan, ledger, rows=rows, suppressed=suppressed).as_dict()
                 remember_ledger(context, ledger.ledger_id)
@@ -232,7 +231,7 @@ class SendOperator(BaseOperator):
             control.stop(Order("the task is to end", grace_s=GRACE_S))
 
     def _check(self, *, only_literals: bool) -> None:
-        from airflow_provider_dropcowboy.campaign.arguments import check_arguments
+        from airflow_provider_dropcowboy.campaign.arguments import LATER, check_arguments
 
         arguments = {
             name: getattr(self, name)
@@ -246,34 +245,5 @@ class SendOperator(BaseOperator):
             )
         } | self._message_arguments()  # fmt: skip
         if only_literals:
-            arguments = {name: _unless_template(value) for name, value in arguments.items()}
+            arguments = {name: LATER if is_known_later(value) else value for name, value in arguments.items()}
         check_arguments(self._channel, arguments)
-
-    def _open_rows(self, context: "Context") -> "AbstractContextManager[Rows]":
-        from airflow_provider_dropcowboy.operators._source import open_contacts, open_path, open_sql
-
-        if self.sql is not None:
-            assert self.sql_conn_id is not None
-            return open_sql(self.sql, self.sql_conn_id, parameters=self.parameters, hook_params=self.sql_hook_params)
-        if self.path is not None:
-            return open_path(self.path)
-        assert self.contacts is not None
-        contacts = self.contacts.resolve(context) if isinstance(self.contacts, XComArg) else self.contacts
-        return open_contacts(contacts)
-
-    def _open_suppressed(self) -> "AbstractContextManager[Rows | None]":
-        from airflow_provider_dropcowboy.operators._source import open_sql
-
-        if self.suppression_sql is None:
-            return nullcontext()
-        assert self.suppression_conn_id is not None
-        return open_sql(self.suppression_sql, self.suppression_conn_id, parameters=None, hook_params=None)
-
-
-def _unless_template(value: object) -> object:
-    """The value if it is known when the DAG is parsed."""
-    from airflow_provider_dropcowboy.campaign.arguments import LATER
-
-    if isinstance(value, XComArg) or (isinstance(value, str) and ("{{" in value or "{%" in value)):
-        return LATER
-    return value

@@ -1,18 +1,58 @@
 """Opens what a task reads its contacts from; the core reads it."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow.sdk.definitions.xcom_arg import XComArg
 
 from airflow_provider_dropcowboy.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from airflow.sdk import Context
     from sqlalchemy import Engine
 
     from airflow_provider_dropcowboy.contacts.iterable import Contacts
     from airflow_provider_dropcowboy.contacts.sql import Parameters
 
 Rows = Iterator[Mapping[str, object]]
+
+
+class ReadingTask(Protocol):
+    """A task that reads people, and whom not; its arguments are checked and rendered."""
+
+    sql: str | None
+    sql_conn_id: str | None
+    parameters: "Parameters | None"
+    sql_hook_params: Mapping[str, Any] | None
+    path: str | None
+    contacts: "Contacts | XComArg | None"
+    suppression_sql: str | None
+    suppression_conn_id: str | None
+
+
+def open_rows(task: ReadingTask, context: "Context") -> AbstractContextManager[Rows]:
+    """The rows of the task's one source."""
+    if task.sql is not None:
+        assert task.sql_conn_id is not None
+        return open_sql(task.sql, task.sql_conn_id, parameters=task.parameters, hook_params=task.sql_hook_params)
+    if task.path is not None:
+        return open_path(task.path)
+    assert task.contacts is not None
+    return open_contacts(task.contacts.resolve(context) if isinstance(task.contacts, XComArg) else task.contacts)
+
+
+def open_suppressed(task: ReadingTask) -> AbstractContextManager[Rows | None]:
+    """The rows of the task's suppression list; None: it names none."""
+    if task.suppression_sql is None:
+        return nullcontext()
+    assert task.suppression_conn_id is not None
+    return open_sql(task.suppression_sql, task.suppression_conn_id, parameters=None, hook_params=None)
+
+
+def is_known_later(value: object) -> bool:
+    """Whether an argument is known only when the task starts: a template, or an upstream task's result."""
+    return isinstance(value, XComArg) or (isinstance(value, str) and ("{{" in value or "{%" in value))
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Contact lists kept in step with a table."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.sdk import BaseOperator
@@ -10,6 +9,7 @@ from airflow.sdk.definitions.xcom_arg import XComArg
 from airflow_provider_dropcowboy.operators._context import who_runs
 from airflow_provider_dropcowboy.operators._failures import airflow_failures
 from airflow_provider_dropcowboy.operators._mapped import SendPartial
+from airflow_provider_dropcowboy.operators._source import is_known_later, open_rows, open_suppressed
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
     from airflow_provider_dropcowboy.lists.fields import FieldMapping
     from airflow_provider_dropcowboy.lists.plan import ListPlan
-    from airflow_provider_dropcowboy.operators._source import Rows
 
 
 class SyncContactListOperator(BaseOperator):
@@ -126,7 +125,7 @@ class SyncContactListOperator(BaseOperator):
             settings = DropCowboyHook(self.dropcowboy_conn_id).settings
             plan = self._plan(settings, context)
             ledger = open_ledger(ledger_url(settings), may_create=True)
-            with self._open_rows(context) as rows, self._open_suppressed() as suppressed:
+            with open_rows(self, context) as rows, open_suppressed(self) as suppressed:
                 return sync_list(plan, ledger, rows=rows, suppressed=suppressed, stop=self._stop).as_dict()
 
     def on_kill(self) -> None:
@@ -136,7 +135,7 @@ class SyncContactListOperator(BaseOperator):
             stop.order("the task is to end")
 
     def _check(self, *, only_literals: bool) -> None:
-        from airflow_provider_dropcowboy.lists.arguments import check_list_arguments
+        from airflow_provider_dropcowboy.lists.arguments import LATER, check_list_arguments
 
         arguments = {
             name: getattr(self, name)
@@ -147,7 +146,7 @@ class SyncContactListOperator(BaseOperator):
             )
         }  # fmt: skip
         if only_literals:
-            arguments = {name: _unless_template(value) for name, value in arguments.items()}
+            arguments = {name: LATER if is_known_later(value) else value for name, value in arguments.items()}
         check_list_arguments(arguments)
 
     def _plan(self, settings: "ConnectionSettings", context: "Context") -> "ListPlan":
@@ -168,32 +167,3 @@ class SyncContactListOperator(BaseOperator):
             verify=settings.verify,
             who=who_runs(context),
         )
-
-    def _open_rows(self, context: "Context") -> "AbstractContextManager[Rows]":
-        from airflow_provider_dropcowboy.operators._source import open_contacts, open_path, open_sql
-
-        if self.sql is not None:
-            assert self.sql_conn_id is not None
-            return open_sql(self.sql, self.sql_conn_id, parameters=self.parameters, hook_params=self.sql_hook_params)
-        if self.path is not None:
-            return open_path(self.path)
-        assert self.contacts is not None
-        contacts = self.contacts.resolve(context) if isinstance(self.contacts, XComArg) else self.contacts
-        return open_contacts(contacts)
-
-    def _open_suppressed(self) -> "AbstractContextManager[Rows | None]":
-        from airflow_provider_dropcowboy.operators._source import open_sql
-
-        if self.suppression_sql is None:
-            return nullcontext()
-        assert self.suppression_conn_id is not None
-        return open_sql(self.suppression_sql, self.suppression_conn_id, parameters=None, hook_params=None)
-
-
-def _unless_template(value: object) -> object:
-    """The value if it is known when the DAG is parsed."""
-    from airflow_provider_dropcowboy.lists.arguments import LATER
-
-    if isinstance(value, XComArg) or (isinstance(value, str) and ("{{" in value or "{%" in value)):
-        return LATER
-    return value
