@@ -71,7 +71,7 @@ def test_the_form_has_every_setting_and_no_other() -> None:
 
 def test_airflow_masks_the_secrets_of_the_extra_by_their_names() -> None:
     hidden: dict[str, Any] = {
-        name: f"value-of-{name}" for name, field in FIELDS.items() if field["schema"].get("format") == "password"
+        name: f"value-of-{name}-end" for name, field in FIELDS.items() if field["schema"].get("format") == "password"
     }
     assert set(hidden) == {"callback_secret", "callback_secret_retired", "byoc_secret"}
     mask_secret(hidden)  # as Airflow does with the extra of every connection
