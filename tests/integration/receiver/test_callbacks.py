@@ -125,12 +125,12 @@ class TestWebhookOfTheAccount:
         self, start: Start, desk: Desk, accepted: Accepted
     ) -> None:
         receiver = start(takes_unsigned=True)
+        receiver.wait_for_ledger()  # what comes before is spooled, and stored after what comes later
         right, wrong = accepted(2)
         receiver.post_raw("/webhook", body(foreign_id=right.foreign_id, phone_number=right.phone.e164))
         receiver.post_raw("/webhook", body(foreign_id=wrong.foreign_id, phone_number=right.phone.e164))
         receiver.post_raw("/webhook", body(foreign_id=wrong.foreign_id))
         receiver.post_raw("/webhook", b"nonsense")
-        receiver.wait_for_ledger()
         assert (desk.row(right).state, desk.row(wrong).state) == (State.DELIVERED, State.ACCEPTED)
         assert [(row.match, row.is_verified) for row in kept(desk.ledger)] == [
             ("applied", False),
