@@ -1,0 +1,103 @@
+"""A ledger that has sent for a month: ``python -m benchmarks.filled --url sqlite:////tmp/a.db --sends 1000000``."""
+
+import argparse
+from datetime import timedelta
+from typing import Final
+
+import sqlalchemy as sa
+
+from airflow_provider_dropcowboy.clock import utcnow
+from airflow_provider_dropcowboy.ledger.database import open_ledger
+from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS
+
+ACCOUNT: Final = "bench-team@filled"
+DAYS: Final = 30
+LARGEST: Final = 1_000_000
+"""Sends of the largest campaign; the others have a tenth of it."""
+CHUNK: Final = 100_000
+
+# Made by the database itself: five million rows in a minute or two, in the order in which they would have come.
+_SENDS: Final = {
+    "sqlite": """
+        WITH RECURSIVE row(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM row WHERE n + 1 < :rows)
+        INSERT INTO dropcowboy_sends (foreign_id, campaign_id, contact_key, phone_number, number_digest, owns_number,
+            content_digest, state, reason, attempt, claim_id, run_id, claimed_at, claimed_day, answered_at, final_at,
+            drop_id, cost_micros, network)
+        SELECT :prefix || lower(hex(randomblob(18))), :campaign_id, CAST(:first + n AS TEXT),
+            '+1212' || (2000000 + (:first + n) % 8000000), lower(hex(randomblob(16))), 1, :content,
+            CASE n % 20 WHEN 0 THEN 'accepted' WHEN 1 THEN 'failed' WHEN 2 THEN 'rejected' ELSE 'delivered' END,
+            CASE n % 20 WHEN 1 THEN 'busy' WHEN 2 THEN 'Invalid phone_number' END, 1, :claim_id, 1,
+            :claimed_at, :claimed_day, :claimed_at, CASE WHEN n % 20 IN (0, 2) THEN NULL ELSE :final_at END,
+            lower(hex(randomblob(16))), 4000, 'T-Mobile'
+        FROM row""",
+    "postgresql": """
+        INSERT INTO dropcowboy_sends (foreign_id, campaign_id, contact_key, phone_number, number_digest, owns_number,
+            content_digest, state, reason, attempt, claim_id, run_id, claimed_at, claimed_day, answered_at, final_at,
+            drop_id, cost_micros, network)
+        SELECT :prefix || left(md5(random()::text) || md5(random()::text), 36), :campaign_id,
+            CAST(:first + n AS TEXT), '+1212' || (2000000 + (:first + n) % 8000000), md5(random()::text), true,
+            :content,
+            CASE n % 20 WHEN 0 THEN 'accepted' WHEN 1 THEN 'failed' WHEN 2 THEN 'rejected' ELSE 'delivered' END,
+            CASE n % 20 WHEN 1 THEN 'busy' WHEN 2 THEN 'Invalid phone_number' END, 1, :claim_id, 1,
+            :claimed_at, :claimed_day, :claimed_at, CASE WHEN n % 20 IN (0, 2) THEN NULL ELSE :final_at END,
+            md5(random()::text), 4000, 'T-Mobile'
+        FROM generate_series(0, :rows - 1) AS row(n)""",
+}
+
+
+def fill(url: str | sa.URL, sends: int, account: str = ACCOUNT) -> None:
+    """As many more sends in the ledger, over a month up to now, in campaigns of up to a million.
+
+    :param sends: rounded up to ``CHUNK``.
+    """
+    ledger = open_ledger(url, may_create=True)
+    statement = sa.text(_SENDS[ledger.engine.dialect.name]).bindparams(
+        sa.bindparam("claimed_at", type_=sa.DateTime(timezone=True)),
+        sa.bindparam("final_at", type_=sa.DateTime(timezone=True)),
+    )
+    chunks = max(sends // CHUNK, 1)
+    with ledger.reading() as connection:
+        before: int = connection.execute(sa.select(sa.func.coalesce(sa.func.max(CAMPAIGNS.c.id), 0))).scalar_one()
+    campaign_id, largest_chunks = 0, LARGEST // CHUNK
+    for chunk in range(chunks):
+        at = utcnow() - timedelta(days=DAYS) * (1 - (chunk + 1) / (chunks + 1))
+        first = 0 if chunk >= largest_chunks else chunk * CHUNK
+        with ledger.writing() as connection:
+            if first == 0:
+                campaign_id = before + 1 + max(chunk - largest_chunks + 1, 0)
+                connection.execute(
+                    CAMPAIGNS.insert().values(
+                        id=campaign_id,
+                        account=account,
+                        name=f"filled {campaign_id:04d}",
+                        channel="rvm",
+                        prefix=f"{campaign_id:012x}",
+                        created_at=at,
+                    )
+                )
+            connection.execute(
+                statement,
+                {
+                    "rows": CHUNK,
+                    "prefix": f"{campaign_id:012x}",
+                    "campaign_id": campaign_id,
+                    "first": first,
+                    "content": "c" * 32,
+                    "claim_id": f"{chunk:016x}",
+                    "claimed_at": at,
+                    "claimed_day": at.toordinal() - 719163,  # days since 1970
+                    "final_at": at + timedelta(seconds=20),
+                },
+            )
+    if ledger.engine.dialect.name == "postgresql":
+        with ledger.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("VACUUM ANALYZE dropcowboy_sends")  # as autovacuum has done after a month
+    ledger.engine.dispose()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--sends", type=int, required=True)
+    options = parser.parse_args()
+    fill(options.url, options.sends)
