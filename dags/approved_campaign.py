@@ -28,10 +28,10 @@ with DAG(
     doc_md="""
     ### A dry run, an approval, twenty people, then everybody
 
-    `count` judges every row and sends nothing. A person reads its counts under *Required Actions* and approves or
-    rejects; rejected, nothing is sent. `first` sends to twenty, so that a wrong recording reaches twenty people and not
-    all of them; if too many of its requests fail, `rest` does not begin. `rest` sends to the others: both tasks name
-    the same campaign.
+    `count` judges every row and sends nothing. A person reads under *Required Actions* how many would be called where,
+    from when until when and for how much, and approves or rejects; rejected, nothing is sent. `first` sends to twenty,
+    so that a wrong recording reaches twenty people and not all of them; if too many of its requests fail, `rest` does
+    not begin. `rest` sends to the others: both tasks name the same campaign.
 
     Triggered again with the same `campaign`, it asks only people who were not asked.
 
@@ -43,10 +43,21 @@ with DAG(
         task_id="approve",
         subject="Send {{ params.campaign }}?",
         body="""
-{% for name, value in ti.xcom_pull(task_ids="count").items() %}- {{ name }}: {{ value }}
+{% set count = ti.xcom_pull(task_ids="count") %}{% set plan = count["forecast"] -%}
+{{ plan["sends"] }} voicemails from {{ plan["begins_at"] }} to {{ plan["ends_at"] }},
+{% if plan["cost_usd"] is none %}at a cost that is not known: the connection has no price_rvm_usd.
+{%- else %}for about {{ plan["cost_usd"] }} US dollars.{% endif %}
+
+Of {{ count["read"] }} rows:
+
+{% for state in ("ready", "held", "suppressed", "capped", "duplicate", "invalid") if state in count -%}
+- {{ state }}: {{ count[state] }}
 {% endfor %}
-`ready` are those who would get a voicemail now.
-""",
+By state of the called party:
+
+{% for place, states in plan["states"].items() -%}
+- {{ place }}: {% for state, rows in states.items() %}{{ rows }} {{ state }}{{ "" if loop.last else ", " }}{% endfor %}
+{% endfor %}""",
         response_timeout=timedelta(days=1),
     )
     first = SendRvmOperator(task_id="first", limit=20, on_held="leave", **OFFER)

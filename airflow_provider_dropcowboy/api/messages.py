@@ -88,6 +88,7 @@ class Message:
         before stands all the same.
     :param opens_at: aware: when a stopped message may be asked for; None: nobody waits for it.
     :param rule: by which it was screened, for an auditor.
+    :param postal_code: of the contact: one of the places where the person may be.
     """
 
     foreign_id: str
@@ -101,6 +102,7 @@ class Message:
     stop: tuple[State, str] | None = None
     opens_at: datetime | None = None
     rule: str | None = None
+    postal_code: str | None = field(default=None, repr=False)
 
     @property
     def channel(self) -> Channel:

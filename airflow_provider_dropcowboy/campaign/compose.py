@@ -120,4 +120,5 @@ class Composer:
                 postal_code=contact.postal_code,
             ),
             caps=self._caps,
+            postal_code=contact.postal_code,
         )

@@ -3,18 +3,21 @@
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final
 
 from airflow_provider_dropcowboy.api.messages import Message
+from airflow_provider_dropcowboy.campaign.forecast import Outlook
 from airflow_provider_dropcowboy.campaign.identity import Identity
 from airflow_provider_dropcowboy.campaign.judge import Batch, Judge, Rows
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.seen import Seen
 from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
-from airflow_provider_dropcowboy.campaign.warnings import warn_of_bans, warn_of_plan
-from airflow_provider_dropcowboy.ledger.allowance import allowance_after
+from airflow_provider_dropcowboy.campaign.warnings import warn_of_bans, warn_of_forecast, warn_of_plan
+from airflow_provider_dropcowboy.clock import utcnow
+from airflow_provider_dropcowboy.ledger.allowance import allowance_after, read_allowance
 from airflow_provider_dropcowboy.ledger.claims import preview
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.judgement import Claim, Judgement
@@ -43,18 +46,26 @@ Observer = Callable[[JudgedRow], object]
 
 
 def preview_campaign(
-    plan: Plan, ledger: Ledger | None, *, rows: Rows, suppressed: Rows | None = None, observe: Observer | None = None
+    plan: Plan,
+    ledger: Ledger | None,
+    *,
+    rows: Rows,
+    suppressed: Rows | None = None,
+    observe: Observer | None = None,
+    waits_for: timedelta | None = None,
 ) -> Summary:
-    """Count what a run would do now.
+    """Count what a run would do now, and foresee what follows.
 
     :param ledger: None: there is none yet, so nobody was asked before.
     :param observe: is told of every row, in no certain order within a batch.
-    :returns: counts in which ``ready`` are those that would be asked.
+    :param waits_for: how long the run would wait for openings; None: it sends one wave.
+    :returns: counts in which ``ready`` are those that would be asked, with a forecast.
     :raises ConfigurationError: the source lacks a column, or cannot be read.
     """
     warn_of_plan(plan)
     started_at = time.monotonic()
     tally = Tally()
+    outlook = Outlook(plan, at=utcnow(), waits_for=waits_for)
     key = ledger.key if ledger else secrets.token_bytes(32)
     identity = Identity(key, plan.account.name, plan.campaign, plan.channel)
     campaign = _campaign(plan, ledger, prefix=identity.prefix)
@@ -73,11 +84,18 @@ def preview_campaign(
             free = [_judge_number(claim.message, numbers) for claim in judgement.claimed]
             for row in free:
                 tally.count(row.state, row.reason)
-            if observe is not None:
-                _tell(observe, batch, judgement=judgement, free=free)
-    summary = Summary.of(tally, campaign=plan.campaign, seconds=time.monotonic() - started_at)
+            for row in _judged(batch, judgement=judgement, free=free):
+                if row.message is not None:
+                    outlook.add(row.message, row.state, row.reason)
+                if observe is not None:
+                    observe(row)
+    forecast = outlook.forecast(allowed=_allowed(plan, ledger, campaign, foreseen=tally.states[State.READY]))
+    summary = Summary.of(tally, campaign=plan.campaign, seconds=time.monotonic() - started_at, forecast=forecast)
     log.info("dry run, nothing is sent: %s", summary)
+    for line in forecast.lines():
+        log.info("dry run: %s", line)
     warn_of_bans(tally)
+    warn_of_forecast(forecast)
     return summary
 
 
@@ -99,10 +117,7 @@ def _judge_unknown(plan: Plan, messages: list[Message], *, foreseen: int) -> Jud
     """As a ledger would that is empty."""
     judgement = Judgement(stopped=[message for message in messages if message.stop is not None])
     free = [message for message in messages if message.stop is None]
-    rules = plan.claim_rules
-    allowance = allowance_after(
-        foreseen, limit=rules.limit, budget_micros=rules.budget_micros, price_micros=rules.price_micros
-    )
+    allowance = allowance_after(foreseen, 0, **_limits(plan))
     if allowance is not None:
         judgement.held = [(message, allowance.reason) for message in free[allowance.sends :]]
         free = free[: allowance.sends]
@@ -110,12 +125,26 @@ def _judge_unknown(plan: Plan, messages: list[Message], *, foreseen: int) -> Jud
     return judgement
 
 
-def _tell(observe: Observer, batch: Batch, *, judgement: Judgement, free: list[JudgedRow]) -> None:
+def _allowed(plan: Plan, ledger: Ledger | None, campaign: Campaign, *, foreseen: int) -> int | None:
+    """Sends that limit and budget leave for later waves; None: any number."""
+    if ledger is None:
+        allowance = allowance_after(foreseen, 0, **_limits(plan))
+    else:
+        with ledger.reading() as connection:
+            allowance = read_allowance(connection, campaign, foreseen=foreseen, **_limits(plan))
+    return None if allowance is None else allowance.sends
+
+
+def _limits(plan: Plan) -> dict[str, int | None]:
+    rules = plan.claim_rules
+    return {"limit": rules.limit, "budget_micros": rules.budget_micros, "price_micros": rules.price_micros}
+
+
+def _judged(batch: Batch, *, judgement: Judgement, free: list[JudgedRow]) -> Iterator[JudgedRow]:
     for verdict in batch.verdicts:
-        observe(JudgedRow(verdict.state, verdict.reason, verdict.key))
+        yield JudgedRow(verdict.state, verdict.reason, verdict.key)
     for row in judgement.already:
-        observe(JudgedRow(row.state, row.reason, row.message.contact_key, row.message))
+        yield JudgedRow(row.state, row.reason, row.message.contact_key, row.message)
     for message, state, reason in judgement.not_asked():
-        observe(JudgedRow(state, reason, message.contact_key, message))
-    for judged in free:
-        observe(judged)
+        yield JudgedRow(state, reason, message.contact_key, message)
+    yield from free

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from airflow_provider_dropcowboy.campaign.forecast import Forecast
 from airflow_provider_dropcowboy.errors import BalanceError
 from airflow_provider_dropcowboy.ledger.judgement import Judgement
 from airflow_provider_dropcowboy.states import State
@@ -116,6 +117,7 @@ class Summary:
     :param next_opening: the first moment at which a held row may be called; None: nobody waits for one.
     :param run_id: of the ledger; None: a dry run.
     :param seconds: from the first row to the last record.
+    :param forecast: of a dry run.
     """
 
     campaign: str
@@ -127,9 +129,18 @@ class Summary:
     reasons: Mapping[tuple[State, str], int] = field(default_factory=dict)
     next_opening: datetime | None = None
     run_id: int | None = None
+    forecast: Forecast | None = None
 
     @classmethod
-    def of(cls, tally: Tally, *, campaign: str, seconds: float, run_id: int | None = None) -> "Summary":
+    def of(
+        cls,
+        tally: Tally,
+        *,
+        campaign: str,
+        seconds: float,
+        run_id: int | None = None,
+        forecast: Forecast | None = None,
+    ) -> "Summary":
         """A run's end, from its tally."""
         return cls(
             campaign=campaign,
@@ -141,6 +152,7 @@ class Summary:
             reasons=dict(tally.reasons),
             next_opening=tally.next_opening,
             run_id=run_id,
+            forecast=forecast,
         )
 
     @property
@@ -158,6 +170,7 @@ class Summary:
             "already": self.already,
             "seconds": round(self.seconds, 3),
             "rate_per_s": round(self.rate_per_s, 1),
+            **({} if self.forecast is None else {"forecast": self.forecast.as_dict()}),
         }
 
     def __str__(self) -> str:

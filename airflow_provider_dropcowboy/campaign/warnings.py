@@ -4,6 +4,7 @@ import logging
 from typing import Final
 
 from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
+from airflow_provider_dropcowboy.campaign.forecast import Forecast
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.summary import Tally
 from airflow_provider_dropcowboy.states import State
@@ -51,4 +52,16 @@ def warn_of_bans(tally: Tally) -> None:
             "state_ban: %d people were not called, since their states ban prerecorded marketing calls. "
             'If this is none, set message_kind="informational"',
             banned,
+        )
+
+
+def warn_of_forecast(forecast: Forecast) -> None:
+    """After a dry run: the run would not be done before calling hours end."""
+    if forecast.is_late:
+        log.warning(
+            "at %.0f requests a second, those who may be called now are asked until %s, and the first calling hours "
+            "end at %s: who is not asked by then is held until the next day. Begin earlier, or raise concurrency",
+            forecast.rate_per_s,
+            forecast.waves[0].ends_at.isoformat(timespec="minutes"),
+            forecast.hours_end_at and forecast.hours_end_at.isoformat(timespec="minutes"),
         )

@@ -7,6 +7,7 @@ from typing import Final
 import click
 
 from airflow_provider_dropcowboy.cli.options import conn_option, json_option
+from airflow_provider_dropcowboy.cli.times import read_duration, read_window
 
 MAX_CONCURRENCY: Final = 99  # API v1: keep concurrent requests under 100
 
@@ -51,9 +52,46 @@ _HOW: Final = (
         default=3,
         show_default=True,
         type=click.IntRange(1),
-        help="On one number within 3 days, over all campaigns.",
+        help="On one number within --attempts-window, over all campaigns.",
+    ),
+    click.option(
+        "--attempts-window",
+        default="3d",
+        show_default=True,
+        callback=read_duration,
+        metavar="TIME",
+        help="In which --max-attempts are counted, such as 3d or 12h.",
     ),
     click.option("--no-cap", is_flag=True, help="Call however often a number was called."),
+    click.option(
+        "--repeat-window",
+        default="20h",
+        show_default=True,
+        callback=read_window,
+        metavar="TIME|off",
+        help="Not the same content to the same number under another campaign within this time.",
+    ),
+    click.option(
+        "--suppression",
+        type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path),
+        metavar="FILE",
+        help="Numbers that are not asked, in its first column; kinds as for --contacts. The ledger's own list always "
+        "holds.",
+    ),
+    click.option(
+        "--max-reject-rate",
+        default=0.2,
+        show_default=True,
+        type=click.FloatRange(0, 1),
+        help="Stop when more of the last requests were refused.",
+    ),
+    click.option(
+        "--max-unknown-rate",
+        default=0.02,
+        show_default=True,
+        type=click.FloatRange(0, 1),
+        help="Stop when more of the last requests are in doubt.",
+    ),
     click.option("--limit", type=click.IntRange(1), metavar="N", help="Send to so many of the campaign at most."),
     click.option("--budget-usd", type=float, metavar="USD", help="What the campaign may cost at most."),
     click.option(
@@ -63,7 +101,18 @@ _HOW: Final = (
         type=click.IntRange(1, MAX_CONCURRENCY),
         help="Requests under way at once; all runs of an account share its limit.",
     ),
-    click.option("--dry-run", "is_dry_run", is_flag=True, help="Judge every row; send and write nothing."),
+    click.option(
+        "--rate-per-s",
+        type=click.FloatRange(0, min_open=True),
+        metavar="N",
+        help="Requests a second at most.  [default: as many as the connections allow]",
+    ),
+    click.option(
+        "--dry-run",
+        "is_dry_run",
+        is_flag=True,
+        help="Judge every row, foresee waves, times and cost; send and write nothing.",
+    ),
     click.option(
         "--rows-output",
         type=click.Path(dir_okay=False, path_type=Path),

@@ -1,9 +1,8 @@
 """From the options of ``dropcowboy send`` to a run, and from its end to an answer."""
 
-import logging
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from decimal import Decimal
@@ -14,14 +13,14 @@ from airflow_provider_dropcowboy.api.messages import Channel
 from airflow_provider_dropcowboy.campaign.arguments import check_arguments
 from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
 from airflow_provider_dropcowboy.campaign.control import Control
+from airflow_provider_dropcowboy.campaign.judge import Rows
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.preview import preview_campaign
 from airflow_provider_dropcowboy.campaign.run import run_campaign
-from airflow_provider_dropcowboy.campaign.summary import Summary
 from airflow_provider_dropcowboy.cli.connection import ledger_place, load_hours, load_settings
-from airflow_provider_dropcowboy.cli.console import print_json, print_pairs, print_table
 from airflow_provider_dropcowboy.cli.interrupts import stopping_on_signals
 from airflow_provider_dropcowboy.cli.judged_rows import rows_written
+from airflow_provider_dropcowboy.cli.summaries import last_summary_shown, show_summary
 from airflow_provider_dropcowboy.cli.vendor import check_reached
 from airflow_provider_dropcowboy.contacts.files import read_rows
 from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
@@ -34,10 +33,6 @@ from airflow_provider_dropcowboy.ledger.runs import Who
 
 if TYPE_CHECKING:
     from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
-
-ATTEMPTS_WINDOW: Final = timedelta(days=3)  # the vendor's own default, with 3 attempts
-MAX_REASONS: Final = 3
-RUN_LOG: Final = "airflow_provider_dropcowboy.campaign.run"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +49,15 @@ class SendOptions:
     calling_hours: str
     message_kind: str
     max_attempts: int
+    attempts_window: timedelta
     no_cap: bool
+    repeat_window: timedelta | None
+    max_reject_rate: float
+    max_unknown_rate: float
     is_dry_run: bool
     as_json: bool
+    rate_per_s: float | None = None
+    suppression: Path | None = None
     limit: int | None = None
     budget_usd: float | None = None
     rows_output: Path | None = None
@@ -85,22 +86,31 @@ def send_file(options: SendOptions) -> None:
     settings = load_settings(options.conn)
     plan = _plan(options, settings)
     place = ledger_place(settings)
-    try:
-        file = options.contacts.open("rb")
-    except OSError as error:
-        raise ConfigurationError(f"--contacts: {options.contacts.name} cannot be opened: {error.strerror}.") from None
-    with file:
-        rows = read_rows(file, options.contacts.name)
+    with ExitStack() as files:
+        rows = files.enter_context(_rows_of("--contacts", options.contacts))
+        suppressed = None
+        if options.suppression is not None:
+            suppressed = files.enter_context(_rows_of("--suppression", options.suppression))
         if plan.is_dry_run:
             with rows_written(options.rows_output, plan) as observe:
-                summary = preview_campaign(plan, find_ledger(place), rows=rows, observe=observe)
-            _show(summary, options)
+                summary = preview_campaign(plan, find_ledger(place), rows=rows, suppressed=suppressed, observe=observe)
+            show_summary(summary, options.channel, as_json=options.as_json)
             return
         check_reached(settings)
         ledger = open_ledger(place, may_create=True)
         control = Control()
-        with _last_summary_shown(options), stopping_on_signals(control):
-            run_campaign(plan, ledger, rows=rows, control=control)
+        with last_summary_shown(options.channel, as_json=options.as_json), stopping_on_signals(control):
+            run_campaign(plan, ledger, rows=rows, control=control, suppressed=suppressed)
+
+
+@contextmanager
+def _rows_of(option: str, path: Path) -> Iterator[Rows]:
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise ConfigurationError(f"{option}: {path.name} cannot be opened: {error.strerror}.") from None
+    with file:
+        yield read_rows(file, path.name)
 
 
 def _check(options: SendOptions) -> None:
@@ -133,13 +143,19 @@ def _plan(options: SendOptions, settings: "ConnectionSettings") -> Plan:
         callback_url=options.callback_url or settings.callback_url,
         callback_secret=settings.callback_secret,
         concurrency=options.concurrency,
+        rate_per_s=options.rate_per_s,
         max_concurrency=settings.max_concurrency,
         timeout_s=settings.timeout_s,
         verify=settings.verify,
         claim_rules=ClaimRules(
-            limit=options.limit, budget_micros=_micros(options.budget_usd), price_micros=_micros(price_usd)
+            repeat_window=options.repeat_window,
+            limit=options.limit,
+            budget_micros=_micros(options.budget_usd),
+            price_micros=_micros(price_usd),
         ),
-        caps=() if options.no_cap else ((options.max_attempts, ATTEMPTS_WINDOW),),
+        caps=() if options.no_cap else ((options.max_attempts, options.attempts_window),),
+        max_reject_rate=options.max_reject_rate,
+        max_unknown_rate=options.max_unknown_rate,
         hours=load_hours(options.calling_hours, channel=options.channel.value, message_kind=options.message_kind),
         is_dry_run=options.is_dry_run,
         who=Who(task_id=f"dropcowboy send {options.channel}"),
@@ -181,60 +197,6 @@ def _sms(options: SendOptions, settings: "ConnectionSettings") -> SmsTemplate:
     assert options.sms_body is not None
     assert options.caller_id is not None
     return SmsTemplate(caller_id=options.caller_id, pool_id=pool_id, sms_body=Template.parse(options.sms_body))
-
-
-class _LastSummary(logging.Handler):
-    """Keeps the summary that a run logs at its end: it does so before it raises for what was not taken."""
-
-    summary: Summary | None = None
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Remember the summary, if this is it."""
-        for argument in record.args if isinstance(record.args, tuple) else ():
-            if isinstance(argument, Summary):
-                self.summary = argument
-
-
-@contextmanager
-def _last_summary_shown(options: SendOptions) -> Iterator[None]:
-    last = _LastSummary()
-    log = logging.getLogger(RUN_LOG)
-    log.addHandler(last)
-    try:
-        yield
-    finally:
-        log.removeHandler(last)
-        if last.summary is not None and last.summary.read:
-            _show(last.summary, options)
-
-
-def _show(summary: Summary, options: SendOptions) -> None:
-    if options.as_json:
-        print_json(summary.as_dict())
-        return
-    print_table(
-        [options.channel.value, "rows", "why"],
-        [
-            ("read", summary.read, ""),
-            *((f"  {state}", count, _reasons(summary, state)) for state, count in summary.counts.items()),
-        ],
-        title=f"campaign {summary.campaign}" + (" (dry run: nothing was sent)" if options.is_dry_run else ""),
-    )
-    if not options.is_dry_run:
-        print_pairs(
-            [
-                ("asked now", summary.asked),
-                ("asked before", summary.already),
-                ("took", f"{summary.seconds:.1f} s, {summary.rate_per_s:.0f}/s"),
-            ]
-        )
-
-
-def _reasons(summary: Summary, state: str) -> str:
-    """The commonest reasons of a state, with their counts."""
-    counts = {reason: count for (of, reason), count in summary.reasons.items() if of == state}
-    commonest = sorted(counts, key=lambda reason: -counts[reason])[:MAX_REASONS]
-    return "; ".join(f"{reason} ({counts[reason]})" for reason in commonest)
 
 
 def _in_options(text: str) -> str:

@@ -18,6 +18,11 @@ def read_duration(_ctx: click.Context, _param: click.Parameter, value: str) -> t
     return int(match[1]) * _UNITS[match[2]]
 
 
+def read_window(ctx: click.Context, param: click.Parameter, value: str) -> timedelta | None:
+    """As ``read_duration``; None for ``off``."""
+    return None if value.strip() == "off" else read_duration(ctx, param, value)
+
+
 def read_instant(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime | None:
     """ISO 8601; UTC if it names no zone."""
     if value is None:

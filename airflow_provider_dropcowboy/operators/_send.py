@@ -71,7 +71,7 @@ class SendOperator(BaseOperator):
     :param limit: how many the campaign may send to, whatever the try; the others are ``held``.
     :param max_staleness: a scheduled or backfilled run whose data interval ended longer ago is skipped; None: never.
         The run's conf ``{"dropcowboy_allow_stale": true}`` allows one run.
-    :param dry_run: judge every row, count, and neither write nor send anything.
+    :param dry_run: judge every row, count, foresee waves, times and cost, and neither write nor send anything.
     """
 
     template_fields: Sequence[str] = (
@@ -214,7 +214,10 @@ class SendOperator(BaseOperator):
             ledger = find_ledger(url) if plan.is_dry_run else open_ledger(url, may_create=True)
             with open_rows(self, context) as rows, open_suppressed(self) as suppressed:
                 if plan.is_dry_run or ledger is None:
-                    return preview_campaign(plan, ledger, rows=rows, suppressed=suppressed).as_dict()
+                    waits_for = self.wave_deadline if self.on_held == "wait" else None
+                    return preview_campaign(
+                        plan, ledger, rows=rows, suppressed=suppressed, waits_for=waits_for
+                    ).as_dict()
                 remember_ledger(context, ledger.ledger_id)
                 summary = run_campaign(plan, ledger, rows=rows, control=self._control, suppressed=suppressed)
         if self.on_held == "wait":

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -72,6 +73,17 @@ def test_a_task_sends_through_all_zones_and_never_outside_a_window(
     for number, at in claimed_at().items():
         assert 8 <= at.astimezone(ZoneInfo(ZONES[number])).hour < 21
     assert len({at.replace(minute=0, second=0, microsecond=0) for at in claimed_at().values()}) >= 3
+
+
+def test_a_dry_run_foresees_the_waves_in_which_the_task_then_sends(
+    sandbox: SandboxProcess, clock: time_machine.Traveller
+) -> None:
+    forecast: Any = run_dag(sending(dry_run=True)).task("send").returned["forecast"]
+    assert sandbox.asks() == {}
+    foreseen = [(datetime.fromisoformat(wave["begins_at"]), wave["sends"]) for wave in forecast["waves"]]
+    run_dag(sending())
+    waves = Counter(at.replace(minute=0, second=0, microsecond=0) for at in claimed_at().values())
+    assert foreseen == sorted(waves.items())
 
 
 def test_rows_left_held_are_sent_by_a_rerun_of_the_campaign(

@@ -57,11 +57,52 @@ def test_a_limit_and_a_budget_hold_over_all_commands_of_a_campaign(
 def test_a_number_that_was_called_often_enough_is_not_called_for_another_campaign(
     program: Program, contacts: str
 ) -> None:
-    line = (*RVM, "--contacts", contacts, "--max-attempts", "1", "--json", "--campaign")
+    line = (*RVM, "--contacts", contacts, "--max-attempts", "1", "--repeat-window", "off", "--json", "--campaign")
     assert program.run(*line, "spring").json["asked"] == 3
     assert program.run(*line, "summer", "--dry-run").json["capped"] == 3
     assert program.run(*line, "summer").json["capped"] == 3
     assert program.run(*line, "summer", "--no-cap").json["asked"] == 3
+
+
+def test_the_same_content_does_not_go_to_a_number_under_another_campaign(program: Program, contacts: str) -> None:
+    line = (*RVM, "--contacts", contacts, "--json", "--campaign")
+    assert program.run(*line, "spring").json["asked"] == 3
+    assert program.run(*line, "spring, typed wrongly").json["capped"] == 3
+
+
+def test_a_file_of_numbers_suppresses_them_in_any_notation(
+    program: Program, contacts: str, sandbox: SandboxProcess
+) -> None:
+    opted_out = program.write("opted_out.csv", "number\n504.555.0101\nn/a\n")
+    line = (*RVM, "--contacts", contacts, "--campaign", "spring", "--suppression", opted_out, "--json")
+    assert program.run(*line, "--dry-run").json["suppressed"] == 1
+    assert program.run(*line).json["suppressed"] == 1
+    assert sandbox.takes_by_phone() == {"+15045550102": 1, "+15045550104": 1}
+
+
+def test_a_command_that_is_refused_too_often_stops(program: Program, sandbox: SandboxProcess) -> None:
+    numbers = [f"+1504555{last:04}" for last in range(100, 700)]
+    contacts = program.write("many.csv", "id,phone\n" + "".join(f"{phone},{phone}\n" for phone in numbers))
+    sandbox.fault("invalid_400", share=0.5)
+    ended = program.run(*RVM, "--contacts", contacts, "--campaign", "spring", "--concurrency", "5")
+    assert ended.code == 1
+    assert "the task allows 20.0%" in ended.stderr
+    assert sandbox.takes()["asks"] < 150
+
+
+def test_a_dry_run_foresees_cost_times_and_places(program: Program, contacts: str) -> None:
+    line = (*RVM, "--contacts", contacts, "--campaign", "spring", "--dry-run", "--concurrency", "5")
+    unpriced = program.run(*line)
+    assert "would send  3" in unpriced.stdout
+    assert "not known: the connection has no price_rvm_usd" in unpriced.stdout
+    assert "US-LA" in unpriced.stdout
+    assert "10 requests a second, 0.5 s each" in unpriced.stdout
+    program.connection["extra"]["price_rvm_usd"] = 0.01
+    forecast = program.run(*line, "--json", "--rate-per-s", "2").json["forecast"]
+    assert (forecast["sends"], forecast["cost_usd"], forecast["rate_per_s"]) == (3, 0.03, 2.0)
+    assert forecast["states"] == {"US-LA": {"ready": 3}}
+    assert forecast["zones"] == {"America/Chicago": {"ready": 3}}
+    assert forecast["begins_at"] < forecast["ends_at"]
 
 
 def test_calling_hours_and_the_bans_of_states_hold_unless_switched_off(program: Program, contacts: str) -> None:
