@@ -38,6 +38,7 @@ def get_provider_info() -> dict[str, object]:
                 "conn-fields": _CONNECTION_FIELDS,
             },
         ],
+        "notifications": [f"{PACKAGE}.notifications.dropcowboy.DropCowboyNotifier"],
         "config": _CONFIG,
     }
 

@@ -49,7 +49,7 @@ def check_arguments(channel: Channel, arguments: Arguments) -> None:
     else:
         _check_text(arguments)
     for name in ("forwarding_number", "caller_id"):
-        _check_number(name, arguments.get(name))
+        check_number(name, arguments.get(name))
     for name in ("tts_body", "sms_body"):
         if isinstance(text := arguments.get(name), str):
             _parse(name, text)
@@ -77,6 +77,17 @@ def check_arguments(channel: Channel, arguments: Arguments) -> None:
     for name, values in _CHOICES.items():
         if arguments.get(name) not in (None, LATER, *values):
             raise _wrong(name, f"is {arguments[name]!r}", f"Write one of {', '.join(values)}.")
+
+
+def check_number(name: str, number: object) -> None:
+    """Nothing, if the argument is not given, not known yet, or a number in E.164.
+
+    :raises ConfigurationError: it is none; the text names the argument and not its value.
+    """
+    if number is None or number is LATER:
+        return
+    if not isinstance(number, str) or not re.fullmatch(r"\+[1-9]\d{6,14}", number):
+        raise _wrong(name, "is no number in E.164", "Write + and all digits from the country code on: +15045550100.")
 
 
 def _check_doubt(arguments: Arguments) -> None:
@@ -165,13 +176,6 @@ def _check_text(arguments: Arguments) -> None:
             "A text goes only to people who opted in: give exactly one of opt_in=True (all of them did) and "
             "opt_in_column (the column that says who did). Nothing was sent."
         )
-
-
-def _check_number(name: str, number: object) -> None:
-    if number is None or number is LATER:
-        return
-    if not isinstance(number, str) or not re.fullmatch(r"\+[1-9]\d{6,14}", number):
-        raise _wrong(name, "is no number in E.164", "Write + and all digits from the country code on: +15045550100.")
 
 
 def _parse(name: str, text: str) -> Template:

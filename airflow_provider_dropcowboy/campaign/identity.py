@@ -1,5 +1,6 @@
 """What a campaign and a message are called, so that running again finds the same names."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,20 @@ def campaign_name(dag_id: str, task_id: str, *, logical_date: datetime | None, r
     """
     run = logical_date.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if logical_date is not None else run_id
     return f"{dag_id}.{task_id}@{run}"
+
+
+def alert_name(dag_id: str, run_id: str, *, task_id: str | None, kind: str) -> str:
+    """The name of a text about an event: the same however often the event is reported.
+
+    :param task_id: None: the event is the whole run's.
+    :param kind: what happened, such as ``failed``.
+    """
+    what = dag_id if task_id is None else f"{dag_id}.{task_id}"
+    name = f"alert {kind}: {what}@{run_id}"
+    if len(name) <= MAX_CAMPAIGN_CHARACTERS:
+        return name
+    rest = hashlib.sha256(name.encode()).hexdigest()[:16]  # so that two long names that begin alike stay two
+    return f"{name[: MAX_CAMPAIGN_CHARACTERS - len(rest) - 1]}~{rest}"
 
 
 def check_campaign_name(name: str) -> str:

@@ -55,7 +55,8 @@ def run_campaign(
         campaign.account,
         "new: nobody of it was asked before" if campaign.is_new else "known: who was asked before is not asked again",
     )
-    warn_of_plan(plan)
+    if not plan.is_alert:
+        warn_of_plan(plan)
     run = begin_run(ledger, campaign, who=plan.who, wanted=plan.concurrency)
     started_at = time.monotonic()
     tally = Tally()

@@ -12,6 +12,7 @@ from airflow_provider_dropcowboy.api.messages import Channel
 from airflow_provider_dropcowboy.campaign.identity import (
     MAX_CAMPAIGN_CHARACTERS,
     Identity,
+    alert_name,
     campaign_name,
     check_campaign_name,
 )
@@ -106,3 +107,15 @@ class TestCampaignNames:
     @pytest.mark.parametrize("name", ["spring", " spring\n"])
     def test_blanks_around_a_name_do_not_make_another_campaign(self, name: str) -> None:
         assert check_campaign_name(name) == "spring"
+
+
+def test_an_alert_is_named_by_its_event() -> None:
+    run = "scheduled__2026-11-24T00:00:00+00:00"
+    assert alert_name("nightly", run, task_id="load", kind="failed") == f"alert failed: nightly.load@{run}"
+    assert alert_name("nightly", run, task_id=None, kind="failed") == f"alert failed: nightly@{run}"
+
+
+def test_long_alerts_that_begin_alike_have_two_names_that_the_ledger_takes() -> None:
+    names = {alert_name("d" * 250, f"run_{index}", task_id="t" * 250, kind="failed") for index in range(3)}
+    assert len(names) == 3
+    assert {check_campaign_name(name) for name in names} == names
