@@ -167,6 +167,15 @@ class AirflowProcesses:
         """The task is failed, as after *Mark failed* in the user interface; Airflow then ends its process."""
         self._tell("PATCH", _task_path(dag_id, run_id, task_id=task_id, map_index=map_index), new_state="failed")
 
+    def choose(self, dag_id: str, run_id: str, *, task_id: str, option: str) -> None:
+        """A person has answered the task that asked for one, as under *Required Actions* in the user interface."""
+        # no person answers before the scheduler has seen the asking process end; who does, makes it fail the task
+        parked = f"state success for task instance TaskInstanceKey({dag_id=}, {task_id=}, {run_id=}"
+        log = self.home / "scheduler.log"
+        self.wait_until(lambda: parked in log.read_text(), until=f"{task_id} has given up its process")
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
+        self._tell("PATCH", path, chosen_options=[option])
+
     def wait_until(self, is_there: Callable[[], bool], *, until: str) -> None:
         """Something is there.
 
