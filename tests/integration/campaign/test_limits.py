@@ -47,14 +47,14 @@ class TestCaps:
         self, sandbox: SandboxProcess, ledger: Ledger, ledger_url: str
     ) -> None:
         workers = [
-            Worker(ledger_url, sandbox, campaign=name, count=2_000, max_attempts=1, concurrency=30)
+            Worker(ledger_url, sandbox, campaign=name, count=10_000, max_attempts=1, concurrency=45)
             for name in ("spring", "summer")
         ]
         first, second = at_once(workers)
-        assert first["accepted"] + second["accepted"] == 2_000
-        assert first["capped"] + second["capped"] == 2_000
+        assert first["accepted"] + second["accepted"] == 10_000
+        assert first["capped"] + second["capped"] == 10_000
         assert min(first["accepted"], second["accepted"]) > 0  # they did meet
-        assert sandbox.takes_by_phone() == {str(row["phone"]): 1 for row in people(2_000)}
+        assert sandbox.takes_by_phone() == {str(row["phone"]): 1 for row in people(10_000)}
 
     def test_an_attempt_of_long_ago_caps_nobody(self, plan: MakePlan, run: RunPlan, ledger: Ledger) -> None:
         once_a_day = {"caps": ((1, DAY),)}
