@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Self
 
 from airflow.dag_processing.bundles.manager import DagBundlesManager
 from airflow.models.dagbag import DBDagBag
@@ -54,6 +54,11 @@ class FinishedRun:
     run_id: str
     state: DagRunState
     tasks: Mapping[tuple[str, int], FinishedTask]
+
+    @classmethod
+    def known(cls, dag: DAG, run_id: str) -> Self:
+        """A run of another process that ended before it was finished."""
+        return cls(dag, run_id, DagRunState.RUNNING, {})
 
     def task(self, task_id: str, map_index: int = UNMAPPED) -> FinishedTask:
         """One task of it."""

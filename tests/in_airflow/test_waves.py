@@ -1,66 +1,44 @@
 """A task that starts at six in the morning in New York sends through all zones, in waves, never outside a window."""
 
-import os
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
-from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
+from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
-from airflow.sdk import DAG
 from pytest_mock import MockerFixture
 
-from airflow_provider_dropcowboy.operators.rvm import SendRvmOperator
 from tests.in_airflow.dag_runs import clear_and_rerun, run_dag
-from tests.in_airflow.vendor import VOICEMAIL
+from tests.in_airflow.waves import (
+    SIX_IN_NEW_YORK,
+    ZONES,
+    claimed_at,
+    go_on,
+    move_clock_while_waiting,
+    outside_hours,
+    run_and_kill_between_waves,
+    sending,
+)
 from tests.sandbox_process import SandboxProcess
 
 pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("metadata_database", "vendor_connection")]
 
-SIX_IN_NEW_YORK = datetime(2026, 12, 2, 11, 0, tzinfo=UTC)
-ZONES = {
-    "+12125550100": "America/New_York",
-    "+13125550100": "America/Chicago",
-    "+13035550100": "America/Denver",
-    "+12135550100": "America/Los_Angeles",
-    "+18085550100": "Pacific/Honolulu",
-}
+
+@pytest.fixture
+def shipped_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The calling hours are those that this package ships."""
+    monkeypatch.delenv("AIRFLOW__DROPCOWBOY__CALLING_HOURS_RULES")
 
 
 @pytest.fixture
-def clock(mocker: MockerFixture, monkeypatch: pytest.MonkeyPatch) -> Iterator[time_machine.Traveller]:
-    """The process's clock, at six in New York; whoever waits in a trigger moves it. The rules are those shipped."""
-    monkeypatch.delenv("AIRFLOW__DROPCOWBOY__CALLING_HOURS_RULES")
+def clock(mocker: MockerFixture, shipped_rules: None) -> Iterator[time_machine.Traveller]:
+    """The process's clock, at six in New York; whoever waits in a trigger moves it."""
     with time_machine.travel(SIX_IN_NEW_YORK, tick=True) as traveller:
-
-        async def pass_time(seconds: float) -> None:
-            traveller.shift(timedelta(seconds=seconds))
-
         # the trigger's own view of asyncio alone: the engine must go on sleeping
-        mocker.patch("airflow_provider_dropcowboy.triggers.opening.asyncio", SimpleNamespace(sleep=pass_time))
+        waiting = move_clock_while_waiting(traveller, between=lambda: None)
+        mocker.patch("airflow_provider_dropcowboy.triggers.opening.asyncio", waiting)
         yield traveller
-
-
-def sending(**arguments: Any) -> DAG:
-    people = [{"contact_id": number[-7:] + zone, "phone": number} for number, zone in ZONES.items()]
-    with DAG("waves", schedule=None) as dag:
-        SendRvmOperator(
-            task_id="send", **{"contacts": lambda: people, "key_column": "contact_id", **VOICEMAIL, **arguments}
-        )
-    return dag
-
-
-def claimed_at() -> dict[str, datetime]:
-    """When each number was claimed, by the ledger."""
-    path = os.environ["DROPCOWBOY_LEDGER_URL"].removeprefix("sqlite:///")
-    with closing(sqlite3.connect(path)) as ledger:
-        rows = ledger.execute("SELECT phone_number, claimed_at FROM dropcowboy_sends").fetchall()
-    return {number: datetime.fromisoformat(at).replace(tzinfo=UTC) for number, at in rows}
 
 
 def test_a_task_sends_through_all_zones_and_never_outside_a_window(
@@ -70,9 +48,25 @@ def test_a_task_sends_through_all_zones_and_never_outside_a_window(
     assert send.error is None
     assert sandbox.takes_by_phone() == dict.fromkeys(ZONES, 1)
     assert (send.returned["read"], send.returned["accepted"], send.returned["asked"]) == (5, 5, 5)
-    for number, at in claimed_at().items():
-        assert 8 <= at.astimezone(ZoneInfo(ZONES[number])).hour < 21
+    assert outside_hours() == []
     assert len({at.replace(minute=0, second=0, microsecond=0) for at in claimed_at().values()}) >= 3
+
+
+def test_a_process_killed_between_two_waves_leaves_the_rest_to_a_later_one(
+    sandbox: SandboxProcess, shipped_rules: None, mocker: MockerFixture
+) -> None:
+    run_id = run_and_kill_between_waves()
+    assert sandbox.takes_by_phone() == {"+12125550100": 1}
+    with time_machine.travel(SIX_IN_NEW_YORK + timedelta(hours=4, minutes=30), tick=True) as traveller:
+        waiting = move_clock_while_waiting(traveller, between=lambda: None)
+        mocker.patch("airflow_provider_dropcowboy.triggers.opening.asyncio", waiting)
+        send = go_on(run_id).task("send")
+    assert send.error is None
+    assert send.try_number == 2
+    assert (send.returned["read"], send.returned["accepted"]) == (5, 5)
+    assert (send.returned["asked"], send.returned["already"]) == (4, 1)
+    assert sandbox.takes_by_phone() == dict.fromkeys(ZONES, 1)
+    assert outside_hours() == []
 
 
 def test_a_dry_run_foresees_the_waves_in_which_the_task_then_sends(
