@@ -1,47 +1,123 @@
-"""How many sends stand where."""
+"""How many sends stand where, by the counts that the database keeps: no row of a send is read."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.runs import SILENT_AFTER, Campaign, Run
-from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
+from airflow_provider_dropcowboy.ledger.runs import Campaign, Run
+from airflow_provider_dropcowboy.ledger.schema import COUNTS, SENDS
+from airflow_provider_dropcowboy.ledger.standing import EXPIRE_AFTER, is_claimed_by_the_dead, kept_standing
 from airflow_provider_dropcowboy.states import State
 
 _AFTER_HEX: Final = "g"  # the character after the last of hex digits: ends a range of foreign_ids
+_SENDS: Final = sa.cast(sa.func.sum(COUNTS.c.sends), sa.Integer).label("sends")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """Sends of a campaign that stand alike.
+
+    :param reason: None: there is none.
+    :param cost_micros: of those whose cost is known.
+    :param costed: how many those are.
+    """
+
+    state: State
+    reason: str | None
+    sends: int
+    cost_micros: int
+    costed: int
 
 
 def count_run(ledger: Ledger, run: Run) -> Counter[State]:
     """Where the sends stand that this run claimed last."""
+    which = (COUNTS.c.campaign_id == run.campaign.id, COUNTS.c.run_id == run.id)
     with ledger.reading() as connection:
-        rows = connection.execute(_by_state(run.campaign).where(SENDS.c.run_id == run.id))
-        return Counter({State(row.state): row.n for row in rows})
+        rows = connection.execute(sa.select(COUNTS.c.state, _SENDS).where(*which).group_by(COUNTS.c.state))
+        return _counter(rows)
 
 
 def count_campaign(ledger: Ledger, campaign: Campaign) -> Counter[State]:
     """Where all sends of a campaign stand; a dead run's claims count as unknown."""
     with ledger.reading() as connection:
-        at = now(connection)
-        rows = connection.execute(_by_state(campaign))
-        counts = Counter({State(row.state): row.n for row in rows})
-        if counts[State.CLAIMED]:
-            is_dead = sa.or_(RUNS.c.ended_at.is_not(None), RUNS.c.heartbeat_at <= at - SILENT_AFTER)
-            dead = connection.execute(
-                sa.select(sa.func.count())
-                .select_from(SENDS.join(RUNS, RUNS.c.id == SENDS.c.run_id))
-                .where(*rows_of(campaign), SENDS.c.state == State.CLAIMED.value, is_dead)
-            ).scalar_one()
-            counts[State.CLAIMED] -= dead
-            counts[State.UNKNOWN] += dead
-    return +counts
+        is_dead = is_claimed_by_the_dead(COUNTS, now(connection))
+        state = sa.case((is_dead, State.UNKNOWN.value), else_=COUNTS.c.state).label("state")
+        which = COUNTS.c.campaign_id == campaign.id
+        return _counter(connection.execute(sa.select(state, _SENDS).where(which).group_by(state)))
 
 
-def _by_state(campaign: Campaign) -> sa.Select[tuple[str, int]]:
-    return sa.select(SENDS.c.state, sa.func.count().label("n")).where(*rows_of(campaign)).group_by(SENDS.c.state)
+def count_standing(
+    connection: sa.Connection, campaign_ids: Sequence[int], *, at: datetime, expire_after: timedelta = EXPIRE_AFTER
+) -> Mapping[int, Counter[State]]:
+    """Where all sends of each campaign stand, ``expired`` among them.
+
+    :param at: now, by the database's clock.
+    """
+    counts: dict[int, Counter[State]] = {campaign_id: Counter() for campaign_id in campaign_ids}
+    state = kept_standing(at, expire_after=expire_after).label("state")
+    rows = connection.execute(
+        sa.select(COUNTS.c.campaign_id, state, _SENDS)
+        .where(COUNTS.c.campaign_id.in_(campaign_ids))
+        .group_by(COUNTS.c.campaign_id, state)
+    )
+    for row in rows:
+        if row.sends:
+            counts[row.campaign_id][State(row.state)] = row.sends
+    return counts
+
+
+def count_reasons(connection: sa.Connection, campaign: Campaign, *, at: datetime) -> list[Counted]:
+    """All sends of a campaign by where they stand and why, and what they cost; the most first."""
+    state = kept_standing(at).label("state")
+    cost, costed = sa.func.sum(COUNTS.c.cost_micros), sa.func.sum(COUNTS.c.costed)
+    rows = connection.execute(
+        sa.select(state, COUNTS.c.reason, _SENDS, cost.label("cost_micros"), costed.label("costed"))
+        .where(COUNTS.c.campaign_id == campaign.id)
+        .group_by(state, COUNTS.c.reason)
+        .having(sa.func.sum(COUNTS.c.sends) != 0)
+        .order_by(_SENDS.desc(), state, COUNTS.c.reason)
+    )
+    return [
+        Counted(
+            state=State(row.state),
+            reason=row.reason or None,
+            sends=row.sends,
+            cost_micros=int(row.cost_micros),
+            costed=int(row.costed),
+        )
+        for row in rows
+    ]
+
+
+def count_hours(connection: sa.Connection, campaign: Campaign, *, at: datetime) -> dict[datetime, Counter[State]]:
+    """All sends of a campaign by the hour in which each came to where it stands; the oldest hour first.
+
+    One that expired is in the hour in which it was accepted.
+    """
+    state = kept_standing(at).label("state")
+    rows = connection.execute(
+        sa.select(COUNTS.c.hour, state, _SENDS)
+        .where(COUNTS.c.campaign_id == campaign.id)
+        .group_by(COUNTS.c.hour, state)
+        .having(sa.func.sum(COUNTS.c.sends) != 0)
+        .order_by(COUNTS.c.hour)
+    )
+    hours: dict[datetime, Counter[State]] = {}
+    for row in rows:
+        hour_at = datetime.fromtimestamp(row.hour * 3_600, UTC)
+        hours.setdefault(hour_at, Counter())[State(row.state)] = row.sends
+    return hours
 
 
 def rows_of(campaign: Campaign) -> tuple[sa.ColumnElement[bool], ...]:
     """The campaign's range of the primary key."""
     return (SENDS.c.foreign_id >= campaign.prefix, SENDS.c.foreign_id < campaign.prefix + _AFTER_HEX)
+
+
+def _counter(rows: sa.CursorResult[tuple[str, int]]) -> Counter[State]:
+    return Counter({State(row.state): row.sends for row in rows if row.sends})

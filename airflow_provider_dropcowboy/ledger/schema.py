@@ -136,6 +136,23 @@ sa.Index(
 # begins with the day, so that counting attempts of the last days touches a part of it that is warm
 sa.Index("dropcowboy_sends_attempts", SENDS.c.claimed_day, SENDS.c.number_digest)
 
+COUNTS: Final = sa.Table(
+    "dropcowboy_campaign_counts",
+    METADATA,
+    # kept by triggers on dropcowboy_sends, of which each row is counted here once: see migration 0005
+    sa.Column("campaign_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("run_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("state", Name, primary_key=True),
+    sa.Column("reason", Name, primary_key=True),  # empty: none
+    sa.Column("hour", sa.Integer, primary_key=True, autoincrement=False),  # in which it came there, since 1970
+    # PostgreSQL appends what each statement changed, so that no two writers wait for one row; a reader adds it up
+    sa.Column("part", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("sends", sa.Integer, nullable=False),
+    sa.Column("cost_micros", sa.BigInteger, nullable=False),
+    sa.Column("costed", sa.Integer, nullable=False),  # sends of which the cost is known
+    sqlite_with_rowid=False,
+)
+
 HISTORY: Final = sa.Table(
     "dropcowboy_history",
     METADATA,

@@ -1,12 +1,12 @@
 """Where a send stands when somebody looks: what its row says, and what time has made of it since."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.ledger.runs import SILENT_AFTER
-from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
+from airflow_provider_dropcowboy.ledger.schema import COUNTS, RUNS, SENDS
 from airflow_provider_dropcowboy.states import State
 
 EXPIRE_AFTER: Final = timedelta(hours=72)
@@ -20,14 +20,38 @@ def standing(at: datetime, *, expire_after: timedelta = EXPIRE_AFTER) -> sa.Case
 
     :param at: now, by the database's clock.
     """
+    return _standing(SENDS, accepted_before(at, expire_after) > ACCEPTED_AT, at=at)
+
+
+def kept_standing(at: datetime, *, expire_after: timedelta = EXPIRE_AFTER) -> sa.Case[str]:
+    """The same for the sends that a row of the kept counts stands for."""
+    return _standing(COUNTS, COUNTS.c.hour < hour_of(accepted_before(at, expire_after)), at=at)
+
+
+def accepted_before(at: datetime, expire_after: timedelta) -> datetime:
+    """Since when a send must have been accepted to be expired now.
+
+    By the full hour, since sends are counted by the hour: up to an hour later than ``expire_after``, never earlier.
+    """
+    return (at - expire_after).astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def hour_of(instant: datetime) -> int:
+    """The hour since 1970, as the kept counts name it."""
+    return int(instant.timestamp()) // 3_600
+
+
+def is_claimed_by_the_dead(table: sa.Table, at: datetime) -> sa.ColumnElement[bool]:
+    """Whether sends, or those that are counted together, were claimed by a run that is no more."""
     live = sa.select(RUNS.c.id).where(RUNS.c.ended_at.is_(None), RUNS.c.heartbeat_at > at - SILENT_AFTER)
+    return sa.and_(table.c.state == State.CLAIMED.value, table.c.run_id.not_in(live))
+
+
+def _standing(table: sa.Table, is_long_ago: sa.ColumnElement[bool], *, at: datetime) -> sa.Case[str]:
     return sa.case(
-        (sa.and_(SENDS.c.state == State.CLAIMED.value, SENDS.c.run_id.not_in(live)), State.UNKNOWN.value),
-        (
-            sa.and_(SENDS.c.state == State.ACCEPTED.value, at - expire_after >= ACCEPTED_AT),
-            State.EXPIRED.value,
-        ),
-        else_=SENDS.c.state,
+        (is_claimed_by_the_dead(table, at), State.UNKNOWN.value),
+        (sa.and_(table.c.state == State.ACCEPTED.value, is_long_ago), State.EXPIRED.value),
+        else_=table.c.state,
     )
 
 

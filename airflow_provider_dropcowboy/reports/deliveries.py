@@ -14,7 +14,7 @@ from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.lookup import campaigns_of
 from airflow_provider_dropcowboy.ledger.runs import Campaign
 from airflow_provider_dropcowboy.ledger.schema import HISTORY, SENDS
-from airflow_provider_dropcowboy.ledger.standing import ACCEPTED_AT, EXPIRE_AFTER, standing
+from airflow_provider_dropcowboy.ledger.standing import ACCEPTED_AT, EXPIRE_AFTER, accepted_before, standing
 from airflow_provider_dropcowboy.states import State
 
 CHUNK_ROWS: Final = 2_000
@@ -77,8 +77,11 @@ def read_changed(ledger: Ledger, account: str, *, since: datetime) -> Iterator[D
 
 def _has_changed(start: datetime, at: datetime) -> sa.ColumnElement[bool]:
     told = sa.exists().where(HISTORY.c.foreign_id == SENDS.c.foreign_id, HISTORY.c.at >= start)
-    ends_between = ACCEPTED_AT.between(start - EXPIRE_AFTER, at - EXPIRE_AFTER)
-    expired = sa.and_(SENDS.c.state == State.ACCEPTED.value, ends_between)
+    expired = sa.and_(
+        SENDS.c.state == State.ACCEPTED.value,
+        accepted_before(start, EXPIRE_AFTER) <= ACCEPTED_AT,
+        accepted_before(at, EXPIRE_AFTER) > ACCEPTED_AT,
+    )
     happened = (column >= start for column in (SENDS.c.claimed_at, SENDS.c.answered_at, SENDS.c.final_at))
     return sa.or_(*happened, expired, told)
 

@@ -9,11 +9,10 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.ledger.counts import rows_of
+from airflow_provider_dropcowboy.ledger.counts import count_reasons, rows_of
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.runs import Campaign
 from airflow_provider_dropcowboy.ledger.schema import SENDS
-from airflow_provider_dropcowboy.ledger.standing import standing
 from airflow_provider_dropcowboy.reports.deliveries import usd
 from airflow_provider_dropcowboy.states import State
 
@@ -21,21 +20,29 @@ PERCENTILES: Final = (50, 90, 99)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Funnel:
-    """A campaign at one moment.
+class Outcomes:
+    """Where a campaign's sends stand at one moment, and why.
 
     :param counts: sends by state, as they are counted: with ``expired``, and claims of dead runs as ``unknown``.
     :param reasons: sends by state and reason, where there is one.
     :param cost_usd: of those whose callback named an amount.
     :param costed: how many those are.
-    :param seconds_to_delivery: percentile to seconds from the claim to the callback, of the delivered; empty: none was.
     """
 
-    campaign: Campaign
     counts: Counter[State]
     reasons: Counter[tuple[State, str]]
     cost_usd: Decimal
     costed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Funnel(Outcomes):
+    """All that is reported of a campaign.
+
+    :param seconds_to_delivery: percentile to seconds from the claim to the callback, of the delivered; empty: none was.
+    """
+
+    campaign: Campaign
     seconds_to_delivery: dict[int, float]
     first_claimed_at: datetime | None
     last_final_at: datetime | None
@@ -62,47 +69,42 @@ class Funnel:
         }
 
 
+def read_outcomes(connection: sa.Connection, campaign: Campaign, *, at: datetime) -> Outcomes:
+    """The campaign as it stands, by the counts that the database keeps.
+
+    :param at: now, by the database's clock.
+    """
+    counted = count_reasons(connection, campaign, at=at)
+    counts: Counter[State] = Counter()
+    reasons: Counter[tuple[State, str]] = Counter()
+    for each in counted:
+        counts[each.state] += each.sends
+        if each.reason is not None:
+            reasons[each.state, each.reason] += each.sends
+    return Outcomes(
+        counts=counts,
+        reasons=reasons,
+        cost_usd=usd(sum(each.cost_micros for each in counted)) or Decimal(0),
+        costed=sum(each.costed for each in counted),
+    )
+
+
 def read_funnel(ledger: Ledger, campaign: Campaign) -> Funnel:
-    """The campaign as it stands, reckoned by the database: memory holds no row."""
+    """The campaign as it stands. For the times to delivery the database reads all its sends; memory holds none."""
     with ledger.reading() as connection:
-        sends = (
-            sa.select(
-                standing(now(connection)).label("state"),
-                SENDS.c.reason,
-                SENDS.c.cost_micros,
-                SENDS.c.claimed_at,
-                SENDS.c.final_at,
-            )
-            .where(*rows_of(campaign))
-            .subquery()
-        )
-        rows = connection.execute(
-            sa.select(
-                sends.c.state,
-                sends.c.reason,
-                sa.func.count().label("n"),
-                sa.func.sum(sends.c.cost_micros).label("micros"),
-                sa.func.count(sends.c.cost_micros).label("costed"),
-                sa.func.min(sends.c.claimed_at).label("first"),
-                sa.func.max(sends.c.final_at).label("last"),
-            ).group_by(sends.c.state, sends.c.reason)
-        ).all()
-        counts: Counter[State] = Counter()
-        reasons: Counter[tuple[State, str]] = Counter()
-        for row in rows:
-            state = State(row.state)
-            counts[state] += row.n
-            if row.reason:
-                reasons[state, row.reason] += row.n
+        outcomes = read_outcomes(connection, campaign, at=now(connection))
+        first, last = connection.execute(
+            sa.select(sa.func.min(SENDS.c.claimed_at), sa.func.max(SENDS.c.final_at)).where(*rows_of(campaign))
+        ).one()
         return Funnel(
             campaign=campaign,
-            counts=counts,
-            reasons=reasons,
-            cost_usd=usd(sum(int(row.micros or 0) for row in rows)) or Decimal(0),
-            costed=sum(row.costed for row in rows),
-            seconds_to_delivery=_percentiles(connection, campaign, delivered=counts[State.DELIVERED]),
-            first_claimed_at=min((row.first for row in rows), default=None),
-            last_final_at=max((row.last for row in rows if row.last is not None), default=None),
+            counts=outcomes.counts,
+            reasons=outcomes.reasons,
+            cost_usd=outcomes.cost_usd,
+            costed=outcomes.costed,
+            seconds_to_delivery=_percentiles(connection, campaign, delivered=outcomes.counts[State.DELIVERED]),
+            first_claimed_at=first,
+            last_final_at=last,
         )
 
 

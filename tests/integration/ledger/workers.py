@@ -13,6 +13,7 @@ from airflow_provider_dropcowboy.api.answers import Outcome
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
 from airflow_provider_dropcowboy.ledger.schema import RUNS
 from airflow_provider_dropcowboy.ledger.shares import seek_share
+from airflow_provider_dropcowboy.states import State
 from tests.integration.ledger.conftest import Desk, begin, messages
 
 WAIT_S = 120.0
@@ -74,6 +75,19 @@ def claim_all(barrier: Barrier, number: int, url: str, count: int) -> list[str]:
         barrier.wait(WAIT_S)
     ledger.engine.dispose()
     return sent
+
+
+def move_back_and_forth(barrier: Barrier, number: int, url: str, times: int) -> None:
+    """Move messages of its own, one statement a move, while others move theirs in the same campaign."""
+    ledger = open_ledger(url)
+    desk = Desk(ledger, begin(ledger, wanted=1))
+    mine = messages(range(number * 10, number * 10 + 10))
+    desk.claim(*mine)
+    dice = random.Random(number)
+    barrier.wait(WAIT_S)
+    for _ in range(times):
+        desk.move(dice.choice(mine), dice.choice([State.CLAIMED, State.ACCEPTED, State.UNKNOWN]))
+    ledger.engine.dispose()
 
 
 def seek_shares(barrier: Barrier, _number: int, url: str, limit: int) -> list[int]:

@@ -1,6 +1,6 @@
 """Each send with what became of it, on both databases."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -74,14 +74,15 @@ def test_what_changed_is_what_was_asked_told_settled_or_has_expired_since(ledger
     settle_unknown(ledger, sent.campaign, is_sent=False, reason="not in their log")
     Sent(ledger).ask([7])
     assert changed(ledger, since=since) == {"0", "6", "7"}
+    expired_at = clock(ledger).astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     with ledger.writing() as connection:
         connection.execute(
             SENDS.update()
             .where(SENDS.c.foreign_id == sent.foreign_id(1))
-            .values(answered_at=since - timedelta(hours=72) - timedelta(minutes=6))
+            .values(answered_at=expired_at - timedelta(hours=72, seconds=1))
         )
-    assert changed(ledger, since=since) == {"0", "6", "7"}
-    assert changed(ledger, since=since - timedelta(minutes=2)) == {"0", "1", "6", "7"}
+    assert changed(ledger, since=expired_at + LATE_COMMIT) == {"0", "6", "7"}
+    assert changed(ledger, since=expired_at + LATE_COMMIT - timedelta(seconds=1)) == {"0", "1", "6", "7"}
 
 
 def test_pruned_sends_keep_their_row(ledger: Ledger, sent: Sent) -> None:
