@@ -18,6 +18,7 @@ from airflow_provider_dropcowboy.campaign.seen import Seen
 from airflow_provider_dropcowboy.campaign.sending import Sending
 from airflow_provider_dropcowboy.campaign.stops import NOT_AGAIN, STOPPED, paused
 from airflow_provider_dropcowboy.campaign.summary import Tally
+from airflow_provider_dropcowboy.campaign.vendor_clock import VendorClock
 from airflow_provider_dropcowboy.errors import LedgerError
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.judgement import Judgement
@@ -70,7 +71,15 @@ class Pipeline:
         self._kept: asyncio.Queue[list[Message] | None] = asyncio.Queue(maxsize=2)
         self._answers: asyncio.Queue[Answered] = asyncio.Queue()
         self._again = Again()
-        self._sending = Sending(plan, answers=self._answers, again=self._again, pace=pace, control=control, tally=tally)
+        self._sending = Sending(
+            plan,
+            answers=self._answers,
+            again=self._again,
+            pace=pace,
+            control=control,
+            tally=tally,
+            vendor_clock=VendorClock.of(plan, ledger),
+        )
         self._doubt = Doubt(DOUBT_PER_CONNECTION * plan.concurrency)
         self._reader, self._claimer, self._recorder, self._beater = (
             ThreadPoolExecutor(1, f"dropcowboy-{stage}") for stage in ("read", "claim", "record", "beat")

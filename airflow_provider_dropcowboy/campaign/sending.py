@@ -15,6 +15,7 @@ from airflow_provider_dropcowboy.campaign.control import Control
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.stops import CUT_OFF, STOPPED, refused, vendor_down
 from airflow_provider_dropcowboy.campaign.summary import Tally
+from airflow_provider_dropcowboy.campaign.vendor_clock import VendorClock
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.ledger.judgement import Claim
 from airflow_provider_dropcowboy.ledger.outcomes import Answered
@@ -34,8 +35,10 @@ class Sending:
         pace: Pace,
         control: Control,
         tally: Tally,
+        vendor_clock: VendorClock,
     ) -> None:
         self._plan = plan
+        self._vendor_clock = vendor_clock
         self._answers = answers
         self._again = again
         self._pace = pace
@@ -97,6 +100,7 @@ class Sending:
         )
         if ask.asks == 1:
             self._tally.asked += 1
+        asked_at = utcnow()
         try:
             reply = await wire.post(message.channel.path, body, lease_ends=ask.lease_ends)
         except asyncio.CancelledError as error:
@@ -105,6 +109,8 @@ class Sending:
             raise
         finally:
             self._pace.leave()
+        if order := self._vendor_clock.check(reply, asked_at=asked_at):
+            self._control.stop(order)
         self._settle(ask, reply)
 
     def _callback_url(self, claim: Claim) -> str | None:

@@ -23,6 +23,7 @@ from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
 from airflow_provider_dropcowboy.ledger.origin import adopt_campaign, mark_restored, restored_at
 from airflow_provider_dropcowboy.ledger.runs import Who, find_campaign
 from airflow_provider_dropcowboy.ledger.schema import LEDGER
+from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
 from tests.integration.conftest import MakePlan, RunPlan, people
 from tests.sandbox_process import SandboxProcess
 
@@ -224,3 +225,19 @@ def test_a_worker_that_stands_still_in_a_transaction_does_not_hold_up_the_others
         connection.execute(sa.select(1))
     is_over.set()
     frozen.join()
+
+
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)  # whose clock is this machine's: none to decide
+def test_a_machine_whose_clock_is_not_the_vendors_stops_before_it_calls_people_at_night(
+    ledger: Ledger, plan: MakePlan, run: RunPlan, sandbox: SandboxProcess
+) -> None:
+    rules = (Path(__file__).parents[1] / "data" / "always_open.toml").read_text()
+    hours = CallingHours.load(Mode.STATE, channel="rvm", message_kind="marketing", rules_text=rules)
+    with (
+        time_machine.travel(utcnow() - HOUR, tick=True),
+        pytest.raises(GuardError, match=r"clock is 1:00:0\d behind the vendor's.*nobody else was asked"),
+    ):
+        run(plan(hours=hours), people(500))
+    asked = sandbox.takes()["takes"]
+    assert asked < 100
+    assert run(plan(hours=hours), people(500)).asked == 500 - asked  # with the right time it goes on
