@@ -4,6 +4,8 @@ from typing import Final
 
 PACKAGE: Final = "airflow_provider_dropcowboy"
 NAME: Final = "Drop Cowboy"
+SCHEME: Final = "dropcowboy"
+"""Of its assets' URIs."""
 
 
 def get_provider_info() -> dict[str, object]:
@@ -38,6 +40,15 @@ def get_provider_info() -> dict[str, object]:
                 "conn-fields": _CONNECTION_FIELDS,
             },
         ],
+        "asset-uris": [
+            {
+                "schemes": [SCHEME],
+                "handler": f"{PACKAGE}.hooks.assets.sanitize_uri",
+                "factory": f"{PACKAGE}.hooks.assets.create_asset",
+                "to_openlineage_converter": f"{PACKAGE}.hooks.assets.convert_asset_to_openlineage",
+            },
+        ],
+        "extra-links": [f"{PACKAGE}.hooks.links.CampaignReportLink"],
         "notifications": [f"{PACKAGE}.notifications.dropcowboy.DropCowboyNotifier"],
         "config": _CONFIG,
     }

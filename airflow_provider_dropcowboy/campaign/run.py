@@ -4,6 +4,7 @@ import asyncio
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import Final
 
 from airflow_provider_dropcowboy.campaign.control import Control, Order
@@ -30,7 +31,13 @@ log = logging.getLogger(__name__)
 
 
 def run_campaign(
-    plan: Plan, ledger: Ledger, *, rows: Rows, control: Control, suppressed: Rows | None = None
+    plan: Plan,
+    ledger: Ledger,
+    *,
+    rows: Rows,
+    control: Control,
+    suppressed: Rows | None = None,
+    tell: Callable[[Summary], object] | None = None,
 ) -> Summary:
     """Ask for every row that was not asked for, and write down what came of it.
 
@@ -39,6 +46,7 @@ def run_campaign(
     :param rows: of contacts, read once, in a thread of their own.
     :param suppressed: rows whose first column is a number that is not called; read whole before the first contact.
     :param control: stops the run from any thread.
+    :param tell: hears the summary also of a run that is to fail.
     :returns: counts that add up to the rows read.
     :raises NotTakenError: some messages were surely not taken: try again.
     :raises DropCowboyError: what stopped the run, else.
@@ -86,6 +94,8 @@ def _wait_for_connections(ledger: Ledger, run: Run, *, plan: Plan, control: Cont
     is_told = False
     while True:
         connections = seek_share(ledger, run, limit=plan.max_concurrency, using=0)
+    if tell is not None:
+        tell(summary)
         if connections:
             return connections
         if not is_told:

@@ -117,6 +117,7 @@ class Summary:
     :param next_opening: the first moment at which a held row may be called; None: nobody waits for one.
     :param run_id: of the ledger; None: a dry run.
     :param seconds: from the first row to the last record.
+    :param own: states of the rows that this run claimed; part of ``counts``.
     :param forecast: of a dry run.
     """
 
@@ -129,6 +130,7 @@ class Summary:
     reasons: Mapping[tuple[State, str], int] = field(default_factory=dict)
     next_opening: datetime | None = None
     run_id: int | None = None
+    own: Mapping[str, int] = field(default_factory=dict)
     forecast: Forecast | None = None
 
     @classmethod
@@ -152,6 +154,7 @@ class Summary:
             reasons=dict(tally.reasons),
             next_opening=tally.next_opening,
             run_id=run_id,
+            own={state.value: count for state, count in tally.own.items() if count},
             forecast=forecast,
         )
 

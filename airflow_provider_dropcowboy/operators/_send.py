@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.xcom_arg import XComArg
 
+from airflow_provider_dropcowboy.hooks.assets import tell_outlets
+from airflow_provider_dropcowboy.hooks.links import CampaignReportLink, show_report
+from airflow_provider_dropcowboy.hooks.metrics import count_campaign
 from airflow_provider_dropcowboy.operators._context import remember_ledger
 from airflow_provider_dropcowboy.operators._failures import airflow_failures
+from airflow_provider_dropcowboy.operators._lineage import lineage_of, series_of
 from airflow_provider_dropcowboy.operators._mapped import SendPartial
 from airflow_provider_dropcowboy.operators._plan import build_plan
 from airflow_provider_dropcowboy.operators._source import is_known_later, open_rows, open_suppressed
@@ -21,8 +25,10 @@ if TYPE_CHECKING:
 
     from airflow_provider_dropcowboy.api.messages import Channel
     from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
+    from airflow_provider_dropcowboy.campaign.summary import Summary
     from airflow_provider_dropcowboy.contacts.iterable import Contacts
     from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
+    from airflow_provider_dropcowboy.operators._lineage import Lineage
 
 
 class SendOperator(BaseOperator):
@@ -79,6 +85,7 @@ class SendOperator(BaseOperator):
     )  # fmt: skip
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql", "suppression_sql": "sql", "parameters": "json"}
+    operator_extra_links = (CampaignReportLink(),)
     ui_color = "#f6e0c8"
 
     def __init__(
@@ -210,19 +217,45 @@ class SendOperator(BaseOperator):
             self._check(only_literals=False)
             settings = DropCowboyHook(self.dropcowboy_conn_id).settings
             plan = build_plan(self, settings, self._template(settings), context, waves=waves)
+            show_report(self, context, account=plan.account.name, campaign=plan.campaign)
             url = ledger_url(settings)
             ledger = find_ledger(url) if plan.is_dry_run else open_ledger(url, may_create=True)
             with open_rows(self, context) as rows, open_suppressed(self) as suppressed:
                 if plan.is_dry_run or ledger is None:
                     waits_for = self.wave_deadline if self.on_held == "wait" else None
-                    return preview_campaign(
-                        plan, ledger, rows=rows, suppressed=suppressed, waits_for=waits_for
-                    ).as_dict()
+                    summary = preview_campaign(plan, ledger, rows=rows, suppressed=suppressed, waits_for=waits_for)
+                    return self._announce(context, summary.as_dict())
                 remember_ledger(context, ledger.ledger_id)
-                summary = run_campaign(plan, ledger, rows=rows, control=self._control, suppressed=suppressed)
+                summary = run_campaign(
+                    plan, ledger, rows=rows, control=self._control, suppressed=suppressed, tell=self._count
+                )
         if self.on_held == "wait":
             wait_for_opening(self, summary, waves, deadline_after=self.wave_deadline)
-        return waves.total(summary)
+        return self._announce(context, waves.total(summary))
+
+    def _count(self, summary: "Summary") -> None:
+        tags = {"dag_id": self.dag_id, "task_id": self.task_id}
+        count_campaign(summary, channel=self._channel.value, tags=tags)
+
+    def _announce(self, context: "Context", counts: dict[str, object]) -> dict[str, object]:
+        self._counts = counts
+        tell_outlets(self, context, counts=counts)
+        return counts
+
+    def get_openlineage_facets_on_complete(self, task_instance: object) -> "Lineage | None":  # noqa: ARG002  # the provider's signature
+        """The source in, the campaign out; asked for by the OpenLineage provider, if it is installed."""
+        from airflow_provider_dropcowboy.hooks.dropcowboy import DropCowboyHook
+
+        counts = getattr(self, "_counts", None)
+        if counts is None:  # it failed, and names no campaign
+            return None
+        return lineage_of(
+            self,
+            team_id=DropCowboyHook(self.dropcowboy_conn_id).account.team_id,
+            kind="campaigns",
+            name=series_of(counts["campaign"], is_default_name=self.campaign is None),
+            rows=counts["asked"],
+        )
 
     def on_kill(self) -> None:
         """Stop in order: Airflow calls this on SIGTERM and does not interrupt ``execute``."""

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.xcom_arg import XComArg
 
+from airflow_provider_dropcowboy.hooks.assets import tell_outlets
+from airflow_provider_dropcowboy.hooks.metrics import count_list
 from airflow_provider_dropcowboy.operators._context import who_runs
 from airflow_provider_dropcowboy.operators._failures import airflow_failures
+from airflow_provider_dropcowboy.operators._lineage import lineage_of
 from airflow_provider_dropcowboy.operators._mapped import SendPartial
 from airflow_provider_dropcowboy.operators._source import is_known_later, open_rows, open_suppressed
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
     from airflow_provider_dropcowboy.lists.fields import FieldMapping
     from airflow_provider_dropcowboy.lists.plan import ListPlan
+    from airflow_provider_dropcowboy.operators._lineage import Lineage
 
 
 class SyncContactListOperator(BaseOperator):
@@ -126,7 +130,21 @@ class SyncContactListOperator(BaseOperator):
             plan = self._plan(settings, context)
             ledger = open_ledger(ledger_url(settings), may_create=True)
             with open_rows(self, context) as rows, open_suppressed(self) as suppressed:
-                return sync_list(plan, ledger, rows=rows, suppressed=suppressed, stop=self._stop).as_dict()
+                summary = sync_list(plan, ledger, rows=rows, suppressed=suppressed, stop=self._stop)
+        self._summary = summary
+        count_list(summary, tags={"dag_id": self.dag_id, "task_id": self.task_id})
+        tell_outlets(self, context, counts=summary.as_dict())
+        return summary.as_dict()
+
+    def get_openlineage_facets_on_complete(self, task_instance: object) -> "Lineage | None":  # noqa: ARG002  # the provider's signature
+        """The source in, the list out; asked for by the OpenLineage provider, if it is installed."""
+        from airflow_provider_dropcowboy.hooks.dropcowboy import DropCowboyHook
+
+        summary = getattr(self, "_summary", None)
+        if summary is None:  # it failed
+            return None
+        team_id = DropCowboyHook(self.dropcowboy_conn_id).account.team_id
+        return lineage_of(self, team_id=team_id, kind="lists", name=summary.list_name, rows=summary.added)
 
     def on_kill(self) -> None:
         """Stop in order: Airflow calls this on SIGTERM and does not interrupt ``execute``."""

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.hooks.assets import tell_outlets
+from airflow_provider_dropcowboy.hooks.links import CampaignReportLink, show_report
 from airflow_provider_dropcowboy.operators._failures import airflow_failures
+from airflow_provider_dropcowboy.operators._lineage import export_lineage
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_dropcowboy.hooks.deliveries import Results
+    from airflow_provider_dropcowboy.operators._lineage import Lineage
     from airflow_provider_dropcowboy.reports.deliveries import Delivery
 
 
@@ -39,6 +43,7 @@ class ExportDeliveriesOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("campaign", "since", "table", "path")
+    operator_extra_links = (CampaignReportLink(),)
     ui_color = "#f6e0c8"
 
     def __init__(
@@ -68,7 +73,7 @@ class ExportDeliveriesOperator(BaseOperator):
         self.path = path
         self.dropcowboy_conn_id = dropcowboy_conn_id
 
-    def execute(self, context: "Context") -> dict[str, object]:  # noqa: ARG002  # Airflow hands it in
+    def execute(self, context: "Context") -> dict[str, object]:
         """Export.
 
         :returns: ``{"campaign" or "since", "read", <one count a state>, "written"}``; never rows.
@@ -82,6 +87,8 @@ class ExportDeliveriesOperator(BaseOperator):
 
         counts: Counter[str] = Counter()
         with airflow_failures(), open_results(self.dropcowboy_conn_id) as results:
+            if self.campaign is not None:
+                show_report(self, context, account=results.settings.account.name, campaign=self.campaign)
             deliveries = _counted(self._deliveries(results), counts)
             try:
                 if self.table is not None:
@@ -92,7 +99,18 @@ class ExportDeliveriesOperator(BaseOperator):
             except TableError as error:
                 raise AirflowException(str(error)) from error
         named = {"campaign": self.campaign} if self.campaign is not None else {"since": self.since}
-        return {**named, "read": counts.total(), **counts, "written": written}
+        told: dict[str, object] = {**named, "read": counts.total(), **counts, "written": written}
+        tell_outlets(self, context, counts=told)
+        return told
+
+    def get_openlineage_facets_on_complete(self, task_instance: object) -> "Lineage | None":  # noqa: ARG002  # the provider's signature
+        """The results in, the table or the file out; asked for by the OpenLineage provider, if it is installed."""
+        from airflow_provider_dropcowboy.hooks.dropcowboy import DropCowboyHook
+
+        team_id = DropCowboyHook(self.dropcowboy_conn_id).account.team_id
+        return export_lineage(
+            team_id, self.campaign, table=self.table, table_conn_id=self.table_conn_id, path=self.path
+        )
 
     def _deliveries(self, results: "Results") -> "Iterator[Delivery]":
         from airflow_provider_dropcowboy.ledger.lookup import find_campaigns

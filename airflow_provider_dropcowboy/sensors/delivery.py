@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
 from airflow_provider_dropcowboy.errors import ConfigurationError, DropCowboyError
+from airflow_provider_dropcowboy.hooks.assets import tell_outlets
 from airflow_provider_dropcowboy.hooks.deliveries import Results, may_pass, open_results
+from airflow_provider_dropcowboy.hooks.links import CampaignReportLink, show_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +40,7 @@ class DropCowboyDeliverySensor(BaseSensorOperator):
     """
 
     template_fields: Sequence[str] = ("campaign",)
+    operator_extra_links = (CampaignReportLink(),)
     ui_color = "#f6e0c8"
 
     def __init__(
@@ -65,12 +68,12 @@ class DropCowboyDeliverySensor(BaseSensorOperator):
         self.dropcowboy_conn_id = dropcowboy_conn_id
         self.deferrable = deferrable
 
-    def poke(self, context: "Context") -> bool | PokeReturnValue:  # noqa: ARG002  # Airflow hands it in
+    def poke(self, context: "Context") -> bool | PokeReturnValue:
         """Look once."""
-        progress = self._look()
+        progress = self._look(context)
         if not progress.is_done(min_final_share=self.min_final_share):
             return False
-        return PokeReturnValue(is_done=True, xcom_value=self._judge(progress))
+        return PokeReturnValue(is_done=True, xcom_value=self._judge(progress, context))
 
     def execute(self, context: "Context") -> object:
         """Wait.
@@ -104,13 +107,13 @@ class DropCowboyDeliverySensor(BaseSensorOperator):
             )
         return found.xcom_value
 
-    def execute_complete(self, context: "Context", event: Mapping[str, Any]) -> dict[str, object]:  # noqa: ARG002
+    def execute_complete(self, context: "Context", event: Mapping[str, Any]) -> dict[str, object]:
         """Go on after the trigger; the counts are read anew."""
         from airflow.providers.common.compat.sdk import AirflowFailException
 
         if event["error"]:
             raise AirflowFailException(event["error"])
-        return self._judge(self._look())
+        return self._judge(self._look(context), context)
 
     def _is_deferrable(self) -> bool:
         if self.deferrable is not None:
@@ -119,14 +122,15 @@ class DropCowboyDeliverySensor(BaseSensorOperator):
 
         return bool(conf.getboolean("operators", "default_deferrable", fallback=False))
 
-    def _look(self) -> "Progress":
+    def _look(self, context: "Context") -> "Progress":
         with _airflow_failures(), open_results(self.dropcowboy_conn_id) as results:
+            show_report(self, context, account=results.settings.account.name, campaign=self.campaign)
             _check_callback_url(results)
             progress = results.progress(self.campaign, expire_after=self.expire_after)
         self.log.info("%s", progress if progress.is_begun else f"campaign {self.campaign}: not begun yet")
         return progress
 
-    def _judge(self, progress: "Progress") -> dict[str, object]:
+    def _judge(self, progress: "Progress", context: "Context") -> dict[str, object]:
         least = self.fail_below_delivered
         if least is not None and progress.delivered_share < least:
             from airflow.providers.common.compat.sdk import AirflowFailException
@@ -135,7 +139,9 @@ class DropCowboyDeliverySensor(BaseSensorOperator):
                 f"{progress.delivered_share:.1%} of the final sends were delivered, the task asks for {least:.1%}: "
                 f"{progress}. `dropcowboy report '{self.campaign}'` shows the reasons."
             )
-        return progress.as_dict()
+        counts = progress.as_dict()
+        tell_outlets(self, context, counts=counts)
+        return counts
 
 
 def _check_callback_url(results: Results) -> None:
