@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from airflow_provider_dropcowboy.api.messages import Message
+from airflow_provider_dropcowboy.api.gsm import count_outside_gsm
+from airflow_provider_dropcowboy.api.messages import Message, Sms
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.screening.places import Places, load_places
 from airflow_provider_dropcowboy.states import State
@@ -47,6 +48,7 @@ class Forecast:
     :param hours_end_at: when the calling hours of the first of those end who would be asked now.
     :param regions: states of rows by US state, province or country of the called party.
     :param zones: the same by time zone.
+    :param outside_gsm: texts, sent now or in a wave, with a character that makes them go out in parts of 70.
     """
 
     rate_per_s: float
@@ -56,6 +58,7 @@ class Forecast:
     hours_end_at: datetime | None = None
     regions: ByPlace = field(default_factory=dict)
     zones: ByPlace = field(default_factory=dict)
+    outside_gsm: int = 0
 
     @property
     def sends(self) -> int:
@@ -93,6 +96,7 @@ class Forecast:
             "hours_end_at": _text(self.hours_end_at),
             "states": _named(self.regions),
             "zones": _named(self.zones),
+            "outside_gsm": self.outside_gsm,
         }
 
     def lines(self) -> Iterator[str]:
@@ -130,6 +134,7 @@ class Outlook:
         self._ready = 0
         self._openings: Counter[datetime] = Counter()
         self._hours_end_at: datetime | None = None
+        self._outside_gsm = 0
         self._regions: dict[str, Counter[State]] = defaultdict(Counter)
         self._zones: dict[str, Counter[State]] = defaultdict(Counter)
 
@@ -144,6 +149,10 @@ class Outlook:
                 self._hours_end_at = min(self._hours_end_at or message.closes_at, message.closes_at)
         elif message.opens_at is not None and message.stop == (state, reason):
             self._openings[message.opens_at] += 1
+        else:
+            return
+        if isinstance(message.content, Sms) and count_outside_gsm(message.content.sms_body):
+            self._outside_gsm += 1
 
     def forecast(self, *, allowed: int | None) -> Forecast:
         """What the rows so far come to.
@@ -167,6 +176,7 @@ class Outlook:
             hours_end_at=self._hours_end_at,
             regions=_by_size(self._regions),
             zones=_by_size(self._zones),
+            outside_gsm=self._outside_gsm,
         )
 
 

@@ -3,6 +3,7 @@
 import logging
 from typing import Final
 
+from airflow_provider_dropcowboy.api.gsm import count_outside_gsm
 from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
 from airflow_provider_dropcowboy.campaign.forecast import Forecast
 from airflow_provider_dropcowboy.campaign.plan import Plan
@@ -13,10 +14,6 @@ STATE_BAN: Final = "state_ban"
 """Begins the reason of a row whose state bans the message."""
 
 _TOLL_FREE: Final = ("800", "822", "833", "844", "855", "866", "877", "880", "881", "882", "883", "888")  # NANPA
-_GSM: Final = frozenset(  # 3GPP TS 23.038, 6.2.1: the default alphabet and its extension
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
-    "abcdefghijklmnopqrstuvwxyzäöñüà\f^{}\\[~]|€"
-)
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +30,10 @@ def warn_of_plan(plan: Plan) -> None:
     match plan.template:
         case RvmTemplate(forwarding_number=str(number)) if number.startswith("+1") and number[2:5] in _TOLL_FREE:
             log.warning("forwarding_number is toll-free, which the vendor advises against: use a local number")
-        case SmsTemplate(sms_body=body) if count := sum(char not in _GSM for text in body.literals for char in text):
+        case SmsTemplate(sms_body=body) if count := sum(map(count_outside_gsm, body.literals)):
             log.warning(
                 "sms_body has %d characters outside GSM 03.38 (such as curly quotes or emoji): a text with one of them "
-                "goes out in parts of 70 characters, which may cost more; row values are not looked at",
+                "goes out in parts of 70 characters, which may cost more",
                 count,
             )
         case _:
@@ -56,7 +53,13 @@ def warn_of_bans(tally: Tally) -> None:
 
 
 def warn_of_forecast(forecast: Forecast) -> None:
-    """After a dry run: the run would not be done before calling hours end."""
+    """After a dry run: texts that cost more, and a run that would not be done before calling hours end."""
+    if forecast.outside_gsm:
+        log.warning(
+            "%d texts hold a character outside GSM 03.38, by a row's value or by sms_body: each goes out in parts of "
+            "70 characters, which may cost more",
+            forecast.outside_gsm,
+        )
     if forecast.is_late:
         log.warning(
             "at %.0f requests a second, those who may be called now are asked until %s, and the first calling hours "

@@ -38,6 +38,8 @@ def rows_written(path: Path | None, plan: Plan) -> Iterator[Observer | None]:
                 "foreign_id": None if message is None else message.foreign_id,
                 "state": row.state.value,
                 "reason": row.reason,
+                "rule": None if message is None else message.rule,
+                "opens_at": None if message is None or message.opens_at is None else message.opens_at.isoformat(),
             }
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 

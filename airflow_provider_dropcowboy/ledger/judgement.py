@@ -117,10 +117,10 @@ def judge(
         row = known.get(message.foreign_id)
         if row is not None and not _is_free(row, message, rules.resend_after, at=at):
             judgement.already.append(Already(message, state_now(row, at), row.reason, row.run_id))
-        elif message.number_digest in suppressed:
-            judgement.suppressed.append(message)
         elif message.stop is not None and message.stop[0] is State.SUPPRESSED:
             judgement.stopped.append(message)
+        elif message.number_digest in suppressed:
+            judgement.suppressed.append(message)
         elif owners.setdefault(message.number_digest, message.foreign_id) != message.foreign_id:
             judgement.duplicates.append(message)
         elif reason := attempts.cap(message, campaign.id):

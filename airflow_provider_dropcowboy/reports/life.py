@@ -77,7 +77,8 @@ def read_life(ledger: Ledger, foreign_id: str) -> Life | None:
 
 def _sent(connection: sa.Connection, send: "sa.Row[tuple[object, ...]]") -> list[Event]:
     by = _run(connection, send.run_id)
-    events = [Event(at=send.claimed_at, event="claimed", state=None, attempt=send.attempt, by=by, reason=None)]
+    # by which rule it was let pass: an auditor asks why somebody was called at that hour
+    events = [Event(at=send.claimed_at, event="claimed", state=None, attempt=send.attempt, by=by, reason=send.rule)]
     if send.answered_at is not None:
         events.append(
             Event(at=send.answered_at, event="answered", state=None, attempt=send.attempt, by=by, reason=None)

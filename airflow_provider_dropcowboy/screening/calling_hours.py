@@ -138,7 +138,7 @@ class CallingHours:
         gap = place.gap or _lawless(place, rules)
         bans = [rule for rule in rules if rule.bans_prerecorded and self._has_bans]
         if bans and place.is_whole_country:  # it may be there: neither called nor told that it is
-            gap = "the area code is in no table: give a postal code or a state"
+            gap = "the area code is in no table: give a postal code"
         if gap or bans:
             reason = f"held: {gap}" if gap else f"prerecorded sales messages are banned: {_labels(bans)}"
             return _Standing(now, midnight, self._ruling(place, rules, reason, is_banned=not gap))

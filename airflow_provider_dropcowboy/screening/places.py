@@ -10,8 +10,8 @@ from airflow_provider_dropcowboy.phone import is_region as is_country
 
 DATA: Final = resources.files("airflow_provider_dropcowboy.screening") / "data"
 
-NOWHERE: Final = "the number belongs to no place: give a postal code or a state"
-ABROAD: Final = "a postal code of the armed forces says nothing about the hour: give a time zone"
+NOWHERE: Final = "the number belongs to no place: give a postal code"
+ABROAD: Final = "a postal code of the armed forces says nothing about the hour"
 ODD_STATE: Final = "the row's state is none of the US or Canada: write its two letters"
 ODD_ZONE: Final = "the row's time zone is none of the IANA database: write one like America/Chicago"
 

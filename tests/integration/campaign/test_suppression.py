@@ -49,6 +49,17 @@ def test_the_ledgers_own_list_holds_for_every_campaign(plan: MakePlan, run: RunP
     assert run(plan(), people(10)).asked == 1
 
 
+def test_the_first_rule_that_applies_gives_the_reason(plan: MakePlan, run: RunPlan, ledger: Ledger) -> None:
+    suppress(ledger, [Phone(str(row["phone"])) for row in people(3)], source="test")
+    rows = [{**row, "consented": row["id"] != 0} for row in people(4)]
+    summary = run(plan(opt_in_column="consented"), rows, suppressed=[{"phone": "+15042000001"}])
+    assert dict(summary.reasons) == {
+        (State.SUPPRESSED, "no consent in consented"): 1,
+        (State.SUPPRESSED, "on the suppression list"): 1,
+        (State.SUPPRESSED, "on the ledger's suppression list"): 1,
+    }
+
+
 def test_a_dry_run_knows_both_lists(plan: MakePlan, run: RunPlan, ledger: Ledger) -> None:
     run(plan(), [])
     suppress(ledger, [ANYBODY], source="test")

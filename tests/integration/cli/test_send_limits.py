@@ -32,6 +32,7 @@ def test_a_dry_run_writes_each_row_with_its_verdict_into_the_file_that_was_named
         ("1", None, "duplicate", "the same key came before"),
     }
     assert {(row["campaign"], row["channel"]) for row in rows} == {("spring", "rvm")}
+    assert "calling hours" in next(row["rule"] for row in rows if row["state"] == "ready")
     assert file.stat().st_mode & 0o077 == 0
     assert sandbox.asks() == {}
 

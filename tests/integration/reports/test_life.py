@@ -1,11 +1,17 @@
 """The life of one message, on both databases."""
 
 from datetime import timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.answers import Outcome
 from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.ledger.schema import SENDS
 from airflow_provider_dropcowboy.ledger.settling import settle_unknown
 from airflow_provider_dropcowboy.reports.life import read_life
+from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
+from tests.integration.conftest import MakePlan, RunPlan, people
 from tests.integration.sent import Sent, age, phone
 
 
@@ -27,6 +33,19 @@ def test_it_tells_who_claimed_it_who_settled_it_and_what_the_callbacks_said(ledg
         ("callback, repeated", "success", None),
     ]
     assert str(life.events[0].by).startswith("daily.send scheduled__1 try 2 on ")
+
+
+def test_it_tells_by_which_calling_hours_the_person_was_called_and_by_which_version(
+    ledger: Ledger, plan: MakePlan, run: RunPlan
+) -> None:
+    rules = (Path(__file__).parents[2] / "data" / "always_open.toml").read_text()
+    hours = CallingHours.load(Mode.STATE, channel="rvm", message_kind="marketing", rules_text=rules)
+    run(plan(hours=hours), people(1))
+    with ledger.reading() as connection:
+        foreign_id = connection.execute(sa.select(SENDS.c.foreign_id)).scalar_one()
+    life = read_life(ledger, foreign_id)
+    assert life is not None
+    assert life.events[0].reason == f"open: US (none), US-LA (none); calling hours {hours.version}"
 
 
 def test_it_shows_no_number(ledger: Ledger, sent: Sent) -> None:

@@ -9,12 +9,13 @@ import pytest
 import time_machine
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.campaign.compose import RvmTemplate
+from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
 from airflow_provider_dropcowboy.campaign.forecast import Forecast
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.preview import preview_campaign
 from airflow_provider_dropcowboy.campaign.summary import Summary
 from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
+from airflow_provider_dropcowboy.contacts.text import Template
 from airflow_provider_dropcowboy.ledger.judgement import ClaimRules
 from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
 from airflow_provider_dropcowboy.secret import Secret
@@ -131,6 +132,14 @@ def test_rows_are_counted_by_the_called_partys_state_and_zone(clock: time_machin
 
 def test_states_are_told_with_the_hours_switched_off_too() -> None:
     assert foreseen(dry_run(everywhere(), hours=None)).regions["US-HI"] == {State.READY: 10}
+
+
+def test_texts_that_a_rows_value_takes_out_of_gsm_are_counted_and_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    template = SmsTemplate(caller_id="+15045550199", pool_id="p", sms_body=Template.parse("Hi {name}"))
+    names = ("Zoë", "Zoé", "Ann 🎉", "Bob")
+    rows = [{**row, "name": name} for row, name in zip(people(NEW_YORK, 4), names, strict=True)]
+    assert foreseen(dry_run(rows, template=template)).outside_gsm == 2
+    assert "2 texts hold a character outside GSM 03.38" in caplog.text
 
 
 def test_the_result_is_small_and_the_log_tells_it_and_neither_holds_a_number(caplog: pytest.LogCaptureFixture) -> None:
