@@ -2,25 +2,26 @@
 
 import platform
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from airflow_provider_dropcowboy.api.answers import http_date
-from airflow_provider_dropcowboy.api.catalog import Brand, brands, pools
-from airflow_provider_dropcowboy.api.replies import read_reply
+from airflow_provider_dropcowboy.api.catalog import brands, pools
 from airflow_provider_dropcowboy.api.wire import Answer, Reply
 from airflow_provider_dropcowboy.cli.connection import executor, ledger_place, load_settings
+from airflow_provider_dropcowboy.cli.finding import Finding
 from airflow_provider_dropcowboy.cli.main import DISTRIBUTION
 from airflow_provider_dropcowboy.cli.place import shown
-from airflow_provider_dropcowboy.cli.vendor import ask, reply_of
+from airflow_provider_dropcowboy.cli.receiver_check import look_at_receiver
+from airflow_provider_dropcowboy.cli.vendor import ask
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.errors import DropCowboyError, NoLedgerError
+from airflow_provider_dropcowboy.hooks.access import brand_access, brands_of, host_of
 from airflow_provider_dropcowboy.hooks.ledger import SPREADING_EXECUTORS
 from airflow_provider_dropcowboy.ledger.database import HEAD, open_ledger
 from airflow_provider_dropcowboy.ledger.facts import clock_skew, commit_s
+from airflow_provider_dropcowboy.transport.client import Client
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -33,18 +34,6 @@ SLOW_COMMIT_S: Final = 0.5
 """A batch of claims is as large as the connections in use: at half a second a batch, the ledger slows the wire."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check came to.
-
-    :param text: what is well, or what is not and what to do.
-    """
-
-    about: str
-    is_ok: bool
-    text: str
-
-
 def examine(conn: str) -> Iterator[Finding]:
     """Every check, one after the other; a failed one leaves out those that stand on it."""
     try:
@@ -55,6 +44,7 @@ def examine(conn: str) -> Iterator[Finding]:
         yield Finding("connection", True, f"{conn} is account {settings.account.name}")
         yield from _examine_api(settings)
         yield from _examine_ledger(settings)
+        yield look_at_receiver(settings)
     yield Finding(
         "versions",
         True,
@@ -75,16 +65,16 @@ def compare_clocks(whose: str, skew: timedelta) -> Finding:
 
 
 def _examine_api(settings: "ConnectionSettings") -> Iterator[Finding]:
-    host = urlsplit(settings.account.base_url).netloc
     try:
-        reply = reply_of(settings, brands().request)
-        found = read_reply(brands(), reply)
+        with Client(settings.account, timeout_s=settings.timeout_s, verify=settings.verify) as client:
+            reply = client.call(brands().request)
+        found = brands_of(settings, reply)
     except DropCowboyError as error:
         yield Finding("API", False, str(error))
         return
-    yield Finding("API", True, f"{host} accepts the credentials")
+    yield Finding("API", True, f"{host_of(settings)} accepts the credentials")
     yield _vendor_clock(reply)
-    yield _brand(found, settings.default_brand_id)
+    yield Finding("brands", *brand_access(found, settings.default_brand_id))
     if settings.default_pool_id is not None:
         yield _checked("default pool", lambda: _pool(settings, str(settings.default_pool_id)))
 
@@ -94,20 +84,6 @@ def _vendor_clock(reply: Reply) -> Finding:
     if date is None:
         return Finding("clock", True, "the API did not say what time it has")
     return compare_clocks("the API's", date - utcnow())
-
-
-def _brand(found: tuple[Brand, ...], default: str | None) -> Finding:
-    allowed = [brand.brand_id for brand in found if brand.api_allowed]
-    text = f"{len(allowed)} of {len(found)} brands may be used through the API"
-    if default is not None and default not in allowed:
-        return Finding(
-            "brands",
-            False,
-            f"{text}, but default_brand_id is none of them. `dropcowboy brands` lists all; set another.",
-        )
-    if not allowed:
-        return Finding("brands", False, f"{text}. Ask Drop Cowboy to register and allow one.")
-    return Finding("brands", True, text if default is None else f"{text}, default_brand_id among them")
 
 
 def _pool(settings: "ConnectionSettings", default: str) -> Finding:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, ParamSpec, TypeVar
-from urllib.parse import urlsplit
 
 from airflow.sdk import BaseHook
 
@@ -72,21 +71,13 @@ class DropCowboyHook(BaseHook):
         return Client(self.account, timeout_s=self.settings.timeout_s, verify=self.settings.verify)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Whether the credentials are good, and if not, what is wrong; for people, without any secret."""
-        from airflow_provider_dropcowboy.api.catalog import brands
-        from airflow_provider_dropcowboy.api.replies import read_reply
-        from airflow_provider_dropcowboy.api.wire import NotWritten
+        """Whether the connection can send, and if not, what is wrong; for people, without any secret."""
+        from airflow_provider_dropcowboy.hooks.access import check_access
 
         try:
-            with self.get_conn() as client:
-                reply = client.call(brands().request)
-            host = urlsplit(self.account.base_url).netloc
-            if isinstance(reply, NotWritten):
-                return False, f"{host} was not reached: {reply.why}. Check host, port, schema, network and proxy."
-            count = len(read_reply(brands(), reply))
+            return check_access(self.settings)
         except DropCowboyError as error:
             return False, str(error)
-        return True, f"{host} accepts the credentials; the account has {count} brand{'' if count == 1 else 's'}."
 
     def send_rvm(
         self,

@@ -42,6 +42,7 @@ class Receiver:
         self._tasks: list[asyncio.Task[None]] = []
         self.routes: list[BaseRoute] = [
             Route("/callbacks/{token}", self._take_signed, methods=["POST"]),
+            Route("/callbacks/{token}", self._tell_token, methods=["GET"]),
             Route("/health", self._tell_health, methods=["GET"]),
             Route("/ready", self._tell_readiness, methods=["GET"]),
             Route("/metrics", self._tell_metrics, methods=["GET"]),
@@ -84,6 +85,21 @@ class Receiver:
         self._tasks += [asyncio.create_task(self._store.run()), asyncio.create_task(self._intake.run())]
 
     async def _take_signed(self, request: Request) -> Response:
+        match await self._ticket(request):
+            case Ticket() as ticket:
+                return await self._take(request, ticket)
+            case refusal:
+                return refusal
+
+    async def _tell_token(self, request: Request) -> Response:
+        """Whether a callback with this token would be taken; nothing is. For ``dropcowboy doctor``."""
+        match await self._ticket(request):
+            case Ticket():
+                return PlainTextResponse("good\n")
+            case refusal:
+                return refusal
+
+    async def _ticket(self, request: Request) -> Ticket | Response:
         token = request.path_params["token"]
         # the server's log of accesses is written from the scope, and a token is good for a result
         request.scope["path"] = request.scope["path"].rpartition("/")[0] + "/***"
@@ -94,7 +110,7 @@ class Receiver:
         if ticket is None:
             self._metrics.forged.inc()
             return _NOT_FOUND
-        return await self._take(request, ticket)
+        return ticket
 
     async def _take_unsigned(self, request: Request) -> Response:
         return _NOT_WIRED if self._store is None else await self._take(request, None)

@@ -21,8 +21,10 @@ def why(error: BaseException, *, timeout_s: float) -> str:
 
 def _known(cause: BaseException, timeout_s: float) -> str | None:
     match cause:
+        case socket.gaierror(errno=socket.EAI_AGAIN):
+            return "the host's name could not be resolved, since no name server answered"
         case socket.gaierror():
-            return "the host's name could not be resolved"
+            return "the host's name could not be resolved, since there is no such name"
         case ssl.SSLCertVerificationError():
             return f"the host's TLS certificate is not accepted: {cause.verify_message.rstrip('.')}"
         case ssl.SSLError():

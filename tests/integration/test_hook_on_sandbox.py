@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_dropcowboy.errors import AmbiguousError, AuthenticationError, NotTakenError, RejectedError
 from airflow_provider_dropcowboy.hooks.dropcowboy import DropCowboyHook
-from airflow_provider_dropcowboy.sandbox.catalog import BRAND_ID, POOL_ID, RECORDING_ID
+from airflow_provider_dropcowboy.sandbox.catalog import BRAND_ID, POOL_ID, RECORDING_ID, UNREGISTERED_BRAND_ID
 from tests.sandbox_process import SandboxProcess
 
 NUMBER = "+15045550100"
@@ -46,14 +46,63 @@ class TestTheTestButton:
     def test_good_credentials_are_told(self, hook: DropCowboyHook) -> None:
         works, message = hook.test_connection()
         assert works
-        assert "accepts the credentials; the account has 2 brands" in message
+        assert "accepts the credentials. 1 of 2 brands may be used through the API, default_brand_id among" in message
 
-    def test_wrong_credentials_are_told(self, connect: Callable[..., DropCowboyHook]) -> None:
-        works, message = connect(password="another-secret").test_connection()
+    @pytest.mark.parametrize("wrong", [{"login": "another-team"}, {"password": "another-secret"}])
+    def test_a_wrong_team_id_and_a_wrong_secret_are_told_as_one(
+        self, connect: Callable[..., DropCowboyHook], wrong: dict[str, object]
+    ) -> None:
+        works, message = connect(**wrong).test_connection()
         assert not works
         assert "HTTP 401" in message
-        assert "secret (password)" in message
+        assert "The team id (login) or the secret (password) is wrong: the API answers both alike" in message
         assert "another-secret" not in message
+
+    @pytest.mark.parametrize(
+        ("fault", "said"), [("payment_required", "no funds"), ("forbidden", "may not use the API: ask Drop Cowboy")]
+    )
+    def test_an_account_that_may_not_is_no_wrong_secret(
+        self, sandbox: SandboxProcess, hook: DropCowboyHook, fault: str, said: str
+    ) -> None:
+        sandbox.fault(fault, route="brand")
+        works, message = hook.test_connection()
+        assert not works
+        assert said in message
+        assert "secret" not in message
+
+    @pytest.mark.parametrize(
+        ("brand_id", "said"),
+        [
+            (UNREGISTERED_BRAND_ID, "default_brand_id is not allowed. Ask Drop Cowboy to allow it, or set another"),
+            ("b-of-somebody-else", "default_brand_id is no brand of the account"),
+        ],
+    )
+    def test_a_brand_without_access_to_the_api_is_told_though_the_credentials_are_good(
+        self, connect: Callable[..., DropCowboyHook], brand_id: str, said: str
+    ) -> None:
+        works, message = connect(extra={"default_brand_id": brand_id}).test_connection()
+        assert not works
+        assert "accepts the credentials" in message
+        assert said in message
+
+    def test_a_host_of_no_such_name_or_no_name_server_is_told(self, connect: Callable[..., DropCowboyHook]) -> None:
+        works, message = connect(host="https://nowhere.invalid").test_connection()
+        assert not works
+        assert message in {
+            "nowhere.invalid was not reached: the host's name could not be resolved, since there is no such name. "
+            "Nothing was sent. Check the host of the connection.",
+            "nowhere.invalid was not reached: the host's name could not be resolved, since no name server answered. "
+            "Nothing was sent. This machine has no network, or none that leads there: check network, DNS and proxy.",
+        }
+
+    def test_a_proxy_that_is_not_there_is_told(
+        self, connect: Callable[..., DropCowboyHook], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+        works, message = connect(host="https://api.example.com").test_connection()
+        assert not works
+        assert "through the proxy, the connection was refused" in message
+        assert "Check the proxy" in message
 
     def test_a_host_where_nobody_listens_is_told(self, connect: Callable[..., DropCowboyHook]) -> None:
         with socket.socket() as unused:

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from airflow_provider_dropcowboy.cli.checks import Finding, compare_clocks, examine
+from airflow_provider_dropcowboy.cli.checks import compare_clocks, examine
+from airflow_provider_dropcowboy.cli.finding import Finding
 from airflow_provider_dropcowboy.ledger.database import HEAD, upgrade_ledger
 from tests.integration.cli.program import Program
 from tests.sandbox_process import SandboxProcess
@@ -22,7 +23,7 @@ def test_all_is_well_before_the_first_send_and_no_ledger_is_made(program: Progra
 def test_what_doctor_finds_ends_with_1_and_shows_no_secret(program: Program) -> None:
     ended = program.run("doctor", connection={"password": "not-the-secret"})
     assert ended.code == 1
-    assert "FIX  API: Drop Cowboy refused GET /brand (HTTP 401" in ended.stdout
+    assert "refuses the connection (HTTP 401" in ended.stdout
     assert "not-the-secret" not in ended.stdout + ended.stderr
 
 
@@ -39,6 +40,7 @@ def test_every_part_of_a_healthy_set_up_is_told(in_process: pytest.MonkeyPatch, 
         "the ledger's differ by",
         f"with schema {HEAD}",
         "a transaction like a claim takes",
+        "no callback_url: what becomes of a message will not be known",
         "apache-airflow",
     ):
         assert words in told
@@ -48,7 +50,7 @@ def test_every_part_of_a_healthy_set_up_is_told(in_process: pytest.MonkeyPatch, 
     ("connection", "executor", "found"),
     [
         ({"password": ""}, "LocalExecutor", "connection: The Drop Cowboy connection lacks its team id"),
-        ({"extra": {"default_brand_id": "none"}}, "LocalExecutor", "default_brand_id is none of them"),
+        ({"extra": {"default_brand_id": "none"}}, "LocalExecutor", "default_brand_id is no brand of the account"),
         ({"extra": {"default_pool_id": "none"}}, "LocalExecutor", "default_pool_id is no pool of the account"),
         ({"extra": {"ledger_conn_id": "gone"}}, "LocalExecutor", "no connection of the name in ledger_conn_id"),
         ({}, "CeleryExecutor", "CeleryExecutor may run a task on another one"),

@@ -108,7 +108,14 @@ def test_a_body_that_does_not_come_is_not_waited_for(
     assert receiver.metric("dropcowboy_callbacks_refused_total", reason="too_slow") == 1
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND"])
+def test_whether_a_token_is_good_is_told_and_no_callback_kept(receiver: RunningReceiver, ledger: Ledger) -> None:
+    good, forged = receiver.token("f1"), receiver.token("f1", secret="another-secret")
+    asked = {token: receiver.session.get(f"{receiver.url}/callbacks/{token}", timeout=10) for token in (good, forged)}
+    assert [answer.status_code for answer in asked.values()] == [200, 404]
+    assert kept(ledger) == []
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND"])
 def test_only_a_post_is_a_callback(receiver: RunningReceiver, ledger: Ledger, method: str) -> None:
     url = f"{receiver.url}/callbacks/{receiver.token('f1')}"
     assert receiver.session.request(method, url, data=body(), timeout=10).status_code == 405

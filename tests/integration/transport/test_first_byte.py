@@ -38,7 +38,9 @@ class TestWhatWasNotWrittenWasNotTaken:
 
     def test_a_name_that_does_not_resolve_is_not_written(self) -> None:
         with client("http://nowhere.invalid/v1") as asking:
-            assert asking.call(SEND) == NotWritten("the host's name could not be resolved")
+            reply = asking.call(SEND)
+        assert isinstance(reply, NotWritten)
+        assert reply.why.startswith("the host's name could not be resolved, since ")
 
     def test_a_connection_that_does_not_come_about_in_time_is_not_written(self) -> None:
         with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
