@@ -15,7 +15,7 @@ from airflow_provider_dropcowboy.campaign.pipeline import Pipeline
 from airflow_provider_dropcowboy.campaign.plan import GRACE_S, Plan
 from airflow_provider_dropcowboy.campaign.seen import Seen
 from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
-from airflow_provider_dropcowboy.campaign.warnings import warn_of_bans, warn_of_plan
+from airflow_provider_dropcowboy.campaign.warnings import warn_of_bans, warn_of_doubt, warn_of_plan
 from airflow_provider_dropcowboy.errors import BalanceError, InterruptedRunError, LedgerError, NotTakenError
 from airflow_provider_dropcowboy.ledger.counts import count_run
 from airflow_provider_dropcowboy.ledger.database import Ledger
@@ -63,6 +63,7 @@ def run_campaign(
         campaign.account,
         "new: nobody of it was asked before" if campaign.is_new else "known: who was asked before is not asked again",
     )
+    log.info("%s", ledger)
     if not plan.is_alert:
         warn_of_plan(plan)
     run = begin_run(ledger, campaign, who=plan.who, wanted=plan.concurrency)
@@ -94,7 +95,13 @@ def _wait_for_connections(ledger: Ledger, run: Run, *, plan: Plan, control: Cont
     is_told = False
     while True:
         connections = seek_share(ledger, run, limit=plan.max_concurrency, using=0)
+    for state in summary.counts:
+        if reasons := summary.reasons_of(state):
+            log.info("%s: %s", state, reasons)
     if tell is not None:
+        tell(summary)
+    if tell is not None:
+    warn_of_doubt(summary)
         tell(summary)
         if connections:
             return connections

@@ -4,11 +4,14 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from airflow_provider_dropcowboy.campaign.forecast import Forecast
 from airflow_provider_dropcowboy.errors import BalanceError
 from airflow_provider_dropcowboy.ledger.judgement import Judgement
 from airflow_provider_dropcowboy.states import State
+
+MAX_REASONS: Final = 3
 
 
 @dataclass(slots=True)
@@ -176,9 +179,16 @@ class Summary:
             **({} if self.forecast is None else {"forecast": self.forecast.as_dict()}),
         }
 
+    def reasons_of(self, state: str) -> str:
+        """The commonest reasons of a state with their counts; empty: it has none."""
+        counts = {reason: count for (of, reason), count in self.reasons.items() if of == state}
+        commonest = sorted(counts, key=lambda reason: -counts[reason])[:MAX_REASONS]
+        return "; ".join(f"{reason} ({counts[reason]})" for reason in commonest)
+
     def __str__(self) -> str:
         counts = ", ".join(f"{count} {state}" for state, count in self.counts.items()) or "nothing"
+        rows = "1 row" if self.read == 1 else f"{self.read} rows"
         return (
-            f"campaign {self.campaign}: {self.read} rows read: {counts}; {self.asked} asked now, "
-            f"{self.already} asked before; {self.seconds:.1f} s, {self.rate_per_s:.0f}/s"
+            f"campaign {self.campaign}: {rows} read: {counts}; asked for {self.asked} now and {self.already} before; "
+            f"{self.seconds:.1f} s, {self.rate_per_s:.0f} requests/s"
         )

@@ -7,7 +7,7 @@ from airflow_provider_dropcowboy.api.gsm import count_outside_gsm
 from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
 from airflow_provider_dropcowboy.campaign.forecast import Forecast
 from airflow_provider_dropcowboy.campaign.plan import Plan
-from airflow_provider_dropcowboy.campaign.summary import Tally
+from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
 from airflow_provider_dropcowboy.states import State
 
 STATE_BAN: Final = "state_ban"
@@ -49,6 +49,17 @@ def warn_of_bans(tally: Tally) -> None:
             "state_ban: %d people were not called, since their states ban prerecorded marketing calls. "
             'If this is none, set message_kind="informational"',
             banned,
+        )
+
+
+def warn_of_doubt(summary: Summary) -> None:
+    """After the last send: whom nobody knows to have been called or not."""
+    if count := summary.counts.get(State.UNKNOWN, 0):
+        log.warning(
+            "in doubt: %d messages may have been taken or not, and are not asked again by themselves. A callback "
+            "settles them; `dropcowboy unknown list '%s'` names them and says from when a person may",
+            count,
+            summary.campaign,
         )
 
 

@@ -17,10 +17,11 @@ from airflow_provider_dropcowboy.campaign.judge import Rows
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.preview import preview_campaign
 from airflow_provider_dropcowboy.campaign.run import run_campaign
+from airflow_provider_dropcowboy.campaign.summary import Summary
 from airflow_provider_dropcowboy.cli.connection import ledger_place, load_hours, load_settings
 from airflow_provider_dropcowboy.cli.interrupts import stopping_on_signals
 from airflow_provider_dropcowboy.cli.judged_rows import rows_written
-from airflow_provider_dropcowboy.cli.summaries import last_summary_shown, show_summary
+from airflow_provider_dropcowboy.cli.summaries import show_summary
 from airflow_provider_dropcowboy.cli.vendor import check_reached
 from airflow_provider_dropcowboy.contacts.files import read_rows
 from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
@@ -99,8 +100,13 @@ def send_file(options: SendOptions) -> None:
         check_reached(settings)
         ledger = open_ledger(place, may_create=True)
         control = Control()
-        with last_summary_shown(options.channel, as_json=options.as_json), stopping_on_signals(control):
-            run_campaign(plan, ledger, rows=rows, control=control, suppressed=suppressed)
+
+        def tell(summary: Summary) -> None:
+            if summary.read:
+                show_summary(summary, options.channel, as_json=options.as_json)
+
+        with stopping_on_signals(control):
+            run_campaign(plan, ledger, rows=rows, control=control, suppressed=suppressed, tell=tell)
 
 
 @contextmanager

@@ -1,10 +1,5 @@
 """How ``dropcowboy send`` shows what a run came to, or what a dry run foresees."""
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final
-
 import click
 
 from airflow_provider_dropcowboy.api.messages import Channel
@@ -12,9 +7,6 @@ from airflow_provider_dropcowboy.campaign.forecast import ASSUMED_ANSWER_S, ByPl
 from airflow_provider_dropcowboy.campaign.summary import Summary
 from airflow_provider_dropcowboy.cli.console import Cell, print_json, print_pairs, print_table
 from airflow_provider_dropcowboy.states import State
-
-MAX_REASONS: Final = 3
-RUN_LOG: Final = "airflow_provider_dropcowboy.campaign.run"
 
 
 def show_summary(summary: Summary, channel: Channel, *, as_json: bool) -> None:
@@ -26,7 +18,7 @@ def show_summary(summary: Summary, channel: Channel, *, as_json: bool) -> None:
         [channel.value, "rows", "why"],
         [
             ("read", summary.read, ""),
-            *((f"  {state}", count, _reasons(summary, state)) for state, count in summary.counts.items()),
+            *((f"  {state}", count, summary.reasons_of(state)) for state, count in summary.counts.items()),
         ],
         title=f"campaign {summary.campaign}" + (" (dry run: nothing was sent)" if summary.forecast else ""),
     )
@@ -40,32 +32,6 @@ def show_summary(summary: Summary, channel: Channel, *, as_json: bool) -> None:
             ("took", f"{summary.seconds:.1f} s, {summary.rate_per_s:.0f}/s"),
         ]
     )
-
-
-@contextmanager
-def last_summary_shown(channel: Channel, *, as_json: bool) -> Iterator[None]:
-    """The summary of the run inside is shown, also if the run raises for what was not taken."""
-    last = _LastSummary()
-    log = logging.getLogger(RUN_LOG)
-    log.addHandler(last)
-    try:
-        yield
-    finally:
-        log.removeHandler(last)
-        if last.summary is not None and last.summary.read:
-            show_summary(last.summary, channel, as_json=as_json)
-
-
-class _LastSummary(logging.Handler):
-    """Keeps the summary that a run logs at its end: it does so before it raises for what was not taken."""
-
-    summary: Summary | None = None
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Remember the summary, if this is it."""
-        for argument in record.args if isinstance(record.args, tuple) else ():
-            if isinstance(argument, Summary):
-                self.summary = argument
 
 
 def _show_forecast(forecast: Forecast, channel: Channel) -> None:
@@ -99,10 +65,3 @@ def _show_places(name: str, places: ByPlace) -> None:
     if rows:
         click.echo()
         print_table([name, *(state.value for state in states)], rows)
-
-
-def _reasons(summary: Summary, state: str) -> str:
-    """The commonest reasons of a state, with their counts."""
-    counts = {reason: count for (of, reason), count in summary.reasons.items() if of == state}
-    commonest = sorted(counts, key=lambda reason: -counts[reason])[:MAX_REASONS]
-    return "; ".join(f"{reason} ({counts[reason]})" for reason in commonest)

@@ -46,6 +46,9 @@ class Ledger:
     key: bytes = field(repr=False)
     born_at: datetime
 
+    def __str__(self) -> str:
+        return f"ledger {self.ledger_id} at {_where(self.engine.url)}"
+
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A transaction that sees one snapshot and changes nothing.
@@ -153,8 +156,9 @@ def _open(engine: sa.Engine, *, may_create: bool) -> Ledger:
         )
     with _as_ledger_error(), engine.connect() as connection:
         row = connection.execute(sa.select(LEDGER)).one()
-    log.info("ledger %s at %s", row.ledger_id, _where(engine.url))
-    return Ledger(engine=engine, ledger_id=row.ledger_id, key=bytes.fromhex(row.key_hex), born_at=row.born_at)
+    ledger = Ledger(engine=engine, ledger_id=row.ledger_id, key=bytes.fromhex(row.key_hex), born_at=row.born_at)
+    log.debug("opened %s", ledger)  # who sends says so again, after what it sends
+    return ledger
 
 
 def _engine(url: sa.URL, *, may_create: bool) -> sa.Engine:

@@ -80,6 +80,11 @@ class ListSummary:
         }
 
     def __str__(self) -> str:
-        counts = ", ".join(f"{count} {name}" for name, count in self.counts().items() if count or name == "read")
+        names = (*(standing.value for standing in Standing), "invalid", "suppressed", "duplicate")
+        counts = ", ".join(f"{count} {name}" for name in names if (count := int(getattr(self, name)))) or "nothing"
+        rows = "1 row" if self.read == 1 else f"{self.read} rows"
         how = "rebuilt" if self.is_rebuilt else "in place"
-        return f"contact list {self.list_name} ({self.list_id}), {how}: {counts}; {self.seconds:.1f} s"
+        return (
+            f"contact list {self.list_name} ({self.list_id}), {how}: {rows} read: {counts}; {self.removed} removed; "
+            f"the list holds {self.contact_count}; {self.seconds:.1f} s, API calls: {self.calls}"
+        )

@@ -58,6 +58,7 @@ def sync_list(plan: ListPlan, ledger: Ledger, *, rows: Rows, stop: Stop, suppres
         Wanted() as wanted,
     ):
         log.info("contact list %s (%s, account %s): reading the source", plan.name, plan.mode, account)
+        log.info("%s", ledger)
         reading = Reading(plan, ledger, rows=rows, suppressed=suppressed, wanted=wanted, stop=stop)
         sync = _Sync(plan, hold, reading=reading, wanted=wanted, stop=stop)
         current = sync.run()
