@@ -85,7 +85,13 @@ def run_campaign(
             _keep_waves(plan, ledger, run, tally=tally, seen=seen, held=held)
     summary = Summary.of(tally, campaign=campaign.name, seconds=time.monotonic() - started_at, run_id=run.id)
     log.info("%s", summary)
+    for state in summary.counts:
+        if reasons := summary.reasons_of(state):
+            log.info("%s: %s", state, reasons)
+    if tell is not None:
+        tell(summary)
     warn_of_bans(tally)
+    warn_of_doubt(summary)
     _raise_if_not_done(tally, control)
     return summary
 
@@ -95,14 +101,6 @@ def _wait_for_connections(ledger: Ledger, run: Run, *, plan: Plan, control: Cont
     is_told = False
     while True:
         connections = seek_share(ledger, run, limit=plan.max_concurrency, using=0)
-    for state in summary.counts:
-        if reasons := summary.reasons_of(state):
-            log.info("%s: %s", state, reasons)
-    if tell is not None:
-        tell(summary)
-    if tell is not None:
-    warn_of_doubt(summary)
-        tell(summary)
         if connections:
             return connections
         if not is_told:
