@@ -23,6 +23,7 @@ def get_provider_info() -> dict[str, object]:
         "operators": _modules("operators.rvm", "operators.sms", "operators.contact_list", "operators.deliveries"),
         "sensors": _modules("sensors.delivery", "sensors.contact_list"),
         "hooks": _modules("hooks.dropcowboy"),
+        "triggers": _modules("triggers.delivery", "triggers.contact_list", "triggers.opening"),
         "connection-types": [
             {
                 "connection-type": "dropcowboy",

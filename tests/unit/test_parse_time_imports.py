@@ -9,6 +9,8 @@ import airflow_provider_dropcowboy
 
 PACKAGE = Path(airflow_provider_dropcowboy.__file__).parent
 
+ENVIRONMENT = Path("ledger/migrations/env.py")
+
 HEAVY = ("aiohttp", "alembic", "phonenumbers", "pyarrow", "requests")
 
 WITHOUT_US = """
@@ -31,8 +33,8 @@ def modules_airflow_imports() -> list[str]:
 
 
 def modules_of_the_package() -> list[str]:
-    """Every file of it but the migrations, which only Alembic can load."""
-    return [dotted(path) for path in PACKAGE.rglob("*.py") if "migrations" not in path.parts]
+    """Every file of it but the migrations' environment, which only Alembic can load."""
+    return [dotted(path) for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE) != ENVIRONMENT]
 
 
 def dotted(path: Path) -> str:
@@ -41,8 +43,8 @@ def dotted(path: Path) -> str:
 
 
 def import_all(modules: list[str]) -> str:
-    """Code that imports them, one by one."""
-    return "\n".join(f"import {module}" for module in sorted(modules))
+    """Code that imports them, one by one; the name of a migration is no word of Python's."""
+    return "\n".join(["import importlib", *(f"importlib.import_module({module!r})" for module in sorted(modules))])
 
 
 def run_python(code: str) -> str:

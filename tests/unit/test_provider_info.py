@@ -5,15 +5,20 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import jsonschema
+import pytest
 from airflow.providers.common.compat.sdk import mask_secret, redact
 
+import airflow_provider_dropcowboy
+from airflow_provider_dropcowboy.hooks.assets import SCHEME
 from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
 from airflow_provider_dropcowboy.hooks.dropcowboy import DropCowboyHook
 from airflow_provider_dropcowboy.provider_info import get_provider_info
 
+PACKAGE = Path(airflow_provider_dropcowboy.__file__).parent
 INFO: dict[str, list[dict[str, object]]] = get_provider_info()  # type: ignore[assignment]  # JSON
 CONNECTION = INFO["connection-types"][0]
 FIELDS: dict[str, dict[str, dict[str, object]]] = CONNECTION["conn-fields"]  # type: ignore[assignment]  # JSON
@@ -43,6 +48,25 @@ def test_airflow_finds_the_provider() -> None:
 
 def test_the_description_is_valid() -> None:
     jsonschema.validate(get_provider_info(), airflows("provider_info.schema.json"))
+
+
+@pytest.mark.parametrize("kind", ["operators", "sensors", "triggers"])
+def test_every_module_of_a_kind_is_named(kind: str) -> None:
+    named = {module for entry in INFO[kind] for module in entry["python-modules"]}  # type: ignore[attr-defined]  # JSON
+    files = (PACKAGE / kind).glob("[!_]*.py")
+    assert named == {f"{PACKAGE.name}.{kind}.{path.stem}" for path in files}
+    for module in named:
+        import_module(module)
+
+
+def test_links_notifiers_and_asset_handlers_are_where_they_are_said_to_be() -> None:
+    (assets,) = INFO["asset-uris"]
+    names: list[Any] = [*INFO["extra-links"], *INFO["notifications"]]
+    names += [assets[key] for key in ("handler", "factory", "to_openlineage_converter")]
+    for name in names:
+        module, _, attribute = name.rpartition(".")
+        assert callable(getattr(import_module(module), attribute))
+    assert assets["schemes"] == [SCHEME]
 
 
 def test_the_form_is_valid() -> None:
