@@ -19,18 +19,19 @@ SPREADING_EXECUTORS: Final = ("Celery", "Kubernetes", "Edge", "Ecs", "Batch", "L
 log = logging.getLogger(__name__)
 
 
-def ledger_url(settings: ConnectionSettings) -> URL:
+def ledger_url(settings: ConnectionSettings | None) -> URL:
     """Where the ledger is: one place for everything that sends, receives or reports.
 
     ``ledger_conn_id`` of the connection, ``[dropcowboy] ledger_conn_id`` of Airflow's configuration, the variable
     ``DROPCOWBOY_LEDGER_URL``; without any, a file under ``AIRFLOW_HOME``.
 
+    :param settings: None: there is no connection, as for somebody who only looks.
     :raises ConfigurationError: two of them name different databases; or none does and tasks run on several machines.
     """
     from airflow.providers.common.compat.sdk import conf
 
     found: dict[str, URL] = {}
-    if settings.ledger_conn_id:
+    if settings is not None and settings.ledger_conn_id:
         found["ledger_conn_id of the connection"] = _of_connection(settings.ledger_conn_id)
     if conn_id := conf.get("dropcowboy", "ledger_conn_id", fallback=None):
         found["[dropcowboy] ledger_conn_id"] = _of_connection(conn_id)

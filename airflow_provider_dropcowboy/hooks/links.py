@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
     from airflow.sdk.types import TaskInstanceKey
 
-REPORT_PATH: Final = "dropcowboy/report"
+REPORT_PREFIX: Final = "dropcowboy-report"
+"""Of the report page in the API server: not below the receiver's, which is open to the vendor."""
 
 
 class CampaignReportLink(BaseOperatorLink):
@@ -40,7 +41,7 @@ def report_url(account: str, campaign: str) -> str:
     from airflow.providers.common.compat.sdk import conf
 
     base_url = conf.get("api", "base_url", fallback="/").rstrip("/")
-    return f"{base_url}/{REPORT_PATH}?{urlencode({'account': account, 'campaign': campaign})}"
+    return f"{base_url}/{REPORT_PREFIX}/campaign?{urlencode({'account': account, 'campaign': campaign})}"
 
 
 _ATTRIBUTE: Final = "_dropcowboy_report_url"

@@ -94,6 +94,7 @@ RUNS: Final = sa.Table(
     sa.Column("connections", sa.Integer, nullable=False),  # of the account's limit
     sa.Column("counts", sa.JSON, nullable=False),
     sa.Column("stop_reason", sa.String),
+    sa.Column("next_opening_at", Instant),  # the first moment at which a row that it held may be called
 )
 
 SENDS: Final = sa.Table(

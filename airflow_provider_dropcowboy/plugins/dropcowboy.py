@@ -1,4 +1,4 @@
-"""The plugin by which Airflow's API server receives the vendor's callbacks."""
+"""The plugin by which Airflow's API server shows the report page and receives the vendor's callbacks."""
 
 import logging
 from functools import cached_property
@@ -22,37 +22,55 @@ class DropCowboyPlugin(AirflowPlugin):
     name = "dropcowboy"
 
     @cached_property
+    def external_views(self) -> list[dict[str, str]]:  # type: ignore[override]  # there a list, read as one
+        """The report page in the navigation, and beside each DAG run and task instance."""
+        from airflow_provider_dropcowboy.plugins._report_page import VIEWS
+
+        return list(VIEWS)
+
+    @cached_property
     def fastapi_apps(self) -> list[dict[str, object]]:  # type: ignore[override]  # there a list, read as one
-        """The receiver under ``/dropcowboy``; nothing, if it is switched off or a package of its is missing."""
-        from airflow.configuration import conf
+        """The report page, and the receiver unless it is switched off or a package of its is missing."""
+        return [_report_app(), *_receiver_app()]
 
-        if not _conn_ids():
-            return []
-        if find_spec("prometheus_client") is None:
-            log.warning(
-                "Drop Cowboy callbacks are not received here: pip install 'airflow-provider-dropcowboy[receiver]', or "
-                "leave [dropcowboy] receiver_conn_ids empty."
-            )
-            return []
-        from fastapi import FastAPI
 
-        from airflow_provider_dropcowboy.receiver.app import Receiver
-        from airflow_provider_dropcowboy.receiver.spool import default_folder
+def _report_app() -> dict[str, object]:
+    from airflow_provider_dropcowboy.hooks.links import REPORT_PREFIX
+    from airflow_provider_dropcowboy.plugins._report_page import report_app
 
-        receiver = Receiver(
-            find_wiring,
-            spool_folder=default_folder(),
-            takes_unsigned=conf.getboolean(SECTION, "receiver_webhook", fallback=False),
+    return {"app": report_app(_conn_ids()), "url_prefix": f"/{REPORT_PREFIX}", "name": "Drop Cowboy report"}
+
+
+def _receiver_app() -> list[dict[str, object]]:
+    from airflow.configuration import conf
+
+    if not _conn_ids():
+        return []
+    if find_spec("prometheus_client") is None:
+        log.warning(
+            "Drop Cowboy callbacks are not received here: pip install 'airflow-provider-dropcowboy[receiver]', or "
+            "leave [dropcowboy] receiver_conn_ids empty."
         )
-        app = FastAPI(  # a Starlette would be mounted too, but Airflow begins the lifespan of no other kind
-            routes=receiver.routes,
-            lifespan=receiver.lifespan,
-            docs_url=None,  # Airflow asks nobody for a login here
-            redoc_url=None,
-            openapi_url=None,
-            redirect_slashes=False,
-        )
-        return [{"app": app, "url_prefix": URL_PREFIX, "name": "Drop Cowboy callbacks"}]
+        return []
+    from fastapi import FastAPI
+
+    from airflow_provider_dropcowboy.receiver.app import Receiver
+    from airflow_provider_dropcowboy.receiver.spool import default_folder
+
+    receiver = Receiver(
+        find_wiring,
+        spool_folder=default_folder(),
+        takes_unsigned=conf.getboolean(SECTION, "receiver_webhook", fallback=False),
+    )
+    app = FastAPI(  # a Starlette would be mounted too, but Airflow begins the lifespan of no other kind
+        routes=receiver.routes,
+        lifespan=receiver.lifespan,
+        docs_url=None,  # Airflow asks nobody for a login here
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    return [{"app": app, "url_prefix": URL_PREFIX, "name": "Drop Cowboy callbacks"}]
 
 
 def find_wiring() -> "Wiring":

@@ -47,7 +47,7 @@ def test_send_wait_and_export_lead_to_the_report_of_their_campaign(
     run = run_dag(sending(ledger, wait, export), logical_date=LOGICAL_DATE)
     account = f"{sandbox.team_id}%40{sandbox.base_url.split('/')[2].replace(':', '%3A')}"
     report = (
-        "https://airflow.example.com/prod/dropcowboy/report"
+        "https://airflow.example.com/prod/dropcowboy-report/campaign"
         f"?account={account}&campaign=results.send%402026-11-24T00%3A00%3A00Z"
     )
     assert [links(run, task_id) for task_id in ("send", "wait", "export")] == [{"Campaign report": report}] * 3
@@ -57,7 +57,8 @@ def test_a_task_that_fails_leads_there_too(sandbox: SandboxProcess) -> None:
     sandbox.fault("unauthorized")
     with DAG("links", schedule=None) as dag:
         SendRvmOperator(task_id="send", contacts=rows(3), **VOICEMAIL)
-    assert "/dropcowboy/report?" in str(links(run_dag(dag, logical_date=LOGICAL_DATE), "send")["Campaign report"])
+    found = links(run_dag(dag, logical_date=LOGICAL_DATE), "send")
+    assert "/dropcowboy-report/campaign?" in str(found["Campaign report"])
 
 
 def test_a_task_that_never_knew_its_campaign_leads_nowhere(sandbox: SandboxProcess) -> None:

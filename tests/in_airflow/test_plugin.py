@@ -1,14 +1,6 @@
 """Airflow's API server receives callbacks, and what it protects stays protected."""
 
 import json
-import os
-import secrets
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +12,7 @@ from airflow_provider_dropcowboy.campaign.run import run_campaign
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
 from airflow_provider_dropcowboy.ledger.schema import SENDS
 from airflow_provider_dropcowboy.secret import Secret
+from tests.in_airflow.api_server import GuardedServer
 from tests.in_airflow.processes import DEADLINE_S, AirflowProcesses
 from tests.in_airflow.vendor import connection_to
 from tests.integration.conftest import default_plan, people
@@ -82,45 +75,15 @@ def test_a_forged_callback_is_refused(receiver: Asked) -> None:
 @pytest.fixture
 def guarded_server(migrated_database: Path, tmp_path: Path) -> Iterator[str]:
     """An API server at which people must log in, unlike the other one; its URL."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    shutil.copyfile(migrated_database, tmp_path / "airflow.db")
-    settings = {
-        "AIRFLOW_HOME": str(tmp_path),
-        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(64),
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path / 'airflow.db'}",
-        "AIRFLOW_CONN_DROPCOWBOY_DEFAULT": json.dumps(
-            {
-                "conn_type": "dropcowboy",
-                "login": "team",
-                "password": "the-api-secret",
-                "extra": {"callback_secret": CALLBACK_SECRET},
-            }
-        ),
+    fields = {
+        "conn_type": "dropcowboy",
+        "login": "team",
+        "password": "the-api-secret",
+        "extra": {"callback_secret": CALLBACK_SECRET},
     }
-    with (tmp_path / "api-server.log").open("wb") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "airflow", "api-server", "--host", "127.0.0.1", "--port", str(port)],
-            env=os.environ | settings,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        give_up_at = time.monotonic() + DEADLINE_S
-        while not _is_up(port):
-            assert time.monotonic() < give_up_at, (tmp_path / "api-server.log").read_text()[-4000:]
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
-
-
-def _is_up(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+    environment = {"AIRFLOW_CONN_DROPCOWBOY_DEFAULT": json.dumps(fields)}
+    with GuardedServer(tmp_path, migrated_database, environment=environment) as server:
+        yield server.url
 
 
 def test_what_airflow_protects_stays_protected(guarded_server: str) -> None:
@@ -139,6 +102,6 @@ def test_nobody_is_shown_the_receivers_routes(receiver: Asked) -> None:
 def test_airflow_knows_the_plugin_and_found_nothing_wrong_with_it(airflow_processes: AirflowProcesses) -> None:
     plugins = requests.get(f"{airflow_processes.url}/api/v2/plugins", timeout=DEADLINE_S).json()["plugins"]
     (ours,) = (plugin for plugin in plugins if plugin["name"] == "dropcowboy")
-    assert [app["url_prefix"] for app in ours["fastapi_apps"]] == ["/dropcowboy"]
+    assert [app["url_prefix"] for app in ours["fastapi_apps"]] == ["/dropcowboy-report", "/dropcowboy"]
     errors = requests.get(f"{airflow_processes.url}/api/v2/plugins/importErrors", timeout=DEADLINE_S).json()
     assert errors["total_entries"] == 0

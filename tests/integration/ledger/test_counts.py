@@ -132,6 +132,7 @@ def test_an_upgrade_counts_what_stands_already(ledger: Ledger, ledger_url: str) 
         connection.execute(sa.schema.DropTable(COUNTS))
         for statement in _without_triggers(connection.dialect.name):
             connection.exec_driver_sql(statement)
+        connection.exec_driver_sql("ALTER TABLE dropcowboy_runs DROP COLUMN next_opening_at")
         connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num = '0004'")
     sent.tell(3)
     upgrade_ledger(ledger_url)

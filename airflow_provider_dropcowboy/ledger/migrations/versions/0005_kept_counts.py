@@ -1,9 +1,9 @@
-"""Counts of each campaign, kept by the database with every change of a send."""
+"""What the report page shows: counts kept by the database with every change of a send, and a run's next opening."""
 
 import sqlalchemy as sa
 from alembic import op
 
-from airflow_provider_dropcowboy.ledger.schema import Name
+from airflow_provider_dropcowboy.ledger.schema import Instant, Name
 
 revision = "0005"
 down_revision = "0004"
@@ -16,7 +16,8 @@ KEY = "campaign_id, run_id, state, reason, hour"
 
 
 def upgrade() -> None:
-    """Create their table and the triggers that keep it, and count what stands already."""
+    """Create the counts' table and the triggers that keep it, and count what stands already."""
+    op.add_column("dropcowboy_runs", sa.Column("next_opening_at", Instant))
     op.create_table(
         "dropcowboy_campaign_counts",
         sa.Column("campaign_id", sa.Integer, primary_key=True, autoincrement=False),
