@@ -124,8 +124,9 @@ def _keep_waves(plan: Plan, ledger: Ledger, run: Run, *, tally: Tally, seen: See
 
 def _leave(ledger: Ledger, run: Run, *, tally: Tally, control: Control) -> None:
     order = control.order
+    reason = order.reason if order else None
     try:
-        end_run(ledger, run, counts=tally.as_counts(), reason=order.reason if order else None)
+        end_run(ledger, run, counts=tally.as_counts(), reason=reason, next_opening_at=tally.next_opening)
     except LedgerError:
         log.warning("the ledger did not take the end of this run; it counts as dead in a minute")
 

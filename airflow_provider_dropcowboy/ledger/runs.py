@@ -122,14 +122,30 @@ def beat(ledger: Ledger, run: Run, *, counts: Mapping[str, int]) -> str | None:
         return stop_reason(connection, run.campaign)
 
 
-def end_run(ledger: Ledger, run: Run, *, counts: Mapping[str, int], reason: str | None) -> None:
-    """Give the connections back; the row stays as a record of what the run did."""
+def end_run(
+    ledger: Ledger,
+    run: Run,
+    *,
+    counts: Mapping[str, int],
+    reason: str | None,
+    next_opening_at: datetime | None = None,
+) -> None:
+    """Give the connections back; the row stays as a record of what the run did.
+
+    :param next_opening_at: the first moment at which a row that it held may be called; None: none waits for one.
+    """
     with ledger.writing() as connection:
         at = now(connection)
         connection.execute(
             RUNS.update()
             .where(RUNS.c.id == run.id)
-            .values(heartbeat_at=at, ended_at=at, counts=dict(counts), stop_reason=reason)
+            .values(
+                heartbeat_at=at,
+                ended_at=at,
+                counts=dict(counts),
+                stop_reason=reason,
+                next_opening_at=next_opening_at,
+            )
         )
 
 

@@ -1,0 +1,31 @@
+"""Rows that wait for their calling hours, on the page of their campaign."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from tests.integration.conftest import MakePlan, RunPlan, people
+from tests.integration.reports.page.page_server import PageServer, text_of
+
+OPENING = datetime(2031, 5, 6, 13, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Nobody may be called before a moment."""
+
+    is_open: bool = False
+    is_banned: bool = False
+    closes_at: datetime | None = None
+    opens_at: datetime | None = OPENING
+    rule: str = "tests: closed"
+    caps: tuple[tuple[int, timedelta], ...] = ()
+
+    def judge(self, e164: str, *, postal_code: str | None, at: datetime) -> "Closed":
+        return self
+
+
+def test_held_rows_are_shown_with_their_next_opening(plan: MakePlan, run: RunPlan, page: PageServer) -> None:
+    closed = plan(hours=Closed())
+    run(closed, people(3))
+    text = text_of(page.get("campaign", account=closed.account.name, campaign="spring"))
+    assert "3 rows are held. Calling hours open for the first of them at 2031-05-06 13:00 UTC" in text
