@@ -24,7 +24,7 @@ from typing import Any, Final
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.lists import MAX_CONTACTS, create_list
 from airflow_provider_dropcowboy.ledger.database import open_ledger
-from airflow_provider_dropcowboy.lists.appending import APPENDS_AT_ONCE
+from airflow_provider_dropcowboy.ledger.shares import MAX_OF_SYNC
 from airflow_provider_dropcowboy.lists.fields import Fields
 from airflow_provider_dropcowboy.lists.plan import ListPlan, Mode
 from airflow_provider_dropcowboy.lists.stop import Stop
@@ -143,8 +143,8 @@ def main() -> None:
         server.kill()
         server.communicate()
     appends = ceil(options.rows / MAX_CONTACTS)
-    bound_s = ceil(appends / APPENDS_AT_ONCE) * options.latency_ms / 1000
-    print(f"{options.rows:,} contacts in {appends} appends of {options.latency_ms:g} ms, {APPENDS_AT_ONCE} at once")
+    bound_s = ceil(appends / MAX_OF_SYNC) * options.latency_ms / 1000
+    print(f"{options.rows:,} contacts in {appends} appends of {options.latency_ms:g} ms, {MAX_OF_SYNC} at once")
     for name, seconds in (
         ("bound by the appends", bound_s),
         ("sync: a new list", ours["made"]),

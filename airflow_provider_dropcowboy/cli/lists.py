@@ -111,6 +111,7 @@ def sync(
         region=region,
         max_shrink=max_shrink,
         on_change=OnChange(on_change),
+        max_concurrency=settings.max_concurrency,
         timeout_s=settings.timeout_s,
         verify=settings.verify,
         who=Who(task_id="dropcowboy list sync"),

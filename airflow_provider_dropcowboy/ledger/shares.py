@@ -1,12 +1,17 @@
-"""The account's connections, shared out among its runs: fewer than 100 at once over all tasks and machines."""
+"""The account's connections, shared out among its runs and syncs: fewer than 100 at once over tasks and machines."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.runs import SILENT_AFTER, Run
-from airflow_provider_dropcowboy.ledger.schema import RUNS
+from airflow_provider_dropcowboy.ledger.schema import RUNS, SYNCS
+
+MAX_OF_SYNC: Final = 4
+"""Connections of one sync of a contact list, at most: each carries a megabyte or two of contacts at a time."""
 
 
 def seek_share(ledger: Ledger, run: Run, *, limit: int, using: int) -> int:
@@ -15,16 +20,13 @@ def seek_share(ledger: Ledger, run: Run, *, limit: int, using: int) -> int:
     A run that has more than its share uses no more from now on, and gives the rest back the next time; one that has
     less takes what is free. So the sum never exceeds the limit, and it evens out within a few seconds.
 
-    :param limit: of the account, over all its runs.
+    :param limit: of the account, over all its runs; each sync that lives has its part of it first.
     :param using: the most that may be under way in this run until it has the answer.
     """
     with ledger.claiming(run.campaign.account) as connection:
-        alive_after = now(connection) - SILENT_AFTER
-        rows = connection.execute(
-            sa.select(RUNS.c.id, RUNS.c.wanted, RUNS.c.connections)
-            .where(RUNS.c.account == run.campaign.account, RUNS.c.ended_at.is_(None), RUNS.c.heartbeat_at > alive_after)
-            .order_by(RUNS.c.id)
-        ).all()
+        at = now(connection)
+        rows = _live_runs(connection, run.campaign.account, at=at)
+        limit = max(limit - len(_live_syncs(connection, run.campaign.account, at=at)) * share_of_sync(limit), 0)
         mine: int = next((row.connections for row in rows if row.id == run.id), 0)
         others: int = sum(row.connections for row in rows if row.id != run.id)
         fair = dict(zip((row.id for row in rows), fair_shares(limit, [row.wanted for row in rows]), strict=True))
@@ -34,6 +36,38 @@ def seek_share(ledger: Ledger, run: Run, *, limit: int, using: int) -> int:
         if held != mine:
             connection.execute(RUNS.update().where(RUNS.c.id == run.id).values(connections=held))
     return int(min(held, share))
+
+
+def share_of_sync(limit: int) -> int:
+    """How many connections a sync of a contact list may use: a quarter of the account's, at most ``MAX_OF_SYNC``."""
+    return max(1, min(MAX_OF_SYNC, limit // 4))
+
+
+def has_room_for_sync(ledger: Ledger, account: str, sync_id: int, *, limit: int) -> bool:
+    """Whether the runs have given back what a sync may use, and so have the syncs that are older.
+
+    They do within seconds: from its beginning on, nobody else takes it.
+    """
+    with ledger.claiming(account) as connection:
+        at = now(connection)
+        used = sum(row.connections for row in _live_runs(connection, account, at=at))
+        # younger ones wait in their turn, so that of any number one always has room
+        syncs = sum(other <= sync_id for other in _live_syncs(connection, account, at=at))
+    return bool(used + syncs * share_of_sync(limit) <= limit)
+
+
+def _live_runs(connection: sa.Connection, account: str, *, at: datetime) -> Sequence[Any]:
+    return connection.execute(
+        sa.select(RUNS.c.id, RUNS.c.wanted, RUNS.c.connections)
+        .where(RUNS.c.account == account, RUNS.c.ended_at.is_(None), RUNS.c.heartbeat_at > at - SILENT_AFTER)
+        .order_by(RUNS.c.id)
+    ).all()
+
+
+def _live_syncs(connection: sa.Connection, account: str, *, at: datetime) -> Sequence[int]:
+    return connection.scalars(
+        sa.select(SYNCS.c.id).where(SYNCS.c.account == account, SYNCS.c.ended_at.is_(None), SYNCS.c.held_until > at)
+    ).all()
 
 
 def fair_shares(limit: int, wanted: Sequence[int]) -> list[int]:

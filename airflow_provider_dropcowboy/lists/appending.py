@@ -25,9 +25,6 @@ from airflow_provider_dropcowboy.lists.stop import Stop
 from airflow_provider_dropcowboy.lists.vendor import Vendor
 from airflow_provider_dropcowboy.lists.wanted import WantedContact
 
-APPENDS_AT_ONCE: Final = 4
-"""Each is a megabyte or two of contacts; the vendor's limit of 100 requests is shared with all who send."""
-
 LOOK_EVERY_S: Final = 0.5
 
 log = logging.getLogger(__name__)

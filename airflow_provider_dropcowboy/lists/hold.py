@@ -9,11 +9,13 @@ from typing import Final
 from airflow_provider_dropcowboy.errors import DropCowboyError, InterruptedRunError, LedgerError, NotTakenError
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.runs import Who
+from airflow_provider_dropcowboy.ledger.shares import has_room_for_sync
 from airflow_provider_dropcowboy.ledger.syncs import Held, Hold, Sync, begin_sync
 from airflow_provider_dropcowboy.lists.stop import Stop
 
 BEAT_EVERY_S: Final = 15.0
 LOOK_EVERY_S: Final = 5.0
+WAIT_FOR_CONNECTIONS_S: Final = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +44,20 @@ def holding(
     finally:
         is_over.set()
         heart.join()
+
+
+def wait_for_connections(hold: Hold, *, limit: int, stop: Stop) -> None:
+    """The runs of the account have given back the connections that this sync may use.
+
+    :param limit: of the account, over all its runs and syncs.
+    :raises InterruptedRunError: the sync is to stop.
+    """
+    is_told = False
+    while not has_room_for_sync(hold.ledger, hold.sync.account, hold.sync.id, limit=limit):
+        if not is_told:
+            log.info("others use all %d connections of the account; waiting until they give some back", limit)
+            is_told = True
+        stop.wait(WAIT_FOR_CONNECTIONS_S)
 
 
 def _begin(ledger: Ledger, account: str, *, name: str, mode: str, who: Who, timeout_s: float, stop: Stop) -> Sync:

@@ -31,6 +31,7 @@ class ListPlan:
     :param key_column: names a person for good; without one, the first number is the contact key.
     :param region: ISO 3166 alpha-2 of the numbers that carry no country code.
     :param max_shrink: a mirror that would lose more than this share of the list fails; 1.0 allows all.
+    :param max_concurrency: requests under way at once, of the account; a sync has its part of it.
     :param timeout_s: for connecting, and for each wait on an answer.
     :param verify: whether the server's certificate is checked; a path: by this CA file.
     """
@@ -44,6 +45,7 @@ class ListPlan:
     region: str = "US"
     max_shrink: float = 0.5
     on_change: OnChange = OnChange.KEEP
+    max_concurrency: int = 90
     timeout_s: float = 30.0
     verify: bool | str = True
     who: Who = field(default_factory=Who)

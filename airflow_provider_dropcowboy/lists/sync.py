@@ -19,10 +19,11 @@ from airflow_provider_dropcowboy.ledger.lists import (
     note,
     read_again,
 )
+from airflow_provider_dropcowboy.ledger.shares import share_of_sync
 from airflow_provider_dropcowboy.ledger.syncs import Hold
-from airflow_provider_dropcowboy.lists.appending import APPENDS_AT_ONCE, Appender, Settled
+from airflow_provider_dropcowboy.lists.appending import Appender, Settled
 from airflow_provider_dropcowboy.lists.building import Builder
-from airflow_provider_dropcowboy.lists.hold import holding
+from airflow_provider_dropcowboy.lists.hold import holding, wait_for_connections
 from airflow_provider_dropcowboy.lists.people import Rows
 from airflow_provider_dropcowboy.lists.plan import ListPlan, Mode, OnChange
 from airflow_provider_dropcowboy.lists.reading import Reading
@@ -95,6 +96,7 @@ class _Sync:
         self._reading = reading
         self._ledger = hold.ledger
         self._wanted = wanted
+        self._stop = stop
         self._vendor = Vendor(plan.account, hold, stop=stop, timeout_s=plan.timeout_s, verify=plan.verify)
         self._appender = Appender(plan, hold, vendor=self._vendor, stop=stop)
         self._builder = Builder(hold, vendor=self._vendor, appender=self._appender, wanted=wanted)
@@ -107,6 +109,7 @@ class _Sync:
             self._reading.finish()  # what is to be done is known at the end of the source; a new list needs not wait
         with self._hold.writing("compare"):
             pass  # reading may have taken long: what another sync did meanwhile is not to be judged by this one
+        wait_for_connections(self._hold, limit=self._plan.max_concurrency, stop=self._stop)
         self._builder.continue_dead_sync()
         current = self._grow() if self._plan.mode is Mode.APPEND else None
         current = current or self._rebuild()
@@ -161,7 +164,7 @@ class _Sync:
 
     def _rebuild(self) -> KnownList:
         """The list as it is wanted: as it was, with additions, or built anew."""
-        at_once = APPENDS_AT_ONCE
+        at_once = share_of_sync(self._plan.max_concurrency)
         for _ in range(MAX_BUILDS):
             current = self._current()
             if current is not None:

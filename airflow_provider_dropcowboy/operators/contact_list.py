@@ -181,6 +181,7 @@ class SyncContactListOperator(BaseOperator):
             region=self.region,
             max_shrink=self.max_shrink,
             on_change=OnChange(self.on_change),
+            max_concurrency=settings.max_concurrency,
             timeout_s=settings.timeout_s,
             verify=settings.verify,
             who=who_runs(context),

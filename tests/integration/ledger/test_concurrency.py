@@ -8,8 +8,9 @@ import pytest
 
 from airflow_provider_dropcowboy.ledger.counts import count_campaign
 from airflow_provider_dropcowboy.ledger.database import Ledger
-from airflow_provider_dropcowboy.ledger.runs import end_run
-from airflow_provider_dropcowboy.ledger.shares import seek_share
+from airflow_provider_dropcowboy.ledger.runs import Who, end_run
+from airflow_provider_dropcowboy.ledger.shares import has_room_for_sync, seek_share
+from airflow_provider_dropcowboy.ledger.syncs import Hold, Sync, begin_sync
 from airflow_provider_dropcowboy.states import State
 from tests.integration.ledger.conftest import Desk, begin
 from tests.integration.ledger.workers import at_once, claim_all, held, seek_shares, set_up
@@ -70,3 +71,28 @@ def test_a_run_gives_back_only_what_it_does_not_use_at_this_moment(ledger: Ledge
     assert seek_share(ledger, second, limit=50, using=0) == 10  # but has 40 under way
     assert seek_share(ledger, first, limit=50, using=25) == 25
     assert seek_share(ledger, second, limit=50, using=10) == 25
+
+
+class TestSyncsOfContactLists:
+    def begin_sync(self, ledger: Ledger, account: str, *, name: str = "leads") -> Sync:
+        begun = begin_sync(ledger, account, name=name, mode="mirror", who=Who(), timeout_s=30.0)
+        assert isinstance(begun, Sync)
+        return begun
+
+    def test_a_sync_waits_until_the_runs_have_given_back_its_part(self, ledger: Ledger) -> None:
+        run = begin(ledger, wanted=99)
+        account = run.campaign.account
+        assert seek_share(ledger, run, limit=90, using=0) == 90
+        sync = self.begin_sync(ledger, account)
+        assert not has_room_for_sync(ledger, account, sync.id, limit=90)
+        assert seek_share(ledger, run, limit=90, using=90) == 86  # it starts no more, and has 90 under way
+        assert not has_room_for_sync(ledger, account, sync.id, limit=90)
+        assert seek_share(ledger, run, limit=90, using=86) == 86
+        assert has_room_for_sync(ledger, account, sync.id, limit=90)
+        Hold(ledger, sync).finish({})
+        assert seek_share(ledger, run, limit=90, using=86) == 90
+
+    def test_of_any_number_of_syncs_the_oldest_has_room(self, ledger: Ledger) -> None:
+        account = begin(ledger, wanted=9).campaign.account
+        syncs = [self.begin_sync(ledger, account, name=f"list {number}") for number in range(10)]
+        assert [has_room_for_sync(ledger, account, sync.id, limit=9) for sync in syncs] == [True] * 4 + [False] * 6

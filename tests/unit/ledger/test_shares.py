@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_dropcowboy.ledger.shares import fair_shares
+from airflow_provider_dropcowboy.ledger.shares import fair_shares, share_of_sync
 
 
 @given(st.integers(0, 99), st.lists(st.integers(0, 99), max_size=30))
@@ -25,3 +25,7 @@ def test_who_wants_more_has_at_most_one_more_than_who_is_content_with_less(limit
 def test_two_that_want_all_get_half_each() -> None:
     assert fair_shares(90, [50, 50]) == [45, 45]
     assert fair_shares(90, [10, 99]) == [10, 80]
+
+
+def test_a_sync_of_a_contact_list_has_a_part_of_the_connections_and_one_at_least() -> None:
+    assert [share_of_sync(limit) for limit in (1, 8, 12, 90)] == [1, 2, 3, 4]
