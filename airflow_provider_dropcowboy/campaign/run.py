@@ -126,7 +126,14 @@ def _leave(ledger: Ledger, run: Run, *, tally: Tally, control: Control) -> None:
     order = control.order
     reason = order.reason if order else None
     try:
-        end_run(ledger, run, counts=tally.as_counts(), reason=reason, next_opening_at=tally.next_opening)
+        end_run(
+            ledger,
+            run,
+            counts=tally.as_counts(),
+            reason=reason,
+            next_opening_at=tally.next_opening,
+            verdicts=tally.verdicts(),
+        )
     except LedgerError:
         log.warning("the ledger did not take the end of this run; it counts as dead in a minute")
 

@@ -9,7 +9,7 @@ from typing import Final
 from airflow_provider_dropcowboy.campaign.forecast import Forecast
 from airflow_provider_dropcowboy.errors import BalanceError
 from airflow_provider_dropcowboy.ledger.judgement import Judgement
-from airflow_provider_dropcowboy.states import State
+from airflow_provider_dropcowboy.states import VERDICTS, State
 
 MAX_REASONS: Final = 3
 
@@ -106,6 +106,14 @@ class Tally:
             self.states += recorded
             self.states -= own
             self.own = recorded
+
+    def verdicts(self) -> dict[str, dict[str, int]]:
+        """Why rows were not asked for: by state, how many for which reason."""
+        found: dict[str, dict[str, int]] = {}
+        for (state, reason), rows in self.reasons.items():
+            if state in VERDICTS:
+                found.setdefault(state.value, {})[reason] = rows
+        return found
 
     def as_counts(self) -> dict[str, int]:
         """States that occur, by name."""

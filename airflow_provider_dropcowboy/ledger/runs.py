@@ -129,10 +129,12 @@ def end_run(
     counts: Mapping[str, int],
     reason: str | None,
     next_opening_at: datetime | None = None,
+    verdicts: Mapping[str, Mapping[str, int]] | None = None,
 ) -> None:
     """Give the connections back; the row stays as a record of what the run did.
 
     :param next_opening_at: the first moment at which a row that it held may be called; None: none waits for one.
+    :param verdicts: of the rows that it did not ask for: by state, how many for which reason.
     """
     with ledger.writing() as connection:
         at = now(connection)
@@ -145,6 +147,7 @@ def end_run(
                 counts=dict(counts),
                 stop_reason=reason,
                 next_opening_at=next_opening_at,
+                verdicts=verdicts,
             )
         )
 

@@ -95,6 +95,7 @@ RUNS: Final = sa.Table(
     sa.Column("counts", sa.JSON, nullable=False),
     sa.Column("stop_reason", sa.String),
     sa.Column("next_opening_at", Instant),  # the first moment at which a row that it held may be called
+    sa.Column("verdicts", sa.JSON),  # why rows were not asked: reasons, with rules and their version, and their counts
 )
 
 SENDS: Final = sa.Table(
