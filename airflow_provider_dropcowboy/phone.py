@@ -50,10 +50,13 @@ class Phone:
         from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
         written = _one_number(_as_text(value))
-        try:
-            number = phonenumbers.parse(written, region)
-        except phonenumbers.NumberParseException as error:
-            raise PhoneError(_PARSE_REASONS.get(error.error_type, "not a phone number")) from None
+        if (digits := _ten_digits(written)) and phonenumbers.country_code_for_region(region) == 1:
+            number = phonenumbers.PhoneNumber(country_code=1, national_number=int(digits))  # as it would be parsed
+        else:
+            try:
+                number = phonenumbers.parse(written, region)
+            except phonenumbers.NumberParseException as error:
+                raise PhoneError(_PARSE_REASONS.get(error.error_type, "not a phone number")) from None
         kind = phonenumbers.number_type(number)
         if kind == PhoneNumberType.UNKNOWN:
             raise PhoneError(
@@ -98,6 +101,7 @@ _POSSIBLE_REASONS: Final = {  # ValidationResult
 _NUMBER: Final = re.compile(r"\(?\+?\(?[0-9](?:[0-9 ().\u2010-\u2015\u2212-]*[0-9])?")
 _SEVERAL: Final = re.compile(r"[0-9][0-9 ().-]{5,}[0-9][^0-9]*[^0-9 ().-][^0-9]*[0-9][0-9 ().-]{5,}[0-9]")
 _EXTENSION: Final = re.compile(r"[0-9] *(?:x|ext|extn|extension|#|,|;|;ext=)[ .:]*[0-9]+", re.IGNORECASE)
+_NO_PUNCTUATION: Final = str.maketrans("", "", " ().-")
 _WHOLE_AS_DECIMAL: Final = re.compile(r"(\+?[0-9]{7,15})\.0+")
 
 
@@ -154,6 +158,12 @@ def _one_number(text: str) -> str:
     if any(char.isalpha() for char in text):
         raise PhoneError("has letters")
     raise PhoneError("has characters that no phone number has")
+
+
+def _ten_digits(written: str) -> str | None:
+    """The digits of a number written as most are in North America; reading them needs no library, half of the cost."""
+    digits = written.translate(_NO_PUNCTUATION)
+    return digits if len(digits) == 10 and digits.isdecimal() and digits[0] >= "2" else None
 
 
 def _count_digits(text: str) -> int:

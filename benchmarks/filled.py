@@ -48,7 +48,7 @@ _SENDS: Final = {
 def fill(url: str | sa.URL, sends: int, account: str = ACCOUNT) -> None:
     """As many more sends in the ledger, over a month up to now, in campaigns of up to a million.
 
-    :param sends: rounded up to ``CHUNK``.
+    :param sends: above ``CHUNK``, rounded down to whole ones.
     """
     ledger = open_ledger(url, may_create=True)
     statement = sa.text(_SENDS[ledger.engine.dialect.name]).bindparams(
@@ -78,7 +78,7 @@ def fill(url: str | sa.URL, sends: int, account: str = ACCOUNT) -> None:
             connection.execute(
                 statement,
                 {
-                    "rows": CHUNK,
+                    "rows": min(CHUNK, sends),
                     "prefix": f"{campaign_id:012x}",
                     "campaign_id": campaign_id,
                     "first": first,

@@ -99,7 +99,6 @@ class Composer:
         self._caps = caps
         self._template = template
         self._identity = identity
-        self._prefix = identity.prefix
         self._same = canonical(template.same())
 
     def compose(self, contact: Contact) -> Message | Unusable:
@@ -109,7 +108,7 @@ class Composer:
         except TextError as error:
             return Unusable(contact.key, str(error))
         return Message(
-            foreign_id=self._identity.foreign_id(contact.key, prefix=self._prefix),
+            foreign_id=self._identity.foreign_id(contact.key),
             contact_key=contact.key,
             phone=contact.phone,
             content=content,

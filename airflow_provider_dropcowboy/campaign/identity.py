@@ -9,7 +9,7 @@ from typing import Final
 
 from airflow_provider_dropcowboy.api.messages import Channel
 from airflow_provider_dropcowboy.errors import ConfigurationError
-from airflow_provider_dropcowboy.ledger.digest import digest, number_digest
+from airflow_provider_dropcowboy.ledger.digest import digest, framed, mac, number_digest
 from airflow_provider_dropcowboy.ledger.schema import DIGEST_CHARACTERS, FOREIGN_ID_CHARACTERS, PREFIX_CHARACTERS
 from airflow_provider_dropcowboy.phone import Phone
 
@@ -64,19 +64,19 @@ class Identity:
     account: str
     campaign: str
     channel: Channel
+    prefix: str = field(init=False)
+    """How every foreign_id of the campaign begins, so that its rows lie together in the ledger."""
+    _send: bytes = field(init=False, repr=False, compare=False)
 
-    @property
-    def prefix(self) -> str:
-        """How every foreign_id of the campaign begins, so that its rows lie together in the ledger."""
-        return self._digest("campaign", self.account, self.campaign, self.channel)[:PREFIX_CHARACTERS]
+    def __post_init__(self) -> None:
+        names = (self.account, self.campaign, self.channel)
+        object.__setattr__(self, "prefix", digest(self.key, "campaign", *names)[:PREFIX_CHARACTERS])
+        object.__setattr__(self, "_send", framed("send", *names))  # once, and not for every contact
 
-    def foreign_id(self, contact_key: str, *, prefix: str) -> str:
-        """The name of the contact's message: the same in every run, no personal data in it.
-
-        :param prefix: of this identity; handed in, since it is the same for every row.
-        """
-        digest = self._digest("send", self.account, self.campaign, self.channel, contact_key)
-        return prefix + digest[: FOREIGN_ID_CHARACTERS - PREFIX_CHARACTERS]
+    def foreign_id(self, contact_key: str) -> str:
+        """The name of the contact's message: the same in every run, no personal data in it."""
+        name = mac(self.key, self._send + framed(contact_key))
+        return self.prefix + name[: FOREIGN_ID_CHARACTERS - PREFIX_CHARACTERS]
 
     def number_digest(self, phone: Phone) -> str:
         """The number's name over all campaigns of the ledger."""
@@ -87,10 +87,7 @@ class Identity:
 
         :param same: what all messages of the run share, as ``canonical`` text.
         """
-        return self._digest("content", same, text or "", postal_code or "")[:DIGEST_CHARACTERS]
-
-    def _digest(self, *parts: str) -> str:
-        return digest(self.key, *parts)
+        return digest(self.key, "content", same, text or "", postal_code or "")[:DIGEST_CHARACTERS]
 
 
 def canonical(fields: Mapping[str, object]) -> str:

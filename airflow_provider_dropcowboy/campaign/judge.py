@@ -1,9 +1,8 @@
-"""From rows to messages and verdicts: reading, screening and composing, a batch at a time."""
+"""From rows to messages and verdicts: screening and composing."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import Final
 
 from airflow_provider_dropcowboy.api.messages import Message
@@ -14,7 +13,7 @@ from airflow_provider_dropcowboy.campaign.seen import Seen
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.contacts.columns import find_column
 from airflow_provider_dropcowboy.contacts.contact import Contact, Unusable
-from airflow_provider_dropcowboy.contacts.mapping import read_contacts
+from airflow_provider_dropcowboy.contacts.mapping import ContactReader
 from airflow_provider_dropcowboy.phone import Phone, PhoneError
 from airflow_provider_dropcowboy.screening.consent import has_consent
 from airflow_provider_dropcowboy.screening.verdict import Verdict
@@ -37,53 +36,60 @@ class Batch:
 class Judge:
     """Judges the rows of a source once, in their order. Used by one thread at a time."""
 
-    def __init__(
-        self, plan: Plan, identity: Identity, *, rows: Rows, seen: Seen, suppressed: Rows | None = None
-    ) -> None:
+    def __init__(self, plan: Plan, identity: Identity, *, seen: Seen) -> None:
         self._plan = plan
+        self._reader = ContactReader(plan.columns)
         self._composer = Composer(plan.template, identity, caps=plan.caps)
         self._identity = identity
         self._seen = seen
-        self._judged = self._judge(rows, suppressed)
+        self._has_list = False
 
-    def next_batch(self, size: int) -> Batch | None:
-        """The next ``size`` rows; None: there are no more.
+    def read_suppressed(self, rows: Rows) -> None:
+        """Keep the list's numbers, as digests on disk; what is no number there suppresses nobody. Before any row."""
+        kept = unusable = 0
+        for row in rows:
+            try:
+                phone = Phone.parse(next(iter(row.values()), None), region=self._plan.columns.region)
+            except PhoneError:
+                unusable += 1
+                continue
+            kept += self._seen.add(_SUPPRESSED + self._identity.number_digest(phone))
+        self._has_list = kept > 0
+        log.info("suppression list: %d numbers, %d entries that are none", kept, unusable)
 
-        :raises ConfigurationError: the source lacks a column, or cannot be read.
+    def judge(self, rows: Rows) -> Batch:
+        """The rows' messages and verdicts; a row of another partition has neither.
+
+        :raises ConfigurationError: the source lacks a column.
         """
-        judged = list(islice(self._judged, size))
-        if not judged:
-            return None
         batch = Batch()
-        for item in judged:
-            if isinstance(item, Verdict):
-                batch.verdicts.append(item)
-            else:
+        for row in rows:
+            item = self._judge(row)
+            if isinstance(item, Message):
                 batch.messages.append(item)
+            elif item is not None:
+                batch.verdicts.append(item)
         return batch
 
-    def _judge(self, rows: Rows, suppressed: Rows | None) -> Iterator[Message | Verdict]:
+    def _judge(self, row: Mapping[str, object]) -> Message | Verdict | None:
+        contact = self._reader.read(row)
         partition = self._plan.partition
-        has_list = self._read_suppressed(suppressed) > 0
-        for contact in read_contacts(rows, self._plan.columns):
-            if partition is not None and not partition.has(contact.key):
-                continue
-            if isinstance(contact, Unusable):
-                yield Verdict(State.INVALID, contact.reason, contact.key)
-                continue
-            message = self._composer.compose(contact)
-            if isinstance(message, Unusable):
-                yield Verdict(State.INVALID, message.reason, message.key)
-            elif not self._seen.add(message.foreign_id):
-                yield Verdict(State.DUPLICATE, "the same key came before", contact.key)
-            else:
-                yield self._screen(contact, message, has_list=has_list)
+        if partition is not None and not partition.has(contact.key):
+            return None
+        if isinstance(contact, Unusable):
+            return Verdict(State.INVALID, contact.reason, contact.key)
+        message = self._composer.compose(contact)
+        if isinstance(message, Unusable):
+            return Verdict(State.INVALID, message.reason, message.key)
+        if not self._seen.add(message.foreign_id):
+            return Verdict(State.DUPLICATE, "the same key came before", contact.key)
+        return self._screen(contact, message)
 
-    def _screen(self, contact: Contact, message: Message, *, has_list: bool) -> Message:
+    def _screen(self, contact: Contact, message: Message) -> Message:
         """The message, stopped by the first rule that applies; the ledger may know that it was asked for before."""
         if not self._has_consent(contact.row):
             return replace(message, stop=(State.SUPPRESSED, f"no consent in {self._plan.opt_in_column}"))
-        if has_list and self._seen.has(_SUPPRESSED + message.number_digest):
+        if self._has_list and self._seen.has(_SUPPRESSED + message.number_digest):
             return replace(message, stop=(State.SUPPRESSED, "on the suppression list"))
         hours = self._plan.hours
         if hours is None:
@@ -94,20 +100,6 @@ class Judge:
         if not ruling.is_open:
             return replace(message, stop=(State.HELD, f"calling hours: {ruling.rule}"), opens_at=ruling.opens_at)
         return replace(message, closes_at=ruling.closes_at, rule=ruling.rule, caps=message.caps + ruling.caps)
-
-    def _read_suppressed(self, rows: Rows | None) -> int:
-        """How many numbers of the list are kept, as digests on disk; what is no number there suppresses nobody."""
-        kept = unusable = 0
-        for row in rows or ():
-            try:
-                phone = Phone.parse(next(iter(row.values()), None), region=self._plan.columns.region)
-            except PhoneError:
-                unusable += 1
-                continue
-            kept += self._seen.add(_SUPPRESSED + self._identity.number_digest(phone))
-        if rows is not None:
-            log.info("suppression list: %d numbers, %d entries that are none", kept, unusable)
-        return kept
 
     def _has_consent(self, row: Mapping[str, object]) -> bool:
         column = self._plan.opt_in_column

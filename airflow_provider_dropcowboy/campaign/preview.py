@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import islice
 from typing import Final
 
 from airflow_provider_dropcowboy.api.messages import Message
@@ -70,8 +71,12 @@ def preview_campaign(
     identity = Identity(key, plan.account.name, plan.campaign, plan.channel)
     campaign = _campaign(plan, ledger, prefix=identity.prefix)
     with Seen() as keys, Seen() as numbers:
-        judge = Judge(plan, identity, rows=rows, suppressed=suppressed, seen=keys)
-        while (batch := judge.next_batch(BATCH_ROWS)) is not None:
+        judge = Judge(plan, identity, seen=keys)
+        if suppressed is not None:
+            judge.read_suppressed(suppressed)
+        source = iter(rows)
+        while read := list(islice(source, BATCH_ROWS)):
+            batch = judge.judge(read)
             ready = tally.states[State.READY]
             judgement = (
                 preview(ledger, campaign, messages=batch.messages, rules=plan.claim_rules, foreseen=ready)

@@ -70,9 +70,19 @@ def run_campaign(
     started_at = time.monotonic()
     tally = Tally()
     with Seen() as seen, Seen() as held:
-        judge = Judge(plan, identity, rows=rows, suppressed=suppressed, seen=seen)
         pace = Pace(0, rate_per_s=plan.rate_per_s)
-        pipeline = Pipeline(plan, ledger, run=run, judge=judge, held=held, pace=pace, control=control, tally=tally)
+        pipeline = Pipeline(
+            plan,
+            ledger,
+            run=run,
+            rows=rows,
+            suppressed=suppressed,
+            judge=Judge(plan, identity, seen=seen),
+            held=held,
+            pace=pace,
+            control=control,
+            tally=tally,
+        )
         try:
             pace.limit = _wait_for_connections(ledger, run, plan=plan, control=control)
             _run_in_thread(pipeline, control)

@@ -45,7 +45,8 @@ class Sending:
         self._control = control
         self._tally = tally
         self._to_send: asyncio.Queue[Ask] = asyncio.Queue()
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._workers: list[asyncio.Task[None]] = []
+        self._writing: set[asyncio.Task[None]] = set()
         self._brakes = Brakes(plan.max_reject_rate, plan.max_unknown_rate)
         self._circuit = Circuit(max(plan.concurrency, MIN_FAILURES))
         self._callback_urls = (
@@ -65,29 +66,47 @@ class Sending:
         else:
             self._to_send.put_nowait(ask)
 
+    def start(self, wire: BulkSender, stages: asyncio.TaskGroup) -> None:
+        """Begin to send: a worker for each connection, which goes on to the next ask in the moment it has an answer.
+
+        A task for each ask would wait three turns of the loop between an answer and the next request.
+        """
+        self._workers = [stages.create_task(self._work(wire)) for _ in range(self._plan.concurrency)]
+
+    def end(self) -> None:
+        """Nothing is left to send."""
+        for worker in self._workers:
+            worker.cancel()
+
     def release_unwritten(self) -> None:
-        """The run stops: what waits is released."""
+        """The run stops: what waits is released, and no worker begins another."""
+        for worker in self._workers:
+            if worker not in self._writing:
+                worker.cancel()
         waiting = [self._to_send.get_nowait() for _ in range(self._to_send.qsize())]
         for ask in (*waiting, *self._again.drain()):
             self._answers.put_nowait(Answered(ask.claim, STOPPED))
 
     def cut_off(self) -> None:
         """Nothing under way is awaited any longer."""
-        for task in self._under_way:
-            task.cancel()
+        for worker in self._writing:
+            worker.cancel()
 
-    async def run(self, wire: BulkSender, stages: asyncio.TaskGroup) -> None:
-        """Until cancelled."""
-        while True:
+    async def _work(self, wire: BulkSender) -> None:
+        worker = asyncio.current_task()
+        assert worker is not None
+        while self._control.order is None:
             ask = await self._to_send.get()
             try:
                 await self._pace.enter()
             except asyncio.CancelledError:
                 self._answers.put_nowait(Answered(ask.claim, STOPPED))
                 raise
-            task = stages.create_task(self._send(wire, ask))
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            self._writing.add(worker)
+            try:
+                await self._send(wire, ask)
+            finally:
+                self._writing.discard(worker)
 
     async def _send(self, wire: BulkSender, ask: Ask) -> None:
         message = ask.claim.message

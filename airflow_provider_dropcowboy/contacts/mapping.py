@@ -31,30 +31,32 @@ class ContactColumns:
     def __post_init__(self) -> None:
         if not self.phone_column or "" in (self.key_column, self.postal_code_column):
             raise ConfigurationError("A column name is empty. Name the column, or leave the argument out.")
-        # the list of regions is phonenumbers', too heavy for the parse of a DAG; read_contacts asks it
+        # the list of regions is phonenumbers', too heavy for the parse of a DAG; ContactReader asks it
         if not _REGION.fullmatch(self.region):
             raise ConfigurationError(f"region={self.region!r} is no country. Write it in two capital letters, like US.")
 
 
-def read_contacts(rows: Iterable[Mapping[str, object]], columns: ContactColumns) -> Iterator[Contact | Unusable]:
-    """One contact, or one unusable row with its reason, for each row and in its order.
+class ContactReader:
+    """Reads one row after the other of one source.
 
-    :raises ConfigurationError: a column is missing from the first row, or ``region`` is unknown; before any contact.
+    :raises ConfigurationError: ``region`` is unknown.
     """
-    region = columns.region
-    if not is_region(region):
-        raise ConfigurationError(
-            f"region={region!r} is no country that has phone numbers. Write its ISO 3166 code, like US."
-        )
-    rows = iter(rows)
-    first = next(rows, None)
-    if first is None:
-        return
-    phone_column = find_column(columns.phone_column, first)
-    key_column = columns.key_column and find_column(columns.key_column, first)
-    postal_code_column = columns.postal_code_column and find_column(columns.postal_code_column, first)
 
-    def read(row: Mapping[str, object]) -> Contact | Unusable:
+    def __init__(self, columns: ContactColumns) -> None:
+        if not is_region(columns.region):
+            raise ConfigurationError(
+                f"region={columns.region!r} is no country that has phone numbers. Write its ISO 3166 code, like US."
+            )
+        self._columns = columns
+        self._found: tuple[str, str | None, str | None] | None = None
+
+    def read(self, row: Mapping[str, object]) -> Contact | Unusable:
+        """The row's contact; or why it cannot be used.
+
+        :raises ConfigurationError: the first row lacks a column.
+        """
+        phone_column, key_column, postal_code_column = self._found or self._find(row)
+        region = self._columns.region
         key = None
         try:
             if key_column:
@@ -67,5 +69,19 @@ def read_contacts(rows: Iterable[Mapping[str, object]], columns: ContactColumns)
         postal_code = read_postal_code(row.get(postal_code_column), region=region) if postal_code_column else None
         return Contact(key or phone.e164, phone, postal_code, row)
 
-    yield read(first)
-    yield from map(read, rows)
+    def _find(self, first: Mapping[str, object]) -> tuple[str, str | None, str | None]:
+        columns = self._columns
+        self._found = (
+            find_column(columns.phone_column, first),
+            columns.key_column and find_column(columns.key_column, first),
+            columns.postal_code_column and find_column(columns.postal_code_column, first),
+        )
+        return self._found
+
+
+def read_contacts(rows: Iterable[Mapping[str, object]], columns: ContactColumns) -> Iterator[Contact | Unusable]:
+    """One contact, or one unusable row with its reason, for each row and in its order.
+
+    :raises ConfigurationError: as :class:`ContactReader`; before any contact.
+    """
+    yield from map(ContactReader(columns).read, rows)

@@ -64,10 +64,7 @@ def book(connection: sa.Connection, campaign_id: int, *, sends: int, price_micro
     """Count sends that the vendor may have taken; negative: surely not."""
     if sends == 0 and price_micros is None:
         return
-    values: dict[str, object] = {"taken": CAMPAIGNS.c.taken + sends}
-    if price_micros is not None:
-        values["price_micros"] = price_micros
-    connection.execute(CAMPAIGNS.update().where(CAMPAIGNS.c.id == campaign_id).values(**values))
+    connection.execute(_BOOK, {"b_id": campaign_id, "b_sends": sends, "b_price": price_micros})
 
 
 def book_extra(connection: sa.Connection, campaign_id: int, *, cost_micros: int, sends: int) -> None:
@@ -75,7 +72,15 @@ def book_extra(connection: sa.Connection, campaign_id: int, *, cost_micros: int,
     connection.execute(_BOOK_EXTRA, {"b_id": campaign_id, "b_cost": cost_micros, "b_sends": sends})
 
 
-# built once: it is part of every batch of callbacks
+# built once: each is part of every batch
+_BOOK: Final = (
+    CAMPAIGNS.update()
+    .where(CAMPAIGNS.c.id == sa.bindparam("b_id"))
+    .values(
+        taken=CAMPAIGNS.c.taken + sa.bindparam("b_sends", type_=sa.Integer),
+        price_micros=sa.func.coalesce(sa.bindparam("b_price", type_=sa.BigInteger), CAMPAIGNS.c.price_micros),
+    )
+)
 _BOOK_EXTRA: Final = (
     CAMPAIGNS.update()
     .where(CAMPAIGNS.c.id == sa.bindparam("b_id"), CAMPAIGNS.c.price_micros.is_not(None))

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, Final, Self
 
 import sqlalchemy as sa
@@ -41,14 +42,9 @@ class Attempts:
         if windows:
             since = at - max(windows)
             dialect = connection.dialect.name
-            found = connection.execute(
-                sa.select(SENDS.c.number_digest, SENDS.c.claimed_at, SENDS.c.content_digest, SENDS.c.campaign_id).where(
-                    SENDS.c.claimed_day.in_(range(day_of(since), day_of(at) + 1)),
-                    is_among(SENDS.c.number_digest, dialect, parameter="digests"),
-                    SENDS.c.state.in_(sorted(BINDING)),
-                ),
-                {"digests": names([message.number_digest for message in messages], dialect)},
-            )
+            digests = names([message.number_digest for message in messages], dialect)
+            days = range(day_of(since), day_of(at) + 1)
+            found = connection.execute(_attempts(dialect), {"digests": digests, "days": days})
             for row in found:
                 rows[row.number_digest].append(row)
         return cls(at, repeat_window, rows)
@@ -67,6 +63,15 @@ class Attempts:
         ):
             return f"the same content went to the number within {_text(self.repeat_window)}, in another campaign"
         return None
+
+
+@cache
+def _attempts(dialect: str) -> sa.Select[Any]:
+    return sa.select(SENDS.c.number_digest, SENDS.c.claimed_at, SENDS.c.content_digest, SENDS.c.campaign_id).where(
+        SENDS.c.claimed_day.in_(sa.bindparam("days", expanding=True)),
+        is_among(SENDS.c.number_digest, dialect, parameter="digests"),
+        SENDS.c.state.in_(sorted(BINDING)),
+    )
 
 
 def _text(window: timedelta) -> str:

@@ -154,11 +154,7 @@ def end_run(
 
 def stop_reason(connection: sa.Connection, campaign: Campaign) -> str | None:
     """Why nobody of the campaign may be claimed now; read in the transaction that would claim."""
-    paused_all, paused = connection.execute(
-        sa.select(LEDGER.c.paused_at, CAMPAIGNS.c.paused_at)
-        .join_from(LEDGER, CAMPAIGNS, sa.true())
-        .where(CAMPAIGNS.c.id == campaign.id)
-    ).one()
+    paused_all, paused = connection.execute(_PAUSES, {"campaign_id": campaign.id}).one()
     if paused_all is not None:
         return "paused: all campaigns (dropcowboy resume --all)"
     if paused is not None:
@@ -169,6 +165,13 @@ def stop_reason(connection: sa.Connection, campaign: Campaign) -> str | None:
 def is_live(ended_at: datetime | None, heartbeat_at: datetime | None, *, at: datetime) -> bool:
     """Whether a run may still be working."""
     return ended_at is None and heartbeat_at is not None and heartbeat_at > at - SILENT_AFTER
+
+
+_PAUSES: Final = (
+    sa.select(LEDGER.c.paused_at, CAMPAIGNS.c.paused_at)
+    .join_from(LEDGER, CAMPAIGNS, sa.true())
+    .where(CAMPAIGNS.c.id == sa.bindparam("campaign_id"))
+)
 
 
 def _find(account: str, name: str, channel: Channel) -> sa.Select[tuple[int, str, str, str, str]]:

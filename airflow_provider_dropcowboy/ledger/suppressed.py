@@ -1,6 +1,7 @@
 """Who is on the ledger's own suppression list: opt-outs that callbacks brought, and what people added."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import sqlalchemy as sa
 
@@ -11,10 +12,12 @@ from airflow_provider_dropcowboy.ledger.schema import SUPPRESSIONS
 def suppressed_among(connection: sa.Connection, number_digests: Sequence[str]) -> frozenset[str]:
     """Those of the numbers that are on the list at this moment."""
     dialect = connection.dialect.name
-    found = connection.execute(
-        sa.select(SUPPRESSIONS.c.number_digest).where(
-            is_among(SUPPRESSIONS.c.number_digest, dialect, parameter="digests")
-        ),
-        {"digests": names(number_digests, dialect)},
-    )
+    found = connection.execute(_suppressed(dialect), {"digests": names(number_digests, dialect)})
     return frozenset(found.scalars())
+
+
+@cache
+def _suppressed(dialect: str) -> sa.Select[tuple[str]]:
+    return sa.select(SUPPRESSIONS.c.number_digest).where(
+        is_among(SUPPRESSIONS.c.number_digest, dialect, parameter="digests")
+    )

@@ -12,7 +12,7 @@ MAX_PAUSE_S: Final = 30.0
 
 
 class Pace:
-    """Turns for requests. A 429 slows the whole run down at once; answers let it recover. For one task that dispatches.
+    """Turns for requests. A 429 slows the whole run down at once; answers let it recover. In one event loop.
 
     :ivar in_flight: requests under way.
     """
@@ -24,6 +24,7 @@ class Pace:
         # one at a time, evenly: a burst at the start of each second would be what the limit is against
         self._limiter = AsyncLimiter(1, 1 / rate_per_s) if rate_per_s else None
         self._changed = asyncio.Event()
+        self._door = asyncio.Lock()
         self._still_until = 0.0
         self._slowed_at = 0.0
         self._pause_s = MIN_PAUSE_S
@@ -42,18 +43,26 @@ class Pace:
 
     async def enter(self) -> None:
         """Wait for a turn, and take it."""
-        if self._limiter is not None:
-            await self._limiter.acquire()
-        while True:
-            still_s = self._still_until - time.monotonic()
-            if still_s > 0:
-                await asyncio.sleep(still_s)
-            elif self.in_flight < max(int(self._window), min(self._limit, 1)):
-                self.in_flight += 1
-                return
-            else:
-                self._changed.clear()
-                await self._changed.wait()
+        is_door_open = self._limiter is None and not self._door.locked()
+        if is_door_open and self._has_room() and time.monotonic() >= self._still_until:
+            self.in_flight += 1
+            return
+        async with self._door:  # one waits for what changes, the others wait in line: not all wake up for one turn
+            if self._limiter is not None:
+                await self._limiter.acquire()
+            while True:
+                still_s = self._still_until - time.monotonic()
+                if still_s > 0:
+                    await asyncio.sleep(still_s)
+                elif self._has_room():
+                    self.in_flight += 1
+                    return
+                else:
+                    self._changed.clear()
+                    await self._changed.wait()
+
+    def _has_room(self) -> bool:
+        return self.in_flight < max(int(self._window), min(self._limit, 1))
 
     def leave(self) -> None:
         """Give the turn back."""

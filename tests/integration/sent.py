@@ -42,7 +42,7 @@ class Sent:
 
     def foreign_id(self, key: int) -> str:
         """The name of the contact's message."""
-        return self.identity.foreign_id(str(key), prefix=self.identity.prefix)
+        return self.identity.foreign_id(str(key))
 
     def message(self, key: int) -> Message:
         return Message(

@@ -183,3 +183,26 @@ def test_only_countries_with_phone_numbers_are_regions() -> None:
     assert is_region("GB")
     assert not is_region("UK")
     assert not is_region("us")
+
+
+@given(
+    st.tuples(st.integers(100, 999), st.integers(0, 999), st.integers(0, 9999)),
+    st.sampled_from(
+        ["{:03}{:03}{:04}", "({:03}) {:03}-{:04}", "{:03}.{:03}.{:04}", "{:03}-{:03}-{:04}", "{:03} {:03} {:04}"]
+    ),
+    st.sampled_from(["US", "CA", "JM", "DO", "DE", "GB"]),
+)
+def test_ten_digits_are_read_as_the_library_reads_them(
+    digits: tuple[int, int, int], notation: str, region: str
+) -> None:
+    written = notation.format(*digits)
+    number = phonenumbers.parse(written, region)
+    kind = phonenumbers.number_type(number)
+    refused = (PhoneNumberType.UNKNOWN, PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST)
+    try:
+        read = Phone.parse(written, region=region).e164
+    except PhoneError:
+        assert kind in refused
+    else:
+        assert kind not in refused
+        assert read == phonenumbers.format_number(number, PhoneNumberFormat.E164)

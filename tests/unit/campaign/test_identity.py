@@ -28,7 +28,7 @@ NAMES = st.tuples(TEXTS, TEXTS, st.sampled_from(list(Channel)), TEXTS)
 
 def foreign_id(account: str, campaign: str, channel: Channel, key: str) -> str:
     identity = Identity(KEY, account, campaign, channel)
-    return identity.foreign_id(key, prefix=identity.prefix)
+    return identity.foreign_id(key)
 
 
 @given(NAMES, NAMES)
@@ -62,7 +62,7 @@ def test_a_name_is_the_same_in_another_process() -> None:
         "from airflow_provider_dropcowboy.campaign.identity import Identity\n"
         "from airflow_provider_dropcowboy.api.messages import Channel\n"
         "i = Identity(bytes(range(32)), 'team@host', 'spring', Channel.SMS)\n"
-        "print(i.foreign_id('Zoë 1', prefix=i.prefix))"
+        "print(i.foreign_id('Zoë 1'))"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     assert said == foreign_id("team@host", "spring", Channel.SMS, "Zoë 1")
@@ -71,14 +71,14 @@ def test_a_name_is_the_same_in_another_process() -> None:
 def test_without_the_ledgers_key_nobody_can_try_out_numbers() -> None:
     ours, theirs = (Identity(key, "team@host", "spring", Channel.RVM) for key in (KEY, bytes(32)))
     assert ours.number_digest(PHONE) != theirs.number_digest(PHONE)
-    assert ours.foreign_id("1", prefix="") != theirs.foreign_id("1", prefix="")
+    assert ours.foreign_id("1") != theirs.foreign_id("1")
     assert KEY.hex() not in repr(ours)
     assert repr(KEY) not in repr(ours)
 
 
 def test_no_name_holds_the_number_or_the_key_it_is_made_of() -> None:
     identity = Identity(KEY, "team@host", "spring", Channel.RVM)
-    names = identity.foreign_id("5045550100", prefix=identity.prefix) + identity.number_digest(PHONE)
+    names = identity.foreign_id("5045550100") + identity.number_digest(PHONE)
     assert "5045550100" not in names
     assert len(identity.number_digest(PHONE)) == DIGEST_CHARACTERS
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 import pytest
 from hypothesis import given
@@ -42,11 +43,11 @@ def judged(rows: Rows, made: Plan | None = None, *, size: int = 3) -> list[Messa
     identity = Identity(bytes(32), made.account.name, made.campaign, made.channel)
     found: list[Message | Verdict] = []
     with Seen() as seen:
-        judge = Judge(made, identity, rows=rows, seen=seen)
-        while (batch := judge.next_batch(size)) is not None:
-            assert len(batch.messages) + len(batch.verdicts) <= size
+        judge = Judge(made, identity, seen=seen)
+        source = iter(rows)
+        while read := list(islice(source, size)):
+            batch = judge.judge(read)
             found += [*batch.messages, *batch.verdicts]
-        assert judge.next_batch(size) is None
     return found
 
 
@@ -188,9 +189,9 @@ def test_a_number_of_the_suppression_list_is_stopped_in_any_notation() -> None:
     identity = Identity(bytes(32), made.account.name, made.campaign, made.channel)
     with Seen() as seen:
         rows = [row(1, "+15045550100"), row(2, "(504) 555-0101")]
-        judge = Judge(made, identity, rows=rows, suppressed=[{"n": "504.555.0100"}, {"n": "no number"}], seen=seen)
-        batch = judge.next_batch(5)
-    assert batch is not None
+        judge = Judge(made, identity, seen=seen)
+        judge.read_suppressed([{"n": "504.555.0100"}, {"n": "no number"}])
+        batch = judge.judge(rows)
     assert [message.stop for message in batch.messages] == [(State.SUPPRESSED, "on the suppression list"), None]
 
 
@@ -202,4 +203,4 @@ def test_a_suppression_list_that_cannot_be_read_ends_the_run_before_anyone_is_ju
     made = plan()
     identity = Identity(bytes(32), made.account.name, made.campaign, made.channel)
     with Seen() as seen, pytest.raises(ConfigurationError, match="the list is gone"):
-        Judge(made, identity, rows=[row()], suppressed=broken(), seen=seen).next_batch(5)
+        Judge(made, identity, seen=seen).read_suppressed(broken())
