@@ -49,7 +49,8 @@ def brands_of(settings: "ConnectionSettings", reply: "Reply") -> "tuple[Brand, .
             raise NotTakenError(f"{host} was not reached: {why}. Nothing was sent. {_where_to_look(why)}")
         case Answer(status=HTTPStatus.UNAUTHORIZED | HTTPStatus.PAYMENT_REQUIRED | HTTPStatus.FORBIDDEN as status):
             said = ": ".join(filter(None, (f"HTTP {status}", error_reason(reply.body))))
-            raise AuthenticationError(f"{host} refuses the connection ({said}). Nothing was sent. {_REFUSALS[HTTPStatus(status)]}")
+            remedy = _REFUSALS[HTTPStatus(status)]
+            raise AuthenticationError(f"{host} refuses the connection ({said}). Nothing was sent. {remedy}")
         case _:
             return read_reply(brands(), reply)
 

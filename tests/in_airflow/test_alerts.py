@@ -84,6 +84,12 @@ def runs_of_alerts(airflow: AirflowProcesses, name: str) -> int:
         return int(ledger.execute(query).fetchone()[0])
 
 
+def logs_with(airflow: AirflowProcesses, private: str) -> list[str]:
+    """What Airflow logged that holds the text: its own files, and its processes'."""
+    files = [*(airflow.home / "logs").rglob("*.log"), *airflow.home.glob("*.log")]
+    return [str(path.relative_to(airflow.home)) for path in files if private in path.read_text(errors="replace")]
+
+
 def test_a_failed_run_is_told_once_whatever_failed_in_it_and_cleared_or_not(
     airflow_processes: AirflowProcesses, sandbox: SandboxProcess
 ) -> None:
@@ -101,6 +107,8 @@ def test_a_failed_run_is_told_once_whatever_failed_in_it_and_cleared_or_not(
     airflow.wait_until(lambda: runs_of_alerts(airflow, "broken_run") == 2, until="the alert was looked into again")
     (send,) = sandbox.sends().values()
     assert (send["asks"], send["takes"], send["first_body"]["sms_body"]) == (1, 1, "broken_run failed")
+    assert logs_with(airflow, "A text to the on-call about broken_run (failed")
+    assert logs_with(airflow, "5045550142") == []
 
 
 def test_a_missed_deadline_is_told(airflow_processes: AirflowProcesses, sandbox: SandboxProcess) -> None:
@@ -112,3 +120,4 @@ def test_a_missed_deadline_is_told(airflow_processes: AirflowProcesses, sandbox:
     (send,) = sandbox.sends().values()
     assert (send["asks"], send["first_body"]["sms_body"]) == (1, "late_run is late")
     airflow.wait_for_run("late_run", run_id)
+    assert logs_with(airflow, "5045550142") == []
