@@ -104,8 +104,8 @@ def _airflow() -> Iterator[None]:
 
 
 def _from_airflow(conn_id: str) -> "Connection":
+    from airflow.providers.common.compat.sdk import AirflowNotFoundException
     from airflow.sdk import BaseHook
-    from airflow.sdk.exceptions import AirflowNotFoundException
 
     try:
         connection: Connection = BaseHook.get_connection(conn_id)

@@ -108,8 +108,8 @@ class Visitor:
 
 def _open_ledger(conn_ids: Iterable[str]) -> "Ledger":
     """The ledger of the first connection that there is; without one, that which needs no connection."""
+    from airflow.providers.common.compat.sdk import AirflowNotFoundException
     from airflow.sdk import BaseHook
-    from airflow.sdk.exceptions import AirflowNotFoundException
 
     from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
     from airflow_provider_dropcowboy.hooks.ledger import ledger_url
@@ -126,10 +126,11 @@ def _open_ledger(conn_ids: Iterable[str]) -> "Ledger":
 
 def _login_url(request: "Request") -> str:
     """Airflow's login, which comes back here."""
+    from airflow.api_fastapi.app import get_auth_manager
     from airflow.configuration import conf
 
     root = urlsplit(conf.get("api", "base_url", fallback="/")).path.rstrip("/")
     here = f"{root}/{REPORT_PREFIX}/{request.path_params['path']}"
     if request.url.query:
         here += f"?{request.url.query}"
-    return f"{root}/api/v2/auth/login?{urlencode({'next': here})}"
+    return f"{get_auth_manager().get_url_login()}?{urlencode({'next': here})}"

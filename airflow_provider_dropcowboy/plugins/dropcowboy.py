@@ -78,8 +78,8 @@ def find_wiring() -> "Wiring":
 
     :raises ConfigurationError: none of them can be used, or they have different ledgers.
     """
+    from airflow.providers.common.compat.sdk import AirflowNotFoundException
     from airflow.sdk import BaseHook
-    from airflow.sdk.exceptions import AirflowNotFoundException
 
     from airflow_provider_dropcowboy.errors import ConfigurationError
     from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings

@@ -18,7 +18,7 @@ from tests.integration.reports.page.page_server import text_of
 from tests.integration.sent import ACCOUNT, Sent, phone
 from tests.sandbox_process import SandboxProcess
 
-pytestmark = pytest.mark.airflow
+pytestmark = [pytest.mark.airflow, pytest.mark.floor]
 
 SENDING = """
 from airflow.sdk import DAG
@@ -68,8 +68,9 @@ def test_who_is_logged_out_sees_nothing_and_is_led_to_the_login_and_back(sent: S
     browser = {"Accept": "text/html,application/xhtml+xml"}
     led = requests.get(page, headers=browser, allow_redirects=False, timeout=DEADLINE_S)
     assert led.status_code == 303
-    login = requests.get(f"{server.url}{led.headers['Location']}", allow_redirects=False, timeout=DEADLINE_S)
-    (back,) = parse_qs(urlsplit(login.headers["Location"]).query)["next"]
+    login = urlsplit(led.headers["Location"])
+    assert requests.get(f"{server.url}{login.path}", timeout=DEADLINE_S).status_code == 200
+    (back,) = parse_qs(login.query)["next"]
     assert back == page.removeprefix(server.url)
 
     with server.logged_in() as session:
@@ -92,16 +93,18 @@ def test_a_run_just_made_is_reported_from_the_navigation_the_dag_run_and_the_tas
     run_id = airflow_processes.trigger("reported")
     assert airflow_processes.wait_for_run("reported", run_id) == "success"
 
-    views = {view["destination"]: view["href"] for view in _plugin(airflow_processes)["external_views"]}
+    token = requests.get(f"{airflow_processes.url}/auth/token", timeout=DEADLINE_S).json()["access_token"]
+    browser = requests.Session()
+    browser.cookies.set("_token", token)
+    views = {view["destination"]: view["href"] for view in _views(browser, airflow_processes.url)}
     assert set(views) == {"nav", "dag_run", "task_instance"}
     # as the user interface fills them in: of a task that is not mapped, {MAP_INDEX} stays
     ids = {"{DAG_ID}": "reported", "{RUN_ID}": quote(run_id, safe=""), "{TASK_ID}": "send"}
-    token = requests.get(f"{airflow_processes.url}/auth/token", timeout=DEADLINE_S).json()["access_token"]
     for place, template in views.items():
         href = template
         for name, value in ids.items():
             href = href.replace(name, value)
-        shown = requests.get(f"{airflow_processes.url}/{href}", cookies={"_token": token}, timeout=DEADLINE_S)
+        shown = browser.get(f"{airflow_processes.url}/{href}", timeout=DEADLINE_S)
         assert shown.status_code == 200, place
         text = text_of(shown)
         assert f"reported.send@{run_id}" in text, place
@@ -113,8 +116,9 @@ def test_a_run_just_made_is_reported_from_the_navigation_the_dag_run_and_the_tas
         assert not any(number(index).removeprefix("+1") in shown.text for index in range(7))
 
 
-def _plugin(airflow_processes: AirflowProcesses) -> dict[str, list[dict[str, str]]]:
-    plugins = requests.get(f"{airflow_processes.url}/api/v2/plugins", timeout=DEADLINE_S).json()["plugins"]
+def _views(browser: requests.Session, url: str) -> list[dict[str, str]]:
+    """What the user interface is told of the page."""
+    plugins = browser.get(f"{url}/api/v2/plugins", timeout=DEADLINE_S).json()["plugins"]
     (ours,) = (plugin for plugin in plugins if plugin["name"] == "dropcowboy")
-    found: dict[str, list[dict[str, str]]] = ours
+    found: list[dict[str, str]] = ours["external_views"]
     return found
