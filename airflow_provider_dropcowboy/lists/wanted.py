@@ -90,7 +90,7 @@ class Wanted:
         # an empty file name: SQLite's own temporary file, kept in memory while it is small
         self._connection = sqlite3.connect("", isolation_level=None)
         self._connection.execute("PRAGMA journal_mode = OFF")
-        self._connection.execute("PRAGMA cache_size = -65536")  # 64 MiB: the keys of a million contacts
+        self._connection.execute("PRAGMA cache_size = -16384")  # 16 MiB, however many contacts
         self._connection.executescript(_TABLES)
         self._connection.execute("BEGIN")  # never committed: nobody else reads it
         self._places = 0
