@@ -33,7 +33,7 @@ class DropCowboyDeliverySensor(BaseSensorOperator):
         connection's account; both channels together.
     :param min_final_share: above 0, up to 1.
     :param fail_below_delivered: fail, without retry, if a smaller share of the final sends was delivered; None: never.
-    :param expire_after: see above.
+    :param expire_after: see above; by the full hour, so up to an hour later.
     :param dropcowboy_conn_id: Airflow connection of type ``dropcowboy``; without a callback URL in it no result ever
         comes, and the sensor fails at once.
     :param deferrable: wait in the triggerer; None: as Airflow's ``[operators] default_deferrable`` says.

@@ -44,7 +44,7 @@ class GuardedServer:
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:viewer",
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
         }
-        self._environment = os.environ | settings | environment
+        self._environment = {**os.environ, **settings, **environment}
 
     def __enter__(self) -> Self:
         with self._log.open("wb") as log:
