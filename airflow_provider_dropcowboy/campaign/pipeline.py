@@ -14,7 +14,7 @@ from airflow_provider_dropcowboy.campaign.control import Control, Order
 from airflow_provider_dropcowboy.campaign.doubt import Doubt
 from airflow_provider_dropcowboy.campaign.judge import Judge, Rows
 from airflow_provider_dropcowboy.campaign.plan import Plan
-from airflow_provider_dropcowboy.campaign.progress import Progress
+from airflow_provider_dropcowboy.campaign.progress import Progress, Watch
 from airflow_provider_dropcowboy.campaign.seen import Seen
 from airflow_provider_dropcowboy.campaign.sending import Sending
 from airflow_provider_dropcowboy.campaign.stops import NOT_AGAIN, STOPPED, paused
@@ -62,6 +62,8 @@ class Pipeline:
         pace: Pace,
         control: Control,
         tally: Tally,
+        expected: int | None,
+        watch: Watch | None,
     ) -> None:
         self._plan = plan
         self._ledger = ledger
@@ -73,7 +75,7 @@ class Pipeline:
         self._pace = pace
         self._control = control
         self._tally = tally
-        self._progress = Progress(plan.campaign, tally)
+        self._progress = Progress(plan.campaign, tally, expected=expected, watch=watch)
         self._is_used_up = False
         self._batch_rows = plan.concurrency
         self._kept: asyncio.Queue[list[Message] | None] = asyncio.Queue(maxsize=2)
@@ -240,7 +242,7 @@ class Pipeline:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(BEAT_S)
-            self._progress.log_if_due(in_doubt=self._doubt.claims)
+            self._progress.tell(in_doubt=self._doubt.claims)
             try:
                 pause, connections = await _in(self._beater, partial(self._beat_once, self._tally.as_counts()))
             except LedgerError:

@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from operator import length_hint
 from typing import Final
 
 from airflow_provider_dropcowboy.campaign.control import Control, Order
@@ -13,6 +14,7 @@ from airflow_provider_dropcowboy.campaign.identity import Identity
 from airflow_provider_dropcowboy.campaign.judge import Judge, Rows
 from airflow_provider_dropcowboy.campaign.pipeline import Pipeline
 from airflow_provider_dropcowboy.campaign.plan import GRACE_S, Plan
+from airflow_provider_dropcowboy.campaign.progress import Watch
 from airflow_provider_dropcowboy.campaign.seen import Seen
 from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
 from airflow_provider_dropcowboy.campaign.warnings import warn_of_bans, warn_of_doubt, warn_of_plan
@@ -20,7 +22,15 @@ from airflow_provider_dropcowboy.errors import BalanceError, InterruptedRunError
 from airflow_provider_dropcowboy.ledger.counts import count_run
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.held import count_gone, forget_held, keep_held
-from airflow_provider_dropcowboy.ledger.runs import Run, beat, begin_run, bind_campaign, end_run, find_campaign
+from airflow_provider_dropcowboy.ledger.runs import (
+    Run,
+    beat,
+    begin_run,
+    bind_campaign,
+    end_run,
+    find_campaign,
+    rows_read_last,
+)
 from airflow_provider_dropcowboy.ledger.shares import seek_share
 from airflow_provider_dropcowboy.states import State
 from airflow_provider_dropcowboy.transport.pacing import Pace
@@ -38,6 +48,7 @@ def run_campaign(
     control: Control,
     suppressed: Rows | None = None,
     tell: Callable[[Summary], object] | None = None,
+    watch: Watch | None = None,
 ) -> Summary:
     """Ask for every row that was not asked for, and write down what came of it.
 
@@ -47,6 +58,7 @@ def run_campaign(
     :param suppressed: rows whose first column is a number that is not called; read whole before the first contact.
     :param control: stops the run from any thread.
     :param tell: hears the summary also of a run that is to fail.
+    :param watch: is told about once a second where the run stands, in a thread of the run's; it must be quick.
     :returns: counts that add up to the rows read.
     :raises NotTakenError: some messages were surely not taken: try again.
     :raises DropCowboyError: what stopped the run, else.
@@ -82,6 +94,8 @@ def run_campaign(
             pace=pace,
             control=control,
             tally=tally,
+            expected=length_hint(rows) or rows_read_last(ledger, plan.who),
+            watch=watch,
         )
         try:
             pace.limit = _wait_for_connections(ledger, run, plan=plan, control=control)

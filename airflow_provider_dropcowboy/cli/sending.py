@@ -1,6 +1,7 @@
 """From the options of ``dropcowboy send`` to a run, and from its end to an answer."""
 
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, fields
@@ -18,6 +19,7 @@ from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.preview import preview_campaign
 from airflow_provider_dropcowboy.campaign.run import run_campaign
 from airflow_provider_dropcowboy.campaign.summary import Summary
+from airflow_provider_dropcowboy.cli.bar import watching_on_terminal
 from airflow_provider_dropcowboy.cli.connection import ledger_place, load_hours, load_settings
 from airflow_provider_dropcowboy.cli.interrupts import stopping_on_signals
 from airflow_provider_dropcowboy.cli.judged_rows import rows_written
@@ -105,8 +107,9 @@ def send_file(options: SendOptions) -> None:
             if summary.read:
                 show_summary(summary, options.channel, as_json=options.as_json)
 
-        with stopping_on_signals(control):
-            run_campaign(plan, ledger, rows=rows, control=control, suppressed=suppressed, tell=tell)
+        count = _count_rows(options.contacts) if sys.stderr.isatty() else None
+        with stopping_on_signals(control), watching_on_terminal(options.campaign, count) as watch:
+            run_campaign(plan, ledger, rows=rows, control=control, suppressed=suppressed, tell=tell, watch=watch)
 
 
 @contextmanager
@@ -117,6 +120,12 @@ def _rows_of(option: str, path: Path) -> Iterator[Rows]:
         raise ConfigurationError(f"{option}: {path.name} cannot be opened: {error.strerror}.") from None
     with file:
         yield read_rows(file, path.name)
+
+
+def _count_rows(path: Path) -> int:
+    """By reading the file once more, which takes seconds where sending takes an hour."""
+    with _rows_of("--contacts", path) as rows:
+        return sum(1 for _ in rows)
 
 
 def _check(options: SendOptions) -> None:

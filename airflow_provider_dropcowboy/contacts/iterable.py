@@ -1,6 +1,6 @@
 """Rows that the DAG itself hands over."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 
 from airflow_provider_dropcowboy.contacts.columns import with_all_columns
 from airflow_provider_dropcowboy.errors import ConfigurationError
@@ -19,7 +19,23 @@ def read_iterable(contacts: Contacts) -> Iterator[Mapping[str, object]]:
         raise ConfigurationError(
             "contacts is a generator, which can be read only once. Hand over the function that makes it, or a list."
         )
-    return with_all_columns(_rows(contacts() if callable(contacts) else contacts))
+    items = contacts() if callable(contacts) else contacts
+    rows = with_all_columns(_rows(items))
+    return Counted(rows, len(items)) if isinstance(items, Sized) else rows
+
+
+class Counted(Iterator[Mapping[str, object]]):
+    """Rows that tell ``operator.length_hint`` how many they are."""
+
+    def __init__(self, rows: Iterable[Mapping[str, object]], count: int) -> None:
+        self._rows = iter(rows)
+        self._count = count
+
+    def __next__(self) -> Mapping[str, object]:
+        return next(self._rows)
+
+    def __length_hint__(self) -> int:
+        return self._count
 
 
 def _rows(items: Iterable[object]) -> Iterator[Mapping[str, object]]:

@@ -2,10 +2,12 @@
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -57,6 +59,19 @@ class Program:
         )
         return Ended(ended.returncode, ended.stdout, ended.stderr)
 
+    def run_on_terminal(self, *words: str) -> Ended:
+        """A command whose stderr is a terminal."""
+        ours, terminal = pty.openpty()
+        with subprocess.Popen(
+            [PROGRAM, *words], cwd=self.folder, env=self._env({}), stdout=subprocess.PIPE, stderr=terminal, text=True
+        ) as process:
+            os.close(terminal)
+            with ThreadPoolExecutor(1) as reader:
+                shown = reader.submit(_read_terminal, ours)
+                stdout, _ = process.communicate(timeout=TIMEOUT_S)
+        os.close(ours)
+        return Ended(process.returncode, stdout, shown.result())
+
     def start(self, *words: str) -> "subprocess.Popen[str]":
         """A command that goes on; ``end`` ends it."""
         return subprocess.Popen(
@@ -86,3 +101,12 @@ class Program:
             "DROPCOWBOY_LEDGER_URL": self.ledger_url,
             **self.environment,
         }
+
+
+def _read_terminal(ours: int) -> str:
+    shown = b""
+    while True:
+        try:
+            shown += os.read(ours, 4096)
+        except OSError:  # how Linux says that the other side is closed
+            return shown.decode()

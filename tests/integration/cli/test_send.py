@@ -32,6 +32,14 @@ def test_the_answer_is_a_table_of_eighty_columns_without_colours(program: Progra
     assert "\x1b" not in ended.stdout + ended.stderr
 
 
+def test_a_terminal_shows_a_bar_of_the_rows_and_the_log_above_it(program: Program, contacts: str) -> None:
+    ended = program.run_on_terminal(*RVM, "--contacts", contacts, "--json")
+    assert ended.code == 0
+    assert ended.json["accepted"] == 3
+    assert "0/5" in ended.stderr
+    assert "campaign spring: 5 rows read" in ended.stderr
+
+
 def test_a_dry_run_sends_nothing_and_makes_no_ledger(program: Program, contacts: str, sandbox: SandboxProcess) -> None:
     ended = program.run(*RVM, "--contacts", contacts, "--dry-run", "--json")
     assert ended.code == 0

@@ -1,0 +1,32 @@
+"""What the ledger knows of a task's earlier runs."""
+
+import pytest
+
+from airflow_provider_dropcowboy.ledger.runs import Run, Who, begin_run, end_run, rows_read_last
+from tests.integration.ledger.conftest import Desk
+
+
+def begin(desk: Desk, **who: object) -> Run:
+    return begin_run(desk.ledger, desk.run.campaign, who=Who(**who), wanted=1)  # type: ignore[arg-type]  # the test's own
+
+
+def test_a_task_reads_about_what_it_read_when_it_last_came_to_its_end(desk: Desk) -> None:
+    for counts, reason in (({"accepted": 7, "invalid": 2}, None), ({"accepted": 1}, "interrupted")):
+        run = begin(desk, dag_id="d", task_id="t", map_index=2)
+        end_run(desk.ledger, run, counts=counts, reason=reason)
+    assert rows_read_last(desk.ledger, Who(dag_id="d", task_id="t", map_index=2)) == 9
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        Who(dag_id="d", task_id="other", map_index=2),
+        Who(dag_id="d", task_id="t", map_index=1),
+        Who(dag_id="d", task_id="t"),
+        Who(task_id="dropcowboy send rvm"),
+    ],
+)
+def test_nobody_knows_what_another_task_reads(desk: Desk, who: Who) -> None:
+    end_run(desk.ledger, begin(desk, dag_id="d", task_id="t", map_index=2), counts={"accepted": 7}, reason=None)
+    end_run(desk.ledger, begin(desk, task_id="dropcowboy send rvm"), counts={"accepted": 7}, reason=None)
+    assert rows_read_last(desk.ledger, who) is None
