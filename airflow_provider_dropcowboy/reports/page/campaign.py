@@ -35,8 +35,9 @@ class RunState(StrEnum):
 class RunShown:
     """A run of the campaign.
 
-    :param who: the task and its run, or the command line.
+    :param dag_id: None: it was begun from a shell.
     :param counts: of the rows it read, by state, as it said last.
+    :param verdicts: why it did not ask for rows: by state, how many for which reason; empty until it has ended.
     """
 
     id: int
@@ -49,6 +50,7 @@ class RunShown:
     ended_at: datetime | None
     state: RunState
     counts: Mapping[State, int]
+    verdicts: Mapping[State, Mapping[str, int]]
     stop_reason: str | None
     next_opening_at: datetime | None
 
@@ -92,6 +94,13 @@ class Report:
         for run in self._last_runs:
             counts.update({state: count for state, count in run.counts.items() if state in VERDICTS})
         return +counts
+
+    def not_asked_for(self, state: State) -> list[tuple[str, int]]:
+        """Why they were not asked for, the commonest reason first."""
+        reasons: Counter[str] = Counter()
+        for run in self._last_runs:
+            reasons.update(run.verdicts.get(state, {}))
+        return reasons.most_common()
 
     @property
     def next_opening_at(self) -> datetime | None:
@@ -162,6 +171,7 @@ def _run(row: Any, at: datetime) -> RunShown:
         ended_at=row.ended_at,
         state=RunState.SENDING if lives else RunState.SILENT if row.ended_at is None else RunState.ENDED,
         counts={State(state): count for state, count in row.counts.items()},
+        verdicts={State(state): reasons for state, reasons in (row.verdicts or {}).items()},
         stop_reason=row.stop_reason,
         next_opening_at=row.next_opening_at,
     )

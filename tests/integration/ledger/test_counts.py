@@ -3,19 +3,23 @@
 import itertools
 from collections import Counter
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_dropcowboy.api.answers import Outcome
+from airflow_provider_dropcowboy.ledger import database
 from airflow_provider_dropcowboy.ledger.claims import new_claim_id, reclaim
 from airflow_provider_dropcowboy.ledger.counts import count_hours, count_reasons, count_run, count_standing
-from airflow_provider_dropcowboy.ledger.database import Ledger, now, upgrade_ledger
+from airflow_provider_dropcowboy.ledger.database import Ledger, now, open_ledger, upgrade_ledger
 from airflow_provider_dropcowboy.ledger.retention import MIN_AGE, forget, prune
-from airflow_provider_dropcowboy.ledger.schema import COUNTS, SENDS, VERSION_TABLE
+from airflow_provider_dropcowboy.ledger.schema import SENDS
 from airflow_provider_dropcowboy.ledger.settling import release_rejected, settle_unknown
 from airflow_provider_dropcowboy.states import State
 from tests.integration.ledger.conftest import Desk, messages
@@ -123,30 +127,57 @@ def test_a_transaction_that_fails_counts_nothing(desk: Desk) -> None:
     assert kept(desk.ledger) == before == recount(desk.ledger)
 
 
-def test_an_upgrade_counts_what_stands_already(ledger: Ledger, ledger_url: str) -> None:
-    sent = Sent(ledger)
-    sent.ask([1, 2, 3])
-    sent.ask([4], outcome=Outcome.REJECTED, reason="Invalid brand_id")
-    sent.tell(1, 2, product_cost=0.099)
-    with ledger.writing() as connection:
-        connection.execute(sa.schema.DropTable(COUNTS))
-        for statement in _without_triggers(connection.dialect.name):
-            connection.exec_driver_sql(statement)
-        connection.exec_driver_sql("ALTER TABLE dropcowboy_runs DROP COLUMN next_opening_at")
-        connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num = '0004'")
-    sent.tell(3)
+def test_an_upgrade_counts_what_stands_already(ledger_url: str) -> None:
+    engine = sa.create_engine(ledger_url)
+    with engine.begin() as connection:
+        _migrate_to(connection, "0004")
+        at = datetime(2026, 11, 24, 13, 59, tzinfo=UTC)
+        for number, (state, reason, cost, final_at) in enumerate(
+            [
+                ("accepted", None, None, None),
+                ("rejected", "Invalid brand_id", None, None),
+                ("delivered", None, 99_000, at + timedelta(hours=1)),
+                ("delivered", None, 1_000, at + timedelta(hours=1)),
+            ]
+        ):
+            connection.execute(
+                _OLD_SEND,
+                {
+                    "foreign_id": f"f{number}",
+                    "state": state,
+                    "reason": reason,
+                    "cost": cost,
+                    "at": at,
+                    "final": final_at,
+                },
+            )
+    engine.dispose()
     upgrade_ledger(ledger_url)
-    assert kept(ledger) == recount(ledger) != {}
-    sent.tell(4)
-    sent.ask([5])
+    ledger = open_ledger(ledger_url)
     assert kept(ledger) == recount(ledger)
+    assert sorted(kept(ledger).values()) == [(1, 0, 0), (1, 0, 0), (2, 100_000, 2)]
+    sent = Sent(ledger)
+    sent.ask([1, 2])
+    sent.tell(1)
+    with ledger.writing() as connection:
+        connection.execute(SENDS.update().where(SENDS.c.foreign_id == "f0").values(state="unknown"))
+    assert kept(ledger) == recount(ledger)
+    ledger.engine.dispose()
 
 
-def _without_triggers(dialect: str) -> list[str]:
-    triggers = ("claimed", "moved", "gone")
-    if dialect == "sqlite":
-        return [f"DROP TRIGGER dropcowboy_sends_{name}" for name in triggers]
-    return ["DROP FUNCTION dropcowboy_count_sends CASCADE"]
+def _migrate_to(connection: sa.Connection, revision: str) -> None:
+    """Tables as an older version of this package made them."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(database.__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+_OLD_SEND = sa.text(
+    "INSERT INTO dropcowboy_sends (foreign_id, campaign_id, number_digest, owns_number, content_digest, state, reason, "
+    "attempt, claim_id, run_id, claimed_at, claimed_day, final_at, cost_micros) "
+    "VALUES (:foreign_id, 1, :foreign_id, true, 'c', :state, :reason, 1, 'claim', 7, :at, 20000, :final, :cost)"
+).bindparams(sa.bindparam("at", type_=SENDS.c.claimed_at.type), sa.bindparam("final", type_=SENDS.c.final_at.type))
 
 
 def test_what_was_counted_together_can_be_counted_by_its_hour(ledger: Ledger) -> None:

@@ -62,9 +62,11 @@ def test_what_was_read_and_not_asked_is_that_of_the_last_run(page: PageServer, s
     end_run(sent.ledger, sent.run, counts={"held": 9, "invalid": 4}, reason=None)
     who = Who(dag_id="daily", task_id="send", run_id="scheduled__1", try_number=3, map_index=-1)
     again = begin_run(sent.ledger, sent.campaign, who=who, wanted=1)
-    end_run(sent.ledger, again, counts={"held": 2, "accepted": 3}, reason="the task was stopped")
+    verdicts = {"held": {"over the campaign's limit of 3": 2}}
+    end_run(sent.ledger, again, counts={"held": 2, "accepted": 3}, reason="the task was stopped", verdicts=verdicts)
     text = text_of(page.get("campaign", **SPRING))
     assert "2 rows are held." in text
+    assert "held 2 over the campaign's limit of 3 (2)" in text
     assert "invalid 4" not in text.split("Runs")[0]
     assert "daily.send scheduled__1, try 3" in text
     assert "the task was stopped" in text

@@ -36,9 +36,7 @@ def test_every_send_is_in_one_column_and_every_column_fits(by_hour: dict[datetim
     begins = [column.begins_at for column in chart.columns]
     assert begins[0] <= min(by_hour)
     assert max(by_hour) < begins[-1] + timedelta(hours=chart.column_h)
-    assert {later - earlier for earlier, later in itertools.pairwise(begins)} <= {
-        timedelta(hours=chart.column_h)
-    }
+    assert {later - earlier for earlier, later in itertools.pairwise(begins)} <= {timedelta(hours=chart.column_h)}
 
 
 def test_two_days_are_shown_by_the_hour_and_a_longer_time_by_more() -> None:
