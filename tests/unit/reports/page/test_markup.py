@@ -66,7 +66,8 @@ def pages(text: str) -> dict[str, str]:
     listed = Listed(account=text, name=text, channel="rvm", counts=COUNTS, last_run_at=AT, is_sending=True)
     run = RunShown(
         id=1, dag_id=text, task_id=text, run_id=text, map_index=1, try_number=2, started_at=AT, ended_at=AT,
-        state=RunState.ENDED, counts={State.HELD: 3}, stop_reason=text, verdicts={State.HELD: {text: 3}}, next_opening_at=AT,
+        state=RunState.ENDED, counts={State.HELD: 3}, stop_reason=text, verdicts={State.HELD: {text: 3}},
+        next_opening_at=AT,
     )  # fmt: skip
     reasons = Counter({(State.REJECTED, text): 1})
     report = Report(
