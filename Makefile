@@ -8,10 +8,10 @@ INSTALLED_FLOOR := .venv-3.1/.installed
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-annotate --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo airflow test suite floor lint fmt types bench torture lock build clean
+.PHONY: help install demo airflow test suite floor lint fmt types bench bench-full torture lock build clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
 install: $(INSTALLED) ## install the package and all it is built with into .venv
 
@@ -44,6 +44,12 @@ types: $(INSTALLED) ## check the types
 
 bench: $(INSTALLED) ## measure; prints ratios
 	$(BIN)/python -m benchmarks
+
+bench-full: $(INSTALLED) ## measure with a million contacts, and millions of sends in the ledger; takes hours
+	$(BIN)/python -m benchmarks --full
+	$(BIN)/python -m benchmarks.receiver
+	$(BIN)/python -m benchmarks.lists
+	$(BIN)/python -m benchmarks.screening
 
 torture: $(INSTALLED) ## kill runs 200 times while the vendor breaks, on each database; prints what was asked twice, and lost
 	$(BIN)/python -m tests.acceptance.torture --kills 200 --rows 4000 --database sqlite

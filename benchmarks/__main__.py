@@ -1,6 +1,6 @@
 """Measures this package beside its bounds and its rivals, in one run, and prints ratios: ``make bench``.
 
-``--full`` adds a million rows, and a ledger that holds five million sends already.
+``--full`` adds a million contacts, and ledgers that hold five million sends already.
 """
 
 import argparse
@@ -8,16 +8,24 @@ import json
 import platform
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from os import cpu_count
+from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.filled import fill
+from benchmarks.ours import store
+
 CONNECTIONS: Final = 99
 REPEATS: Final = 3
+MAPPED_ROWS: Final = 40
+FILLED_SENDS: Final = 5_000_000
 
 
 def measure(*command: object) -> dict[str, Any]:
@@ -47,9 +55,9 @@ def vendor(latency_ms: float) -> Iterator[str]:
         raise SystemExit(f"{seen['max_in_flight']} requests were under way at once, the limit is {CONNECTIONS}")
 
 
-def ours(url: str, rows: int, ledger: str) -> dict[str, Any]:
+def ours(url: str, rows: int, ledger: str, source: str = "made") -> dict[str, Any]:
     """This package."""
-    return measure("benchmarks.ours", "--rows", rows, "--url", url, "--ledger", ledger)
+    return measure("benchmarks.ours", "--rows", rows, "--url", url, "--ledger", ledger, "--source", source)
 
 
 def peer(name: str, url: str, rows: int) -> dict[str, Any]:
@@ -62,49 +70,75 @@ def middle(measurements: list[dict[str, Any]]) -> dict[str, Any]:
     return {name: median(item[name] for item in measurements) for name in measurements[0]}
 
 
-def bench(table: Table, postgres_url: str, *, rows: int) -> None:
-    """All of it, each against its bound in the same run."""
+class Ratios:
+    """A table of what was measured, each against another in the same run."""
 
-    def row(name: str, mine: dict[str, Any], against: str, other: dict[str, Any], goal: str) -> None:
-        ratio = mine["rate_per_s"] / other["rate_per_s"]
-        cpu, lag = mine["cpu_s_per_10k"], mine.get("lag_p99_ms")
-        shown = "" if lag is None else f"{lag:.0f}"
-        table.add_row(name, f"{mine['rate_per_s']:,.0f}", against, f"{ratio:.2f}", goal, f"{cpu:.2f}", shown)
+    def __init__(self, title: str) -> None:
+        self.table = Table(
+            "what", "a second", "against", "a second", "ratio", "goal", "CPU s / 10k", "lag p99, ms", title=title
+        )
 
+    def add(self, name: str, mine: dict[str, Any], against: str, *, other: dict[str, Any], goal: str = "") -> None:
+        """One line."""
+        rate, bound = mine["rate_per_s"], other["rate_per_s"]
+        cpu, lag = mine.get("cpu_s_per_10k"), mine.get("lag_p99_ms")
+        shown = ["" if cpu is None else f"{cpu:.2f}", "" if lag is None else f"{lag:.0f}"]
+        bound_shown = f"{bound:,.0f}" if bound >= 100 else f"{bound:.1f}"
+        self.table.add_row(name, f"{rate:,.0f}", against, bound_shown, f"{rate / bound:.2f}", goal, *shown)
+
+
+def bench_wire(ledgers: dict[str, str], *, rows: int) -> Table:
+    """Against a vendor that takes 50 ms, as the real one might."""
+    ratios = Ratios(f"50 ms latency, {CONNECTIONS} connections, {rows:,} contacts")
     with vendor(50) as url:
         bound = peer("bare", url, rows)
-        for name, ledger in (("SQLite", "sqlite"), ("PostgreSQL", postgres_url)):
-            row(f"50 ms, {name}", ours(url, rows, ledger), "bare load generator", bound, "≥ 0.97")
+        measured = {name: ours(url, rows, ledger) for name, ledger in ledgers.items()}
+        for name, mine in measured.items():
+            ratios.add(name, mine, "bare load generator", other=bound, goal="≥ 0.97")
+        name, mine = next(iter(measured.items()))
+        ratios.add("aiohttp alone", peer("aiohttp", url, rows), "bare load generator", other=bound)
         fair = peer("threads", url, rows // 4)
-        row("50 ms, SQLite", ours(url, rows, "sqlite"), "requests, 99 threads, no ledger", fair, "≥ 2.2")
-        row("50 ms, SQLite", ours(url, rows, "sqlite"), "requests.post in a loop", peer("loop", url, 200), "≥ 90")
+        ratios.add(name, mine, f"requests, {CONNECTIONS} threads, no ledger", other=fair, goal="≥ 2.2")
+        ratios.add(name, mine, "requests.post in a loop", other=peer("loop", url, 200), goal="≥ 90")
+        mapped = measure("benchmarks.mapped", "--rows", MAPPED_ROWS, "--url", url)
+        ratios.add(name, mine, "HttpOperator, a task a contact", other=mapped, goal="≥ 400")
+    return ratios.table
+
+
+def bench_cpu(postgres_url: str, *, rows: int) -> Table:
+    """Against a vendor that answers at once: what a message costs."""
+    ratios = Ratios(f"No latency, {CONNECTIONS} connections, {rows:,} contacts, median of {REPEATS}")
     with vendor(0) as url:
         runs: dict[str, list[dict[str, Any]]] = {"aiohttp": [], "off": [], "sqlite": [], postgres_url: []}
         for _ in range(REPEATS):  # in turn, so that the machine's moods fall on all alike
             for name, taken in runs.items():
                 taken.append(peer(name, url, rows) if name == "aiohttp" else ours(url, rows, name))
-        bare, off = middle(runs["aiohttp"]), middle(runs["off"])
-        row("0 ms, no ledger", off, "bare aiohttp", bare, "")
-        row("0 ms, SQLite", middle(runs["sqlite"]), "no ledger", off, "≥ 0.93")
-        row("0 ms, PostgreSQL", middle(runs[postgres_url]), "no ledger", off, "≥ 0.85")
-        row("0 ms, SQLite", middle(runs["sqlite"]), "bare aiohttp", bare, "≥ 0.65")
+    bare, off = middle(runs["aiohttp"]), middle(runs["off"])
+    sqlite, postgres = middle(runs["sqlite"]), middle(runs[postgres_url])
+    ratios.add("no ledger", off, "aiohttp alone", other=bare)
+    ratios.add("SQLite", sqlite, "no ledger", other=off, goal="≥ 0.93")
+    ratios.add("PostgreSQL", postgres, "no ledger", other=off, goal="≥ 0.85")
+    ratios.add("SQLite", sqlite, "aiohttp alone", other=bare, goal="≥ 0.65")
+    ratios.add("PostgreSQL", postgres, "aiohttp alone", other=bare, goal="≥ 0.65")
+    return ratios.table
 
 
-def bench_memory(console: Console, *, sizes: tuple[int, ...]) -> None:
-    """Peak memory over the number of contacts."""
-    table = Table("contacts", "seconds", "peak RSS, MB", "to the smallest", title="Memory, SQLite ledger, 0 ms")
+def bench_memory(folder: Path, postgres_url: str, *, sizes: tuple[int, ...]) -> Table:
+    """Peak memory and time over the number of contacts."""
+    table = Table(
+        "source", "contacts", "a second", "peak RSS, MB", "to the smallest", "goal", title="Memory, SQLite ledger"
+    )
     with vendor(0) as url:
-        first = None
+        first: dict[str, float] = {}
         for rows in sizes:
-            measured = ours(url, rows, "sqlite")
-            first = first or measured["peak_rss_mb"]
-            table.add_row(
-                f"{rows:,}",
-                f"{measured['seconds']:.1f}",
-                f"{measured['peak_rss_mb']:.0f}",
-                f"{measured['peak_rss_mb'] / first:.2f}",
-            )
-    console.print(table)
+            for name, source in store(folder, postgres_url, rows).items():
+                measured = ours(url, rows, "sqlite", source)
+                peak = measured["peak_rss_mb"]
+                ratio = peak / first.setdefault(name, peak)
+                table.add_row(
+                    name, f"{rows:,}", f"{measured['rate_per_s']:,.0f}", f"{peak:.0f}", f"{ratio:.2f}", "≤ 1.15"
+                )
+    return table
 
 
 def main() -> None:
@@ -112,18 +146,22 @@ def main() -> None:
     from tests.postgres_server import PostgresServer
 
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--full", action="store_true", help="also a million rows; takes long")
-    parser.add_argument("--rows", type=int, default=20_000)
+    parser.add_argument("--full", action="store_true", help="also a million contacts, and five million sends before")
+    parser.add_argument("--rows", type=int, default=60_000, help="at 50 ms; a third of them without latency")
     options = parser.parse_args()
-    console = Console()
-    console.print(
-        f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}, {options.rows:,} rows"
-    )
-    table = Table("what", "a second", "against", "ratio", "goal", "CPU s / 10k", "loop lag p99, ms")
-    with PostgresServer() as server:
-        bench(table, server.url(server.create_database()), rows=options.rows)
-    console.print(table)
-    bench_memory(console, sizes=(10_000, 100_000, *((1_000_000,) if options.full else ())))
+    console = Console(width=140)
+    console.print(f"{cpu_count()} cores, {platform.machine()}, {platform.system()}, Python {platform.python_version()}")
+    with PostgresServer() as server, tempfile.TemporaryDirectory() as folder:
+        ledgers = {"SQLite": "sqlite", "PostgreSQL": server.url(server.create_database())}
+        if options.full:
+            filled = {"SQLite": f"sqlite:///{folder}/filled.db", "PostgreSQL": server.url(server.create_database())}
+            for name, ledger in filled.items():
+                fill(ledger, FILLED_SENDS)
+                ledgers[f"{name}, {FILLED_SENDS:,} sends in it"] = ledger
+        console.print(bench_wire(ledgers, rows=options.rows))
+        console.print(bench_cpu(server.url(server.create_database()), rows=options.rows // 3))
+        sizes = (10_000, 100_000, *((1_000_000,) if options.full else ()))
+        console.print(bench_memory(Path(folder), server.url(server.create_database()), sizes=sizes))
 
 
 if __name__ == "__main__":

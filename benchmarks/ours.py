@@ -2,12 +2,18 @@
 
 import argparse
 import asyncio
+import csv
 import json
 import resource
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+
+import pyarrow.csv
+import pyarrow.parquet
+import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.campaign import pipeline, run
@@ -15,7 +21,9 @@ from airflow_provider_dropcowboy.campaign.compose import RvmTemplate
 from airflow_provider_dropcowboy.campaign.control import Control
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.summary import Tally
+from airflow_provider_dropcowboy.contacts.files import read_rows
 from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
+from airflow_provider_dropcowboy.contacts.sql import stream_engine
 from airflow_provider_dropcowboy.contacts.text import Template
 from airflow_provider_dropcowboy.ledger.database import open_ledger
 from airflow_provider_dropcowboy.ledger.judgement import Claim, Judgement
@@ -29,6 +37,43 @@ def contacts(rows: int) -> Iterator[Mapping[str, object]]:
     """Made-up people; numbers that are valid and in no order."""
     for row in range(rows):
         yield {"id": row, "phone": f"(212) {200 + row // 10_000 % 700}-{row * 7919 % 10_000:04d}", "first_name": "Ann"}
+
+
+@contextmanager
+def source(kind: str, rows: int) -> Iterator[Iterator[Mapping[str, object]]]:
+    """The same people from where a user keeps them.
+
+    :param kind: ``made``, the path of a file, or the URL of a PostgreSQL database that ``store`` filled.
+    """
+    if kind == "made":
+        yield contacts(rows)
+    elif "://" in kind:
+        engine = sa.create_engine(kind)
+        yield stream_engine(engine, f"SELECT id, phone, first_name FROM contacts WHERE id < {rows}")
+        engine.dispose()
+    else:
+        with Path(kind).open("rb") as file:
+            yield read_rows(file, kind)
+
+
+def store(folder: Path, postgres_url: str, rows: int) -> dict[str, str]:
+    """The people in a CSV file, a Parquet file and a table; ``source`` reads them."""
+    csv_file, parquet_file = folder / f"{rows}.csv", folder / f"{rows}.parquet"
+    with csv_file.open("w") as lines:
+        writer = csv.DictWriter(lines, ("id", "phone", "first_name"))
+        writer.writeheader()
+        writer.writerows(contacts(rows))
+    pyarrow.parquet.write_table(pyarrow.csv.read_csv(csv_file), parquet_file, row_group_size=20_000)
+    engine = sa.create_engine(postgres_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS contacts (id integer, phone text, first_name text)")
+        connection.exec_driver_sql("DELETE FROM contacts")
+        cursor = connection.connection.driver_connection.cursor()
+        with cursor.copy("COPY contacts FROM STDIN") as copy:
+            for person in contacts(rows):
+                copy.write_row(list(person.values()))
+    engine.dispose()
+    return {"CSV": str(csv_file), "Parquet": str(parquet_file), "PostgreSQL": postgres_url}
 
 
 def switch_the_ledger_off() -> None:
@@ -79,6 +124,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, required=True)
     parser.add_argument("--url", required=True, help="base URL of the vendor")
     parser.add_argument("--ledger", required=True, help="off, sqlite, or a SQLAlchemy URL")
+    parser.add_argument("--source", default="made")
     parser.add_argument("--connections", type=int, default=99)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -98,9 +144,10 @@ def main() -> None:
         )
         lag = Lag()
         lag.watch()
-        before = resource.getrusage(resource.RUSAGE_SELF)
-        summary = run.run_campaign(plan, ledger, rows=contacts(options.rows), control=Control())
-        after = resource.getrusage(resource.RUSAGE_SELF)
+        with source(options.source, options.rows) as rows:
+            before = resource.getrusage(resource.RUSAGE_SELF)
+            summary = run.run_campaign(plan, ledger, rows=rows, control=Control())
+            after = resource.getrusage(resource.RUSAGE_SELF)
         ledger.engine.dispose()
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     measured = {

@@ -1,0 +1,66 @@
+"""What the tutorials say: ``HttpOperator``, mapped to a task a contact, in a real Airflow with LocalExecutor.
+
+``python -m benchmarks.mapped --rows 40 --url http://127.0.0.1:8000/v1`` prints its rate as JSON.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from benchmarks.peers import body
+
+PARALLELISM: Final = 16
+
+DAG: Final = """
+from airflow.providers.http.operators.http import HttpOperator
+from airflow.sdk import DAG
+
+with DAG("mapped", schedule=None):
+    HttpOperator.partial(
+        task_id="send", http_conn_id="vendor", endpoint="v1/rvm", headers={"Content-Type": "application/json"}
+    ).expand(data=%r)
+"""
+
+
+def main() -> None:
+    """Run once and print what it took."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, required=True)
+    parser.add_argument("--url", required=True)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        # before the first import of Airflow, which writes its configuration there
+        os.environ |= {"AIRFLOW_HOME": folder, "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+        subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, stdout=subprocess.DEVNULL)
+        from tests.in_airflow.processes import AirflowProcesses
+
+        environment = {
+            "AIRFLOW__CORE__PARALLELISM": str(PARALLELISM),
+            "AIRFLOW__CORE__MAX_ACTIVE_TASKS_PER_DAG": str(PARALLELISM),
+            "AIRFLOW_CONN_VENDOR": options.url.removesuffix("/v1"),
+        }
+        airflow = AirflowProcesses(home / "running", home / "airflow.db", environment=environment)
+        try:
+            airflow.add_dag("mapped", DAG % [body(row).decode() for row in range(options.rows)])
+            run_id = airflow.trigger("mapped")
+            state = airflow.wait_for_run("mapped", run_id)
+            if state != "success":
+                raise SystemExit(f"the mapped run ended as {state}")
+            tasks = [airflow.task("mapped", run_id, task_id="send", map_index=row) for row in range(options.rows)]
+        finally:
+            airflow.stop()
+    begun = min(datetime.fromisoformat(task["start_date"]) for task in tasks)
+    ended = max(datetime.fromisoformat(task["end_date"]) for task in tasks)
+    seconds = (ended - begun).total_seconds()
+    print(json.dumps({"rate_per_s": options.rows / seconds, "seconds": seconds}))
+
+
+if __name__ == "__main__":
+    main()
