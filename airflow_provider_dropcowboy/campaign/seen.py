@@ -13,7 +13,7 @@ class Seen:
         # an empty file name: SQLite's own temporary file, kept in memory while it is small
         self._connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._connection.execute("PRAGMA journal_mode = OFF")
-        self._connection.execute("PRAGMA cache_size = -16384")  # 16 MiB
+        self._connection.execute("PRAGMA cache_size = -8192")  # 8 MiB
         self._connection.execute("CREATE TABLE seen (name TEXT PRIMARY KEY) WITHOUT ROWID")
         self._connection.execute("BEGIN")  # never committed: nobody else reads it
 
