@@ -8,15 +8,18 @@ INSTALLED_FLOOR := .venv-3.1/.installed
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-annotate --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo airflow test suite floor lint fmt types bench bench-full torture lock build clean
+.PHONY: help install demo demo-distributed airflow test suite floor test-browser lint fmt types docs bench bench-full torture lock build clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
 install: $(INSTALLED) ## install the package and all it is built with into .venv
 
 demo: $(INSTALLED) ## send to a local stand-in for the vendor, break it, run again; see that nobody is called twice
 	$(BIN)/python dags/demo/run.py
+
+demo-distributed: $(INSTALLED) ## the same with many workers: kill one, stop the scheduler, restart PostgreSQL
+	$(BIN)/python -W "ignore:XDG_RUNTIME_DIR is not set" dags/demo/distributed.py
 
 airflow: $(INSTALLED) ## start Airflow with the example DAGs and the stand-in, to click through
 	$(BIN)/python dags/demo/standalone.py
@@ -30,6 +33,9 @@ suite: $(INSTALLED) ## the tests alone, in parallel
 floor: $(INSTALLED_FLOOR) ## the tests marked floor, with Airflow 3.1
 	.venv-3.1/bin/python -m pytest tests/in_airflow -m floor -W default --disable-warnings
 
+test-browser: $(INSTALLED) ## the tests that look at Airflow and the report page with a Chromium
+	$(BIN)/python -m pytest tests/browser -m browser
+
 lint: $(INSTALLED) ## check style, format and who imports whom
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -41,6 +47,9 @@ fmt: $(INSTALLED) ## format, and mend what ruff can
 
 types: $(INSTALLED) ## check the types
 	$(BIN)/mypy
+
+docs: $(INSTALLED) ## build the documentation into site/; anything wrong in it fails
+	$(BIN)/zensical build --strict
 
 bench: $(INSTALLED) ## measure; prints ratios
 	$(BIN)/python -m benchmarks
@@ -64,7 +73,7 @@ build: $(INSTALLED) ## build the wheel and the source archive into dist
 	$(BIN)/uv build
 
 clean: ## remove all that was made here
-	rm -rf .venv .venv-3.1 .airflow .demo .hypothesis .import_linter_cache .mypy_cache .ruff_cache build dist site
+	rm -rf .venv .venv-3.1 .airflow .demo .demo-distributed .hypothesis .import_linter_cache .mypy_cache .ruff_cache build dist site .cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml uv.lock

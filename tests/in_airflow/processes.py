@@ -1,6 +1,7 @@
 """A whole Airflow in processes of its own: API server, scheduler with LocalExecutor, DAG processor, triggerer."""
 
 import base64
+import json
 import os
 import secrets
 import shutil
@@ -30,15 +31,27 @@ class AirflowProcesses:
     """An Airflow that is up; its DAG folder, its REST API, its logs. Ended by :meth:`stop`.
 
     :param home: a new folder, for everything it writes.
-    :param migrated_database: a SQLite file with Airflow's tables.
+    :param migrated_database: a SQLite file with Airflow's tables; None: the environment names a database that has them.
     :param environment: more variables for all of its processes, and so for its tasks.
+    :param login: ``username`` and ``password`` of an admin, who must log in; None: everybody is one.
     """
 
-    def __init__(self, home: Path, migrated_database: Path, *, environment: Mapping[str, str] | None = None) -> None:
+    components: Mapping[str, Sequence[str]] = {name: (name,) for name in COMPONENTS}
+    """The command of Airflow that each of its processes is, by name."""
+
+    def __init__(
+        self,
+        home: Path,
+        migrated_database: Path | None,
+        *,
+        environment: Mapping[str, str] | None = None,
+        login: Mapping[str, str] | None = None,
+    ) -> None:
         self.home = home
         self.dags_folder = home / "dags"
         self.dags_folder.mkdir(parents=True)
-        shutil.copyfile(migrated_database, home / "airflow.db")
+        if migrated_database is not None:
+            shutil.copyfile(migrated_database, home / "airflow.db")
         port, worker_log_port, trigger_log_port = _free_ports(3)
         self.url = f"http://127.0.0.1:{port}"
         self._session = requests.Session()
@@ -56,7 +69,7 @@ class AirflowProcesses:
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             "AIRFLOW__CORE__PARALLELISM": "4",
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": str(login is None),
             "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "2",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "1",
@@ -65,15 +78,22 @@ class AirflowProcesses:
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_log_port),
             "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
         }
+        if login:
+            passwords = home / "passwords.json"
+            passwords.write_text(json.dumps({login["username"]: login["password"]}))
+            settings["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"] = str(passwords)
+            settings["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"] = f"{login['username']}:admin"
         self._settings = {**settings, **(environment or {})}
-        self._processes = {name: self._start(name) for name in COMPONENTS}
+        self._processes = {name: self._start(name) for name in self.components}
         try:
             self.wait_until(self._is_up, until="Airflow is up")
         except AssertionError:
             self.stop()
             raise
-        token = self._session.get(f"{self.url}/auth/token", timeout=DEADLINE_S).json()["access_token"]
-        self._session.headers["Authorization"] = f"Bearer {token}"
+        answer = self._session.request(
+            "POST" if login else "GET", f"{self.url}/auth/token", json=login, timeout=DEADLINE_S
+        )
+        self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def stop(self) -> None:
         """Every process of it has ended, its tasks too."""
@@ -210,10 +230,10 @@ class AirflowProcesses:
                 self._tell("PUT", f"backfills/{backfill['id']}/cancel")
 
     def _start(self, component: str) -> subprocess.Popen[bytes]:
-        with (self.home / f"{component}.log").open("wb") as log:
+        with (self.home / f"{component}.log").open("ab") as log:
             # A session of its own, by which its children are found in the end.
             return subprocess.Popen(
-                [sys.executable, "-m", "airflow", component],
+                [sys.executable, "-m", "airflow", *self.components[component]],
                 env=self._settings,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

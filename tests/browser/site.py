@@ -1,0 +1,87 @@
+"""An Airflow at which people must log in, with a campaign that it has just sent and whose results came in."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from tests.in_airflow.processes import AirflowProcesses
+from tests.in_airflow.vendor import VOICEMAIL, connection_to
+from tests.in_airflow.warehouse import rows
+from tests.sandbox_process import SandboxProcess
+
+LOGIN: Final = {"username": "ann", "password": "ann's-password"}
+
+DAG_ID: Final = "payment_reminder"
+TASK_ID: Final = "call"
+SENDING: Final = """
+from airflow.sdk import DAG
+from airflow_provider_dropcowboy.operators.rvm import SendRvmOperator
+
+with DAG({dag_id!r}, schedule=None):
+    SendRvmOperator(
+        task_id={task_id!r},
+        contacts=lambda: {contacts!r},
+        key_column="contact_id",
+        callback_url={callback_url!r},
+        **{voicemail!r},
+    )
+"""
+
+OUTCOMES: Final = {"success": 0.8, "failure": 0.15, "dnc": 0.05}
+"""A result for each send, so that there is an end to wait for."""
+
+
+class Site:
+    """A context manager.
+
+    :param folder: a new one, for all that it writes.
+    :param migrated_database: a SQLite file with Airflow's tables.
+    :ivar run_id: of the run that was made.
+    :ivar by_outcome: what the vendor made of its sends: ``success``, ``failure``, ``dnc``.
+    """
+
+    def __init__(self, folder: Path, migrated_database: Path) -> None:
+        self.sandbox = SandboxProcess()
+        self.sandbox.settings(outcomes=OUTCOMES)
+        fields = connection_to(self.sandbox)
+        fields["extra"] |= {"callback_secret": "callback-secret"}
+        try:
+            self.airflow = AirflowProcesses(
+                folder,
+                migrated_database,
+                environment={
+                    "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+                    "AIRFLOW_CONN_DROPCOWBOY_DEFAULT": json.dumps(fields),
+                    "DROPCOWBOY_LEDGER_URL": f"sqlite:///{folder / 'ledger.db'}",
+                },
+                login=LOGIN,
+            )
+        except BaseException:
+            self.sandbox.stop()
+            raise
+        self.url = self.airflow.url
+
+    def send(self, contacts: int) -> None:
+        """So many people were called and their results came in; one more row has no number."""
+        source = SENDING.format(
+            dag_id=DAG_ID,
+            task_id=TASK_ID,
+            contacts=[*rows(contacts), {"contact_id": "no-number", "phone": "12"}],
+            callback_url=f"{self.url}/dropcowboy",
+            voicemail=VOICEMAIL,
+        )
+        self.airflow.add_dag(DAG_ID, source)
+        self.run_id = self.airflow.trigger(DAG_ID)
+        assert self.airflow.wait_for_run(DAG_ID, self.run_id) == "success"
+        self.by_outcome: Mapping[str, int] = self.sandbox.callbacks(wait_for=contacts)["by_outcome"]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.airflow.stop()
+        self.sandbox.stop()
