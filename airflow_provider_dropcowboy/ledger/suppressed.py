@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -17,7 +18,7 @@ def suppressed_among(connection: sa.Connection, number_digests: Sequence[str]) -
 
 
 @cache
-def _suppressed(dialect: str) -> sa.Select[tuple[str]]:
+def _suppressed(dialect: str) -> sa.Select[Any]:
     return sa.select(SUPPRESSIONS.c.number_digest).where(
         is_among(SUPPRESSIONS.c.number_digest, dialect, parameter="digests")
     )
