@@ -52,8 +52,8 @@ def reconcile(ledger: Ledger, received: Sequence[Received]) -> Counter[Match]:
     """Keep callbacks and move their sends, in one transaction that is on disk when this returns.
 
     Any state in which a message was asked for moves to delivered or failed; from released and rejected it also proves
-    that an answer was misread, which is reported loudly. Doing it twice does no harm: nothing moves, counts or costs
-    twice.
+    that an answer was misread, which is reported loudly, as is a result of an earlier request. Doing it twice does no
+    harm: nothing moves, counts or costs twice.
 
     :param received: payloads without NUL, and foreign_ids that are short: no database stores or indexes others.
     :raises LedgerError: not known whether they are on disk: call again.
@@ -122,6 +122,9 @@ class _Work:
             return self._judge_second(send, item, callback=callback, target=target)
         if send.state in OPEN:
             self._reopen(send, target)
+        elif item.attempt is not None and item.attempt < send.attempt:
+            log.error("send %s: a result of an earlier request: the person may be asked twice", send.foreign_id)
+            self._remember(send, "a result of an earlier request", target, reason=None)
         cost = None if callback.cost_usd is None else int(callback.cost_usd * 1_000_000)
         reason, network = callback.reason or None, callback.network_name
         self._moves.append((send.foreign_id, target.value, reason, callback.drop_id, cost, network))

@@ -92,6 +92,16 @@ def test_a_result_of_what_was_not_taken_is_reported_loudly(
 STATE = {Outcome.RELEASED: "released", Outcome.REJECTED: "rejected"}
 
 
+def test_a_result_of_an_earlier_request_is_reported_loudly(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    asked = person(desk.ledger)
+    desk.record(desk.claim_one(asked), kind=Outcome.RELEASED)
+    assert desk.claim_one(asked).attempt == 2
+    reconcile(desk.ledger, [told(asked, attempt=1)])
+    assert desk.row(asked).state == State.DELIVERED
+    assert desk.history() == [("a result of an earlier request", "claimed", "delivered")]
+    assert "may be asked twice" in caplog.text
+
+
 def test_a_released_send_whose_number_another_one_has_by_now_ends_without_it(desk: Desk) -> None:
     first, second = person(desk.ledger, "1", number=7), person(desk.ledger, "2", number=7)
     desk.record(desk.claim_one(first), kind=Outcome.RELEASED)
