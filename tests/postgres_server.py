@@ -56,6 +56,10 @@ class PostgresServer:
         """The database is gone; whoever is still connected to it is cut off."""
         self._run(f"DROP DATABASE {name} WITH (FORCE)")
 
+    def restart(self) -> None:
+        """It was away, and is back at the same address; whoever was connected was cut off."""
+        self._pg_ctl("restart", "--mode=fast", f"--log={self._installation.log}")
+
     def stop(self) -> None:
         """The server has ended and its data are removed."""
         self._pg_ctl("stop", "--mode=immediate")
