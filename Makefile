@@ -24,7 +24,7 @@ demo-distributed: $(INSTALLED) ## the same with many workers: kill one, stop the
 airflow: $(INSTALLED) ## start Airflow with the example DAGs and the stand-in, to click through
 	$(BIN)/python dags/demo/standalone.py
 
-test: lint types suite floor ## all that CI runs: lint, types, the tests, and those for the oldest Airflow
+test: lint types docs suite floor ## what CI runs before test-browser: lint, types, docs, the tests, and those for the oldest Airflow
 
 suite: $(INSTALLED) ## the tests alone, in parallel
 	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8 --dist=loadgroup
