@@ -28,6 +28,9 @@ LOCK_TIMEOUT_S: Final = 30
 MAX_IDLE_S: Final = 10
 """How long a transaction may stand still between two statements: a frozen worker keeps no lock from all the others."""
 
+MAX_SESSIONS: Final = 4
+"""Connections of one process, at most: a database counts them, and there may be many workers."""
+
 _KEEP_ALIVE: Final = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 """A server that is gone without a word is noticed within a minute, not after hours."""
 
@@ -183,7 +186,8 @@ def _engine(url: sa.URL, *, may_create: bool) -> sa.Engine:
             url,
             hide_parameters=True,  # else the text of an error, and a log of SQLAlchemy's own, hold numbers
             pool_pre_ping=True,
-            pool_size=4,
+            pool_size=MAX_SESSIONS,
+            max_overflow=0,
             connect_args={"connect_timeout": 10, "prepare_threshold": None, **_KEEP_ALIVE},
         )
     raise ConfigurationError(

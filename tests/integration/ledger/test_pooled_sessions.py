@@ -1,0 +1,25 @@
+"""One process takes few of the connections that PostgreSQL has for all workers."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import sqlalchemy as sa
+
+from airflow_provider_dropcowboy.ledger.database import MAX_SESSIONS, open_ledger
+
+THREADS = 12
+
+
+def test_a_process_opens_no_more_sessions_however_many_threads_ask_at_once(postgres_url: str) -> None:
+    ledger = open_ledger(postgres_url, may_create=True)
+
+    def count_sessions(_: int) -> int:
+        with ledger.reading() as connection:
+            counted: int = connection.execute(
+                sa.text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+            ).scalar_one()
+        return counted
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        counted = list(threads.map(count_sessions, range(40 * THREADS)))
+    ledger.engine.dispose()
+    assert 1 < max(counted) <= MAX_SESSIONS
