@@ -25,9 +25,10 @@ with DAG(
 ) as dag:
     SendRvmOperator.partial(
         task_id="send",
-        sql="SELECT contact_id, phone FROM due_today",
+        sql="SELECT contact_id, phone, postal_code FROM due_today",
         sql_conn_id="warehouse",
         key_column="contact_id",
+        postal_code_column="postal_code",
         recording_id="a0000000-0000-4000-8000-000000000001",  # one of your account; this is the sandbox's
         campaign=CAMPAIGN,
         message_kind="informational",
