@@ -92,6 +92,8 @@ def fill(url: str | sa.URL, sends: int, account: str = ACCOUNT) -> None:
     if ledger.engine.dialect.name == "postgresql":
         with ledger.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("VACUUM ANALYZE dropcowboy_sends")  # as autovacuum has done after a month
+            sequence = sa.func.pg_get_serial_sequence(CAMPAIGNS.name, "id")  # does not know of ids that are given
+            connection.execute(sa.select(sa.func.setval(sequence, campaign_id)))
     ledger.engine.dispose()
 
 

@@ -23,6 +23,7 @@ from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.summary import Tally
 from airflow_provider_dropcowboy.contacts.files import read_rows
 from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
+from airflow_provider_dropcowboy.contacts.partition import Partition
 from airflow_provider_dropcowboy.contacts.sql import stream_engine
 from airflow_provider_dropcowboy.contacts.text import Template
 from airflow_provider_dropcowboy.ledger.database import open_ledger
@@ -132,6 +133,8 @@ def main() -> None:
     parser.add_argument("--ledger", required=True, help="off, sqlite, or a SQLAlchemy URL")
     parser.add_argument("--source", default="made")
     parser.add_argument("--connections", type=int, default=99)
+    parser.add_argument("--campaign", default=f"bench {time.time()}")
+    parser.add_argument("--partition", type=Partition.parse, help="such as 1/4: one of several processes")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if options.ledger == "off":
@@ -140,7 +143,8 @@ def main() -> None:
         ledger = open_ledger(options.ledger if is_url else f"sqlite:///{Path(folder) / 'ledger.db'}", may_create=True)
         plan = Plan(
             account=Account("bench-team", Secret("bench-secret"), options.url),
-            campaign=f"bench {time.time()}",
+            campaign=options.campaign,
+            partition=options.partition,
             template=RvmTemplate(brand_id="b" * 36, voice_id="v" * 36, tts_body=Template.parse(TEXT)),
             columns=ContactColumns(key_column="id"),
             concurrency=options.connections,
