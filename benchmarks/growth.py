@@ -1,7 +1,7 @@
 """Claims and reports on PostgreSQL while the ledger grows: ``python -m benchmarks.growth``.
 
 One ledger is filled to each size in turn, and the same is measured there: a new campaign is claimed and recorded, and
-then reported. It takes the better part of an hour and some gigabytes of disk for each five million sends.
+then reported. It takes some minutes, and more than half a gigabyte of disk for each million sends.
 """
 
 import argparse
