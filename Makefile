@@ -56,7 +56,10 @@ bench: $(INSTALLED) ## measure; prints ratios
 
 bench-full: $(INSTALLED) ## measure with a million contacts, and millions of sends in the ledger; takes hours
 	$(BIN)/python -m benchmarks --full
+	$(BIN)/python -m benchmarks.growth
+	$(BIN)/python -m benchmarks.workers
 	$(BIN)/python -m benchmarks.receiver
+	$(BIN)/python -m benchmarks.page
 	$(BIN)/python -m benchmarks.lists
 	$(BIN)/python -m benchmarks.screening
 
