@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain, count
 from typing import Final
 
 from airflow_provider_dropcowboy.states import State
@@ -88,15 +89,14 @@ def draw(hours: Mapping[datetime, Counter[State]]) -> Chart | None:
     if not hours:
         return None
     first, last = min(hours), max(hours)
-    column_h = next((width for width in WIDTHS_H if _place(last, width) - _place(first, width) < MAX_COLUMNS), None)
-    if column_h is None:  # years
-        column_h = WIDTHS_H[-1] * -(-(_place(last, WIDTHS_H[-1]) - _place(first, WIDTHS_H[-1]) + 1) // MAX_COLUMNS)
-    begin, count = _place(first, column_h), _place(last, column_h) - _place(first, column_h) + 1
-    counts = [Counter[State]() for _ in range(count)]
+    widths = chain(WIDTHS_H, count(2 * WIDTHS_H[-1], WIDTHS_H[-1]))  # the latter for years
+    column_h = next(width for width in widths if _place(last, width) - _place(first, width) < MAX_COLUMNS)
+    begin, places = _place(first, column_h), _place(last, column_h) - _place(first, column_h) + 1
+    counts = [Counter[State]() for _ in range(places)]
     for hour_at, at_hour in hours.items():
         counts[_place(hour_at, column_h) - begin] += at_hour
     top = _round_up(max(each.total() for each in counts))
-    step = WIDTH / max(count, 12)  # one hour alone is not drawn as a wall
+    step = WIDTH / max(places, 12)  # one hour alone is not drawn as a wall
     columns = [
         Column(
             begins_at=_EPOCH + timedelta(hours=(begin + number) * column_h),

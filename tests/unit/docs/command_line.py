@@ -14,7 +14,8 @@ WIDTH: Final = 100
 
 def page() -> str:
     """What ``--help`` says of every command."""
-    context = click.Context(program, info_name="dropcowboy", terminal_width=WIDTH, max_content_width=WIDTH)
+    settings = program.context_settings  # which click itself would hand on
+    context = click.Context(program, info_name="dropcowboy", terminal_width=WIDTH, max_content_width=WIDTH, **settings)
     return "\n".join(["# Command line", *sections(context)])
 
 

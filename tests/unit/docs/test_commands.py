@@ -21,7 +21,7 @@ def test_a_command_of_an_example_is_taken(example: Example, tmp_path: Path, monk
         for name in (word for word in words if Path(word).suffix in {".csv", ".jsonl", ".parquet"}):
             Path(name).touch()
         command, rest = find(words)
-        command.make_context(command.name, rest, parent=click.Context(program))
+        command.make_context(command.name, rest, parent=click.Context(program, **program.context_settings))
 
 
 @pytest.mark.parametrize(("page", "written"), mentions(), ids=lambda value: value)
