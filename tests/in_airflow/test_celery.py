@@ -61,14 +61,15 @@ def test_a_killed_worker_a_killed_triggerer_and_tasks_that_are_handed_out_twice_
     parts = cluster.returned(run_id)
     takes = sandbox.takes_by_phone()
     in_doubt = sum(part.get("unknown", 0) for part in parts)
-    watched = airflow.return_value("watching", watching, task_id="wait")
-    assert isinstance(watched, dict)
+    # what waits in another DAG may end between a lost worker's run and its retry; what comes after the tasks may not
+    results = airflow.return_value(DAG_ID, run_id, task_id=WAIT)
+    assert isinstance(results, dict)
     assert set(takes.values()) == {1}
     assert set(sandbox.asks().values()) == {1}
     assert set(takes) <= set(cluster.numbers)
     assert sum(part["read"] for part in parts) == PEOPLE == len(takes) + in_doubt
     assert sum(part["asked"] for part in parts) == 0
-    assert watched["delivered"] + watched["failed"] == len(takes)
+    assert results["delivered"] + results["failed"] == len(takes)
     assert in_doubt <= 3 * CONCURRENCY * SLOTS
     assert handed_out(cluster).most_common(1)[0][1] > 1, "the broker handed no task out twice"
 
