@@ -1,4 +1,7 @@
-"""``docs/reference/command-line.md``, drawn from the program: ``python -m tests.unit.docs.command_line`` writes it."""
+"""``docs/reference/command-line.md``, drawn from the program.
+
+``python -m tests.unit.docs.command_line > docs/reference/command-line.md`` writes it.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,4 +38,4 @@ def sections(context: click.Context) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page() + "\n", encoding="utf-8")
+    click.echo(page())
