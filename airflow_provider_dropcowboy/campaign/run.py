@@ -80,6 +80,7 @@ def run_campaign(
     log.info("%s", ledger)
     if not plan.is_alert:
         warn_of_plan(plan)
+    expected = length_hint(rows) or rows_read_last(ledger, plan.who)
     run = begin_run(ledger, campaign, who=plan.who, wanted=plan.concurrency)
     started_at = time.monotonic()
     tally = Tally()
@@ -96,7 +97,7 @@ def run_campaign(
             pace=pace,
             control=control,
             tally=tally,
-            expected=length_hint(rows) or rows_read_last(ledger, plan.who),
+            expected=expected,
             watch=watch,
         )
         try:

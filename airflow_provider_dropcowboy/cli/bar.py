@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -13,10 +13,10 @@ from airflow_provider_dropcowboy.cli.failures import PACKAGE
 
 
 @contextmanager
-def watching_on_terminal(campaign: str, rows: int | None) -> Iterator[Watch | None]:
+def watching_on_terminal(campaign: str, count_rows: Callable[[], int | None]) -> Iterator[Watch | None]:
     """What a run is to tell where it stands; None: stderr is no terminal, and the log's lines must do.
 
-    :param rows: of the source; None: it is not known.
+    :param count_rows: of the source, where there is a terminal; None: it is not known.
     """
     if not sys.stderr.isatty():
         yield None
@@ -34,8 +34,9 @@ def watching_on_terminal(campaign: str, rows: int | None) -> Iterator[Watch | No
     handlers = [
         handler for handler in logging.getLogger(PACKAGE).handlers if isinstance(handler, logging.StreamHandler)
     ]
+    total = count_rows()  # before the bar: the file may have a fault
     with bar:
-        task = bar.add_task(campaign, total=rows, counts="")
+        task = bar.add_task(campaign, total=total, counts="")
 
         def watch(standing: Standing) -> None:
             counts = f"{standing.asked} asked, {standing.rate_per_s:.0f}/s, {standing.in_doubt} in doubt"

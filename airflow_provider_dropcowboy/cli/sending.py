@@ -1,12 +1,12 @@
 """From the options of ``dropcowboy send`` to a run, and from its end to an answer."""
 
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -107,8 +107,8 @@ def send_file(options: SendOptions) -> None:
             if summary.read:
                 show_summary(summary, options.channel, as_json=options.as_json)
 
-        count = _count_rows(options.contacts) if sys.stderr.isatty() else None
-        with stopping_on_signals(control), watching_on_terminal(options.campaign, count) as watch:
+        count_rows = partial(_count_rows, options.contacts)
+        with stopping_on_signals(control), watching_on_terminal(options.campaign, count_rows) as watch:
             run_campaign(plan, ledger, rows=rows, control=control, suppressed=suppressed, tell=tell, watch=watch)
 
 
@@ -122,8 +122,10 @@ def _rows_of(option: str, path: Path) -> Iterator[Rows]:
         yield read_rows(file, path.name)
 
 
-def _count_rows(path: Path) -> int:
-    """By reading the file once more, which takes seconds where sending takes an hour."""
+def _count_rows(path: Path) -> int | None:
+    """By reading the file once more, which takes seconds where sending takes an hour; None: it is a pipe."""
+    if not path.is_file():  # what is counted would be gone
+        return None
     with _rows_of("--contacts", path) as rows:
         return sum(1 for _ in rows)
 

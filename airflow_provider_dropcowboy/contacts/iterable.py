@@ -21,10 +21,10 @@ def read_iterable(contacts: Contacts) -> Iterator[Mapping[str, object]]:
         )
     items = contacts() if callable(contacts) else contacts
     rows = with_all_columns(_rows(items))
-    return Counted(rows, len(items)) if isinstance(items, Sized) else rows
+    return _Counted(rows, len(items)) if isinstance(items, Sized) else rows
 
 
-class Counted(Iterator[Mapping[str, object]]):
+class _Counted(Iterator[Mapping[str, object]]):
     """Rows that tell ``operator.length_hint`` how many they are."""
 
     def __init__(self, rows: Iterable[Mapping[str, object]], count: int) -> None:

@@ -1,7 +1,6 @@
 """All that a large installation has, on one machine: PostgreSQL, broker, Airflow with Celery, receiver, stand-in."""
 
 import json
-import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -22,7 +21,8 @@ from airflow_provider_dropcowboy.sandbox.catalog import BRAND_ID
 from dags.demo.playground import ROOT
 from tests.acceptance.contacts import number
 from tests.in_airflow.celery_processes import CeleryAirflow
-from tests.postgres_server import PostgresServer
+from tests.ports import free_ports
+from tests.postgres_server import PostgresServer, connection_fields
 from tests.sandbox_process import SandboxProcess
 
 DAG_ID: Final = "many_workers"
@@ -67,12 +67,12 @@ class Cluster:
         fill_warehouse(make_url(warehouse), self.numbers)
         broker = self._stack.enter_context(ValkeyServer())
         self.sandbox = self._stack.enter_context(SandboxProcess(*sandbox_options))
-        port = _free_port()
+        (port,) = free_ports(1)
         receiver_url = f"http://127.0.0.1:{port}"
         environment = {
             "AIRFLOW_CONN_DROPCOWBOY_DEFAULT": json.dumps(self._account(receiver_url)),
-            "AIRFLOW_CONN_LEDGER": json.dumps(_fields(make_url(ledger))),
-            "AIRFLOW_CONN_WAREHOUSE": json.dumps(_fields(make_url(warehouse))),
+            "AIRFLOW_CONN_LEDGER": json.dumps(connection_fields(make_url(ledger))),
+            "AIRFLOW_CONN_WAREHOUSE": json.dumps(connection_fields(make_url(warehouse))),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             # it is to show something at night too; nobody is called
             "AIRFLOW__DROPCOWBOY__CALLING_HOURS_RULES": str(ROOT / "tests" / "data" / "always_open.toml"),
@@ -170,25 +170,8 @@ def _dsn(url: URL) -> str:
     return url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
-def _fields(url: URL) -> dict[str, object]:
-    """Of an Airflow connection to a database."""
-    return {
-        "conn_type": "postgres",
-        "host": url.host,
-        "port": url.port,
-        "login": url.username,
-        "schema": url.database,
-    }
-
-
 def _is_up(url: str) -> bool:
     try:
         return requests.get(url, timeout=5).ok
     except requests.RequestException:
         return False
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port

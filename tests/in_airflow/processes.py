@@ -6,7 +6,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,8 @@ from typing import Any, Final
 
 import psutil
 import requests
+
+from tests.ports import free_ports
 
 COMPONENTS: Final = ("api-server", "scheduler", "dag-processor", "triggerer")
 
@@ -52,7 +53,7 @@ class AirflowProcesses:
         self.dags_folder.mkdir(parents=True)
         if migrated_database is not None:
             shutil.copyfile(migrated_database, home / "airflow.db")
-        port, worker_log_port, trigger_log_port = _free_ports(3)
+        port, worker_log_port, trigger_log_port = free_ports(3)
         self.url = f"http://127.0.0.1:{port}"
         self._session = requests.Session()
         settings = os.environ | {
@@ -287,12 +288,3 @@ class AirflowProcesses:
 def _task_path(dag_id: str, run_id: str, *, task_id: str, map_index: int) -> str:
     path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
     return path if map_index < 0 else f"{path}/{map_index}"
-
-
-def _free_ports(count: int) -> list[int]:
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()

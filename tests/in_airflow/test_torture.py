@@ -17,6 +17,7 @@ from tests.acceptance.evidence import Evidence, let_silence_pass
 from tests.acceptance.faults import EVERY_FAULT
 from tests.in_airflow.processes import AirflowProcesses
 from tests.in_airflow.vendor import VOICEMAIL, connection_to
+from tests.postgres_server import connection_fields
 from tests.sandbox_process import SandboxProcess
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(900)]  # a task of Airflow takes seconds to start
@@ -102,13 +103,7 @@ class Tortured:
 def _ledger_fields(url: sa.URL) -> dict[str, object]:
     if url.get_backend_name() == "sqlite":
         return {"conn_type": "sqlite", "host": url.database}
-    return {
-        "conn_type": "postgres",
-        "host": url.host,
-        "port": url.port,
-        "login": url.username,
-        "schema": url.database,
-    }
+    return connection_fields(url)
 
 
 def test_tasks_that_are_killed_while_the_vendor_breaks_send_everything_once_and_lose_nothing(

@@ -1,6 +1,8 @@
 """``dropcowboy send``: a file, an answer, and nobody asked twice."""
 
+import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -38,6 +40,15 @@ def test_a_terminal_shows_a_bar_of_the_rows_and_the_log_above_it(program: Progra
     assert ended.json["accepted"] == 3
     assert "0/5" in ended.stderr
     assert "campaign spring: 5 rows read" in ended.stderr
+
+
+def test_a_pipe_is_read_once_on_a_terminal_too(program: Program) -> None:
+    pipe = program.folder / "due.csv"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as writer:
+        writer.submit(pipe.write_text, "id,phone\n1,5045550101\n2,5045550102\n")
+        ended = program.run_on_terminal(*RVM, "--contacts", pipe.name, "--json")
+    assert (ended.code, ended.json["accepted"]) == (0, 2)
 
 
 def test_a_dry_run_sends_nothing_and_makes_no_ledger(program: Program, contacts: str, sandbox: SandboxProcess) -> None:

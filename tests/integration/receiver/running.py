@@ -2,7 +2,6 @@
 
 import json
 import socket
-import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,15 +10,14 @@ from typing import Any, Final, Self
 
 import requests
 import sqlalchemy as sa
-import uvicorn
 from prometheus_client.parser import text_string_to_metric_families
 
 from airflow_provider_dropcowboy.api.callback_url import CallbackUrls, Ticket
 from airflow_provider_dropcowboy.receiver.app import receiver_app
 from airflow_provider_dropcowboy.receiver.wiring import Find, Wiring
 from airflow_provider_dropcowboy.secret import Secret
+from tests.integration.serving import DEADLINE_S, Serving
 
-DEADLINE_S: Final = 60.0
 CALLBACK_SECRET: Final = "callback-secret"
 
 
@@ -100,13 +98,11 @@ class RunningReceiver(Asked):
             spool_folder=spool,
             takes_unsigned=takes_unsigned,
         )
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=True, lifespan="on"))
-        self._thread = threading.Thread(target=self._server.run, args=([self._listener],))
-        super().__init__(f"http://127.0.0.1:{self._listener.getsockname()[1]}")
+        self._serving = Serving(app, has_lifespan=True)
+        super().__init__(self._serving.url)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._serving.start()
         return self
 
     def __exit__(
@@ -117,9 +113,7 @@ class RunningReceiver(Asked):
     def stop(self) -> None:
         """It has ended as after SIGTERM. A second call does no harm."""
         self.session.close()
-        self._server.should_exit = True
-        self._thread.join(DEADLINE_S)
-        self._listener.close()
+        self._serving.stop()
 
 
 def body(**fields: object) -> bytes:

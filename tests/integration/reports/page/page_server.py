@@ -2,15 +2,12 @@
 
 import html
 import re
-import socket
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 import requests
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,8 +17,7 @@ from airflow_provider_dropcowboy.campaign.identity import Identity
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.runs import Campaign
 from airflow_provider_dropcowboy.reports.page.app import ReportPage
-
-DEADLINE_S: Final = 60.0
+from tests.integration.serving import DEADLINE_S, Serving
 
 
 @dataclass(slots=True)
@@ -51,24 +47,20 @@ class PageServer:
             return await page.answer(request, request.path_params["path"], reader=self.visitor)
 
         app = Starlette(routes=[Route("/report/{path:path}", show, methods=["GET", "POST"])])
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
-        self._thread = threading.Thread(target=self._server.run, args=([self._listener],))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/report"
+        self._serving = Serving(app, has_lifespan=False)
+        self.url = f"{self._serving.url}/report"
         self._session = requests.Session()
         self._session.trust_env = False
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._serving.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._session.close()
-        self._server.should_exit = True
-        self._thread.join(DEADLINE_S)
-        self._listener.close()
+        self._serving.stop()
 
     def get(self, path: str, **query: str) -> requests.Response:
         """The answer."""
