@@ -100,13 +100,17 @@ def run_campaign(
             expected=expected,
             watch=watch,
         )
+        failure: str | None = None
         try:
             pace.limit = _wait_for_connections(ledger, run, plan=plan, control=control)
             _run_in_thread(pipeline, control)
             tally.balance(count_run(ledger, run))
+        except BaseException as error:
+            failure = f"failed with {type(error).__name__}"  # no more: another's text may hold what it failed on
+            raise
         finally:
             # first the ledger: a reader that is deep in the user's database may be waited for until this is killed
-            _leave(ledger, run, tally=tally, control=control)
+            _leave(ledger, run, tally=tally, reason=control.order.reason if control.order else failure)
             pipeline.close()
         if control.order is None:
             _keep_waves(plan, ledger, run, tally=tally, seen=seen, held=held)
@@ -149,9 +153,7 @@ def _keep_waves(plan: Plan, ledger: Ledger, run: Run, *, tally: Tally, seen: See
         forget_held(ledger, run.campaign, scope=scope)
 
 
-def _leave(ledger: Ledger, run: Run, *, tally: Tally, control: Control) -> None:
-    order = control.order
-    reason = order.reason if order else None
+def _leave(ledger: Ledger, run: Run, *, tally: Tally, reason: str | None) -> None:
     try:
         end_run(
             ledger,

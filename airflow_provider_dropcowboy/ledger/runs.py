@@ -117,7 +117,10 @@ def beat(ledger: Ledger, run: Run, *, counts: Mapping[str, int]) -> str | None:
     """
     with ledger.writing() as connection:
         connection.execute(
-            RUNS.update().where(RUNS.c.id == run.id).values(heartbeat_at=now(connection), counts=dict(counts))
+            RUNS.update()
+            # one that is on its way when the run ends comes after its last counts, and must not undo them
+            .where(RUNS.c.id == run.id, RUNS.c.ended_at.is_(None))
+            .values(heartbeat_at=now(connection), counts=dict(counts))
         )
         return stop_reason(connection, run.campaign)
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final, Self
 
@@ -26,7 +26,7 @@ MAY_BE_TAKEN: Final = frozenset({State.ACCEPTED, State.UNKNOWN, State.DELIVERED,
 class Run:
     """A run that ended by itself.
 
-    :param stop_reason: why it did not read on; None: it read its source to the end.
+    :param stop_reason: why it ended before its source did, or what it failed with; None: neither.
     """
 
     id: int
@@ -45,12 +45,12 @@ class Evidence:
     :param ledger_numbers: number by foreign_id.
     """
 
-    table: Table
-    asked: Mapping[str, Mapping[str, Any]]
-    numbers: Mapping[str, int]
-    states: Mapping[str, State]
-    keys: Mapping[str, str]
-    ledger_numbers: Mapping[str, str]
+    table: Table = field(repr=False)
+    asked: Mapping[str, Mapping[str, Any]] = field(repr=False)
+    numbers: Mapping[str, int] = field(repr=False)
+    states: Mapping[str, State] = field(repr=False)
+    keys: Mapping[str, str] = field(repr=False)
+    ledger_numbers: Mapping[str, str] = field(repr=False)
     runs: list[Run]
 
     @classmethod
@@ -118,10 +118,18 @@ class Evidence:
             if state is State.ACCEPTED and foreign_id not in self.taken
         ]
 
-    def unbalanced_runs(self) -> list[int]:
+    def unbalanced_runs(self) -> list[Run]:
         """Runs that read the whole table and whose counts do not add up to its rows."""
         rows = len(self.table.rows)
-        return [run.id for run in self.runs if run.stop_reason is None and sum(run.counts.values()) != rows]
+        return [run for run in self.runs if run.stop_reason is None and sum(run.counts.values()) != rows]
+
+    def failed_runs(self) -> list[Run]:
+        """Runs that failed for another reason than that the ledger's database was away."""
+        return [
+            run
+            for run in self.runs
+            if (run.stop_reason or "").startswith("failed with") and run.stop_reason != "failed with LedgerError"
+        ]
 
     def last_run_differs(self) -> list[str]:
         """States in which the last run's counts are not what table and ledger say."""
@@ -145,6 +153,7 @@ class Evidence:
             "called accepted, and never taken": self.accepted_and_never_taken(),
             "contacts that the ledger lacks": self.not_in_the_ledger(),
             "runs whose counts do not add up": self.unbalanced_runs(),
+            "runs that failed": self.failed_runs(),
             "counts of the last run that differ": self.last_run_differs(),
         }
 

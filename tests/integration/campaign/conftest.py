@@ -1,6 +1,8 @@
 """What the tests of whole runs look at, and runs without waiting."""
 
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Callable, Mapping
 
 import pytest
 import sqlalchemy as sa
@@ -12,6 +14,8 @@ from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.schema import SENDS
 from airflow_provider_dropcowboy.states import State
 from tests.sandbox_process import SandboxProcess
+
+WAIT_S = 60.0
 
 
 @pytest.fixture(autouse=True)
@@ -33,3 +37,11 @@ def states(ledger: Ledger) -> Mapping[State, int]:
 def taken_once(sandbox: SandboxProcess, count: int) -> bool:
     """Whether so many people were called, and none of them twice."""
     return (sandbox.takes()["takes"], sandbox.takes()["by_phone_taken_more_than_once"]) == (count, 0)
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    """Wait for what another thread or process does."""
+    deadline = time.monotonic() + WAIT_S
+    while not is_so():
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.005)

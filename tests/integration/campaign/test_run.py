@@ -11,6 +11,7 @@ from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplat
 from airflow_provider_dropcowboy.contacts.text import Template
 from airflow_provider_dropcowboy.errors import (
     AuthenticationError,
+    BalanceError,
     DropCowboyError,
     NotTakenError,
     SourceError,
@@ -23,7 +24,7 @@ from airflow_provider_dropcowboy.ledger.schema import METADATA, RUNS, SENDS
 from airflow_provider_dropcowboy.sandbox.catalog import BRAND_ID, POOL_ID, RECORDING_ID, SECOND_RECORDING_ID
 from airflow_provider_dropcowboy.secret import Secret
 from airflow_provider_dropcowboy.states import State
-from tests.integration.campaign.conftest import states, taken_once
+from tests.integration.campaign.conftest import states, taken_once, wait_until
 from tests.integration.conftest import MakePlan, RunPlan, people
 from tests.sandbox_process import SandboxProcess
 
@@ -216,6 +217,22 @@ class TestSources:
         with pytest.raises(DropCowboyError, match="no column 'id'"):
             run(plan(), [{"phone": "+15042000001"}])
         assert sandbox.stats()["asks"] == 0
+
+
+def test_a_ledger_that_lost_what_it_had_committed_fails_the_run_which_says_so(
+    plan: MakePlan, run: RunPlan, ledger: Ledger
+) -> None:
+    def rows() -> Iterator[dict[str, str]]:
+        yield from people(100)
+        wait_until(lambda: states(ledger).get(State.ACCEPTED) == 100)
+        with ledger.writing() as connection:
+            connection.execute(SENDS.delete())
+
+    with pytest.raises(BalanceError, match="lost what it had committed"):
+        run(plan(), rows())
+    with ledger.reading() as connection:
+        row = connection.execute(sa.select(RUNS)).one()
+    assert (row.stop_reason, row.ended_at is not None) == ("failed with BalanceError", True)
 
 
 def test_a_run_leaves_its_row_ended_with_its_counts(plan: MakePlan, run: RunPlan, ledger: Ledger) -> None:

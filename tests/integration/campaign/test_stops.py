@@ -3,7 +3,6 @@
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -22,12 +21,10 @@ from airflow_provider_dropcowboy.ledger.schema import RUNS
 from airflow_provider_dropcowboy.ledger.shares import seek_share
 from airflow_provider_dropcowboy.secret import Secret
 from airflow_provider_dropcowboy.states import State
-from tests.integration.campaign.conftest import states, taken_once
+from tests.integration.campaign.conftest import WAIT_S, states, taken_once, wait_until
 from tests.integration.campaign.workers import ROOT, command
 from tests.integration.conftest import MakePlan, RunPlan, people
 from tests.sandbox_process import SandboxProcess
-
-WAIT_S = 60.0
 
 Start = Callable[..., "Future[Summary]"]
 
@@ -43,14 +40,6 @@ def start(run: RunPlan, control: Control) -> Iterator[Start]:
     with ThreadPoolExecutor(1) as thread:
         yield lambda plan, rows: thread.submit(run, plan, rows, control=control)
         control.stop(Order("the test is over", grace_s=0))
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    """Wait for what another thread or process does."""
-    deadline = time.monotonic() + WAIT_S
-    while not is_so():
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.005)
 
 
 def is_over(ledger: Ledger) -> bool:

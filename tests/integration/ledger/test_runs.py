@@ -1,8 +1,10 @@
 """What the ledger knows of a task's earlier runs."""
 
 import pytest
+import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.ledger.runs import Run, Who, begin_run, end_run, rows_read_last
+from airflow_provider_dropcowboy.ledger.runs import Run, Who, beat, begin_run, end_run, rows_read_last
+from airflow_provider_dropcowboy.ledger.schema import RUNS
 from tests.integration.ledger.conftest import Desk
 
 
@@ -30,3 +32,16 @@ def test_nobody_knows_what_another_task_reads(desk: Desk, who: Who) -> None:
     end_run(desk.ledger, begin(desk, dag_id="d", task_id="t", map_index=2), counts={"accepted": 7}, reason=None)
     end_run(desk.ledger, begin(desk, task_id="dropcowboy send rvm"), counts={"accepted": 7}, reason=None)
     assert rows_read_last(desk.ledger, who) is None
+
+
+def test_a_heartbeat_that_comes_after_the_end_changes_nothing(desk: Desk) -> None:
+    run = begin(desk)
+    end_run(desk.ledger, run, counts={"accepted": 7}, reason=None)
+
+    def row() -> object:
+        with desk.ledger.reading() as connection:
+            return connection.execute(sa.select(RUNS).where(RUNS.c.id == run.id)).one()
+
+    at_the_end = row()
+    beat(desk.ledger, run, counts={"accepted": 5, "claimed": 2})
+    assert row() == at_the_end
