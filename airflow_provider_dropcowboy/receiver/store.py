@@ -33,12 +33,14 @@ class Store:
     """Keeps callbacks for good, one batch at a time.
 
     :param url: of the ledger; may be set anew, for a password that changed.
+    :ivar spooled: callbacks that wait on disk.
     """
 
     def __init__(self, url: sa.URL, spool: Spool, *, metrics: Metrics) -> None:
         self.url = url
         self._spool = spool
         self._metrics = metrics
+        self.spooled = 0
         self._ledger: Ledger | None = None
         self._trouble: str | None = "not opened yet"
         self._chunk_callbacks = CHUNK_CALLBACKS
@@ -56,11 +58,6 @@ class Store:
     def has_room(self) -> bool:
         """Whether a callback that comes now would be kept."""
         return self._ledger is not None or self._spool.has_room
-
-    @property
-    def spooled(self) -> int:
-        """How many callbacks wait on disk."""
-        return self._spool.callbacks
 
     async def keep(self, arrivals: Sequence[Arrival]) -> bool:
         """The callbacks are on disk, in the ledger or beside it; False: nowhere, there is no room.
@@ -151,7 +148,8 @@ class Store:
             self._metrics.stored(commit.result())
 
     def _show_spool(self) -> None:
-        self._metrics.spool(callbacks=self._spool.callbacks, size=self._spool.bytes)
+        self.spooled = self._spool.callbacks
+        self._metrics.spool(callbacks=self.spooled, size=self._spool.bytes)
 
 
 _SLOW: Final = LedgerError("The ledger took too long to take callbacks.")
