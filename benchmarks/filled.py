@@ -17,33 +17,34 @@ LARGEST: Final = 1_000_000
 """Sends of the largest campaign; the others have a tenth of it."""
 CHUNK: Final = 100_000
 
-# Made by the database itself: five million rows in a minute or two, in the order in which they would have come.
-_SENDS: Final = {
+# Made by the database itself, in the order in which they would have come: claimed by the hundred thousand, and then
+# settled, so that rows, indexes and free space lie as a month of campaigns leaves them.
+_CLAIMED: Final = {
     "sqlite": """
         WITH RECURSIVE row(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM row WHERE n + 1 < :rows)
         INSERT INTO dropcowboy_sends (foreign_id, campaign_id, contact_key, phone_number, number_digest, owns_number,
-            content_digest, state, reason, attempt, claim_id, run_id, claimed_at, claimed_day, answered_at, final_at,
-            drop_id, cost_micros, network)
+            content_digest, state, attempt, claim_id, run_id, claimed_at, claimed_day)
         SELECT :prefix || lower(hex(randomblob(18))), :campaign_id, CAST(:first + n AS TEXT),
-            '+1212' || (2000000 + (:first + n) % 8000000), lower(hex(randomblob(16))), 1, :content,
-            CASE n % 20 WHEN 0 THEN 'accepted' WHEN 1 THEN 'failed' WHEN 2 THEN 'rejected' ELSE 'delivered' END,
-            CASE n % 20 WHEN 1 THEN 'busy' WHEN 2 THEN 'Invalid phone_number' END, 1, :claim_id, 1,
-            :claimed_at, :claimed_day, :claimed_at, CASE WHEN n % 20 IN (0, 2) THEN NULL ELSE :final_at END,
-            lower(hex(randomblob(16))), 4000, 'T-Mobile'
+            '+1212' || (2000000 + (:first + n) % 8000000), lower(hex(randomblob(16))), 1, :content, 'claimed', 1,
+            :claim_id, 1, :at, :day
         FROM row""",
     "postgresql": """
         INSERT INTO dropcowboy_sends (foreign_id, campaign_id, contact_key, phone_number, number_digest, owns_number,
-            content_digest, state, reason, attempt, claim_id, run_id, claimed_at, claimed_day, answered_at, final_at,
-            drop_id, cost_micros, network)
+            content_digest, state, attempt, claim_id, run_id, claimed_at, claimed_day)
         SELECT :prefix || left(md5(random()::text) || md5(random()::text), 36), :campaign_id,
             CAST(:first + n AS TEXT), '+1212' || (2000000 + (:first + n) % 8000000), md5(random()::text), true,
-            :content,
-            CASE n % 20 WHEN 0 THEN 'accepted' WHEN 1 THEN 'failed' WHEN 2 THEN 'rejected' ELSE 'delivered' END,
-            CASE n % 20 WHEN 1 THEN 'busy' WHEN 2 THEN 'Invalid phone_number' END, 1, :claim_id, 1,
-            :claimed_at, :claimed_day, :claimed_at, CASE WHEN n % 20 IN (0, 2) THEN NULL ELSE :final_at END,
-            md5(random()::text), 4000, 'T-Mobile'
+            :content, 'claimed', 1, :claim_id, 1, :at, :day
         FROM generate_series(0, :rows - 1) AS row(n)""",
 }
+_SETTLED: Final = """
+    UPDATE dropcowboy_sends SET
+        state = CASE CAST(contact_key AS INTEGER) % 20
+            WHEN 0 THEN 'accepted' WHEN 1 THEN 'failed' WHEN 2 THEN 'rejected' ELSE 'delivered' END,
+        reason = CASE CAST(contact_key AS INTEGER) % 20 WHEN 1 THEN 'busy' WHEN 2 THEN 'Invalid phone_number' END,
+        answered_at = :at,
+        final_at = CASE WHEN CAST(contact_key AS INTEGER) % 20 IN (0, 2) THEN NULL ELSE :final_at END,
+        drop_id = number_digest, cost_micros = 4000, network = 'T-Mobile'
+    WHERE claimed_day = :day AND claim_id = :claim_id"""
 
 
 def fill(url: str | sa.URL, sends: int, account: str = ACCOUNT) -> None:
@@ -52,9 +53,9 @@ def fill(url: str | sa.URL, sends: int, account: str = ACCOUNT) -> None:
     :param sends: above ``CHUNK``, rounded down to whole ones.
     """
     ledger = open_ledger(url, may_create=True)
-    statement = sa.text(_SENDS[ledger.engine.dialect.name]).bindparams(
-        sa.bindparam("claimed_at", type_=sa.DateTime(timezone=True)),
-        sa.bindparam("final_at", type_=sa.DateTime(timezone=True)),
+    claimed, settled = (
+        sa.text(text).bindparams(*(sa.bindparam(name, type_=sa.DateTime(timezone=True)) for name in instants))
+        for text, instants in ((_CLAIMED[ledger.engine.dialect.name], ["at"]), (_SETTLED, ["at", "final_at"]))
     )
     chunks = max(sends // CHUNK, 1)
     with ledger.reading() as connection:
@@ -76,20 +77,20 @@ def fill(url: str | sa.URL, sends: int, account: str = ACCOUNT) -> None:
                         created_at=at,
                     )
                 )
+            claim = {"at": at, "day": day_of(at), "claim_id": f"{chunk:016x}"}
             connection.execute(
-                statement,
-                {
+                claimed,
+                claim
+                | {
                     "rows": min(CHUNK, sends),
                     "prefix": f"{campaign_id:012x}",
                     "campaign_id": campaign_id,
                     "first": first,
                     "content": "c" * 32,
-                    "claim_id": f"{chunk:016x}",
-                    "claimed_at": at,
-                    "claimed_day": day_of(at),
-                    "final_at": at + timedelta(seconds=20),
                 },
             )
+        with ledger.writing() as connection:
+            connection.execute(settled, claim | {"final_at": at + timedelta(seconds=20)})
     if ledger.engine.dialect.name == "postgresql":
         with ledger.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("VACUUM ANALYZE dropcowboy_sends")  # as autovacuum has done after a month

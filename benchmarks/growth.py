@@ -16,7 +16,7 @@ from typing import Final
 
 import sqlalchemy as sa
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from airflow_provider_dropcowboy.api.answers import ACCEPTED
 from airflow_provider_dropcowboy.api.messages import Channel, Message, Rvm
@@ -63,9 +63,10 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="sends in the ledger, ascending")
     options = parser.parse_args()
     table = Table(
-        "sends in the ledger", "claims a second", "ratio", "report, ms", "ratio", "counts, ms", "ratio", "GB a million",
+        Column("sends in the ledger", no_wrap=True),
+        *("claims a second", "ratio", "report, ms", "ratio", "counts, ms", "ratio", "GB a million"),
         title=f"PostgreSQL; campaigns of {SENDS:,}, in batches of {BATCH}, median of {REPEATS}",
-    )  # fmt: skip
+    )
     with PostgresServer() as server:
         found = measure_all(server.url(server.create_database()), options.sizes)
     for size, each in zip(options.sizes, found, strict=True):

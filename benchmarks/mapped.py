@@ -1,4 +1,4 @@
-"""What the tutorials say: ``HttpOperator``, mapped to a task a contact, in a real Airflow with LocalExecutor.
+"""What the tutorials say: ``HttpOperator``, mapped to a task a contact, in a real Airflow: LocalExecutor, PostgreSQL.
 
 ``python -m benchmarks.mapped --rows 40 --url http://127.0.0.1:8000/v1`` prints its rate as JSON.
 """
@@ -13,7 +13,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from sqlalchemy.engine import make_url
+
 from benchmarks.peers import body
+from tests.postgres_server import PostgresServer
 
 PARALLELISM: Final = 16
 
@@ -34,19 +37,25 @@ def main() -> None:
     parser.add_argument("--rows", type=int, required=True)
     parser.add_argument("--url", required=True)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, PostgresServer() as server:
         home = Path(folder)
+        database = make_url(server.url(server.create_database())).set(drivername="postgresql+psycopg2")
         # before the first import of Airflow, which writes its configuration there
-        os.environ |= {"AIRFLOW_HOME": folder, "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+        os.environ |= {
+            "AIRFLOW_HOME": folder,
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database.render_as_string(hide_password=False),
+        }
         subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, stdout=subprocess.DEVNULL)
         from tests.in_airflow.processes import AirflowProcesses
 
         environment = {
             "AIRFLOW__CORE__PARALLELISM": str(PARALLELISM),
             "AIRFLOW__CORE__MAX_ACTIVE_TASKS_PER_DAG": str(PARALLELISM),
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"],
             "AIRFLOW_CONN_VENDOR": options.url.removesuffix("/v1"),
         }
-        airflow = AirflowProcesses(home / "running", home / "airflow.db", environment=environment)
+        airflow = AirflowProcesses(home / "running", None, environment=environment)
         try:
             airflow.add_dag("mapped", DAG % [body(row).decode() for row in range(options.rows)])
             run_id = airflow.trigger("mapped")

@@ -10,6 +10,8 @@ from airflow_provider_dropcowboy.cli.options import json_option
 from airflow_provider_dropcowboy.cli.times import read_duration
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow_provider_dropcowboy.reports.funnel import Funnel
     from airflow_provider_dropcowboy.reports.life import Life
 
@@ -41,7 +43,7 @@ def report(
     conn: str | None,
     as_json: bool,
 ) -> None:
-    """Say what became of a campaign: states, reasons, cost, time to delivery.
+    """Say what became of a campaign: states, reasons, who was not asked and why, cost, time to delivery.
 
     \b
     Examples:
@@ -91,6 +93,13 @@ def _print_funnel(funnel: "Funnel") -> None:
         ],
         title=title(funnel.campaign),
     )
+    not_asked = funnel.not_asked
+    if not_asked.counts:
+        print_table(
+            ["verdict", "rows", "why"],
+            [(state, rows, _most(not_asked.reasons_of(state))) for state, rows in not_asked.counts.most_common()],
+            title="not asked",
+        )
     took = ", ".join(
         f"{percentile} % within {_time(seconds)}" for percentile, seconds in funnel.seconds_to_delivery.items()
     )
@@ -105,7 +114,10 @@ def _print_funnel(funnel: "Funnel") -> None:
 
 
 def _reasons(funnel: "Funnel", state: str) -> str:
-    found = [(reason, count) for (of, reason), count in funnel.reasons.most_common() if of == state]
+    return _most([(reason, count) for (of, reason), count in funnel.reasons.most_common() if of == state])
+
+
+def _most(found: "Sequence[tuple[str, int]]") -> str:
     more = f"; {len(found) - MAX_REASONS} more" if len(found) > MAX_REASONS else ""
     return "; ".join(f"{reason} ({count})" for reason, count in found[:MAX_REASONS]) + more
 

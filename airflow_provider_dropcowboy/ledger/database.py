@@ -19,7 +19,7 @@ from airflow_provider_dropcowboy.errors import ConfigurationError, LedgerError, 
 from airflow_provider_dropcowboy.ledger.disk import refuse_network_disk
 from airflow_provider_dropcowboy.ledger.schema import LEDGER, VERSION_TABLE
 
-HEAD: Final = "0006"
+HEAD: Final = "0007"
 """The Alembic revision this package reads and writes."""
 
 LOCK_TIMEOUT_S: Final = 30

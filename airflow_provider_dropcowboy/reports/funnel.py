@@ -12,8 +12,9 @@ import sqlalchemy as sa
 from airflow_provider_dropcowboy.ledger.counts import count_reasons, rows_of
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.runs import Campaign
-from airflow_provider_dropcowboy.ledger.schema import SENDS
+from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
 from airflow_provider_dropcowboy.reports.deliveries import usd
+from airflow_provider_dropcowboy.reports.not_asked import MAX_RUNS, NotAsked
 from airflow_provider_dropcowboy.states import State
 
 PERCENTILES: Final = (50, 90, 99)
@@ -39,10 +40,12 @@ class Outcomes:
 class Funnel(Outcomes):
     """All that is reported of a campaign.
 
+    :param not_asked: rows that were read and not asked for.
     :param seconds_to_delivery: percentile to seconds from the claim to the callback, of the delivered; empty: none was.
     """
 
     campaign: Campaign
+    not_asked: NotAsked
     seconds_to_delivery: dict[int, float]
     first_claimed_at: datetime | None
     last_final_at: datetime | None
@@ -58,6 +61,10 @@ class Funnel(Outcomes):
             "reasons": [
                 {"state": state.value, "reason": reason, "count": count}
                 for (state, reason), count in self.reasons.most_common()
+            ],
+            "not_asked": [
+                {"state": state.value, "rows": rows, "reasons": dict(self.not_asked.reasons_of(state))}
+                for state, rows in self.not_asked.counts.most_common()
             ],
             "cost_usd": float(self.cost_usd),
             "costed": self.costed,
@@ -96,8 +103,15 @@ def read_funnel(ledger: Ledger, campaign: Campaign) -> Funnel:
         first, last = connection.execute(
             sa.select(sa.func.min(SENDS.c.claimed_at), sa.func.max(SENDS.c.final_at)).where(*rows_of(campaign))
         ).one()
+        runs = connection.execute(
+            sa.select(RUNS.c.dag_id, RUNS.c.task_id, RUNS.c.map_index, RUNS.c.counts, RUNS.c.verdicts)
+            .where(RUNS.c.campaign_id == campaign.id)
+            .order_by(RUNS.c.id.desc())
+            .limit(MAX_RUNS)
+        ).all()
         return Funnel(
             campaign=campaign,
+            not_asked=NotAsked.of(runs),
             counts=outcomes.counts,
             reasons=outcomes.reasons,
             cost_usd=outcomes.cost_usd,

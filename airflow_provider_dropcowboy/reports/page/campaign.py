@@ -16,11 +16,9 @@ from airflow_provider_dropcowboy.ledger.lookup import campaigns_of
 from airflow_provider_dropcowboy.ledger.runs import Campaign, is_live, stop_reason
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, RUNS
 from airflow_provider_dropcowboy.reports.funnel import Outcomes, read_outcomes
+from airflow_provider_dropcowboy.reports.not_asked import MAX_RUNS, NotAsked, last_of_each_task
 from airflow_provider_dropcowboy.reports.page.sight import Reader, is_visible
-from airflow_provider_dropcowboy.states import VERDICTS, State
-
-MAX_RUNS: Final = 200
-"""Of the newest: a campaign of a mapped task has one a partition, a wave and a try."""
+from airflow_provider_dropcowboy.states import State
 
 
 class RunState(StrEnum):
@@ -88,24 +86,14 @@ class Report:
         return any(run.state is RunState.SENDING for run in self.runs)
 
     @property
-    def not_asked(self) -> Counter[State]:
+    def not_asked(self) -> NotAsked:
         """Rows that the last run of each task read and did not ask for."""
-        counts: Counter[State] = Counter()
-        for run in self._last_runs:
-            counts.update({state: count for state, count in run.counts.items() if state in VERDICTS})
-        return +counts
-
-    def not_asked_for(self, state: State) -> list[tuple[str, int]]:
-        """Why they were not asked for, the commonest reason first."""
-        reasons: Counter[str] = Counter()
-        for run in self._last_runs:
-            reasons.update(run.verdicts.get(state, {}))
-        return reasons.most_common()
+        return NotAsked.of(self.runs)
 
     @property
     def next_opening_at(self) -> datetime | None:
         """The first moment at which a row that is held may be called; None: none is known."""
-        openings = (run.next_opening_at for run in self._last_runs)
+        openings = (run.next_opening_at for run in last_of_each_task(self.runs))
         return min((opening for opening in openings if opening is not None), default=None)
 
     @property
@@ -121,13 +109,6 @@ class Report:
         """A command about this campaign, to be pasted into a shell."""
         which = ("--account", self.campaign.account, "--channel", self.campaign.channel.value)
         return shlex.join(["dropcowboy", *words[:2], self.campaign.name, *which, *words[2:]])
-
-    @property
-    def _last_runs(self) -> Sequence[RunShown]:
-        last: dict[tuple[object, ...], RunShown] = {}
-        for run in self.runs:
-            last.setdefault((run.dag_id, run.task_id, run.map_index), run)
-        return list(last.values())
 
 
 def read_reports(ledger: Ledger, reader: Reader, *, account: str, name: str) -> list[Report]:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from airflow_provider_dropcowboy.ledger.runs import Who, begin_run, end_run
 from tests.integration.cli.program import Program
 from tests.integration.cli.shell import ledger_of, run
 from tests.integration.sent import Sent, age, phone
@@ -43,6 +44,23 @@ def test_a_report_is_also_json(program: Program) -> None:
     assert (told["campaign"], told["channel"], told["asked"], told["delivered"]) == ("spring", "rvm", 5, 1)
     assert told["reasons"] == [{"state": "failed", "reason": "Voicemail box full", "count": 1}]
     assert (told["cost_usd"], set(told["seconds_to_delivery"])) == (0.2, {"p50", "p90", "p99"})
+
+
+def test_a_report_says_whom_the_last_run_did_not_ask_and_by_which_rule(program: Program) -> None:
+    with ledger_of(program) as ledger:
+        sent = Sent(ledger)
+        end_run(ledger, sent.run, counts={"held": 9}, reason=None, verdicts={"held": {"before 8:00": 9}})
+        again = begin_run(ledger, sent.campaign, who=Who(dag_id="daily", task_id="send", map_index=-1), wanted=1)
+        verdicts = {"held": {"US-FL, rules 2026.1": 2}, "invalid": {"too short": 3, "no number": 1}}
+        end_run(ledger, again, counts={"held": 2, "invalid": 4, "accepted": 5}, reason=None, verdicts=verdicts)
+    lines = [line.split() for line in run("report", "spring").stdout.splitlines()]
+    assert ["invalid", "4", "too", "short", "(3);", "no", "number", "(1)"] in lines
+    assert ["held", "2", "US-FL,", "rules", "2026.1", "(2)"] in lines
+    (told,) = run("report", "spring", "--json").json
+    assert told["not_asked"] == [
+        {"state": "invalid", "rows": 4, "reasons": {"too short": 3, "no number": 1}},
+        {"state": "held", "rows": 2, "reasons": {"US-FL, rules 2026.1": 2}},
+    ]
 
 
 def test_the_life_of_one_message_is_told_without_its_number(program: Program) -> None:

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from airflow_provider_dropcowboy.api.answers import Outcome
 from airflow_provider_dropcowboy.api.callbacks import parse_callback
 from airflow_provider_dropcowboy.api.messages import Message
-from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
 from airflow_provider_dropcowboy.ledger.digest import number_digest
 from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconcile
 from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, SUPPRESSIONS
 from airflow_provider_dropcowboy.states import State
-from tests.integration.ledger.conftest import Desk, message, messages
+from tests.integration.ledger.conftest import Desk, begin, message, messages
 
 
 def person(ledger: Ledger, key: str = "1", *, number: int | None = None) -> Message:
@@ -64,6 +64,25 @@ def test_an_accepted_or_unknown_send_ends_as_its_callback_says(
     )  # fmt: skip
     assert row.final_at is not None
     assert desk.history() == []
+
+
+def test_on_postgresql_what_becomes_of_a_send_hardly_grows_the_indexes(postgres_url: str) -> None:
+    ledger = open_ledger(postgres_url, may_create=True)
+    desk = Desk(ledger, begin(ledger))
+
+    def bytes_of_indexes() -> int:
+        with ledger.reading() as connection:
+            size: int = connection.execute(sa.text("SELECT pg_indexes_size('dropcowboy_sends')")).scalar_one()
+            return size
+
+    asked = [person(ledger, str(key)) for key in range(1_000)]
+    claims = desk.claim(*asked).claimed
+    before = bytes_of_indexes()
+    desk.record(*claims, kind=Outcome.ACCEPTED)
+    reconcile(ledger, [told(each) for each in asked])
+    after = bytes_of_indexes()
+    ledger.engine.dispose()
+    assert before <= after < 1.1 * before
 
 
 def test_a_callback_that_comes_before_the_answer_is_recorded_stands(desk: Desk) -> None:
