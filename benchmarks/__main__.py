@@ -28,12 +28,16 @@ MAPPED_ROWS: Final = 40
 FILLED_SENDS: Final = 5_000_000
 
 
+class MeasurementError(SystemExit):
+    """A measurement failed; ends the benchmark, unless it can do without."""
+
+
 def measure(*command: object) -> dict[str, Any]:
     """What a measurement in a process of its own printed last, as JSON."""
     words = [sys.executable, "-m", *map(str, command)]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SystemExit(f"{' '.join(words)} failed:\n{done.stderr[-2000:]}")
+        raise MeasurementError(f"{' '.join(words)} failed:\n{done.stderr[-2000:]}")
     measured: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return measured
 
@@ -100,8 +104,12 @@ def bench_wire(ledgers: dict[str, str], *, rows: int) -> Table:
         fair = peer("threads", url, rows // 4)
         ratios.add(name, mine, f"requests, {CONNECTIONS} threads, no ledger", other=fair, goal="≥ 2.2")
         ratios.add(name, mine, "requests.post in a loop", other=peer("loop", url, 200), goal="≥ 90")
-        mapped = measure("benchmarks.mapped", "--rows", MAPPED_ROWS, "--url", url)
-        ratios.add(name, mine, "HttpOperator, a task a contact", other=mapped, goal="≥ 400")
+        try:
+            mapped = measure("benchmarks.mapped", "--rows", MAPPED_ROWS, "--url", url)
+        except MeasurementError as failed:  # its tasks do not all end now and then; the others' figures stand
+            ratios.table.caption = f"HttpOperator, a task a contact: not measured: {str(failed).splitlines()[-1]}"
+        else:
+            ratios.add(name, mine, "HttpOperator, a task a contact", other=mapped, goal="≥ 400")
     return ratios.table
 
 
