@@ -87,7 +87,12 @@ def _print_funnel(funnel: "Funnel") -> None:
         [
             ("asked", asked, "", ""),
             *(
-                (f"  {state}", funnel.counts[state], f"{funnel.counts[state] / asked:.1%}", _reasons(funnel, state))
+                (
+                    f"  {state}",
+                    funnel.counts[state],
+                    f"{funnel.counts[state] / asked:.1%}",
+                    _most(funnel.reasons_of(state)),
+                )
                 for state in states
             ),
         ],
@@ -111,10 +116,6 @@ def _print_funnel(funnel: "Funnel") -> None:
             ("cost", f"{funnel.cost_usd:.4f} US dollars, told of {funnel.costed} sends"),
         ]
     )
-
-
-def _reasons(funnel: "Funnel", state: str) -> str:
-    return _most([(reason, count) for (of, reason), count in funnel.reasons.most_common() if of == state])
 
 
 def _most(found: "Sequence[tuple[str, int]]") -> str:

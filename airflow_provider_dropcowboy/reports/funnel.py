@@ -14,7 +14,7 @@ from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.runs import Campaign
 from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
 from airflow_provider_dropcowboy.reports.deliveries import usd
-from airflow_provider_dropcowboy.reports.not_asked import MAX_RUNS, NotAsked
+from airflow_provider_dropcowboy.reports.not_asked import MAX_RUNS, NotAsked, reasons_of
 from airflow_provider_dropcowboy.states import State
 
 PERCENTILES: Final = (50, 90, 99)
@@ -34,6 +34,10 @@ class Outcomes:
     reasons: Counter[tuple[State, str]]
     cost_usd: Decimal
     costed: int
+
+    def reasons_of(self, state: State) -> list[tuple[str, int]]:
+        """Why sends stand in a state, the commonest reason first."""
+        return reasons_of(self.reasons, state)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,7 +56,12 @@ class NotAsked:
 
     def reasons_of(self, state: State) -> list[tuple[str, int]]:
         """Why rows are in a state, the commonest reason first."""
-        return [(reason, rows) for (of, reason), rows in self.reasons.most_common() if of is state]
+        return reasons_of(self.reasons, state)
+
+
+def reasons_of(reasons: Counter[tuple[State, str]], state: State) -> list[tuple[str, int]]:
+    """Those of one state with their counts, the commonest first."""
+    return [(reason, count) for (of, reason), count in reasons.most_common() if of is state]
 
 
 def last_of_each_task(runs: Iterable[R]) -> list[R]:

@@ -101,10 +101,6 @@ class Report:
         """Whether it may have had more than ``runs`` shows."""
         return len(self.runs) == MAX_RUNS
 
-    def reasons_of(self, state: State) -> list[tuple[str, int]]:
-        """Why sends stand there, the commonest first."""
-        return [(reason, count) for (of, reason), count in self.outcomes.reasons.most_common() if of is state]
-
     def command(self, *words: str) -> str:
         """A command about this campaign, to be pasted into a shell."""
         which = ("--account", self.campaign.account, "--channel", self.campaign.channel.value)
