@@ -5,9 +5,6 @@
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +13,7 @@ from typing import Final
 from sqlalchemy.engine import make_url
 
 from benchmarks.peers import body
+from tests.in_airflow.processes import AirflowProcesses
 from tests.postgres_server import PostgresServer
 
 PARALLELISM: Final = 16
@@ -38,24 +36,16 @@ def main() -> None:
     parser.add_argument("--url", required=True)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, PostgresServer() as server:
-        home = Path(folder)
         database = make_url(server.url(server.create_database())).set(drivername="postgresql+psycopg2")
-        # before the first import of Airflow, which writes its configuration there
-        os.environ |= {
-            "AIRFLOW_HOME": folder,
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database.render_as_string(hide_password=False),
-        }
-        subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, stdout=subprocess.DEVNULL)
-        from tests.in_airflow.processes import AirflowProcesses
-
         environment = {
             "AIRFLOW__CORE__PARALLELISM": str(PARALLELISM),
             "AIRFLOW__CORE__MAX_ACTIVE_TASKS_PER_DAG": str(PARALLELISM),
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"],
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW_CONN_VENDOR": options.url.removesuffix("/v1"),
         }
-        airflow = AirflowProcesses(home / "running", None, environment=environment)
+        airflow = AirflowProcesses(
+            Path(folder) / "home", database.render_as_string(hide_password=False), environment=environment
+        )
         try:
             airflow.add_dag("mapped", DAG % [body(row).decode() for row in range(options.rows)])
             run_id = airflow.trigger("mapped")

@@ -1,7 +1,6 @@
 """One Airflow and one browser for all of these tests; each has a window of its own."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, StorageState, sync_playwright
@@ -9,9 +8,6 @@ from playwright.sync_api import Browser, Page, StorageState, sync_playwright
 from tests.browser.chromium import find_chromium
 from tests.browser.login import log_in
 from tests.browser.site import Site
-from tests.in_airflow.conftest import migrated_database
-
-__all__ = ["migrated_database"]
 
 CONTACTS = 60
 
@@ -21,9 +17,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Airflow, after a run of 60 contacts."""
-    with Site(tmp_path_factory.mktemp("site") / "home", migrated_database) as running:
+    with Site(tmp_path_factory.mktemp("site") / "home") as running:
         running.send(CONTACTS)
         yield running
 

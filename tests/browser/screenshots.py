@@ -1,8 +1,5 @@
 """The pictures of the documentation: ``python -m tests.browser.screenshots`` takes them anew into ``docs/images``."""
 
-import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -22,26 +19,26 @@ CONTACTS: Final = 180
 def main() -> None:
     """Send a campaign, and photograph what Airflow shows of it."""
     IMAGES.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        migrated = Path(folder) / "migrated.db"
-        variables = os.environ | {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{migrated}"}
-        subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], env=variables, check=True)
-        with Site(Path(folder) / "home", migrated) as site:
-            site.send(CONTACTS)
-            browser = playwright.chromium.launch(executable_path=find_chromium(playwright))
-            light = browser.new_page(base_url=site.url, viewport={"width": 1280, "height": 1160})
-            light.goto("/auth/login")
-            log_in(light)
-            light.wait_for_url(f"{site.url}/")
-            photograph_task(light, site)
-            dark = browser.new_context(
-                base_url=site.url,
-                storage_state=light.context.storage_state(),
-                color_scheme="dark",
-                viewport={"width": 1100, "height": 920},
-            ).new_page()
-            photograph_campaign(dark)
-            browser.close()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        sync_playwright() as playwright,
+        Site(Path(folder) / "home") as site,
+    ):
+        site.send(CONTACTS)
+        browser = playwright.chromium.launch(executable_path=find_chromium(playwright))
+        light = browser.new_page(base_url=site.url, viewport={"width": 1280, "height": 1160})
+        light.goto("/auth/login")
+        log_in(light)
+        light.wait_for_url(f"{site.url}/")
+        photograph_task(light, site)
+        dark = browser.new_context(
+            base_url=site.url,
+            storage_state=light.context.storage_state(),
+            color_scheme="dark",
+            viewport={"width": 1100, "height": 920},
+        ).new_page()
+        photograph_campaign(dark)
+        browser.close()
 
 
 def photograph_task(page: Page, site: Site) -> None:

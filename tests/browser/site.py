@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -9,6 +10,7 @@ from typing import Final, Self
 from tests.in_airflow.processes import AirflowProcesses
 from tests.in_airflow.vendor import VOICEMAIL, connection_to
 from tests.in_airflow.warehouse import rows
+from tests.postgres_server import PostgresServer
 from tests.sandbox_process import SandboxProcess
 
 LOGIN: Final = {"username": "ann", "password": "ann's-password"}
@@ -37,20 +39,20 @@ class Site:
     """A context manager.
 
     :param folder: a new one, for all that it writes.
-    :param migrated_database: a SQLite file with Airflow's tables.
     :ivar run_id: of the run that was made.
     :ivar by_outcome: what the vendor made of its sends: ``success``, ``failure``, ``dnc``.
     """
 
-    def __init__(self, folder: Path, migrated_database: Path) -> None:
-        self.sandbox = SandboxProcess()
-        self.sandbox.settings(outcomes=OUTCOMES)
-        fields = connection_to(self.sandbox)
-        fields["extra"] |= {"callback_secret": "callback-secret"}
-        try:
+    def __init__(self, folder: Path) -> None:
+        with ExitStack() as stack:
+            self.sandbox = stack.enter_context(SandboxProcess())
+            self.sandbox.settings(outcomes=OUTCOMES)
+            fields = connection_to(self.sandbox)
+            fields["extra"] |= {"callback_secret": "callback-secret"}
+            postgres = stack.enter_context(PostgresServer())
             self.airflow = AirflowProcesses(
                 folder,
-                migrated_database,
+                postgres.url(postgres.create_database()),
                 environment={
                     "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
                     "AIRFLOW_CONN_DROPCOWBOY_DEFAULT": json.dumps(fields),
@@ -58,9 +60,8 @@ class Site:
                 },
                 login=LOGIN,
             )
-        except BaseException:
-            self.sandbox.stop()
-            raise
+            stack.callback(self.airflow.stop)
+            self._running = stack.pop_all()
         self.url = self.airflow.url
 
     def send(self, contacts: int) -> None:
@@ -83,5 +84,4 @@ class Site:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.airflow.stop()
-        self.sandbox.stop()
+        self._running.close()

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -46,7 +44,6 @@ class CeleryAirflow(AirflowProcesses):
         settings = {
             "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
             "AIRFLOW__CORE__PARALLELISM": "32",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url,
             "AIRFLOW__CELERY__BROKER_URL": f"{broker.connection_url}/0",
             "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{url}",
             "AIRFLOW__CELERY__WORKER_CONCURRENCY": str(SLOTS),
@@ -58,13 +55,7 @@ class CeleryAirflow(AirflowProcesses):
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
             **environment,
         }
-        subprocess.run(
-            [sys.executable, "-m", "airflow", "db", "migrate"],
-            env=os.environ | {"AIRFLOW_HOME": str(home)} | settings,
-            stdout=subprocess.DEVNULL,
-            check=True,
-        )
-        super().__init__(home, None, environment=settings)
+        super().__init__(home, url, environment=settings)
         self._is_kept = True
 
     @property

@@ -17,6 +17,7 @@ from tests.conftest import AIRFLOW_HOME
 from tests.in_airflow.processes import AirflowProcesses
 from tests.in_airflow.vendor import CALLBACKS, connection_to
 from tests.in_airflow.warehouse import Warehouse
+from tests.postgres_server import PostgresServer
 from tests.sandbox_process import SandboxProcess
 
 
@@ -55,11 +56,13 @@ def metadata_database(migrated_database: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def airflow_processes(migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowProcesses]:
+def airflow_processes(
+    postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[AirflowProcesses]:
     """One running Airflow that logs all it can, shared by the tests that ask for it: each takes DAG ids of its own."""
     airflow = AirflowProcesses(
         tmp_path_factory.mktemp("airflow") / "home",
-        migrated_database,
+        postgres_server.url(postgres_server.create_database()),
         environment={"AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG"},
     )
     yield airflow

@@ -4,7 +4,6 @@ import base64
 import json
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import sys
@@ -31,8 +30,8 @@ DEADLINE_S: Final = 120.0
 class AirflowProcesses:
     """An Airflow that is up; its DAG folder, its REST API, its logs. Ended by :meth:`stop`.
 
-    :param home: a new folder, for everything it writes.
-    :param migrated_database: a SQLite file with Airflow's tables; None: the environment names a database that has them.
+    :param home: a new folder, for everything it writes to files.
+    :param database_url: an empty one on PostgreSQL, for its tables; on SQLite its processes get in each other's way.
     :param environment: more variables for all of its processes, and so for its tasks.
     :param login: ``username`` and ``password`` of an admin, who must log in; None: everybody is one.
     """
@@ -43,16 +42,15 @@ class AirflowProcesses:
     def __init__(
         self,
         home: Path,
-        migrated_database: Path | None,
+        database_url: str,
         *,
         environment: Mapping[str, str] | None = None,
         login: Mapping[str, str] | None = None,
     ) -> None:
         self.home = home
+        self.database_url = database_url
         self.dags_folder = home / "dags"
         self.dags_folder.mkdir(parents=True)
-        if migrated_database is not None:
-            shutil.copyfile(migrated_database, home / "airflow.db")
         port, worker_log_port, trigger_log_port = free_ports(3)
         self.url = f"http://127.0.0.1:{port}"
         self._session = requests.Session()
@@ -74,7 +72,7 @@ class AirflowProcesses:
             "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "2",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "1",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database_url,
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger_log_port),
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_log_port),
             "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
@@ -85,6 +83,12 @@ class AirflowProcesses:
             settings["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"] = str(passwords)
             settings["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"] = f"{login['username']}:admin"
         self._settings = {**settings, **(environment or {})}
+        subprocess.run(
+            [sys.executable, "-m", "airflow", "db", "migrate"],
+            env=self._settings,
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
         self._processes = {name: self._start(name) for name in self.components}
         try:
             self.wait_until(self._is_up, until="Airflow is up")
@@ -112,8 +116,6 @@ class AirflowProcesses:
 
     def backfill(self, dag_id: str, *words: str) -> None:
         """Days of the DAG are run again, as ``airflow backfill create`` does it; they are queued.
-
-        On a SQLite database the command and the scheduler get in each other's way.
 
         :param words: more options of that command.
         """

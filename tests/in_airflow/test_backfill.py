@@ -1,9 +1,6 @@
 """Backfills made by Airflow's own command, in a whole Airflow."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -48,11 +45,9 @@ with DAG("{dag_id}", schedule="@daily", start_date=FIRST_DAY, end_date=pendulum.
 
 
 @pytest.fixture
-def airflow(postgres_url: str, migrated_database: Path, tmp_path: Path) -> Iterator[AirflowProcesses]:
-    """A running Airflow on PostgreSQL."""
-    database = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": postgres_url}
-    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], env=os.environ | database, check=True)
-    airflow = AirflowProcesses(tmp_path / "home", migrated_database, environment=database)
+def airflow(postgres_url: str, tmp_path: Path) -> Iterator[AirflowProcesses]:
+    """A running Airflow."""
+    airflow = AirflowProcesses(tmp_path / "home", postgres_url)
     yield airflow
     airflow.stop()
 

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote, quote_plus
 
+import psycopg
 import pytest
+from psycopg import sql
 
 from airflow_provider_dropcowboy.sandbox.catalog import POOL_ID
 from tests.in_airflow.processes import AirflowProcesses
@@ -109,6 +111,22 @@ def test_airflow_writes_down_nothing_private(
     for task_id in ("break", "break_half_way"):
         assert '"level":"error"' in airflow.log_text("private", run_id, task_id=task_id)
     assert '"level":"debug"' in airflow.log_text("private", run_id, task_id="text")
-    assert files_with("Dear {first_name}", airflow.home)  # the search finds what is there
+    write_down_database(airflow.database_url, airflow.home / "database")
+    # the search finds what is there
+    assert "database/dag_code" in files_with("Dear {first_name}", airflow.home)
+    assert "database/connection" in files_with("private_warehouse", airflow.home)
 
     assert {text: found for text in PRIVATE if (found := files_with(text, airflow.home))} == {}
+
+
+def write_down_database(url: str, folder: Path) -> None:
+    """Each table of Airflow's own database as a text file."""
+    folder.mkdir()
+    with psycopg.connect(url.replace("+psycopg", "")) as database:
+        database.execute("SET bytea_output = 'escape'")
+        for (table,) in database.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall():
+            with (
+                database.cursor().copy(sql.SQL("COPY {} TO STDOUT").format(sql.Identifier(table))) as rows,
+                (folder / table).open("wb") as file,
+            ):
+                file.writelines(rows)
