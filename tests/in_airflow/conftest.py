@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,8 +17,10 @@ from tests.conftest import AIRFLOW_HOME
 from tests.in_airflow.processes import AirflowProcesses
 from tests.in_airflow.vendor import CALLBACKS, connection_to
 from tests.in_airflow.warehouse import Warehouse
-from tests.postgres_server import PostgresServer
 from tests.sandbox_process import SandboxProcess
+
+if TYPE_CHECKING:
+    from tests.postgres_server import PostgresServer
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +59,7 @@ def metadata_database(migrated_database: Path) -> None:
 
 @pytest.fixture(scope="session")
 def airflow_processes(
-    postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+    postgres_server: "PostgresServer", tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[AirflowProcesses]:
     """One running Airflow that logs all it can, shared by the tests that ask for it: each takes DAG ids of its own."""
     airflow = AirflowProcesses(
