@@ -82,11 +82,11 @@ clean: ## remove all that was made here
 
 $(INSTALLED): pyproject.toml uv.lock
 	test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet uv; }
-	$(BIN)/uv sync --quiet --frozen --inexact --all-extras
+	$(BIN)/uv sync --quiet --frozen --inexact --all-extras --compile-bytecode
 	touch $@
 
 $(INSTALLED_FLOOR): pyproject.toml tests/requirements-airflow-3.1.txt | $(INSTALLED)
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-3.1
-	$(BIN)/uv pip install --quiet --python .venv-3.1/bin/python --requirements tests/requirements-airflow-3.1.txt
+	$(BIN)/uv pip install --quiet --compile-bytecode --python .venv-3.1/bin/python --requirements tests/requirements-airflow-3.1.txt
 	$(BIN)/uv pip install --quiet --python .venv-3.1/bin/python --no-deps --editable .
 	touch $@

@@ -122,8 +122,10 @@ def _read_parquet(file: IO[bytes], name: str) -> Iterator[Row]:
     try:
         with parquet.ParquetFile(file) as opened:
             _each_once(opened.schema_arrow.names, name)
-            for batch in opened.iter_batches(batch_size=CHUNK_ROWS):
-                yield from batch.to_pylist()
+            # one row group after the other, in this thread: else pyarrow reads ahead, and memory grows with the file
+            for group in range(opened.num_row_groups):
+                for batch in opened.iter_batches(batch_size=CHUNK_ROWS, row_groups=[group], use_threads=False):
+                    yield from batch.to_pylist()
     except pyarrow.ArrowException:
         raise ConfigurationError(f"{name} cannot be read as Parquet. Write it again.") from None
     except OSError as error:

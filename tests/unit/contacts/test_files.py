@@ -140,6 +140,28 @@ def test_parquet_of_many_rows_is_read_whole_and_in_order() -> None:
     assert [row["id"] for row in rows] == list(range(count))
 
 
+class _Watched(io.BytesIO):
+    """A file that knows how many of its bytes were read."""
+
+    bytes_read = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        content = super().read(size)
+        self.bytes_read += len(content)
+        return content
+
+
+def test_parquet_is_read_no_further_than_the_row_group_that_is_asked_for() -> None:
+    written = io.BytesIO()
+    parquet.write_table(pyarrow.table({"id": range(100_000)}), written, row_group_size=1_000, use_dictionary=False)
+    file = _Watched(written.getvalue())
+    rows = read_rows(file, "due.parquet")
+    assert next(iter(rows)) == {"id": 0}
+    of_the_footer_and_one_group = file.bytes_read
+    assert len([*rows]) == 99_999
+    assert of_the_footer_and_one_group < file.bytes_read / 4
+
+
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"id,phone\n1,5045550100\n"])
 def test_what_is_no_parquet_is_a_fault(content: bytes) -> None:
     assert "due.parquet cannot be read as Parquet" in _fault(content, "due.parquet")
