@@ -107,10 +107,19 @@ def _engine_of(hook: Any) -> "Engine | None":
     """The hook's SQLAlchemy engine; None: it has none, so its DB-API cursor must do."""
     if not hasattr(hook, "get_sqlalchemy_engine"):
         return None
+    from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureException
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
+    # how hooks say that SQLAlchemy does not know their database, or that what it takes for it is not installed
+    no_engine = (
+        ArgumentError,
+        NoSuchModuleError,
+        ImportError,
+        NotImplementedError,
+        AirflowOptionalProviderFeatureException,
+    )
     try:
         engine: Engine = hook.get_sqlalchemy_engine()
-    except (ArgumentError, NoSuchModuleError, ImportError, NotImplementedError):
+    except no_engine:
         return None
     return engine

@@ -10,12 +10,16 @@ import psycopg
 import pytest
 from airflow.models.renderedtifields import RenderedTaskInstanceFields
 from airflow.models.serialized_dag import SerializedDagModel
+from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureException
+from airflow.providers.postgres.hooks.postgres import PostgresHook
 from airflow.sdk import DAG, BaseOperator, task
 from airflow.sdk.definitions.context import Context
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState
+from pytest_mock import MockerFixture
 from sqlalchemy import select
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from airflow_provider_dropcowboy.operators.rvm import SendRvmOperator
 from tests.in_airflow.dag_runs import run_dag
@@ -164,9 +168,9 @@ def test_a_query_takes_parameters_by_position(warehouse: Warehouse, sandbox: San
     assert sandbox.takes_by_phone() == numbers(1)
 
 
-def test_the_warehouse_may_be_postgresql(
-    sandbox: SandboxProcess, postgres_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def on_postgresql(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection ``warehouse`` is a PostgreSQL with three people who are due on the 24th, and one on the 25th."""
     url = make_url(postgres_url)
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", f"postgres://{url.username}@{url.host}:{url.port}/{url.database}")
     with psycopg.connect(host=url.host, port=url.port, user=url.username, dbname=url.database) as connection:
@@ -174,13 +178,46 @@ def test_the_warehouse_may_be_postgresql(
         for row in rows(3):
             connection.execute("INSERT INTO due VALUES (%(contact_id)s, %(phone)s, '2026-11-24')", row)
         connection.execute("INSERT INTO due VALUES (9, '+15045550199', '2026-11-25')")
+
+
+def send_to_due() -> SendRvmOperator:
+    """To the people who are due, in the DAG around it."""
+    return send(
+        sql="SELECT contact_id, phone FROM due WHERE remind_on = %(day)s",
+        sql_conn_id="warehouse",
+        parameters={"day": "{{ ds }}"},
+    )
+
+
+@pytest.mark.usefixtures("on_postgresql")
+def test_the_warehouse_may_be_postgresql(sandbox: SandboxProcess) -> None:
     with DAG("sources", schedule=None) as dag:
-        send(
-            sql="SELECT contact_id, phone FROM due WHERE remind_on = %(day)s",
-            sql_conn_id="warehouse",
-            parameters={"day": "{{ ds }}"},
-        )
+        send_to_due()
     run = run_dag(dag, logical_date=LOGICAL_DATE)
+    assert run.task("send").error is None
+    assert sandbox.takes_by_phone() == numbers(0, 1, 2)
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        ArgumentError("no URL"),
+        NoSuchModuleError("no dialect"),
+        ImportError("no driver"),
+        NotImplementedError("no engine"),
+        AirflowOptionalProviderFeatureException("not installed"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+@pytest.mark.usefixtures("on_postgresql")
+def test_a_hook_without_an_engine_is_read_by_its_cursor(
+    sandbox: SandboxProcess, mocker: MockerFixture, says: Exception
+) -> None:
+    asked = mocker.patch.object(PostgresHook, "get_sqlalchemy_engine", side_effect=says)
+    with DAG("sources", schedule=None) as dag:
+        send_to_due()
+    run = run_dag(dag, logical_date=LOGICAL_DATE)
+    assert asked.called
     assert run.task("send").error is None
     assert sandbox.takes_by_phone() == numbers(0, 1, 2)
 
