@@ -8,7 +8,7 @@ INSTALLED_FLOOR := .venv-3.1/.installed
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-annotate --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-distributed airflow test suite floor test-browser lint fmt types docs bench bench-full torture lock build clean
+.PHONY: help install demo demo-distributed airflow test suite floor test-browser lint fmt types docs bench bench-full torture house lock build clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -68,6 +68,9 @@ torture: $(INSTALLED) ## kill runs 200 times while the vendor breaks, on each da
 	$(BIN)/python -m tests.acceptance.torture --kills 200 --rows 4000 --database sqlite
 	$(BIN)/python -m tests.acceptance.torture --kills 200 --rows 4000 --database postgresql
 	$(BIN)/python -m tests.acceptance.doubt --kills 50
+
+house: $(INSTALLED) ## print how large the package is and how entangled, and the goals
+	$(BIN)/python -m tools.house
 
 lock: $(INSTALLED) ## bring uv.lock and tests/requirements-airflow-3.1.txt up to date
 	$(BIN)/uv lock --upgrade

