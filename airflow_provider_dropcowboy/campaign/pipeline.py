@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from functools import partial
 from itertools import chain, islice
 from typing import Final, TypeVar
@@ -20,10 +21,10 @@ from airflow_provider_dropcowboy.campaign.sending import Sending
 from airflow_provider_dropcowboy.campaign.stops import NOT_AGAIN, STOPPED, paused
 from airflow_provider_dropcowboy.campaign.summary import Tally
 from airflow_provider_dropcowboy.campaign.vendor_clock import VendorClock
+from airflow_provider_dropcowboy.clock import Clock, Deadline
 from airflow_provider_dropcowboy.errors import LedgerError
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.judgement import Judgement
-from airflow_provider_dropcowboy.ledger.lease import LEASE
 from airflow_provider_dropcowboy.ledger.outcomes import STATE_OF, Answered
 from airflow_provider_dropcowboy.ledger.patience import claim_patiently, reclaim_patiently, record_patiently
 from airflow_provider_dropcowboy.ledger.runs import Run, beat
@@ -43,6 +44,8 @@ GATHER_S: Final = 0.01
 BEAT_S: Final = 1.0
 
 T = TypeVar("T")
+Claimed = tuple[Judgement, Deadline]
+"""What the ledger said of a batch, and when the lease of its claims ends."""
 log = logging.getLogger(__name__)
 
 
@@ -64,6 +67,7 @@ class Pipeline:
         tally: Tally,
         expected: int | None,
         watch: Watch | None,
+        clock: Clock,
     ) -> None:
         self._plan = plan
         self._ledger = ledger
@@ -75,12 +79,13 @@ class Pipeline:
         self._pace = pace
         self._control = control
         self._tally = tally
-        self._progress = Progress(plan.campaign, tally, expected=expected, watch=watch)
+        self._clock = clock
+        self._progress = Progress(plan.campaign, tally, expected=expected, watch=watch, clock=clock)
         self._is_used_up = False
         self._batch_rows = plan.concurrency
         self._kept: asyncio.Queue[list[Message] | None] = asyncio.Queue(maxsize=2)
         self._answers: asyncio.Queue[Answered] = asyncio.Queue()
-        self._again = Again()
+        self._again = Again(clock)
         self._sending = Sending(
             plan,
             answers=self._answers,
@@ -89,6 +94,7 @@ class Pipeline:
             control=control,
             tally=tally,
             vendor_clock=VendorClock.of(plan, ledger),
+            clock=clock,
         )
         self._doubt = Doubt(DOUBT_PER_CONNECTION * plan.concurrency)
         self._reader, self._claimer, self._recorder, self._beater = (
@@ -99,7 +105,13 @@ class Pipeline:
         """Every claim it made is recorded when it ends; ``Control.order`` says whether it was stopped early."""
         loop = asyncio.get_running_loop()
         plan = self._plan
-        wire = BulkSender(plan.account, connections=plan.concurrency, timeout_s=plan.timeout_s, verify=plan.verify)
+        wire = BulkSender(
+            plan.account,
+            connections=plan.concurrency,
+            timeout_s=plan.timeout_s,
+            verify=plan.verify,
+            clock=self._clock,
+        )
         async with wire, asyncio.TaskGroup() as stages:
             self._reading = stages.create_task(self._read())
             self._sending.start(wire, stages)
@@ -194,32 +206,34 @@ class Pipeline:
             for ask in rest.values():
                 self._answers.put_nowait(Answered(ask.claim, STOPPED if self._is_stopping() else NOT_AGAIN))
 
-    def _claim_new(self, messages: Sequence[Message]) -> tuple[Judgement, float]:
+    def _claim_new(self, messages: Sequence[Message]) -> Claimed:
         return claim_patiently(
             self._ledger,
             self._run,
             messages=messages,
             give_up=self._is_stopping,
             rules=self._plan.claim_rules,
+            clock=self._clock,
         )
 
-    def _claim_next_attempt(self, asks: Sequence[Ask]) -> tuple[Judgement, float]:
+    def _claim_next_attempt(self, asks: Sequence[Ask]) -> Claimed:
         claims = [ask.claim for ask in asks]
-        return reclaim_patiently(self._ledger, self._run, claims=claims, give_up=self._is_stopping)
+        return reclaim_patiently(self._ledger, self._run, claims=claims, give_up=self._is_stopping, clock=self._clock)
 
-    async def _try(self, claim: Callable[[], tuple[Judgement, float]], *, new: int = 0) -> tuple[Judgement, float]:
+    async def _try(self, claim: Callable[[], Claimed], *, new: int = 0) -> Claimed:
         """Claim; nothing if the run is stopping, or has to stop for this. With the claims, when their lease ends."""
+        nothing = Judgement(), self._clock.deadline(timedelta(0))
         if self._is_stopping():
-            return Judgement(), 0.0
+            return nothing
         try:
-            judgement, begun_at = await _in(self._claimer, claim)
+            judgement, lease_ends = await _in(self._claimer, claim)
         except LedgerError as error:
             self._tally.unconfirmed += new
             self._control.stop(Order("the ledger cannot be reached", error=error))
-            return Judgement(), 0.0
+            return nothing
         if judgement.stop is not None:
             self._control.stop(paused(judgement.stop))
-        return judgement, begun_at + LEASE.total_seconds()
+        return judgement, lease_ends
 
     async def _record(self) -> None:
         while True:

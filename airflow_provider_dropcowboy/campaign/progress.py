@@ -1,12 +1,12 @@
 """How far a run is: for a line in its log every few seconds, and for who watches."""
 
 import logging
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from airflow_provider_dropcowboy.campaign.summary import Tally
+from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock
 
 LOG_EVERY_S: Final = 5.0
 
@@ -38,12 +38,21 @@ Watch = Callable[[Standing], object]
 class Progress:
     """Reckons where a run stands, logs it every few seconds, and tells who watches every time."""
 
-    def __init__(self, campaign: str, tally: Tally, *, expected: int | None, watch: Watch | None) -> None:
+    def __init__(
+        self,
+        campaign: str,
+        tally: Tally,
+        *,
+        expected: int | None,
+        watch: Watch | None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._clock = clock
         self._campaign = campaign
         self._tally = tally
         self._expected = expected
         self._watch = watch
-        self._logged_at = self._begun_at = time.monotonic()
+        self._logged_at = self._begun_at = self._clock.boot_s()
         self._logged_asked = 0
 
     def tell(self, *, in_doubt: int) -> None:
@@ -51,7 +60,7 @@ class Progress:
 
         :param in_doubt: claims out and not recorded.
         """
-        now = time.monotonic()
+        now = self._clock.boot_s()
         seconds = now - self._logged_at
         is_due = seconds >= LOG_EVERY_S
         if not is_due and self._watch is None:

@@ -4,7 +4,6 @@ import asyncio
 import gc
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from operator import length_hint
@@ -20,6 +19,7 @@ from airflow_provider_dropcowboy.campaign.progress import Watch
 from airflow_provider_dropcowboy.campaign.seen import Seen
 from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
 from airflow_provider_dropcowboy.campaign.warnings import warn_of_bans, warn_of_doubt, warn_of_plan
+from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_dropcowboy.errors import BalanceError, InterruptedRunError, LedgerError, NotTakenError
 from airflow_provider_dropcowboy.ledger.counts import count_run
 from airflow_provider_dropcowboy.ledger.database import Ledger
@@ -51,6 +51,7 @@ def run_campaign(
     suppressed: Rows | None = None,
     tell: Callable[[Summary], object] | None = None,
     watch: Watch | None = None,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> Summary:
     """Ask for every row that was not asked for, and write down what came of it.
 
@@ -61,6 +62,7 @@ def run_campaign(
     :param control: stops the run from any thread.
     :param tell: hears the summary also of a run that is to fail.
     :param watch: is told about once a second where the run stands, in a thread of the run's; it must be quick.
+    :param clock: of this machine; the leases of claims and the end of calling hours go by it.
     :returns: counts that add up to the rows read.
     :raises NotTakenError: some messages were surely not taken: try again.
     :raises DropCowboyError: what stopped the run, else.
@@ -82,7 +84,7 @@ def run_campaign(
         warn_of_plan(plan)
     expected = length_hint(rows) or rows_read_last(ledger, plan.who)
     run = begin_run(ledger, campaign, who=plan.who, wanted=plan.concurrency)
-    started_at = time.monotonic()
+    started_s = clock.boot_s()
     tally = Tally()
     with Seen() as seen, Seen() as held:
         pace = Pace(0, rate_per_s=plan.rate_per_s)
@@ -99,6 +101,7 @@ def run_campaign(
             tally=tally,
             expected=expected,
             watch=watch,
+            clock=clock,
         )
         failure: str | None = None
         try:
@@ -114,7 +117,7 @@ def run_campaign(
             pipeline.close()
         if control.order is None:
             _keep_waves(plan, ledger, run, tally=tally, seen=seen, held=held)
-    summary = Summary.of(tally, campaign=campaign.name, seconds=time.monotonic() - started_at, run_id=run.id)
+    summary = Summary.of(tally, campaign=campaign.name, seconds=clock.boot_s() - started_s, run_id=run.id)
     log.info("%s", summary)
     for state in summary.counts:
         if reasons := summary.reasons_of(state):

@@ -1,7 +1,6 @@
 """From claims to answers: a request for each, at the run's pace, and what becomes of its answer."""
 
 import asyncio
-import time
 from dataclasses import replace
 
 from airflow_provider_dropcowboy.api.answers import LIMITED, Outcome, read_send_answer
@@ -16,7 +15,7 @@ from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.stops import CUT_OFF, STOPPED, refused, vendor_down
 from airflow_provider_dropcowboy.campaign.summary import Tally
 from airflow_provider_dropcowboy.campaign.vendor_clock import VendorClock
-from airflow_provider_dropcowboy.clock import utcnow
+from airflow_provider_dropcowboy.clock import Clock
 from airflow_provider_dropcowboy.ledger.judgement import Claim
 from airflow_provider_dropcowboy.ledger.outcomes import Answered
 from airflow_provider_dropcowboy.transport.bulk import BulkSender, NothingWrittenError
@@ -36,8 +35,10 @@ class Sending:
         control: Control,
         tally: Tally,
         vendor_clock: VendorClock,
+        clock: Clock,
     ) -> None:
         self._plan = plan
+        self._clock = clock
         self._vendor_clock = vendor_clock
         self._answers = answers
         self._again = again
@@ -59,8 +60,7 @@ class Sending:
         """Send it when its turn comes; not at all if the run is stopping."""
         closes_at = ask.claim.message.closes_at
         if closes_at is not None:
-            hours_end = time.monotonic() + (closes_at - utcnow()).total_seconds()
-            ask = replace(ask, lease_ends=min(ask.lease_ends, hours_end))
+            ask = replace(ask, lease_ends=ask.lease_ends.at_most(self._clock.deadline_at(closes_at)))
         if self._control.order is not None:
             self._answers.put_nowait(Answered(ask.claim, STOPPED))
         else:
@@ -119,7 +119,7 @@ class Sending:
         )
         if ask.asks == 1:
             self._tally.asked += 1
-        asked_at = utcnow()
+        asked_at = self._clock.now()
         try:
             reply = await wire.post(message.channel.path, body, lease_ends=ask.lease_ends)
         except asyncio.CancelledError as error:

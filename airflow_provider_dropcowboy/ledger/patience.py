@@ -1,17 +1,18 @@
 """Claims and outcomes over a database that goes away for a while."""
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
 import tenacity
 
 from airflow_provider_dropcowboy.api.messages import Message
+from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock, Deadline
 from airflow_provider_dropcowboy.errors import LedgerError
 from airflow_provider_dropcowboy.ledger.claims import NO_RULES, claim, find_claims, new_claim_id, reclaim
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.judgement import Claim, ClaimRules, Judgement
+from airflow_provider_dropcowboy.ledger.lease import LEASE
 from airflow_provider_dropcowboy.ledger.outcomes import Answered, record
 from airflow_provider_dropcowboy.ledger.runs import Run
 
@@ -26,13 +27,18 @@ GiveUp = Callable[[], bool]
 
 
 def claim_patiently(
-    ledger: Ledger, run: Run, *, messages: Sequence[Message], give_up: GiveUp, rules: ClaimRules = NO_RULES
-) -> tuple[Judgement, float]:
+    ledger: Ledger,
+    run: Run,
+    *,
+    messages: Sequence[Message],
+    give_up: GiveUp,
+    rules: ClaimRules = NO_RULES,
+    clock: Clock = SYSTEM_CLOCK,
+) -> tuple[Judgement, Deadline]:
     """``claim``, again until it is known to be on disk.
 
     :param give_up: asked before each further try.
-    :returns: the judgement, and when the claims were begun, in seconds of the monotonic clock: their lease counts from
-        there.
+    :returns: the judgement, and when the lease of its claims ends. It counts from before the first try.
     :raises LedgerError: the database did not come back in time; what may have been claimed is not sent.
     """
     return _patiently(
@@ -41,10 +47,13 @@ def claim_patiently(
         messages={message.foreign_id: message for message in messages},
         claim_rest=lambda claim_id, rest: claim(ledger, run, messages=rest, claim_id=claim_id, rules=rules),
         give_up=give_up,
+        clock=clock,
     )
 
 
-def reclaim_patiently(ledger: Ledger, run: Run, *, claims: Sequence[Claim], give_up: GiveUp) -> tuple[Judgement, float]:
+def reclaim_patiently(
+    ledger: Ledger, run: Run, *, claims: Sequence[Claim], give_up: GiveUp, clock: Clock = SYSTEM_CLOCK
+) -> tuple[Judgement, Deadline]:
     """``reclaim``, again until it is known to be on disk; else as ``claim_patiently``."""
     by_id = {old.message.foreign_id: old for old in claims}
     return _patiently(
@@ -55,6 +64,7 @@ def reclaim_patiently(ledger: Ledger, run: Run, *, claims: Sequence[Claim], give
             ledger, run, claims=[by_id[message.foreign_id] for message in rest], claim_id=claim_id
         ),
         give_up=give_up,
+        clock=clock,
     )
 
 
@@ -80,8 +90,9 @@ def _patiently(
     messages: dict[str, Message],
     claim_rest: Callable[[str, Sequence[Message]], Judgement],
     give_up: GiveUp,
-) -> tuple[Judgement, float]:
-    begun_at = time.monotonic()
+    clock: Clock,
+) -> tuple[Judgement, Deadline]:
+    lease_ends = clock.deadline(LEASE)
     found: list[Claim] = []
     uncertain: str | None = None
     for attempt in tenacity.Retrying(
@@ -100,7 +111,7 @@ def _patiently(
             uncertain = new_claim_id()
             judgement = claim_rest(uncertain, list(messages.values())) if messages else Judgement()
     judgement.claimed += found
-    return judgement, begun_at
+    return judgement, lease_ends
 
 
 def _warn(state: tenacity.RetryCallState) -> None:

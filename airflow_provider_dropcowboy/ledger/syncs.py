@@ -2,7 +2,6 @@
 
 import os
 import socket
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_dropcowboy.errors import InterruptedRunError
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.runs import Who
@@ -96,12 +96,15 @@ class Hold:
     """The list as long as it is this sync's: all that the sync writes, and asks for, goes through here.
 
     Not for two threads at once, but for :meth:`beat`.
+
+    :ivar lease_ends: no call is begun after it.
     """
 
-    def __init__(self, ledger: Ledger, sync: Sync) -> None:
+    def __init__(self, ledger: Ledger, sync: Sync, *, clock: Clock = SYSTEM_CLOCK) -> None:
         self.ledger = ledger
         self.sync = sync
-        self.lease_ends_s = 0.0
+        self.clock = clock
+        self.lease_ends = clock.deadline(timedelta(0))
 
     @contextmanager
     def writing(self, step: str) -> Iterator[sa.Connection]:
@@ -109,11 +112,11 @@ class Hold:
 
         :raises InterruptedRunError: another sync took the list over; nothing is written.
         """
-        begun_s = time.monotonic()
+        lease_ends = self.clock.deadline(LEASE)
         with self.ledger.writing() as connection:
             self._renew(connection, step=step)
             yield connection
-        self.lease_ends_s = begun_s + LEASE.total_seconds()
+        self.lease_ends = lease_ends
 
     def beat(self) -> None:
         """The sync lives, whatever it is at.

@@ -182,8 +182,8 @@ class Appender:
         )
         self._vendor.calls += 1
         self.appends += 1
-        lease_ends_s = self._hold.lease_ends_s
-        future = flight.pool.submit(self._vendor.write_once, call.request, lease_ends_s=lease_ends_s)
+        lease_ends = self._hold.lease_ends
+        future = flight.pool.submit(self._vendor.write_once, call.request, lease_ends=lease_ends)
         flight.under_way[future] = (chunk, call)
 
     def _collect(self, flight: Flight, known: KnownList) -> None:

@@ -1,15 +1,14 @@
 """The vendor's list routes for one sync: a change is written down before it is asked for, and made sure of after."""
 
 import logging
-import time
-from math import inf
 from typing import Final, TypeVar
 
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.answers import error_reason
 from airflow_provider_dropcowboy.api.lists import ContactList, create_list, delete_list, get_list, rename_list
 from airflow_provider_dropcowboy.api.replies import Call, may_ask_again, read_reply, wanted_pause_s
-from airflow_provider_dropcowboy.api.wire import Answer, NotWritten, Reply, Request
+from airflow_provider_dropcowboy.api.wire import Answer, Reply, Request
+from airflow_provider_dropcowboy.clock import Deadline
 from airflow_provider_dropcowboy.errors import (
     AmbiguousError,
     AuthenticationError,
@@ -50,12 +49,10 @@ class Vendor:
         self._stop = stop
         self.calls = 0
 
-    def write_once(self, request: Request, *, lease_ends_s: float) -> Reply:
-        """What came of asking once, if the lease of its claim lasts still."""
-        if time.monotonic() > lease_ends_s:
-            return NotWritten("the lease of its claim had ended")
-        with Client(self._account, timeout_s=self._timeout_s, verify=self._verify) as client:
-            return client.call(request)
+    def write_once(self, request: Request, *, lease_ends: Deadline | None) -> Reply:
+        """What came of asking once; not written if the lease of its claim is over."""
+        with Client(self._account, timeout_s=self._timeout_s, verify=self._verify, clock=self._hold.clock) as client:
+            return client.call(request, lease_ends=lease_ends)
 
     def create(self, name: str) -> str | None:
         """The id of a new, empty list; None: the answer was lost, and it may be there.
@@ -168,12 +165,12 @@ class Vendor:
             self._stop.check()
             with self._hold.writing(step):
                 pass  # the step is written down, and the list is still this sync's
-            reply = self._ask(call.request, lease_ends_s=self._hold.lease_ends_s)
+            reply = self._ask(call.request, lease_ends=self._hold.lease_ends)
             if not may_ask_again(call.request, reply) or attempt == TRIES - 1:
                 break
             self.pause(attempt, reply)
         return reply
 
-    def _ask(self, request: Request, *, lease_ends_s: float = inf) -> Reply:
+    def _ask(self, request: Request, *, lease_ends: Deadline | None = None) -> Reply:
         self.calls += 1
-        return self.write_once(request, lease_ends_s=lease_ends_s)
+        return self.write_once(request, lease_ends=lease_ends)

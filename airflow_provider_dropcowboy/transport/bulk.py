@@ -3,7 +3,6 @@
 import asyncio
 import json
 import ssl
-import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from aiohttp.connector import Connection
 
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.wire import Answer, Broken, NotWritten, Reply
+from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock, Deadline
 from airflow_provider_dropcowboy.errors import ConfigurationError
 
 KEEP_ALIVE_S: Final = 2.0
@@ -40,12 +40,12 @@ class NothingWrittenError(asyncio.CancelledError):
 class _Writing:
     """How far one request is.
 
-    :param lease_ends: seconds of the monotonic clock.
     :param is_begun: set before the first byte: the only thing that decides between not written and broken. Exception
         classes do not tell (a refused connection and a reset are the same class).
     """
 
-    lease_ends: float
+    clock: Clock
+    lease_ends: Deadline
     is_begun: bool = False
 
 
@@ -58,7 +58,7 @@ class _Request(aiohttp.ClientRequest):
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
         """Called with an established connection; a proxy's CONNECT and the TLS handshake are over."""
         writing = _WRITING.get()
-        if time.monotonic() >= writing.lease_ends:
+        if writing.clock.has_passed(writing.lease_ends):
             raise LeaseEndedError
         writing.is_begun = True
         return await _SEND(self, conn)
@@ -71,14 +71,23 @@ _SEND: Final = aiohttp.ClientRequest.send
 class BulkSender:
     """A session of one account. Use as an async context manager, in one event loop."""
 
-    def __init__(self, account: Account, *, connections: int, timeout_s: float, verify: bool | str) -> None:
+    def __init__(
+        self,
+        account: Account,
+        *,
+        connections: int,
+        timeout_s: float,
+        verify: bool | str,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
         self._account = account
         self._connections = connections
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(CONNECT_TIMEOUT_S, timeout_s))
         self._verify = verify
         # not the session's: aiohttp writes those to a proxy too, in clear, in the CONNECT before the TLS handshake
         self._headers = {**account.headers(), "Content-Type": "application/json", "Accept": "application/json"}
-        self._ticked_at = time.monotonic()
+        self._clock = clock
+        self._ticked_s = clock.boot_s()
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
@@ -100,17 +109,17 @@ class BulkSender:
         self._ticker.cancel()
         await self._session.close()
 
-    async def post(self, path: str, body: Mapping[str, object], *, lease_ends: float) -> Reply:
+    async def post(self, path: str, body: Mapping[str, object], *, lease_ends: Deadline) -> Reply:
         """Write one request and read its answer. Asks once: never again, and never elsewhere (redirects).
 
-        :param lease_ends: seconds of the monotonic clock; checked just before the first byte is written.
+        :param lease_ends: checked just before the first byte is written.
         :raises NothingWrittenError: cancelled, and the vendor surely took nothing. Any other cancellation is in doubt.
         """
-        if time.monotonic() - self._ticked_at > STALL_S:
+        if self._clock.boot_s() - self._ticked_s > STALL_S:
             # the loop stood still: let it see first which kept connections the server has closed meanwhile
             await asyncio.sleep(0)
             await asyncio.sleep(0)
-        writing = _Writing(lease_ends)
+        writing = _Writing(self._clock, lease_ends)
         _WRITING.set(writing)
         try:
             async with self._session.post(
@@ -138,7 +147,7 @@ class BulkSender:
 
     async def _tick(self) -> None:
         while True:
-            self._ticked_at = time.monotonic()
+            self._ticked_s = self._clock.boot_s()
             await asyncio.sleep(TICK_S)
 
 

@@ -16,10 +16,11 @@ from urllib3.exceptions import HTTPError
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.replies import Call, may_ask_again, read_reply, wanted_pause_s
 from airflow_provider_dropcowboy.api.wire import Answer, Broken, NotWritten, Reply, Request
+from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock, Deadline
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.secret import MASK
 from airflow_provider_dropcowboy.transport._words import why
-from airflow_provider_dropcowboy.transport.first_byte import WatchingAdapter, watch_first_byte
+from airflow_provider_dropcowboy.transport.first_byte import LeaseEndedError, WatchingAdapter, watch_first_byte
 
 TRIES: Final = 4
 MAX_PAUSE_S: Final = 60.0
@@ -44,6 +45,7 @@ class Client:
         timeout_s: float = 30.0,
         verify: bool | str = True,
         sleep: Callable[[float], None] = time.sleep,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         if isinstance(verify, str) and not Path(verify).exists():
             raise ConfigurationError(
@@ -53,6 +55,7 @@ class Client:
         self._timeout_s = timeout_s
         self._verify = verify
         self._sleep = sleep
+        self._clock = clock
         self._session = requests.Session()
         self._session.auth = _no_other_credentials
         self._adapter = WatchingAdapter(max_retries=0)
@@ -79,8 +82,15 @@ class Client:
         )
         return read_reply(call, retrying(self.call, request))
 
-    def call(self, request: Request) -> Reply:
-        """What came of asking once."""
+    def call(self, request: Request, *, lease_ends: Deadline | None = None) -> Reply:
+        """What came of asking once.
+
+        :param lease_ends: of the claim of a change; checked just before the first byte is written.
+        """
+
+        def may_write() -> bool:
+            return lease_ends is None or not self._clock.has_passed(lease_ends)
+
         prepared = self._prepare(request)
         settings = self._session.merge_environment_settings(prepared.url, {}, False, self._verify, None)
         verify = settings["verify"]
@@ -88,7 +98,7 @@ class Client:
         if not request.is_safe:
             # one that was kept alive may be closed by the server at this moment, which leaves the change in doubt
             self._adapter.close()  # it opens new ones when it is used again
-        with watch_first_byte() as first_byte:
+        with watch_first_byte(may_write) as first_byte:
             try:
                 with self._adapter.send(
                     prepared,
@@ -97,6 +107,8 @@ class Client:
                     proxies=settings["proxies"],
                 ) as response:
                     return self._answer(response)
+            except LeaseEndedError:
+                return NotWritten("the claim's lease was over")
             # the reply says what went wrong in our words: these exceptions hold URLs, and some the request itself
             except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
                 words = why(error, timeout_s=self._timeout_s)

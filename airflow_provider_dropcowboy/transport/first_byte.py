@@ -4,7 +4,7 @@ The class of an exception is no such proof: the same ConnectionError is raised f
 anything, and for a reset after the whole request was written.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -19,15 +19,23 @@ from airflow_provider_dropcowboy.errors import ConfigurationError
 
 @dataclass(slots=True)
 class FirstByte:
-    """Whether the first byte of a request was about to be written on an established connection."""
+    """Whether the first byte of a request was about to be written on an established connection.
 
+    :param may_write: asked before it is.
+    """
+
+    may_write: Callable[[], bool]
     is_written: bool = False
 
 
+class LeaseEndedError(Exception):
+    """Nothing was written: the claim's lease was over."""
+
+
 @contextmanager
-def watch_first_byte() -> Iterator[FirstByte]:
+def watch_first_byte(may_write: Callable[[], bool]) -> Iterator[FirstByte]:
     """What is written inside, on this thread and through a :class:`WatchingAdapter`, is noted in the value."""
-    first_byte = FirstByte()
+    first_byte = FirstByte(may_write)
     token = _watched.set(first_byte)
     try:
         yield first_byte
@@ -74,6 +82,8 @@ class _WatchedConnection(HTTPConnection):
             if self.sock is None:
                 self.connect()  # http.client would do it inside send, after the note
             if first_byte := _watched.get():
+                if not first_byte.is_written and not first_byte.may_write():
+                    raise LeaseEndedError
                 first_byte.is_written = True
         super().send(data)
 

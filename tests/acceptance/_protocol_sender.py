@@ -11,6 +11,7 @@ from airflow_provider_dropcowboy.api.wire import NotWritten, Reply
 from airflow_provider_dropcowboy.campaign.again import Ask
 from airflow_provider_dropcowboy.campaign.stops import STOPPED
 from airflow_provider_dropcowboy.campaign.summary import Tally
+from airflow_provider_dropcowboy.clock import Deadline
 from airflow_provider_dropcowboy.ledger.claims import claim, find_claims, new_claim_id, reclaim
 from airflow_provider_dropcowboy.ledger.counts import count_run
 from airflow_provider_dropcowboy.ledger.database import Ledger
@@ -24,7 +25,7 @@ from tests.acceptance._protocol_vendor import Fate, Witness
 
 
 class MovableClock(Protocol):
-    """The clock of the ledger's database, and the monotonic clock of every run."""
+    """The clock of the ledger's database, and the clocks of every run."""
 
     def now(self) -> datetime: ...
 
@@ -49,7 +50,7 @@ class LostCommit:
 
     claim_id: str
     messages: Sequence[Message]
-    begun_at: float
+    lease_ends: Deadline
     asks: Sequence[Ask] = ()
 
 
@@ -88,13 +89,13 @@ class Sender:
     def claim(self, messages: Sequence[Message], *, is_answer_lost: bool) -> Judgement | None:
         """Claim a batch; None: whether it is on disk is not known yet."""
         self.was_read |= {message.contact_key for message in messages}
-        return self._claim(LostCommit(new_claim_id(), messages, self._monotonic_s()), is_answer_lost=is_answer_lost)
+        return self._claim(LostCommit(new_claim_id(), messages, self._lease()), is_answer_lost=is_answer_lost)
 
     def ask_again(self, keys: Sequence[str], *, is_answer_lost: bool) -> Judgement | None:
         """Claim the next attempt of what was surely not taken."""
         asks = [self.to_ask_again.pop(key) for key in keys]
         messages = [ask.claim.message for ask in asks]
-        batch = LostCommit(new_claim_id(), messages, self._monotonic_s(), asks)
+        batch = LostCommit(new_claim_id(), messages, self._lease(), asks)
         return self._claim(batch, is_answer_lost=is_answer_lost)
 
     def look_up(self) -> Judgement:
@@ -127,7 +128,7 @@ class Sender:
 
     def may_write(self, ask: Ask) -> bool:
         """Whether the claim's lease is not over, by this run's own clock."""
-        return self._monotonic_s() < ask.lease_ends
+        return self.world.clock.now() < ask.lease_ends.at
 
     def read_answer(self, reply: Reply) -> SendOutcome:
         """What a reply means."""
@@ -203,10 +204,11 @@ class Sender:
         for new in judgement.claimed:
             if not batch.asks:
                 self.tally.claim()
-            ask = Ask(new, batch.begun_at + LEASE.total_seconds(), asks.get(new.message.foreign_id, 0) + 1)
+            ask = Ask(new, batch.lease_ends, asks.get(new.message.foreign_id, 0) + 1)
             self.to_write[new.message.contact_key] = ask
         if self.is_stopping:
             self.stop()
 
-    def _monotonic_s(self) -> float:
-        return self.world.clock.now().timestamp()
+    def _lease(self) -> Deadline:
+        ends_at = self.world.clock.now() + LEASE
+        return Deadline(ends_at, ends_at.timestamp())

@@ -12,6 +12,7 @@ from airflow_provider_dropcowboy.campaign.judge import Rows
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.run import run_campaign
 from airflow_provider_dropcowboy.campaign.summary import Summary
+from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
 from airflow_provider_dropcowboy.sandbox.catalog import BRAND_ID, RECORDING_ID
@@ -25,7 +26,13 @@ class MakePlan(Protocol):
 
 class RunPlan(Protocol):
     def __call__(
-        self, plan: Plan, rows: Rows, *, control: Control | None = None, suppressed: Rows | None = None
+        self,
+        plan: Plan,
+        rows: Rows,
+        *,
+        control: Control | None = None,
+        suppressed: Rows | None = None,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> Summary: ...
 
 
@@ -69,8 +76,13 @@ def run(ledger: Ledger) -> RunPlan:
     """Runs a plan to its end."""
 
     def run_to_end(
-        plan: Plan, rows: Rows, *, control: Control | None = None, suppressed: Rows | None = None
+        plan: Plan,
+        rows: Rows,
+        *,
+        control: Control | None = None,
+        suppressed: Rows | None = None,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> Summary:
-        return run_campaign(plan, ledger, rows=rows, control=control or Control(), suppressed=suppressed)
+        return run_campaign(plan, ledger, rows=rows, control=control or Control(), suppressed=suppressed, clock=clock)
 
     return run_to_end

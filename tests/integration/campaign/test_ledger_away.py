@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dropcowboy.campaign import pipeline
+from airflow_provider_dropcowboy.clock import Deadline
 from airflow_provider_dropcowboy.errors import LedgerError, NotTakenError
 from airflow_provider_dropcowboy.ledger import patience
 from airflow_provider_dropcowboy.ledger.claims import claim as real_claim
@@ -86,7 +87,7 @@ def test_a_callback_while_a_message_waits_for_its_next_request_settles_it(
     run: RunPlan,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def called_back(ledger: Ledger, run: Run, *, claims: list[Claim], **named: Any) -> tuple[Judgement, float]:
+    def called_back(ledger: Ledger, run: Run, *, claims: list[Claim], **named: Any) -> tuple[Judgement, Deadline]:
         with ledger.writing() as connection:
             names = [claim.message.foreign_id for claim in claims]
             connection.execute(SENDS.update().where(SENDS.c.foreign_id.in_(names)).values(state="delivered"))

@@ -7,6 +7,7 @@ import pytest
 
 from airflow_provider_dropcowboy.campaign import pipeline
 from airflow_provider_dropcowboy.campaign.preview import preview_campaign
+from airflow_provider_dropcowboy.clock import Deadline
 from airflow_provider_dropcowboy.errors import NotTakenError, SourceError
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.judgement import Judgement
@@ -82,7 +83,7 @@ def test_a_list_that_cannot_be_read_to_its_end_stops_the_run_before_the_first_se
 def test_who_opts_out_between_two_requests_is_not_asked_again(
     sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def after_an_opt_out(ledger: Ledger, *arguments: Any, **named: Any) -> tuple[Judgement, float]:
+    def after_an_opt_out(ledger: Ledger, *arguments: Any, **named: Any) -> tuple[Judgement, Deadline]:
         suppress(ledger, [ANYBODY], source="test")
         return reclaim_patiently(ledger, *arguments, **named)
 

@@ -1,15 +1,19 @@
-"""A run writes nothing after the calling hours of a person, though it claimed the person before."""
+"""A run writes nothing after a person's calling hours or after a claim's lease, also if the machine slept meanwhile."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.clock import utcnow
-from airflow_provider_dropcowboy.errors import NotTakenError
+from airflow_provider_dropcowboy.clock import Deadline, utcnow
+from airflow_provider_dropcowboy.errors import DropCowboyError, NotTakenError
 from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.ledger.lease import LEASE
+from airflow_provider_dropcowboy.ledger.schema import SENDS
 from airflow_provider_dropcowboy.states import State
-from tests.integration.campaign.conftest import states
+from tests.clock import MovableClock
+from tests.integration.campaign.conftest import states, taken_once
 from tests.integration.conftest import MakePlan, RunPlan, people
 from tests.sandbox_process import SandboxProcess
 
@@ -48,3 +52,38 @@ def test_who_was_claimed_and_not_asked_when_the_hours_end_is_left_for_the_next_r
     sandbox.settings(latency_ms=0)
     assert run(plan(), people(PEOPLE)).asked == PEOPLE - asked
     assert set(sandbox.asks().values()) == {1}
+
+
+class SleepyClock(MovableClock):
+    """The machine is suspended once, between a claim and its third request."""
+
+    def __init__(self, sleeps_for: timedelta) -> None:
+        super().__init__()
+        self._sleeps_for = sleeps_for
+        self._looks = 0
+
+    def has_passed(self, deadline: Deadline) -> bool:
+        self._looks += 1
+        if self._looks == 3:
+            self.suspend(self._sleeps_for)
+        return super().has_passed(deadline)
+
+
+def test_a_machine_that_slept_past_its_leases_claims_anew_before_it_writes(
+    sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, ledger: Ledger
+) -> None:
+    assert run(plan(concurrency=1), people(PEOPLE), clock=SleepyClock(LEASE)).counts == {State.ACCEPTED: PEOPLE}
+    with ledger.reading() as connection:
+        rows = connection.execute(sa.select(SENDS.c.contact_key, SENDS.c.attempt)).all()
+    attempts = {row.contact_key: row.attempt for row in rows}
+    assert [attempts[key] for key in ("0", "1", "2")] == [1, 1, 2]
+    assert taken_once(sandbox, PEOPLE)
+
+
+def test_a_machine_that_slept_past_the_calling_hours_writes_nothing_more(
+    sandbox: SandboxProcess, plan: MakePlan, run: RunPlan
+) -> None:
+    closing = plan(concurrency=1, hours=OpenUntil(utcnow() + LEASE / 2))
+    with pytest.raises(DropCowboyError):
+        run(closing, people(PEOPLE), clock=SleepyClock(LEASE / 2))
+    assert sandbox.takes()["asks"] == 2

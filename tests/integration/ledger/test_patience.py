@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,9 +12,11 @@ from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
 from airflow_provider_dropcowboy.errors import LedgerError
 from airflow_provider_dropcowboy.ledger import patience
 from airflow_provider_dropcowboy.ledger.claims import find_claims
+from airflow_provider_dropcowboy.ledger.lease import LEASE
 from airflow_provider_dropcowboy.ledger.outcomes import Answered
 from airflow_provider_dropcowboy.ledger.patience import claim_patiently, reclaim_patiently, record_patiently
 from airflow_provider_dropcowboy.states import State
+from tests.clock import FrozenClock
 from tests.integration.ledger.conftest import Desk, messages
 
 FATES = ("kept", "lost before", "lost after")
@@ -119,11 +122,14 @@ def test_a_run_that_is_to_stop_does_not_ask_the_ledger_again(desk: Desk, commits
         claim_patiently(desk.ledger, desk.run, messages=messages(range(5)), give_up=lambda: True)
 
 
-def test_a_lease_counts_from_before_the_first_try(
-    desk: Desk, commits: Commits, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ticks = itertools.count(1_000)
-    monkeypatch.setattr("airflow_provider_dropcowboy.ledger.patience.time.monotonic", lambda: next(ticks))
+def test_a_lease_counts_from_before_the_first_try(desk: Desk, commits: Commits) -> None:
+    clock = FrozenClock()
+    expected = clock.deadline(LEASE)
+
+    def pass_time() -> bool:
+        clock.suspend(timedelta(minutes=1))
+        return False
+
     commits.meet(["lost after", "lost before"])
-    _, begun_at = claim_patiently(desk.ledger, desk.run, messages=messages(range(5)), give_up=never)
-    assert begun_at == 1_000
+    _, lease_ends = claim_patiently(desk.ledger, desk.run, messages=messages(range(5)), give_up=pass_time, clock=clock)
+    assert clock.deadline(LEASE) != expected == lease_ends

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_dropcowboy.api.account import Account
+from airflow_provider_dropcowboy.api.lists import create_list
+from airflow_provider_dropcowboy.api.wire import NotWritten
 from airflow_provider_dropcowboy.errors import (
     ConfigurationError,
     DropCowboyError,
@@ -17,10 +19,12 @@ from airflow_provider_dropcowboy.errors import (
 )
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.runs import Who
-from airflow_provider_dropcowboy.ledger.syncs import Hold, begin_sync, last_syncs
+from airflow_provider_dropcowboy.ledger.syncs import LEASE, Hold, begin_sync, last_syncs
 from airflow_provider_dropcowboy.ledger.syncs import Sync as SyncRow
 from airflow_provider_dropcowboy.lists.plan import Mode
+from airflow_provider_dropcowboy.lists.vendor import Vendor
 from airflow_provider_dropcowboy.secret import Secret
+from tests.clock import MovableClock
 from tests.integration.lists.between import Between, Body
 from tests.integration.lists.conftest import NoWait, Row, Sync, ids, inside, let_holds_lapse, person, persons
 from tests.sandbox_process import SandboxProcess
@@ -262,4 +266,22 @@ def test_a_new_list_is_gone_on_with_where_its_source_failed(sync: Sync, sandbox:
 def test_a_source_that_cannot_be_read_at_all_creates_nothing(sync: Sync, sandbox: SandboxProcess) -> None:
     with pytest.raises(ConfigurationError, match="no column 'mobile'"):
         sync([{"id": 1}])
+    assert sandbox.lists() == {}
+
+
+def test_a_list_is_not_changed_by_a_machine_that_slept_past_its_lease(
+    sync: Sync, ledger: Ledger, sandbox: SandboxProcess
+) -> None:
+    account = Account(sandbox.team_id, Secret(sandbox.secret), sandbox.base_url)
+    first = begin_sync(ledger, account.name, name="leads", mode="mirror", who=Who(), timeout_s=5.0)
+    assert isinstance(first, SyncRow)
+    clock = MovableClock()
+    hold = Hold(ledger, first, clock=clock)
+    vendor = Vendor(account, hold, stop=NoWait())
+    with hold.writing("create"):
+        pass
+    clock.suspend(LEASE)
+    assert vendor.write_once(create_list("leads").request, lease_ends=hold.lease_ends) == NotWritten(
+        "the claim's lease was over"
+    )
     assert sandbox.lists() == {}

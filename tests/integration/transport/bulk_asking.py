@@ -3,11 +3,12 @@
 import asyncio
 import socket
 import struct
-import time
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.wire import Reply
+from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock, Deadline
 from airflow_provider_dropcowboy.secret import Secret
 from airflow_provider_dropcowboy.transport.bulk import BulkSender
 from tests.integration.transport.scripted_server import (
@@ -26,13 +27,20 @@ WAIT_S = 20.0
 Asking = Callable[[BulkSender], Awaitable[Reply]]
 
 
-def sender(base_url: str, *, timeout_s: float = WAIT_S, verify: bool | str = True, connections: int = 1) -> BulkSender:
+def sender(
+    base_url: str,
+    *,
+    timeout_s: float = WAIT_S,
+    verify: bool | str = True,
+    connections: int = 1,
+    clock: Clock = SYSTEM_CLOCK,
+) -> BulkSender:
     account = Account("team", Secret(SECRET), base_url)
-    return BulkSender(account, connections=connections, timeout_s=timeout_s, verify=verify)
+    return BulkSender(account, connections=connections, timeout_s=timeout_s, verify=verify, clock=clock)
 
 
-def lease_ends() -> float:
-    return time.monotonic() + 60
+def lease_ends() -> Deadline:
+    return SYSTEM_CLOCK.deadline(timedelta(minutes=1))
 
 
 def post(base_url: str, *, timeout_s: float = WAIT_S, verify: bool | str = True, times: int = 1) -> Reply:

@@ -5,13 +5,14 @@ import contextlib
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
 from airflow_provider_dropcowboy.api.wire import Answer, Broken, NotWritten, Reply
 from airflow_provider_dropcowboy.transport.bulk import NothingWrittenError
+from tests.clock import MovableClock
 from tests.integration.transport.bulk_asking import (
     BODY,
     KEPT,
@@ -37,6 +38,8 @@ from tests.integration.transport.scripted_server import (
     tls,
     wait_until_the_client_leaves,
 )
+
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture(autouse=True)
@@ -78,15 +81,21 @@ class TestWhatWasNotWrittenWasNotTaken:
         with ScriptedServer(step) as server:
             assert isinstance(post(server.base_url("https")), NotWritten)
 
-    def test_after_the_lease_not_one_byte_is_written(self) -> None:
+    @pytest.mark.parametrize("passes", ["suspended", "set forward", "suspended and set back"])
+    def test_after_the_lease_not_one_byte_is_written(self, passes: str) -> None:
+        """The lease ends by the boot clock or by the wall clock, whichever is first."""
+        clock = MovableClock()
+        lease = clock.deadline(HOUR)
+        clock.suspend(HOUR if "suspended" in passes else timedelta(0))
+        clock.set_wall({"suspended": timedelta(0), "set forward": HOUR, "suspended and set back": -2 * HOUR}[passes])
         bytes_read: list[bytes] = []
 
         def count(conversation: Conversation) -> None:
             bytes_read.append(conversation.peer.recv(65536))
 
         async def ask(base_url: str) -> Reply:
-            async with sender(base_url) as wire:
-                return await wire.post("/rvm", BODY, lease_ends=time.monotonic())
+            async with sender(base_url, clock=clock) as wire:
+                return await wire.post("/rvm", BODY, lease_ends=lease)
 
         with ScriptedServer(count) as server:
             reply = asyncio.run(ask(server.base_url()))
@@ -225,14 +234,16 @@ def idle_closer() -> Iterator[IdleCloser]:
 
 def test_connections_that_closed_while_the_loop_stood_still_leave_nothing_in_doubt(idle_closer: IdleCloser) -> None:
     async def ask() -> list[Reply]:
-        async with sender(idle_closer.base_url, connections=20) as wire:
+        clock = MovableClock()
+        async with sender(idle_closer.base_url, connections=20, clock=clock) as wire:
 
             async def all_at_once() -> list[Reply]:
-                return await asyncio.gather(*(wire.post("/rvm", BODY, lease_ends=lease_ends()) for _ in range(20)))
+                lease = clock.deadline(HOUR)
+                return await asyncio.gather(*(wire.post("/rvm", BODY, lease_ends=lease) for _ in range(20)))
 
             assert await all_at_once() == [Answer(200, QUEUED)] * 20
             idle_closer.close_connections()  # the loop does not turn meanwhile
-            wire._ticked_at -= 60  # nor did it for a minute
+            clock.suspend(timedelta(minutes=1))  # nor did it for a minute
             return await all_at_once()
 
     assert asyncio.run(ask()) == [Answer(200, QUEUED)] * 20

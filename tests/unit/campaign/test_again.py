@@ -2,31 +2,23 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
 from airflow_provider_dropcowboy.api.messages import Message, Rvm
-from airflow_provider_dropcowboy.campaign import again
-from airflow_provider_dropcowboy.campaign.again import FIRST_WAIT_S, MAX_ASKS, MAX_WAIT_S, Again, Ask
+from airflow_provider_dropcowboy.campaign.again import MAX_ASKS, Again, Ask
+from airflow_provider_dropcowboy.clock import Clock
 from airflow_provider_dropcowboy.ledger.judgement import Claim
 from airflow_provider_dropcowboy.phone import Phone
-
-Move = Callable[[float], None]
+from tests.clock import FrozenClock
 
 
 @pytest.fixture
-def move(monkeypatch: pytest.MonkeyPatch) -> Move:
-    """Moves the monotonic clock to a second, which stands still meanwhile; waits are not spread."""
-    at = 1_000.0
-    monkeypatch.setattr("airflow_provider_dropcowboy.campaign.again.time.monotonic", lambda: at)
+def clock(monkeypatch: pytest.MonkeyPatch) -> FrozenClock:
+    """A clock that stands still; waits are not spread."""
     monkeypatch.setattr(random, "uniform", lambda low, _high: low)
-
-    def to(second: float) -> None:
-        nonlocal at
-        at = 1_000.0 + second
-
-    return to
+    return FrozenClock()
 
 
 def ask(name: str, *, asks: int = 1) -> Ask:
@@ -38,7 +30,7 @@ def ask(name: str, *, asks: int = 1) -> Ask:
         number_digest=name,
         content_digest="",
     )
-    return Ask(Claim(message, asks, "c"), lease_ends=0, asks=asks)
+    return Ask(Claim(message, asks, "c"), lease_ends=Clock().deadline(timedelta(0)), asks=asks)
 
 
 def names(asks: list[Ask]) -> list[str]:
@@ -60,30 +52,31 @@ def due(waiting: Again, most: int = 10) -> list[str] | None:
     return asyncio.run(wait())
 
 
-def test_each_wait_is_twice_as_long_as_the_one_before(move: Move) -> None:
-    waits = []
-    for asks in range(1, MAX_ASKS):
-        waiting = Again()
-        assert waiting.put(ask("a", asks=asks), retry_after_s=None)
-        waits.append(waiting._heap[0][0] - 1_000.0)
-    assert waits == [min(FIRST_WAIT_S * 2**n, MAX_WAIT_S) for n in range(MAX_ASKS - 1)]
-
-
-def test_the_vendors_own_wish_counts(move: Move) -> None:
-    waiting = Again()
-    waiting.put(ask("a", asks=4), retry_after_s=7.0)
-    move(6.9)
+@pytest.mark.parametrize(("asks", "wait_s"), [(1, 0.5), (2, 1.0), (3, 2.0), (4, 4.0), (5, 8.0)])
+def test_each_wait_is_twice_as_long_as_the_one_before(clock: FrozenClock, asks: int, wait_s: float) -> None:
+    waiting = Again(clock)
+    assert waiting.put(ask("a", asks=asks), retry_after_s=None)
+    clock.suspend(timedelta(seconds=wait_s - 0.01))
     assert due(waiting) is None
-    move(7.0)
+    clock.suspend(timedelta(seconds=0.02))
     assert due(waiting) == ["a"]
 
 
-def test_nobody_is_due_before_their_time_and_all_are_in_their_order(move: Move) -> None:
-    waiting = Again()
+def test_the_vendors_own_wish_counts(clock: FrozenClock) -> None:
+    waiting = Again(clock)
+    waiting.put(ask("a", asks=4), retry_after_s=7.0)
+    clock.suspend(timedelta(seconds=6.9))
+    assert due(waiting) is None
+    clock.suspend(timedelta(seconds=0.11))
+    assert due(waiting) == ["a"]
+
+
+def test_nobody_is_due_before_their_time_and_all_are_in_their_order(clock: FrozenClock) -> None:
+    waiting = Again(clock)
     for name, wait_s in (("late", 30.0), ("soon", 1.0), ("sooner", 0.5), ("soon too", 1.0)):
         waiting.put(ask(name), retry_after_s=wait_s)
     assert due(waiting) is None
-    move(1.0)
+    clock.suspend(timedelta(seconds=1.0))
     assert due(waiting, most=2) == ["sooner", "soon"]
     assert due(waiting) == ["soon too"]
     assert names(waiting.drain()) == ["late"]
@@ -100,4 +93,3 @@ def test_waits_are_spread_so_that_a_refused_batch_does_not_come_back_as_one() ->
         waiting.put(ask(str(number)), retry_after_s=10.0)
     dues = [item[0] for item in waiting._heap]
     assert max(dues) - min(dues) > 0.5
-    assert again.FIRST_WAIT_S > 0

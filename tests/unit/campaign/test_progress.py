@@ -1,22 +1,19 @@
 """A run says where it stands, and how long it takes if it knows how many rows there are."""
 
 import logging
-import time
+from datetime import timedelta
 
 import pytest
-from pytest_mock import MockerFixture
 
 from airflow_provider_dropcowboy.campaign.progress import Progress, Standing
 from airflow_provider_dropcowboy.campaign.summary import Tally
 from airflow_provider_dropcowboy.states import State
+from tests.clock import FrozenClock
 
 
 @pytest.fixture
-def clock(mocker: MockerFixture) -> list[float]:
-    """The monotonic clock's reading; a test changes it."""
-    reading = [100.0]
-    mocker.patch.object(time, "monotonic", side_effect=lambda: reading[0])
-    return reading
+def clock() -> FrozenClock:
+    return FrozenClock()
 
 
 def read(tally: Tally, rows: int) -> None:
@@ -26,13 +23,13 @@ def read(tally: Tally, rows: int) -> None:
 
 
 def test_a_line_comes_every_few_seconds_with_the_time_left(
-    clock: list[float], caplog: pytest.LogCaptureFixture
+    clock: FrozenClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     tally = Tally()
-    told = Progress("spring", tally, expected=10_000, watch=None)
+    told = Progress("spring", tally, expected=10_000, watch=None, clock=clock)
     with caplog.at_level(logging.INFO):
         for second in range(1, 12):
-            clock[0] += 1
+            clock.suspend(timedelta(seconds=1))
             read(tally, 20)
             told.tell(in_doubt=second)
     assert [record.getMessage() for record in caplog.records] == [
@@ -43,24 +40,24 @@ def test_a_line_comes_every_few_seconds_with_the_time_left(
 
 @pytest.mark.parametrize("expected", [None, 10])
 def test_nobody_is_told_a_time_that_is_not_known(
-    clock: list[float], caplog: pytest.LogCaptureFixture, expected: int | None
+    clock: FrozenClock, caplog: pytest.LogCaptureFixture, expected: int | None
 ) -> None:
     tally = Tally()
-    told = Progress("spring", tally, expected=expected, watch=None)
+    told = Progress("spring", tally, expected=expected, watch=None, clock=clock)
     read(tally, 50)
-    clock[0] += 5
+    clock.suspend(timedelta(seconds=5))
     with caplog.at_level(logging.INFO):
         told.tell(in_doubt=0)
     assert "left" not in caplog.text
     assert "50 read" in caplog.text
 
 
-def test_who_watches_is_told_every_time(clock: list[float]) -> None:
+def test_who_watches_is_told_every_time(clock: FrozenClock) -> None:
     tally = Tally()
     seen: list[Standing] = []
-    told = Progress("spring", tally, expected=40, watch=seen.append)
+    told = Progress("spring", tally, expected=40, watch=seen.append, clock=clock)
     for _ in range(2):
-        clock[0] += 1
+        clock.suspend(timedelta(seconds=1))
         read(tally, 10)
         told.tell(in_doubt=3)
     assert [(standing.read, standing.left_s, standing.in_doubt) for standing in seen] == [(10, 3.0, 3), (20, 2.0, 3)]

@@ -1,0 +1,41 @@
+"""A clock that a test moves. Real time passes on it too."""
+
+from datetime import datetime, timedelta
+
+from airflow_provider_dropcowboy.clock import Clock
+
+
+class MovableClock(Clock):
+    """The machine's clocks, moved by what a test says."""
+
+    def __init__(self) -> None:
+        self._slept = timedelta(0)
+        self._set_by = timedelta(0)
+
+    def now(self) -> datetime:
+        return super().now() + self._slept + self._set_by
+
+    def boot_s(self) -> float:
+        return super().boot_s() + self._slept.total_seconds()
+
+    def suspend(self, duration: timedelta) -> None:
+        """The machine sleeps for so long: ``time.monotonic`` stands still meanwhile, these clocks do not."""
+        self._slept += duration
+
+    def set_wall(self, by: timedelta) -> None:
+        """Somebody sets the wall clock forward, or back."""
+        self._set_by += by
+
+
+class FrozenClock(MovableClock):
+    """A clock on which time passes only when a test moves it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._began_at, self._began_s = Clock.now(self), Clock.boot_s(self)
+
+    def now(self) -> datetime:
+        return self._began_at + self._slept + self._set_by
+
+    def boot_s(self) -> float:
+        return self._began_s + self._slept.total_seconds()
