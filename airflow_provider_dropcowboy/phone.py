@@ -7,7 +7,10 @@ from decimal import Decimal
 from functools import cache
 from math import isnan
 from numbers import Integral
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from phonenumbers import PhoneNumber
 
 # phonenumbers is imported where it is needed: it costs 50 ms, and every parse of a DAG would pay them.
 
@@ -58,7 +61,7 @@ class Phone:
             except phonenumbers.NumberParseException as error:
                 raise PhoneError(_PARSE_REASONS.get(error.error_type, "not a phone number")) from None
         kind = phonenumbers.number_type(number)
-        if kind == PhoneNumberType.UNKNOWN:
+        if kind == PhoneNumberType.UNKNOWN and not new_area_code(number):
             raise PhoneError(
                 _POSSIBLE_REASONS.get(phonenumbers.is_possible_number_with_reason(number), "no such number")
             )
@@ -76,6 +79,22 @@ class Phone:
         return f"+{country}{'*' * hidden}{self.e164[-2:]}" if hidden > 0 else "+***"
 
     __str__ = __repr__
+
+
+def new_area_code(number: "PhoneNumber") -> str | None:
+    """The North American area code, if it may have come into service after the release of phonenumbers; else None.
+
+    Area codes are given out a year or two before libraries know them (861 in Illinois, 621 in Houston). A code that no
+    place can get is none: those for services (211, 555, 710, 88X, 950), for longer numbers (X9X), and 37X, 96X.
+    Source: the North American Numbering Plan Administration's lists of reserved codes.
+    """
+    import phonenumbers
+
+    digits = str(number.national_number)
+    if number.country_code != 1 or not _NEW_NUMBER.fullmatch(digits):
+        return None
+    neighbour = phonenumbers.PhoneNumber(country_code=1, national_number=int(digits[:3] + "2345678"))
+    return None if phonenumbers.region_code_for_number(neighbour) else digits[:3]
 
 
 def is_region(code: str) -> bool:
@@ -98,6 +117,7 @@ _POSSIBLE_REASONS: Final = {  # ValidationResult
     4: "the area code is missing",
 }
 
+_NEW_NUMBER: Final = re.compile(r"(?!37|96|88|710|950)[2-9]([0-8])(?!\1)[0-9][2-9](?!11)[0-9]{6}")
 _NUMBER: Final = re.compile(r"\(?\+?\(?[0-9](?:[0-9 ().\u2010-\u2015\u2212-]*[0-9])?")
 _SEVERAL: Final = re.compile(r"[0-9][0-9 ().-]{5,}[0-9][^0-9]*[^0-9 ().-][^0-9]*[0-9][0-9 ().-]{5,}[0-9]")
 _EXTENSION: Final = re.compile(r"[0-9] *(?:x|ext|extn|extension|#|,|;|;ext=)[ .:]*[0-9]+", re.IGNORECASE)

@@ -7,10 +7,12 @@
 No one list is right. phonenumbers places a new area code where its number range began (+1 689, Orlando, in Chicago),
 and the list of ZIP codes lets area codes reach over state lines. So an area code belongs to the one state it was given
 to, and has every zone that a ZIP code of that state with this area code has, or a longer prefix of phonenumbers. A ZIP
-code has the zone of its list and that of its coordinates, where they differ.
+code has the zone of its list and that of its coordinates, where they differ. Zones are one where their clocks agree in
+all coming years, by the tzdata package above: never by the operating system's copy, which may be years older.
 """
 
 import re
+import zoneinfo
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -22,10 +24,13 @@ from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo, available_timezones
 
 import phonenumbers
+import tzdata
 import zipcodes
 from phonenumbers.geodata import GEOCODE_DATA
 from phonenumbers.tzdata import TIMEZONE_DATA
 from timezonefinder import TimezoneFinder
+
+zoneinfo.reset_tzpath(())  # none of the operating system's
 
 DATA: Final = Path(__file__).parents[1] / "airflow_provider_dropcowboy" / "screening" / "data"
 
@@ -65,23 +70,24 @@ PROVINCES: Final = {  # area codes, and the first letters of postal codes with t
     ),
     "CA-NS": ("782 902", {"B": "America/Halifax"}),
     "CA-NT": ("867", {"X": "America/Edmonton"}),
-    "CA-NU": ("867", {"X": "America/Iqaluit America/Rankin_Inlet America/Edmonton"}),
+    "CA-NU": ("867", {"X": "America/Iqaluit America/Rankin_Inlet America/Cambridge_Bay"}),
     "CA-ON": (
         "226 249 289 343 365 382 416 437 519 548 613 647 683 705 742 753 807 905 942",
         {"K": "America/Toronto", "L": "America/Toronto", "M": "America/Toronto", "N": "America/Toronto",
-         "P": "America/Toronto America/Winnipeg"},
+         "P": "America/Toronto America/Winnipeg America/Chicago"},  # whether Kenora follows Manitoba is not known
     ),
     "CA-PE": ("782 902", {"C": "America/Halifax"}),
     "CA-QC": (
         "263 273 354 367 418 438 450 468 514 579 581 819 873",
-        {"G": "America/Toronto America/Halifax", "H": "America/Toronto", "J": "America/Toronto"},
+        # J: Nunavik may give up winter time
+        {"G": "America/Toronto America/Halifax", "H": "America/Toronto", "J": "America/Toronto America/Halifax"},
     ),
     "CA-SK": ("306 474 639", {"S": "America/Regina America/Edmonton"}),  # Lloydminster keeps Alberta's time
     "CA-YT": ("867", {"Y": "America/Whitehorse"}),
 }  # fmt: skip
 ONE_ZONE: Final = {  # Canadian area codes that lie in one of their province's zones
     "America/Toronto": "226 249 263 289 343 354 365 382 416 437 438 450 468 514 519 548 579 613 647 683 705 742 753 "
-    "819 873 905 942",
+    "905 942",
     "America/Vancouver": "604",
 }
 ONE_ZONE_CODES: Final = {code: zone for zone, codes in ONE_ZONE.items() for code in codes.split()}
@@ -90,14 +96,16 @@ Places: TypeAlias = dict[str, tuple[set[str], set[str]]]
 """Code → regions, zones."""
 
 
+YEARS: Final = 15
+"""How far clocks are compared: past the last year (2037) for which zones list their changes one by one."""
 ZONES: Final = frozenset(zone for zone in available_timezones() if not zone.startswith("Etc/"))  # those are the seas
 
 
 @cache
 def clock(zone: str) -> tuple[tuple[int, timedelta | None], ...]:
-    """When the zone's clocks change while these tables are in use, and to what: zones with one clock are alike."""
+    """When the zone's clocks change from now on, and to what: zones with one clock are alike."""
     begin = datetime(2026, 1, 1, tzinfo=UTC)
-    offsets = [(hour, ZoneInfo(zone).utcoffset(begin + timedelta(hours=hour))) for hour in range(24 * 366 * 3)]
+    offsets = [(hour, ZoneInfo(zone).utcoffset(begin + timedelta(hours=hour))) for hour in range(24 * 366 * YEARS)]
     return tuple(after for before, after in pairwise([(-1, None), *offsets]) if before[1] != after[1])
 
 
@@ -220,6 +228,7 @@ def write(name: str, lines: Iterable[tuple[str, set[str], set[str]]]) -> None:
     sources = ", ".join(f"{package} {version(package)}" for package in ("phonenumbers", "zipcodes", "timezonefinder"))
     text = [
         f"# Made by tools/make_places.py from {sources}; do not edit.",
+        f"# Time zone rules: {tzdata.IANA_VERSION}",
         "# ZIP codes come from the US Postal Service and GeoNames (CC BY 4.0, geonames.org) by way of zipcodes.",
         *(
             "\t".join((code, " ".join(sorted(regions)), " ".join(sorted(zones)) or "-"))

@@ -35,5 +35,9 @@ class Ruling(Protocol):
 class Hours(Protocol):
     """Judges numbers."""
 
+    @property
+    def version(self) -> str:
+        """Of the rules and of the time zones."""
+
     def judge(self, e164: str, *, postal_code: str | None, at: datetime) -> Ruling:
         """The ruling for a number whose person may live at a postal code."""

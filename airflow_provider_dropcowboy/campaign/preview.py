@@ -95,7 +95,13 @@ def preview_campaign(
                 if observe is not None:
                     observe(row)
     forecast = outlook.forecast(allowed=_allowed(plan, ledger, campaign, foreseen=tally.states[State.READY]))
-    summary = Summary.of(tally, campaign=plan.campaign, seconds=time.monotonic() - started_at, forecast=forecast)
+    summary = Summary.of(
+        tally,
+        campaign=plan.campaign,
+        seconds=time.monotonic() - started_at,
+        forecast=forecast,
+        calling_hours=plan.hours.version if plan.hours else None,
+    )
     log.info("dry run, nothing is sent: %s", summary)
     for line in forecast.lines():
         log.info("dry run: %s", line)

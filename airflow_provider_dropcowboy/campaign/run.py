@@ -117,7 +117,13 @@ def run_campaign(
             pipeline.close()
         if control.order is None:
             _keep_waves(plan, ledger, run, tally=tally, seen=seen, held=held)
-    summary = Summary.of(tally, campaign=campaign.name, seconds=clock.boot_s() - started_s, run_id=run.id)
+    summary = Summary.of(
+        tally,
+        campaign=campaign.name,
+        seconds=clock.boot_s() - started_s,
+        run_id=run.id,
+        calling_hours=plan.hours.version if plan.hours else None,
+    )
     log.info("%s", summary)
     for state in summary.counts:
         if reasons := summary.reasons_of(state):

@@ -130,6 +130,7 @@ class Summary:
     :param seconds: from the first row to the last record.
     :param own: states of the rows that this run claimed; part of ``counts``.
     :param forecast: of a dry run.
+    :param calling_hours: version of the rules and of the time zones that rows were screened by; None: by none.
     """
 
     campaign: str
@@ -143,6 +144,7 @@ class Summary:
     run_id: int | None = None
     own: Mapping[str, int] = field(default_factory=dict)
     forecast: Forecast | None = None
+    calling_hours: str | None = None
 
     @classmethod
     def of(
@@ -153,6 +155,7 @@ class Summary:
         seconds: float,
         run_id: int | None = None,
         forecast: Forecast | None = None,
+        calling_hours: str | None = None,
     ) -> "Summary":
         """A run's end, from its tally."""
         return cls(
@@ -167,6 +170,7 @@ class Summary:
             run_id=run_id,
             own={state.value: count for state, count in tally.own.items() if count},
             forecast=forecast,
+            calling_hours=calling_hours,
         )
 
     @property
@@ -184,6 +188,7 @@ class Summary:
             "already": self.already,
             "seconds": round(self.seconds, 3),
             "rate_per_s": round(self.rate_per_s, 1),
+            **({} if self.calling_hours is None else {"calling_hours": self.calling_hours}),
             **({} if self.forecast is None else {"forecast": self.forecast.as_dict()}),
         }
 

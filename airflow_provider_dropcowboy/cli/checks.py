@@ -1,7 +1,7 @@
 """What ``dropcowboy doctor`` looks at, in the order in which a run would need it."""
 
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
@@ -21,6 +21,8 @@ from airflow_provider_dropcowboy.hooks.access import brand_access, brands_of, ho
 from airflow_provider_dropcowboy.hooks.ledger import SPREADING_EXECUTORS
 from airflow_provider_dropcowboy.ledger.database import HEAD, open_ledger
 from airflow_provider_dropcowboy.ledger.facts import clock_skew, commit_s
+from airflow_provider_dropcowboy.screening.places import load_places
+from airflow_provider_dropcowboy.screening.zones import ZoneRules, installed_copies, is_older
 from airflow_provider_dropcowboy.transport.client import Client
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ def examine(conn: str) -> Iterator[Finding]:
         yield from _examine_api(settings)
         yield from _examine_ledger(settings)
         yield look_at_receiver(settings)
+    yield look_at_zones(installed_copies(), needed=load_places().zone_version)
     yield Finding(
         "versions",
         True,
@@ -62,6 +65,27 @@ def compare_clocks(whose: str, skew: timedelta) -> Finding:
     if abs(skew) > MAX_CLOCK_SKEW:
         return Finding("clock", False, f"{differs}. Set them by NTP: calling hours and leases need one time.")
     return Finding("clock", True, differs)
+
+
+def look_at_zones(copies: Sequence[ZoneRules], *, needed: str) -> Finding:
+    """Which copy of the time zone rules decides calling hours, and which are not used.
+
+    :param copies: the newest first.
+    :param needed: the version that the tables of places were made with.
+    """
+    newest, *others = copies
+    if is_older(newest.version, needed):
+        return Finding(
+            "time zones",
+            False,
+            f"the newest rules are {newest.version}, in {newest.origin}, and calling hours need {needed}. "
+            "Run `pip install --upgrade tzdata`.",
+        )
+    unused = "".join(
+        f"; {copy.origin} has {'the older ' if is_older(copy.version, newest.version) else ''}{copy.version}, not used"
+        for copy in others
+    )
+    return Finding("time zones", True, f"calling hours use {newest.version}, from {newest.origin}{unused}")
 
 
 def _examine_api(settings: "ConnectionSettings") -> Iterator[Finding]:

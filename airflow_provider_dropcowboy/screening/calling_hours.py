@@ -14,6 +14,7 @@ import pendulum
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.screening.places import Place, load_places
 from airflow_provider_dropcowboy.screening.rules import CALLED_PARTY, CHANNELS, Pause, Rule, Rulebook
+from airflow_provider_dropcowboy.screening.zones import ZoneRules, clock, is_older, zone_rules
 
 SEARCH_DAYS: Final = 14
 """How far ahead the next opening is looked for: longer than any weekend with holidays."""
@@ -62,11 +63,12 @@ class Ruling:
 class CallingHours:
     """The rules for one channel and kind of message. It remembers each place's ruling for as long as that holds.
 
-    :ivar version: of the rules; with a user's file both versions, ``2026.11.24+7``.
+    :ivar version: of the rules and of the time zones: ``2026.11.24, time zones 2026f``. With a user's file both
+        versions of the rules, ``2026.11.24+7``.
     """
 
     def __init__(self, mode: Mode, book: Rulebook, *, rules: tuple[Rule, ...], has_bans: bool) -> None:
-        self.version = book.version
+        self.version = f"{book.version}, time zones {zone_rules().version}"
         self._mode = mode
         self._book = book
         self._rules = rules
@@ -85,13 +87,16 @@ class CallingHours:
         :param channel: ``rvm`` or ``sms``.
         :param message_kind: ``marketing`` or ``informational``; only the former is banned in some states.
         :param rules_text: the user's file; see :meth:`Rulebook.load`.
-        :raises ConfigurationError: the file cannot be read; it says what to change.
+        :raises ConfigurationError: the file cannot be read, or this machine's time zone rules are older than the tables
+            of places; it says what to change.
         """
         if channel not in CHANNELS or message_kind not in ("marketing", "informational"):
             raise ConfigurationError(
                 f"Calling hours for channel={channel!r} and message_kind={message_kind!r} are unknown. "
                 "Write rvm or sms, and marketing or informational. Nothing was sent."
             )
+        if mode is not Mode.OFF:
+            _check_zone_rules(zone_rules(), load_places().zone_version)
         book = Rulebook.load(rules_text)
         is_national = mode is Mode.FEDERAL
         rules = tuple(r for r in book.rules if channel in r.channels and (len(r.region) == 2 or not is_national))
@@ -129,16 +134,16 @@ class CallingHours:
         midnight = datetime.combine(today + timedelta(days=1), time(), UTC).timestamp()
         if self._mode is Mode.STATE and today > self._book.holidays_until:
             raise ConfigurationError(
-                f"The calling hours {self.version} know the holidays until {self._book.holidays_until}, and it is "
-                f"{today}. Nobody is called who may have one. Install a newer version of this package, or write "
+                f"The calling hours {self._book.version} know the holidays until {self._book.holidays_until}, and it "
+                f"is {today}. Nobody is called who may have one. Install a newer version of this package, or write "
                 "holidays_until and the holidays into a file of your own (docs/screening.md)."
             )
         in_force = {*place.regions, *(region[:2] for region in place.regions)}
         rules = [rule for rule in self._rules if rule.region in in_force]
         gap = place.gap or _lawless(place, rules)
         bans = [rule for rule in rules if rule.bans_prerecorded and self._has_bans]
-        if bans and place.is_whole_country:  # it may be there: neither called nor told that it is
-            gap = "the area code is in no table: give a postal code"
+        if bans and place.new_area_code:  # it may be there: neither called nor told that it is
+            gap = f"the area code {place.new_area_code} is in no table: give a postal code"
         if gap or bans:
             reason = f"held: {gap}" if gap else f"prerecorded sales messages are banned: {_labels(bans)}"
             return _Standing(now, midnight, self._ruling(place, rules, reason, is_banned=not gap))
@@ -205,14 +210,14 @@ class _Standing:
 
 def _spans_on_the_clock(rule: Rule, zone: str, *, today: date, holidays: frozenset[date]) -> Spans:
     """When a rule is open on the wall clock of one zone, from yesterday on."""
-    clock = pendulum.timezone(zone)
+    wall = clock(zone)
     spans: Spans = []
     for number in range(-1, SEARCH_DAYS + 2):
         day = today + timedelta(days=number)
         hours = rule.hours_on(day, holidays=holidays)
         if hours is None:
             continue
-        begins, ends = max(_instants(day, hours[0], clock)), min(_instants(day, hours[1], clock))
+        begins, ends = max(_instants(day, hours[0], wall)), min(_instants(day, hours[1], wall))
         if spans and begins <= spans[-1][1]:  # midnight to midnight, two days running: no end in between
             spans[-1] = (spans[-1][0], max(ends, spans[-1][1]))
         elif begins < ends:
@@ -220,13 +225,26 @@ def _spans_on_the_clock(rule: Rule, zone: str, *, today: date, holidays: frozens
     return spans
 
 
-def _instants(day: date, minutes: int, clock: pendulum.Timezone) -> tuple[float, float]:
+def _instants(day: date, minutes: int, wall: pendulum.Timezone) -> tuple[float, float]:
     """Both readings of a wall clock that shows a time twice, or never, on a night of daylight saving.
 
     The later one for an opening, the earlier one for an end: the narrower hours hold in either reading.
     """
-    moment_local = datetime.combine(day, time(), clock) + timedelta(minutes=minutes)
+    moment_local = datetime.combine(day, time(), wall) + timedelta(minutes=minutes)
     return moment_local.replace(fold=0).timestamp(), moment_local.replace(fold=1).timestamp()
+
+
+def _check_zone_rules(rules: ZoneRules, needed: str) -> None:
+    """Nothing, if the rules are as new as the tables of places.
+
+    :raises ConfigurationError: they are older: an evening may end an hour late.
+    """
+    if is_older(rules.version, needed):
+        raise ConfigurationError(
+            f"The newest time zone rules of this machine are {rules.version} ({rules.origin}). The calling hours need "
+            f"{needed} or newer, since clocks have changed by law meanwhile. Nothing was sent. "
+            "Run `pip install --upgrade tzdata` on every machine that sends."
+        )
 
 
 def _free_of(pause: Pause) -> Spans:

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Final
-from zoneinfo import available_timezones
 
 from airflow_provider_dropcowboy.phone import is_region as is_country
+from airflow_provider_dropcowboy.phone import new_area_code
+from airflow_provider_dropcowboy.screening.zones import is_zone
 
 DATA: Final = resources.files("airflow_provider_dropcowboy.screening") / "data"
 
+ZONE_VERSION: Final = "# Time zone rules: "
 NOWHERE: Final = "the number belongs to no place: give a postal code"
 ABROAD: Final = "a postal code of the armed forces says nothing about the hour"
 ODD_STATE: Final = "the row's state is none of the US or Canada: write its two letters"
@@ -26,20 +28,24 @@ class Place:
     :param regions: ISO 3166, such as ``US-FL`` or ``JM``.
     :param zones: IANA names.
     :param gap: why nobody can say what the hour is there, or None.
-    :param is_whole_country: nothing but the country is known.
+    :param new_area_code: one that is newer than the tables: the person may be anywhere in these regions.
     """
 
     regions: tuple[str, ...]
     zones: tuple[str, ...]
     gap: str | None = None
-    is_whole_country: bool = False
+    new_area_code: str | None = None
 
 
 class Places:
-    """The tables that ``tools/make_places.py`` makes. It keeps what it was asked: a few thousand places at most."""
+    """The tables that ``tools/make_places.py`` makes. It keeps what it was asked: a few thousand places at most.
+
+    :ivar zone_version: of the rules by which the tables merge time zones; older rules may need other zones.
+    """
 
     def __init__(self) -> None:
-        self._made: dict[tuple[frozenset[str], frozenset[str], str | None, bool], Place] = {}
+        self._made: dict[tuple[frozenset[str], frozenset[str], str | None, str | None], Place] = {}
+        self.zone_version = ""
         self._met: dict[tuple[Place | None, Place | None, str | None, str | None], Place] = {}
         self._area_codes = self._read("area_codes.tsv")
         self._postal_codes = self._read("postal_codes.tsv")
@@ -55,7 +61,8 @@ class Places:
 
         The places of the area code and of the postal code together; mobile numbers move, and the law speaks of where
         the person is. ``state`` and ``timezone`` come from somebody who knows: a state replaces both, with all of its
-        zones, and a time zone replaces the zones. A postal code in none of the tables counts as none.
+        zones, and a time zone replaces the zones. A postal code in none of the tables counts as none. Where the area
+        code says nothing, since it belongs to no place or is newer than the tables, the postal code alone counts.
 
         :param postal_code: of the US or Canada; looked at for numbers of +1 only.
         :param state: two letters, or ISO 3166-2.
@@ -78,23 +85,23 @@ class Places:
         return region in self._zones_of or region in ("US", "CA") or is_country(region)
 
     def _combine(self, area: Place, postal: Place | None, *, state: str | None, timezone: str | None) -> Place:
-        parts = [area, postal] if postal else [area]
+        parts = [part for part in (area, postal) if part and not (postal and part.new_area_code)]
         regions = {region for part in parts for region in part.regions}
         zones = {zone for part in parts for zone in part.zones}
         gap = postal.gap if postal else area.gap
-        is_whole_country = area.is_whole_country
+        new_code = None if postal else area.new_area_code
         if state and state.strip():
             region = self._states.get(state.strip().upper())
             if region is None:
                 return self._make(set(), set(), gap=ODD_STATE)
-            regions, zones, is_whole_country = {region}, set(self._zones_of[region]), False
+            regions, zones, new_code = {region}, set(self._zones_of[region]), None
             gap = ABROAD if region in _ARMED_FORCES else None
         if timezone and timezone.strip():
             if not is_zone(timezone.strip()):
                 return self._make(set(), set(), gap=ODD_ZONE)
             zones = {timezone.strip()}
             gap = None if regions else NOWHERE
-        return self._make(regions, zones, gap=gap, is_whole_country=is_whole_country)
+        return self._make(regions, zones, gap=gap, new_area_code=new_code)
 
     def _find_postal_code(self, postal_code: str) -> Place | None:
         code = postal_code.strip().upper()
@@ -109,28 +116,36 @@ class Places:
 
         number = phonenumbers.parse(e164)
         country = phonenumbers.region_code_for_number(number)
-        kind = phonenumbers.number_type(number)
-        if kind not in (PhoneNumberType.FIXED_LINE_OR_MOBILE, PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE):
+        countries = ("US", "CA") if new_area_code(number) else (country,)
+        if country is not None and phonenumbers.number_type(number) not in (
+            PhoneNumberType.FIXED_LINE_OR_MOBILE,
+            PhoneNumberType.FIXED_LINE,
+            PhoneNumberType.MOBILE,
+        ):
             return self._make(set(), set(), gap=NOWHERE)
-        if country in ("US", "CA"):
-            regions = {region for region in self._zones_of if region.startswith(f"{country}-")}
+        if countries[0] in ("US", "CA"):
+            regions = {region for region in self._zones_of if region[:2] in countries and region[2:3] == "-"}
             regions -= _TERRITORIES | _ARMED_FORCES  # they have area codes of their own
             zones = {zone for region in regions for zone in self._zones_of[region]}
-            return self._make(regions, zones, is_whole_country=True)
-        zones = {zone for zone in time_zones_for_number(number) if is_zone(zone)}
-        return self._make({country} if country and zones else set(), zones, gap=None if country and zones else NOWHERE)
+            return self._make(regions, zones, new_area_code=e164[2:5])
+        zones = set(time_zones_for_number(number))
+        if country is None or not zones or not all(map(is_zone, zones)):  # "Etc/Unknown" is none
+            return self._make(set(), set(), gap=NOWHERE)
+        return self._make({country}, zones)
 
     def _make(
-        self, regions: set[str], zones: set[str], *, gap: str | None = None, is_whole_country: bool = False
+        self, regions: set[str], zones: set[str], *, gap: str | None = None, new_area_code: str | None = None
     ) -> Place:
-        place = Place(tuple(sorted(regions)), tuple(sorted(zones)), gap, is_whole_country)
-        return self._made.setdefault((frozenset(regions), frozenset(zones), gap, is_whole_country), place)
+        place = Place(tuple(sorted(regions)), tuple(sorted(zones)), gap, new_area_code)
+        return self._made.setdefault((frozenset(regions), frozenset(zones), gap, new_area_code), place)
 
     def _read(self, name: str) -> dict[str, Place]:
         """A table: code, regions, zones; several of one are split by blanks, and none is a dash."""
         places = {}
         for line in (DATA / name).read_text(encoding="utf-8").splitlines():
-            if not line.startswith("#"):
+            if line.startswith(ZONE_VERSION):
+                self.zone_version = max(self.zone_version, line.removeprefix(ZONE_VERSION))
+            elif not line.startswith("#"):
                 code, regions, zones = line.split("\t")
                 gap = ABROAD if zones == "-" else None
                 places[code] = self._make(set(regions.split()), set() if gap else set(zones.split()), gap=gap)
@@ -141,17 +156,6 @@ class Places:
 def load_places() -> Places:
     """The tables, read once a process."""
     return Places()
-
-
-@cache
-def is_zone(name: str) -> bool:
-    """Whether the IANA database has a zone of this name."""
-    return name in _zones()
-
-
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
 
 
 def _zones_by_region(*tables: dict[str, Place]) -> dict[str, set[str]]:

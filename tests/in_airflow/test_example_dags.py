@@ -76,6 +76,7 @@ def test_the_warehouse_example_sends_a_voicemail_to_each_contact_who_may_get_one
     returned = dict(run.task("send").returned)
     assert float(str(returned.pop("seconds"))) > 0
     assert float(str(returned.pop("rate_per_s"))) > 0
+    assert ", time zones 20" in str(returned.pop("calling_hours"))
     assert returned == {
         "campaign": "rvm_from_warehouse.send@2026-11-24T00:00:00Z",
         "read": 6,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
-from airflow_provider_dropcowboy.phone import Phone, PhoneError, is_region
+from airflow_provider_dropcowboy.phone import Phone, PhoneError, is_region, new_area_code
 
 NOTATIONS = (
     PhoneNumberFormat.E164,
@@ -185,6 +185,17 @@ def test_only_countries_with_phone_numbers_are_regions() -> None:
     assert not is_region("us")
 
 
+@pytest.mark.parametrize("area_code", ["861", "436", "621", "679"])
+def test_an_area_code_that_the_library_does_not_know_yet_is_one(area_code: str) -> None:
+    assert Phone.parse(f"({area_code}) 555-0100", region="US") == Phone(f"+1{area_code}5550100")
+
+
+@pytest.mark.parametrize("digits", ["5555550100", "2225550100", "3705550100", "8815550100", "8611550100", "8614110100"])
+def test_an_area_code_or_exchange_that_no_place_can_get_is_no_number(digits: str) -> None:
+    with pytest.raises(PhoneError, match="no such number"):
+        Phone.parse(digits, region="US")
+
+
 @given(
     st.tuples(st.integers(100, 999), st.integers(0, 999), st.integers(0, 9999)),
     st.sampled_from(
@@ -199,6 +210,9 @@ def test_ten_digits_are_read_as_the_library_reads_them(
     number = phonenumbers.parse(written, region)
     kind = phonenumbers.number_type(number)
     refused = (PhoneNumberType.UNKNOWN, PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST)
+    if new_area_code(number):
+        assert Phone.parse(written, region=region).e164 == phonenumbers.format_number(number, PhoneNumberFormat.E164)
+        return
     try:
         read = Phone.parse(written, region=region).e164
     except PhoneError:

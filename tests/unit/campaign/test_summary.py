@@ -71,7 +71,8 @@ def test_claims_that_nobody_confirmed_are_counted_where_the_ledger_has_them() ->
 def test_a_summary_holds_counts_alone() -> None:
     made = tally(accepted=3)
     made.asked = 3
-    shown = Summary.of(made, campaign="spring", seconds=2.0).as_dict()
+    shown = Summary.of(made, campaign="spring", seconds=2.0, calling_hours="2026.11.24, time zones 2026f").as_dict()
+    assert shown.pop("calling_hours") == "2026.11.24, time zones 2026f"
     assert shown == {
         "campaign": "spring", "read": 3, "accepted": 3, "asked": 3, "already": 0, "seconds": 2.0, "rate_per_s": 1.5,
     }  # fmt: skip

@@ -7,6 +7,7 @@ import pytest
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode, Ruling
 from airflow_provider_dropcowboy.screening.places import load_places
+from airflow_provider_dropcowboy.screening.zones import zone_rules
 
 TUESDAY = datetime(2026, 11, 24, tzinfo=UTC)
 """New York is five hours behind UTC, Chicago six, Los Angeles eight, Honolulu ten."""
@@ -132,10 +133,10 @@ def test_the_ruling_names_the_rules_their_statutes_and_the_version() -> None:
     opened = judge("+14075550100", at("18:00"))
     assert opened.rule == (
         "open: US (47 CFR 64.1200(c)(1); 16 CFR 310.4(c)), US-FL (Fla. Stat. 501.616(6)(a), (b)); "
-        "calling hours 2026.11.24"
+        f"calling hours 2026.11.24, time zones {zone_rules().version}"
     )
     closed = judge("+14075550100", at("25:30"))  # 20:30: open by the federal rule
-    assert closed.rule == "closed: US-FL (Fla. Stat. 501.616(6)(a), (b)); calling hours 2026.11.24"
+    assert closed.rule.startswith("closed: US-FL (Fla. Stat. 501.616(6)(a), (b)); calling hours 2026.11.24, time ")
     assert judge("+14075550100", at("24:50")).rule.startswith("closed: the margin before the end")
 
 
@@ -177,7 +178,34 @@ def test_an_unknown_area_code_is_held_where_it_may_lie_in_a_state_with_a_ban(mon
     monkeypatch.delitem(load_places()._area_codes, "212")
     ruling = judge("+12125550100", at("20:00"))
     assert (ruling.is_open, ruling.is_banned, ruling.opens_at) == (False, False, None)
-    assert "give a postal code" in ruling.rule
+    assert "the area code 212 is in no table: give a postal code" in ruling.rule
+    assert judge("+12125550100", at("20:00"), postal_code="10001").is_open
+
+
+def test_an_area_code_that_the_library_does_not_know_yet_takes_the_same_way() -> None:
+    assert judge("+18615550100", at("20:00"), channel="sms").is_open
+    assert "the area code 861 is in no table: give a postal code" in judge("+18615550100", at("20:00")).rule
+    assert judge("+18615550100", at("20:00"), postal_code="60601").regions == ("US-IL",)
+
+
+@pytest.mark.parametrize(
+    ("e164", "winter"),
+    [
+        ("+16045550100", "28:15"),  # Vancouver keeps UTC-7 in winter since 2026-11-01
+        ("+14035550100", "27:15"),  # Calgary UTC-6
+        ("+12045550100", "26:15"),  # Winnipeg UTC-5
+    ],
+)
+def test_places_that_gave_up_winter_time_close_by_their_law(e164: str, winter: str) -> None:
+    assert judge(e164, at("20:00")).closes_at == at(winter)
+
+
+def test_rules_of_time_zones_that_are_older_than_the_tables_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load_places(), "zone_version", "2099a")
+    for mode in (Mode.STATE, Mode.FEDERAL):
+        with pytest.raises(ConfigurationError, match=r"need 2099a or newer.*Nothing was sent.*upgrade tzdata"):
+            CallingHours.load(mode, channel="rvm", message_kind="marketing")
+    CallingHours.load(Mode.OFF, channel="rvm", message_kind="marketing")
 
 
 @pytest.mark.parametrize(("channel", "kind"), [("fax", "marketing"), ("rvm", "friendly")])

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from zoneinfo import ZoneInfo
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 from airflow_provider_dropcowboy.screening.calling_hours import SEARCH_DAYS, CallingHours, Mode, Ruling
 from airflow_provider_dropcowboy.screening.places import DATA
 from airflow_provider_dropcowboy.screening.rules import Rule, Rulebook
+from airflow_provider_dropcowboy.screening.zones import clock
 
 MINUTE = timedelta(minutes=1)
 MARGIN = timedelta(minutes=15)
@@ -47,7 +47,7 @@ def is_open_on_every_clock(ruling: Ruling, rules: list[Rule], moment: datetime) 
     for rule in rules:
         holidays = frozenset().union(*BOOK.holidays.get(rule.region, {}).values())
         for zone in {z for name in rule.zones for z in (ruling.zones if name == "called_party" else (name,))}:
-            wall_local = moment.astimezone(ZoneInfo(zone))
+            wall_local = moment.astimezone(clock(zone))
             hours = rule.hours_on(wall_local.date(), holidays=holidays)
             if hours is None or not hours[0] <= wall_local.hour * 60 + wall_local.minute < hours[1]:
                 return False

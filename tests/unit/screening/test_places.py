@@ -28,7 +28,21 @@ from airflow_provider_dropcowboy.screening.places import ABROAD, NOWHERE, ODD_ST
         ("+18085550100", None, "US-HI", "Pacific/Honolulu"),
         ("+17875550100", None, "US-PR", "America/Puerto_Rico"),
         ("+14165550100", None, "CA-ON", "America/Toronto"),
-        ("+18075550100", None, "CA-ON", "America/Toronto America/Winnipeg"),
+        ("+18075550100", None, "CA-ON", "America/Chicago America/Toronto America/Winnipeg"),
+        ("+18195550100", None, "CA-QC", "America/Halifax America/Toronto"),
+        (
+            "+18675550100",
+            None,
+            "CA-NT CA-NU CA-YT",
+            "America/Cambridge_Bay America/Edmonton America/Iqaluit America/Rankin_Inlet America/Whitehorse",
+        ),
+        (
+            "+18005550100",
+            "X0B 0C0",
+            "CA-NT CA-NU",
+            "America/Cambridge_Bay America/Edmonton America/Iqaluit America/Rankin_Inlet",
+        ),
+        ("+18615550100", "60601", "US-IL", "America/Chicago"),  # newer than phonenumbers: the postal code alone
         ("+14185550100", "H2X 1Y4", "CA-QC", "America/Halifax America/Toronto"),
         ("+12125550100", "k1a0b1", "CA-ON US-NY", "America/New_York America/Toronto"),
         ("+18765550100", None, "JM", "America/Jamaica"),
@@ -101,10 +115,13 @@ def test_an_area_code_that_is_in_no_table_may_be_anywhere_in_its_country(monkeyp
     places = Places()
     monkeypatch.delitem(places._area_codes, "212")
     place = places.locate("+12125550100", postal_code=None)
-    assert place.is_whole_country
+    assert place.new_area_code == "212"
     assert {"US-HI", "US-NY", "US-WA"} < set(place.regions)
     assert {"Pacific/Honolulu", "America/New_York", "America/Anchorage"} < set(place.zones)
     assert len(place.regions) == 51
+    newer = places.locate("+18615550100", postal_code=None)  # in the table of the library neither
+    assert (newer.new_area_code, set(place.regions) < set(newer.regions)) == ("861", True)
+    assert "CA-BC" in newer.regions
 
 
 def test_rows_of_one_place_share_one_object() -> None:

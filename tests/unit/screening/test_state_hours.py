@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
+from airflow_provider_dropcowboy.screening.zones import clock
 
 MINUTE = timedelta(minutes=1)
 MARGIN = timedelta(minutes=15)
@@ -111,7 +111,7 @@ def is_open(channel: str, state: str, zone: str, *, at: datetime, margin_minutes
 
 def instant(day: date, text: str, zone: str) -> datetime:
     """A time of the wall clock, in UTC."""
-    return datetime.combine(day, time.fromisoformat(text), ZoneInfo(zone)).astimezone(UTC)
+    return datetime.combine(day, time.fromisoformat(text), clock(zone)).astimezone(UTC)
 
 
 def test_every_state_and_territory_with_rules_is_in_the_table() -> None:
