@@ -36,6 +36,10 @@ class UnknownRateError(GuardError):
     """More of a run's requests are in doubt than the task allows."""
 
 
+class NothingAcceptedError(GuardError):
+    """Not one message of a run stands as accepted: each was refused, or is in doubt."""
+
+
 class PausedError(GuardError):
     """A person paused the campaign, or all of them."""
 

@@ -1,8 +1,31 @@
-"""How a run is told to stop, from any thread: a signal, a time-out, a pause, an answer that refuses everything."""
+"""How a run is stopped, from any thread: a signal, a time-out, a pause, or answers that go badly enough."""
 
 import threading
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
+
+from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
+from airflow_provider_dropcowboy.errors import (
+    AuthenticationError,
+    PausedError,
+    RejectRateError,
+    UnknownRateError,
+    VendorDownError,
+)
+
+STOPPED: Final = SendOutcome(Outcome.RELEASED, "not written: the run was stopped")
+CUT_OFF: Final = SendOutcome(Outcome.UNKNOWN, "no answer: the run was ended before it came")
+
+WINDOW: Final = 500
+"""The rates are those of so many of the last requests."""
+MIN_REQUESTS: Final = 50
+"""Fewer requests have no rate."""
+MIN_LOST: Final = 5
+"""Fewer refusals, or requests in doubt, stop no run: one lost answer in fifty is bad luck."""
+MIN_FAILURES: Final = 20
+"""Failures in a row that stop a run, unless it has more connections: each of those may fail once in one outage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +82,86 @@ class Control:
             self._listener = listener
             if listener is not None and self._order is not None:
                 listener(self._order)
+
+
+class Brakes:
+    """Stops a run whose answers say that going on does harm. It watches this run's own requests alone.
+
+    :param max_reject_rate: from 0 to 1; None: refusals do not stop the run.
+    :param max_unknown_rate: from 0 to 1; None: requests in doubt do not stop the run.
+    :param connections: of the run.
+    """
+
+    def __init__(self, max_reject_rate: float | None, max_unknown_rate: float | None, *, connections: int) -> None:
+        self._limits = {Outcome.REJECTED: max_reject_rate, Outcome.UNKNOWN: max_unknown_rate}
+        self._window: deque[SendOutcome] = deque()
+        self._counts: Counter[Outcome] = Counter()
+        self._max_failures = max(connections, MIN_FAILURES)
+        self._failures = 0
+
+    def pull(self, outcome: SendOutcome) -> Order | None:
+        """Count an answer; the order to stop if it was one too many.
+
+        :param outcome: not of a 429, which says that the vendor works.
+        """
+        if outcome.kind is Outcome.REFUSED:
+            return _refused(outcome.reason)
+        self._failures = self._failures + 1 if outcome.kind in {Outcome.UNKNOWN, Outcome.RELEASED} else 0
+        if self._failures >= self._max_failures:
+            return _vendor_down(self._failures, outcome.reason)
+        if outcome.kind is Outcome.RELEASED:
+            return None
+        self._window.append(outcome)
+        self._counts[outcome.kind] += 1
+        if len(self._window) > WINDOW:
+            self._counts[self._window.popleft().kind] -= 1
+        limit, lost = self._limits.get(outcome.kind), self._counts[outcome.kind]
+        requests = len(self._window)
+        if limit is None or requests < MIN_REQUESTS or lost < MIN_LOST or lost <= limit * requests:
+            return None
+        reason = Counter(item.reason for item in self._window if item.kind is outcome.kind).most_common(1)[0][0]
+        rate = f"({lost / requests:.1%}, the task allows {limit:.1%})"
+        return _TOO_MANY[outcome.kind](f"{lost} of the last {requests} requests", rate, reason)
+
+
+def paused(reason: str) -> Order:
+    """A person paused the campaign, or all."""
+    text = f"{reason}. What was asked is recorded, nobody else was asked. Resume, then clear the task."
+    return Order(reason, error=PausedError(text))
+
+
+def _refused(reason: str) -> Order:
+    """An answer that every further message would get as well."""
+    text = (
+        f"The API refused a request for a cause that holds for every message: {reason}. The run stopped at once; "
+        "what it refused counts as released and is asked by the next try. Check team id, secret, host and funds."
+    )
+    return Order(reason, error=AuthenticationError(text))
+
+
+def _vendor_down(failures: int, reason: str) -> Order:
+    text = (
+        f'The last {failures} requests failed one after the other, at the end with "{reason}". The run stopped; nobody '
+        "else was asked. What may have been taken is unknown, the rest is asked by the next try."
+    )
+    return Order("the vendor is down", error=VendorDownError(text))
+
+
+def _too_many_rejected(which: str, rate: str, reason: str) -> Order:
+    text = (
+        f'{which} were refused {rate}, most often with "{reason}". Nobody else was asked. Correct what the reason '
+        "names, then clear the task: refused messages are asked again if their request is another one, accepted ones "
+        "are not."
+    )
+    return Order("too many were refused", error=RejectRateError(text))
+
+
+def _too_many_in_doubt(which: str, rate: str, reason: str) -> Order:
+    text = (
+        f'{which} are in doubt {rate}, most often with "{reason}". Nobody else was asked. When the vendor answers '
+        "again, clear the task: it goes on with the rest. `dropcowboy unknown list` names those in doubt."
+    )
+    return Order("too many are in doubt", error=UnknownRateError(text))
+
+
+_TOO_MANY: Final = {Outcome.REJECTED: _too_many_rejected, Outcome.UNKNOWN: _too_many_in_doubt}

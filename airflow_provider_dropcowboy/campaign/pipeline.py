@@ -9,16 +9,16 @@ from functools import partial
 from itertools import chain, islice
 from typing import Final, TypeVar
 
+from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
 from airflow_provider_dropcowboy.api.messages import Message
 from airflow_provider_dropcowboy.campaign.again import Again, Ask
-from airflow_provider_dropcowboy.campaign.control import Control, Order
+from airflow_provider_dropcowboy.campaign.control import STOPPED, Control, Order, paused
 from airflow_provider_dropcowboy.campaign.doubt import Doubt
 from airflow_provider_dropcowboy.campaign.judge import Judge, Rows
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.progress import Progress, Watch
 from airflow_provider_dropcowboy.campaign.seen import Seen
 from airflow_provider_dropcowboy.campaign.sending import Sending
-from airflow_provider_dropcowboy.campaign.stops import NOT_AGAIN, STOPPED, paused
 from airflow_provider_dropcowboy.campaign.summary import Tally
 from airflow_provider_dropcowboy.campaign.vendor_clock import VendorClock
 from airflow_provider_dropcowboy.clock import Clock, Deadline
@@ -42,6 +42,7 @@ MAX_RECORD_ROWS: Final = 500
 GATHER_S: Final = 0.01
 """Outcomes gather for so long before they are written: a commit each would cost more CPU than the request itself."""
 BEAT_S: Final = 1.0
+NOT_AGAIN: Final = SendOutcome(Outcome.RELEASED, "not asked again: opted out meanwhile, or the calling hours ended")
 
 T = TypeVar("T")
 Claimed = tuple[Judgement, Deadline]

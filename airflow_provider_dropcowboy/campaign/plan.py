@@ -39,7 +39,8 @@ class Plan:
     :param max_reject_rate: the run stops when more of its last requests were refused; None: it does not look.
     :param max_unknown_rate: likewise for requests in doubt.
     :param hours: judges when numbers may be called; None: at any time.
-    :param is_waiting: rows held for their hours are taken by a later wave; they are remembered until then.
+    :param waits_until: aware: rows held for their hours are sent by a later wave if they open by then; None: no wave
+        follows this one.
     :param earlier_runs: ids of the runs that were this run's earlier waves.
     :param stale_from: when the run's data interval ended; None: it is not judged for its age.
     :param max_staleness: how long after that a campaign may still be begun; None: for ever.
@@ -65,7 +66,7 @@ class Plan:
     max_reject_rate: float | None = None
     max_unknown_rate: float | None = None
     hours: Hours | None = None
-    is_waiting: bool = False
+    waits_until: datetime | None = None
     earlier_runs: tuple[int, ...] = ()
     stale_from: datetime | None = None
     max_staleness: timedelta | None = None
@@ -97,6 +98,13 @@ class Plan:
             raise ConfigurationError(f"rate_per_s={self.rate_per_s} is not above 0. Nothing was sent.")
         if self.timeout_s <= 0:
             raise ConfigurationError(f"timeout_s={self.timeout_s} is not above 0 seconds. Nothing was sent.")
+
+    def waits_for(self, opening: datetime | None) -> bool:
+        """Whether another wave follows at this opening.
+
+        :param opening: aware; None: no row waits for one.
+        """
+        return opening is not None and self.waits_until is not None and opening <= self.waits_until
 
     @property
     def channel(self) -> Channel:

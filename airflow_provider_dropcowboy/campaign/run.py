@@ -20,7 +20,13 @@ from airflow_provider_dropcowboy.campaign.seen import Seen
 from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
 from airflow_provider_dropcowboy.campaign.warnings import warn_of_bans, warn_of_doubt, warn_of_plan
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock
-from airflow_provider_dropcowboy.errors import BalanceError, InterruptedRunError, LedgerError, NotTakenError
+from airflow_provider_dropcowboy.errors import (
+    BalanceError,
+    InterruptedRunError,
+    LedgerError,
+    NothingAcceptedError,
+    NotTakenError,
+)
 from airflow_provider_dropcowboy.ledger.counts import count_run
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.held import count_gone, forget_held, keep_held
@@ -34,7 +40,7 @@ from airflow_provider_dropcowboy.ledger.runs import (
     rows_read_last,
 )
 from airflow_provider_dropcowboy.ledger.shares import seek_share
-from airflow_provider_dropcowboy.states import State
+from airflow_provider_dropcowboy.states import BINDING, State
 from airflow_provider_dropcowboy.transport.pacing import Pace
 
 WAIT_FOR_CONNECTIONS_S: Final = 1.0
@@ -65,6 +71,7 @@ def run_campaign(
     :param clock: of this machine; the leases of claims and the end of calling hours go by it.
     :returns: counts that add up to the rows read.
     :raises NotTakenError: some messages were surely not taken: try again.
+    :raises NothingAcceptedError: each message was refused or is in doubt, however few they are.
     :raises DropCowboyError: what stopped the run, else.
     """
     identity = Identity(ledger.key, plan.account.name, plan.campaign, plan.channel)
@@ -132,7 +139,7 @@ def run_campaign(
         tell(summary)
     warn_of_bans(tally)
     warn_of_doubt(summary)
-    _raise_if_not_done(tally, control)
+    _raise_if_not_done(plan, tally, control)
     return summary
 
 
@@ -156,7 +163,7 @@ def _keep_waves(plan: Plan, ledger: Ledger, run: Run, *, tally: Tally, seen: See
     scope = str(plan.partition or "")
     if plan.earlier_runs:
         tally.states += count_gone(ledger, run.campaign, scope=scope, run_ids=plan.earlier_runs, is_read=seen.has)
-    if plan.is_waiting and tally.next_opening is not None:
+    if plan.waits_for(tally.next_opening):
         keep_held(ledger, run.campaign, held, scope=scope)
     elif plan.earlier_runs:
         forget_held(ledger, run.campaign, scope=scope)
@@ -215,7 +222,7 @@ def _old_objects_left_alone() -> Iterator[None]:
             gc.unfreeze()
 
 
-def _raise_if_not_done(tally: Tally, control: Control) -> None:
+def _raise_if_not_done(plan: Plan, tally: Tally, control: Control) -> None:
     if tally.conflicts:
         raise BalanceError(
             f"{tally.conflicts} answers contradict what the ledger says of their sends; its history names them "
@@ -231,6 +238,26 @@ def _raise_if_not_done(tally: Tally, control: Control) -> None:
             f"{released} of {tally.own.total()} messages were surely not taken, most often with "
             f'"{_commonest(tally, State.RELEASED)}". Run it again: these are asked, nobody else is asked twice.'
         )
+    if not plan.is_alert and not plan.waits_for(tally.next_opening):
+        _raise_if_nothing_accepted(tally)
+
+
+def _raise_if_nothing_accepted(tally: Tally) -> None:
+    rejected, unknown = tally.states[State.REJECTED], tally.states[State.UNKNOWN]
+    if rejected + unknown == 0 or any(tally.states[state] for state in BINDING - {State.UNKNOWN}):
+        return
+    parts = [f"None of {rejected + unknown} messages was accepted."]
+    if rejected:
+        parts.append(
+            f'{rejected} were rejected, most often with "{_commonest(tally, State.REJECTED)}". Correct what the reason '
+            "names, then clear the task: a rejected message is sent again if its request is another one."
+        )
+    if unknown:
+        parts.append(
+            f'{unknown} are in doubt, most often with "{_commonest(tally, State.UNKNOWN)}". They are not sent again '
+            "until it is known that they were not accepted: `dropcowboy unknown list` names them."
+        )
+    raise NothingAcceptedError(" ".join(parts))
 
 
 def _commonest(tally: Tally, state: State) -> str:

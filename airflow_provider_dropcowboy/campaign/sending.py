@@ -8,11 +8,8 @@ from airflow_provider_dropcowboy.api.callback_url import CallbackUrls, Ticket
 from airflow_provider_dropcowboy.api.messages import send_body
 from airflow_provider_dropcowboy.api.wire import Answer, Reply
 from airflow_provider_dropcowboy.campaign.again import Again, Ask
-from airflow_provider_dropcowboy.campaign.brakes import Brakes
-from airflow_provider_dropcowboy.campaign.circuit import MIN_FAILURES, Circuit
-from airflow_provider_dropcowboy.campaign.control import Control
+from airflow_provider_dropcowboy.campaign.control import CUT_OFF, STOPPED, Brakes, Control
 from airflow_provider_dropcowboy.campaign.plan import Plan
-from airflow_provider_dropcowboy.campaign.stops import CUT_OFF, STOPPED, refused, vendor_down
 from airflow_provider_dropcowboy.campaign.summary import Tally
 from airflow_provider_dropcowboy.campaign.vendor_clock import VendorClock
 from airflow_provider_dropcowboy.clock import Clock
@@ -48,8 +45,7 @@ class Sending:
         self._to_send: asyncio.Queue[Ask] = asyncio.Queue()
         self._workers: list[asyncio.Task[None]] = []
         self._writing: set[asyncio.Task[None]] = set()
-        self._brakes = Brakes(plan.max_reject_rate, plan.max_unknown_rate)
-        self._circuit = Circuit(max(plan.concurrency, MIN_FAILURES))
+        self._brakes = Brakes(plan.max_reject_rate, plan.max_unknown_rate, connections=plan.concurrency)
         self._callback_urls = (
             CallbackUrls(plan.callback_url, plan.callback_secret)
             if plan.callback_url and plan.callback_secret
@@ -140,17 +136,12 @@ class Sending:
     def _settle(self, ask: Ask, reply: Reply) -> None:
         """Ask again what was surely not taken, a few times; record everything else."""
         outcome = read_send_answer(reply)
-        is_limited = isinstance(reply, Answer) and reply.status == LIMITED
-        if is_limited:
+        if isinstance(reply, Answer) and reply.status == LIMITED:
             self._pace.slow_down(outcome.retry_after_s)
+        elif order := self._brakes.pull(outcome):
+            self._control.stop(order)
         elif outcome.kind is Outcome.ACCEPTED:
             self._pace.speed_up()
-        elif outcome.kind is Outcome.REFUSED:
-            self._control.stop(refused(outcome.reason))
-        if not is_limited and self._circuit.opens(is_failure=outcome.kind in {Outcome.UNKNOWN, Outcome.RELEASED}):
-            self._control.stop(vendor_down(self._circuit.limit, outcome.reason))
-        if brake := self._brakes.pull(outcome):
-            self._control.stop(brake)
         is_again = outcome.kind is Outcome.RELEASED and self._control.order is None
         if not (is_again and self._again.put(ask, retry_after_s=outcome.retry_after_s)):
             self._answers.put_nowait(Answered(ask.claim, outcome))

@@ -62,7 +62,7 @@ def build_plan(
         max_reject_rate=task.max_reject_rate,
         max_unknown_rate=task.max_unknown_rate,
         hours=calling_hours(task.calling_hours, channel=task._channel.value, message_kind=task.message_kind),
-        is_waiting=task.on_held == "wait",
+        waits_until=waves.begun_at + task.wave_deadline if task.on_held == "wait" else None,
         earlier_runs=waves.run_ids,
         stale_from=None if waves.run_ids else stale_from(context),
         max_staleness=task.max_staleness,

@@ -13,6 +13,7 @@ from airflow_provider_dropcowboy.errors import (
     AuthenticationError,
     BalanceError,
     DropCowboyError,
+    NothingAcceptedError,
     NotTakenError,
     SourceError,
     VendorDownError,
@@ -169,21 +170,40 @@ class TestRefusals:
     def test_a_refused_message_keeps_its_reason_and_is_not_asked_again(
         self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, ledger: Ledger
     ) -> None:
-        refused = plan(template=RvmTemplate(brand_id="no-such-brand", recording_id=RECORDING_ID))
-        first = run(refused, people(10))
-        assert dict(first.counts) == {"rejected": 10}
-        assert dict(first.reasons) == {(State.REJECTED, "Invalid brand_id"): 10}
-        second = run(refused, people(10))
-        assert (dict(second.counts), second.asked) == ({"rejected": 10}, 0)
+        sandbox.fault("invalid_400", times=5)
+        first = run(plan(), people(10))
+        assert dict(first.counts) == {"rejected": 5, "accepted": 5}
+        assert {state for state, _reason in first.reasons} == {State.REJECTED}
+        second = run(plan(), people(10))
+        assert (dict(second.counts), second.asked) == (dict(first.counts), 0)
         assert set(sandbox.asks().values()) == {1}
 
     def test_a_refused_message_is_asked_again_once_its_request_is_another_one(
         self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan
     ) -> None:
-        run(plan(template=RvmTemplate(brand_id="no-such-brand", recording_id=RECORDING_ID)), people(10))
+        with pytest.raises(NothingAcceptedError):
+            run(plan(template=RvmTemplate(brand_id="no-such-brand", recording_id=RECORDING_ID)), people(10))
         summary = run(plan(), people(10))
         assert (dict(summary.counts), summary.asked) == ({"accepted": 10}, 10)
         assert taken_once(sandbox, 10)
+
+    @pytest.mark.parametrize(
+        ("faults", "counts"),
+        [
+            (("invalid_400",), "None of 4 messages was accepted. 4 were rejected"),
+            (("lose_answer",), "None of 4 messages was accepted. 4 are in doubt"),
+            (("invalid_400", "lose_answer"), "None of 4 messages was accepted. 2 were rejected.*2 are in doubt"),
+        ],
+    )
+    def test_a_run_of_which_nothing_was_accepted_fails_however_small_and_so_does_its_rerun(
+        self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, faults: tuple[str, ...], counts: str
+    ) -> None:
+        for fault in faults:
+            sandbox.fault(fault, times=4 // len(faults))
+        for _ in range(2):
+            with pytest.raises(NothingAcceptedError, match=counts):
+                run(plan(concurrency=1), people(4))
+        assert set(sandbox.asks().values()) == {1}
 
     def test_an_accepted_message_is_not_asked_again_with_another_recording(
         self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan
