@@ -84,6 +84,10 @@ class NoLedgerError(LedgerError):
     """There is no ledger where one was looked for, and only a sender creates one."""
 
 
+class LedgerReplacedError(LedgerError):
+    """The ledger's file was deleted, replaced or overwritten while this process had it open."""
+
+
 class SchemaVersionError(LedgerError):
     """The ledger's tables are of another version than this package needs."""
 

@@ -22,7 +22,7 @@ from airflow_provider_dropcowboy.campaign.sending import Sending
 from airflow_provider_dropcowboy.campaign.summary import Tally
 from airflow_provider_dropcowboy.campaign.vendor_clock import VendorClock
 from airflow_provider_dropcowboy.clock import Clock, Deadline
-from airflow_provider_dropcowboy.errors import LedgerError
+from airflow_provider_dropcowboy.errors import LedgerError, LedgerReplacedError
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.judgement import Judgement
 from airflow_provider_dropcowboy.ledger.outcomes import STATE_OF, Answered
@@ -260,6 +260,9 @@ class Pipeline:
             self._progress.tell(in_doubt=self._doubt.claims)
             try:
                 pause, connections = await _in(self._beater, partial(self._beat_once, self._tally.as_counts()))
+            except LedgerReplacedError as error:
+                self._control.stop(Order("the ledger's file was lost", error=error))
+                return
             except LedgerError:
                 log.warning("the ledger did not take a heartbeat; claims and records will tell if it stays away")
                 continue

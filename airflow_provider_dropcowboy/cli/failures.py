@@ -13,6 +13,7 @@ from airflow_provider_dropcowboy.errors import (
     DropCowboyError,
     InterruptedRunError,
     LedgerError,
+    LedgerReplacedError,
     NoLedgerError,
     NotTakenError,
     RejectedError,
@@ -49,7 +50,7 @@ def exit_code(error: BaseException) -> int:
             return ExitCode.WRONG_USE
         case AuthenticationError():
             return ExitCode.REFUSED
-        case NotTakenError():
+        case NotTakenError() | LedgerReplacedError():
             return ExitCode.UNFINISHED
         case UnreachedError() | LedgerError() | VendorError():
             return ExitCode.UNREACHED

@@ -50,7 +50,7 @@ def claim(
     """
     judgement = Judgement()
     with ledger.claiming(run.campaign.account) as connection:
-        judgement.stop = stop_reason(connection, run.campaign)
+        judgement.stop = stop_reason(connection, run.campaign, run=run)
         if judgement.stop is not None:
             return judgement
         at = now(connection)
@@ -104,7 +104,7 @@ def reclaim(ledger: Ledger, run: Run, *, claims: Sequence[Claim], claim_id: str)
     """
     judgement = Judgement()
     with ledger.claiming(run.campaign.account) as connection:
-        judgement.stop = stop_reason(connection, run.campaign)
+        judgement.stop = stop_reason(connection, run.campaign, run=run)
         if judgement.stop is not None:
             return judgement
         at = now(connection)

@@ -3,7 +3,6 @@
 import hashlib
 import logging
 import secrets
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,18 +11,14 @@ from pathlib import Path
 from typing import Final
 
 import sqlalchemy as sa
-import tenacity
 
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.errors import ConfigurationError, LedgerError, NoLedgerError, SchemaVersionError
-from airflow_provider_dropcowboy.ledger.disk import refuse_network_disk
+from airflow_provider_dropcowboy.ledger.embedded import LOCK_TIMEOUT_S, LedgerFile, check_transaction, open_embedded
 from airflow_provider_dropcowboy.ledger.schema import LEDGER, VERSION_TABLE
 
 HEAD: Final = "0007"
 """The Alembic revision this package reads and writes."""
-
-LOCK_TIMEOUT_S: Final = 30
-"""How long one transaction waits for another's lock before it gives up."""
 
 MAX_IDLE_S: Final = 10
 """How long a transaction may stand still between two statements: a frozen worker keeps no lock from all the others."""
@@ -42,15 +37,25 @@ class Ledger:
     """An open ledger. Cheap to hand around; every call takes a connection of the engine's pool.
 
     :param key: made with the database and never rotated: every foreign_id and digest is keyed with it.
+    :param file: of an embedded ledger; each transaction first sees that it is still the one that was opened.
     """
 
     engine: sa.Engine
     ledger_id: str
     key: bytes = field(repr=False)
     born_at: datetime
+    file: LedgerFile | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         return f"ledger {self.ledger_id} at {_where(self.engine.url)}"
+
+    def check_file(self) -> None:
+        """Nothing, if an embedded ledger's path still names the file that this process has open. Costs one ``stat``.
+
+        :raises LedgerReplacedError: it was deleted, replaced or overwritten; open the ledger anew.
+        """
+        if self.file is not None:
+            self.file.check()
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -87,6 +92,8 @@ class Ledger:
                         # in a statement of its own: the next one's snapshot is then younger than the lock
                         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_lock_number(one_at_a_time))))
                 yield connection
+            if self.file is not None:  # a COMMIT into a file that was lost meanwhile keeps nobody from being sent to
+                check_transaction(self.file, connection)
 
     @contextmanager
     def claiming(self, account: str) -> Iterator[sa.Connection]:
@@ -111,9 +118,9 @@ def open_ledger(url: str | sa.URL, *, may_create: bool = False) -> Ledger:
     :raises LedgerError: not reached.
     :raises SchemaVersionError: its tables are of another version; the message names the command.
     """
-    engine = _engine(sa.make_url(url), may_create=may_create)
+    engine, file = _engine(sa.make_url(url), may_create=may_create)
     try:
-        return _open(engine, may_create=may_create)
+        return _open(engine, file, may_create=may_create)
     except BaseException:
         engine.dispose()  # whoever looks for a ledger again and again leaves no connection behind
         raise
@@ -133,14 +140,14 @@ def upgrade_ledger(url: str | sa.URL) -> str:
     :returns: the revision it has now.
     :raises LedgerError: the database was not reached.
     """
-    engine = _engine(sa.make_url(url), may_create=True)
+    engine, _file = _engine(sa.make_url(url), may_create=True)
     with _as_ledger_error():
         _migrate(engine, only_if_empty=False)
     engine.dispose()
     return HEAD
 
 
-def _open(engine: sa.Engine, *, may_create: bool) -> Ledger:
+def _open(engine: sa.Engine, file: LedgerFile | None, *, may_create: bool) -> Ledger:
     with _as_ledger_error():
         version = _version(engine)
         if version is None and may_create:
@@ -159,30 +166,17 @@ def _open(engine: sa.Engine, *, may_create: bool) -> Ledger:
         )
     with _as_ledger_error(), engine.connect() as connection:
         row = connection.execute(sa.select(LEDGER)).one()
-    ledger = Ledger(engine=engine, ledger_id=row.ledger_id, key=bytes.fromhex(row.key_hex), born_at=row.born_at)
+    ledger = Ledger(engine, row.ledger_id, bytes.fromhex(row.key_hex), row.born_at, file)
     log.debug("opened %s", ledger)  # who sends says so again, after what it sends
     return ledger
 
 
-def _engine(url: sa.URL, *, may_create: bool) -> sa.Engine:
+def _engine(url: sa.URL, *, may_create: bool) -> tuple[sa.Engine, LedgerFile | None]:
     if url.get_backend_name() == "sqlite":
-        path = Path(url.database or "")
-        if not path.is_absolute():
-            raise ConfigurationError(
-                f"The ledger's path {url.database!r} is not absolute: each process would have its own. "
-                "Write sqlite:////absolute/path.db (four slashes)."
-            )
-        if not may_create and not path.exists():
-            raise NoLedgerError(f"There is no ledger at {path} yet: the first send task creates it.")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        refuse_network_disk(path)
-        engine = sa.create_engine(url, hide_parameters=True, connect_args={"timeout": LOCK_TIMEOUT_S})
-        sa.event.listen(engine, "connect", _set_up_sqlite)
-        sa.event.listen(engine, "begin", _begin_sqlite)
-        return engine
+        return open_embedded(url, may_create=may_create)
     if url.drivername == "postgresql+psycopg":
         # no prepared statements: they are session state, which a transaction pooler does not keep
-        return sa.create_engine(
+        engine = sa.create_engine(
             url,
             hide_parameters=True,  # else the text of an error, and a log of SQLAlchemy's own, hold numbers
             pool_pre_ping=True,
@@ -190,34 +184,10 @@ def _engine(url: sa.URL, *, may_create: bool) -> sa.Engine:
             max_overflow=0,
             connect_args={"connect_timeout": 10, "prepare_threshold": None, **_KEEP_ALIVE},
         )
+        return engine, None
     raise ConfigurationError(
         f"The ledger cannot live on {url.drivername}. Use sqlite:////absolute/path.db or postgresql+psycopg://…"
     )
-
-
-def _set_up_sqlite(dbapi_connection: object, _record: object) -> None:
-    # transactions begin by our own BEGIN: sqlite3's implicit one would start too late, without the write lock
-    dbapi_connection.isolation_level = None  # type: ignore[attr-defined]  # the sqlite3 connection
-    cursor = dbapi_connection.cursor()  # type: ignore[attr-defined]
-    for attempt in _UNTIL_UNLOCKED:
-        with attempt:
-            cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = FULL")  # a claim survives a power cut; NORMAL may lose the last commits
-    cursor.close()
-
-
-# two first senders of a new file: SQLite does not wait when both change its mode at once, whatever its timeout
-_UNTIL_UNLOCKED: Final = tenacity.Retrying(
-    retry=tenacity.retry_if_exception_type(sqlite3.OperationalError),
-    stop=tenacity.stop_after_delay(LOCK_TIMEOUT_S),
-    wait=tenacity.wait_random(0, 0.05),
-    reraise=True,
-)
-
-
-def _begin_sqlite(connection: sa.Connection) -> None:
-    is_writing = connection.get_execution_options().get("dropcowboy_writing", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
 
 
 def _version(engine: sa.Engine) -> str | None:

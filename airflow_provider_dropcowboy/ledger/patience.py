@@ -8,7 +8,7 @@ import tenacity
 
 from airflow_provider_dropcowboy.api.messages import Message
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock, Deadline
-from airflow_provider_dropcowboy.errors import LedgerError
+from airflow_provider_dropcowboy.errors import LedgerError, LedgerReplacedError
 from airflow_provider_dropcowboy.ledger.claims import NO_RULES, claim, find_claims, new_claim_id, reclaim
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.judgement import Claim, ClaimRules, Judgement
@@ -74,7 +74,7 @@ def record_patiently(ledger: Ledger, run: Run, *, answered: Sequence[Answered]) 
     :raises LedgerError: the database did not come back in time: these sends are in doubt now.
     """
     conflicts: int = tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(LedgerError),
+        retry=tenacity.retry_if_exception(_may_pass),
         stop=tenacity.stop_after_delay(RECORD_PATIENCE_S),
         wait=_WAIT,
         before_sleep=_warn,
@@ -96,7 +96,7 @@ def _patiently(
     found: list[Claim] = []
     uncertain: str | None = None
     for attempt in tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(LedgerError),
+        retry=tenacity.retry_if_exception(_may_pass),
         stop=lambda state: give_up() or tenacity.stop_after_delay(CLAIM_PATIENCE_S)(state),
         wait=_WAIT,
         before_sleep=_warn,
@@ -112,6 +112,11 @@ def _patiently(
             judgement = claim_rest(uncertain, list(messages.values())) if messages else Judgement()
     judgement.claimed += found
     return judgement, lease_ends
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether the same call may succeed later: a database comes back, the file that a process has open does not."""
+    return isinstance(error, LedgerError) and not isinstance(error, LedgerReplacedError)
 
 
 def _warn(state: tenacity.RetryCallState) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.messages import Channel
+from airflow_provider_dropcowboy.errors import LedgerReplacedError
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, LEDGER, RUNS
 
@@ -98,7 +99,7 @@ def begin_run(ledger: Ledger, campaign: Campaign, *, who: Who, wanted: int) -> R
                 run_id=who.run_id,
                 try_number=who.try_number,
                 map_index=who.map_index,
-                worker=f"{socket.gethostname()}:{os.getpid()}",
+                worker=_this_process(),
                 started_at=at,
                 heartbeat_at=at,
                 wanted=wanted,
@@ -122,7 +123,7 @@ def beat(ledger: Ledger, run: Run, *, counts: Mapping[str, int]) -> str | None:
             .where(RUNS.c.id == run.id, RUNS.c.ended_at.is_(None))
             .values(heartbeat_at=now(connection), counts=dict(counts))
         )
-        return stop_reason(connection, run.campaign)
+        return stop_reason(connection, run.campaign, run=run)
 
 
 def end_run(
@@ -178,12 +179,23 @@ def rows_read_last(ledger: Ledger, who: Who) -> int | None:
     return sum(counts.values()) if counts else None
 
 
-def stop_reason(connection: sa.Connection, campaign: Campaign) -> str | None:
-    """Why nobody of the campaign may be claimed now; read in the transaction that would claim."""
-    paused_all, paused = connection.execute(_PAUSES, {"campaign_id": campaign.id}).one()
-    if paused_all is not None:
+def stop_reason(connection: sa.Connection, campaign: Campaign, *, run: Run | None = None) -> str | None:
+    """Why nobody of the campaign may be claimed now; read in the transaction that would claim.
+
+    :param run: which would claim, and was begun by this process.
+    :raises LedgerReplacedError: the run is not there: this is another database than the one in which it began.
+    """
+    which = {"campaign_id": campaign.id, "run_id": None if run is None else run.id}
+    row = connection.execute(_PAUSES, which).one_or_none()
+    if row is None or (run is not None and row.worker != _this_process()):
+        raise LedgerReplacedError(
+            "The ledger does not know this run any more: its database was replaced or restored while the run was "
+            "sending. What was sent before is not in it, so nothing more is sent. Run `dropcowboy ledger restored` "
+            "before any task runs: docs/operations.md, After a restore."
+        )
+    if row.paused_all is not None:
         return "paused: all campaigns (dropcowboy resume --all)"
-    if paused is not None:
+    if row.paused is not None:
         return f"paused: this campaign (dropcowboy resume '{campaign.name}')"
     return None
 
@@ -194,10 +206,15 @@ def is_live(ended_at: datetime | None, heartbeat_at: datetime | None, *, at: dat
 
 
 _PAUSES: Final = (
-    sa.select(LEDGER.c.paused_at, CAMPAIGNS.c.paused_at)
+    sa.select(LEDGER.c.paused_at.label("paused_all"), CAMPAIGNS.c.paused_at.label("paused"), RUNS.c.worker)
     .join_from(LEDGER, CAMPAIGNS, sa.true())
+    .outerjoin(RUNS, RUNS.c.id == sa.bindparam("run_id", type_=sa.Integer))
     .where(CAMPAIGNS.c.id == sa.bindparam("campaign_id"))
 )
+
+
+def _this_process() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def _find(account: str, name: str, channel: Channel) -> sa.Select[tuple[int, str, str, str, str]]:

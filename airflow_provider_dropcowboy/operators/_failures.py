@@ -16,6 +16,7 @@ def airflow_failures() -> Iterator[None]:
         DropCowboyError,
         InterruptedRunError,
         LedgerError,
+        LedgerReplacedError,
         NotTakenError,
         SchemaVersionError,
         SourceError,
@@ -27,7 +28,7 @@ def airflow_failures() -> Iterator[None]:
         yield
     except StaleRunError as error:
         raise (AirflowFailException if error.is_begun else AirflowSkipException)(str(error)) from error
-    except SchemaVersionError as error:
+    except (SchemaVersionError, LedgerReplacedError) as error:
         raise AirflowFailException(str(error)) from error
     except (NotTakenError, VendorDownError, LedgerError, SourceError, InterruptedRunError) as error:
         raise AirflowException(str(error)) from error

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from airflow_provider_dropcowboy.contacts.key import ContactKeyError, canonical_key
-from airflow_provider_dropcowboy.errors import ConfigurationError, LedgerError
+from airflow_provider_dropcowboy.errors import ConfigurationError, LedgerError, LedgerReplacedError
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.runs import Campaign
 from airflow_provider_dropcowboy.reports.life import read_life
@@ -70,6 +70,10 @@ class ReportPage:
                     return self._message(ledger, reader, fields)
                 case _:
                     return _problem(404, "There is no such page.")
+        except LedgerReplacedError:
+            ledger.engine.dispose()
+            self._ledger = None  # the file that is there now is opened by the next request
+            return _problem(503, "The ledger's file was replaced. Load this page again to see the one that is there.")
         except (ConfigurationError, LedgerError) as error:  # their texts are ours, and hold no secret
             return _problem(503, str(error))
 

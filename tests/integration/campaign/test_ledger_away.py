@@ -1,20 +1,24 @@
 """Runs that lose their ledger for a while, and what moves in it meanwhile."""
 
 import random
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airflow_provider_dropcowboy.campaign import pipeline
+from airflow_provider_dropcowboy.campaign.control import Control
+from airflow_provider_dropcowboy.campaign.run import run_campaign
 from airflow_provider_dropcowboy.clock import Deadline
-from airflow_provider_dropcowboy.errors import LedgerError, NotTakenError
+from airflow_provider_dropcowboy.errors import LedgerError, LedgerReplacedError, NotTakenError
 from airflow_provider_dropcowboy.ledger import patience
 from airflow_provider_dropcowboy.ledger.claims import claim as real_claim
-from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
 from airflow_provider_dropcowboy.ledger.judgement import Claim, Judgement
 from airflow_provider_dropcowboy.ledger.patience import reclaim_patiently
 from airflow_provider_dropcowboy.ledger.runs import Run
-from airflow_provider_dropcowboy.ledger.schema import SENDS
+from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
 from tests.integration.campaign.conftest import taken_once
 from tests.integration.conftest import MakePlan, RunPlan, people
 from tests.sandbox_process import SandboxProcess
@@ -98,3 +102,50 @@ def test_a_callback_while_a_message_waits_for_its_next_request_settles_it(
     summary = run(plan(), people(10))
     assert dict(summary.counts) == {"accepted": 9, "delivered": 1}
     assert set(sandbox.asks().values()) == {1}
+
+
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
+def test_a_run_whose_ledger_is_deleted_stops_and_the_same_run_again_calls_nobody_twice(
+    sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, ledger: Ledger
+) -> None:
+    path = Path(str(ledger.engine.url.database))
+
+    def rows() -> Iterator[dict[str, object]]:
+        for row in people(1_500):
+            if row["id"] == 700:
+                path.unlink()
+            yield row
+
+    with pytest.raises(LedgerReplacedError, match="was deleted while this process used it"):
+        run(plan(), rows())
+    contacted = sandbox.takes()["takes"]
+    assert 0 < contacted < 1_500
+    with pytest.raises(LedgerReplacedError, match=r"Nothing was sent\."):
+        open_ledger(ledger.engine.url, may_create=True)
+    ledger.engine.dispose()
+    (copy,) = path.parent.glob("ledger.db.lost-*")
+    for each in path.parent.glob("ledger.db-*"):
+        each.unlink()
+    copy.replace(path)
+    put_back = open_ledger(ledger.engine.url, may_create=True)
+    summary = run_campaign(plan(), put_back, rows=people(1_500), control=Control())
+    put_back.engine.dispose()
+    # those whose answers came after the loss stay claimed, by a run that may still live
+    assert set(summary.counts) <= {"accepted", "claimed"}
+    assert summary.counts.get("claimed", 0) <= 30
+    assert taken_once(sandbox, sandbox.takes()["takes"])
+
+
+def test_a_run_that_its_ledger_does_not_know_any_more_stops(
+    sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, ledger: Ledger
+) -> None:
+    def rows() -> Iterator[dict[str, object]]:
+        for row in people(1_500):
+            if row["id"] == 700:
+                with ledger.writing() as connection:  # as in a database that was restored to before this run
+                    connection.execute(RUNS.delete())
+            yield row
+
+    with pytest.raises(LedgerReplacedError, match="does not know this run any more"):
+        run(plan(), rows())
+    assert sandbox.takes()["takes"] < 1_500

@@ -21,6 +21,7 @@ from airflow_provider_dropcowboy.cli.failures import PACKAGE, UnreachedError, ex
         (errors.ConfigurationError("wrong"), 2),
         (errors.NoLedgerError("none"), 2),
         (errors.SchemaVersionError("old"), 2),
+        (errors.LedgerReplacedError("deleted"), 1),
         (errors.RejectedError("no such id"), 2),
         (click.UsageError("no such option"), 2),
         (UnreachedError("refused"), 3),

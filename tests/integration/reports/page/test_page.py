@@ -1,7 +1,9 @@
 """The report page over HTTP, on both databases: its numbers are the ledger's, and nobody sees too much."""
 
 import re
+import shutil
 from datetime import timedelta
+from pathlib import Path
 
 from airflow_provider_dropcowboy.api.answers import Outcome
 from airflow_provider_dropcowboy.api.messages import Channel
@@ -214,3 +216,21 @@ def test_without_a_ledger_it_says_so_until_there_is_one(ledger_url: str) -> None
         assert [page.get("campaigns").status_code for _ in range(2)] == [200, 200]
     (found,) = opened
     found.engine.dispose()
+
+
+def test_a_ledger_that_was_replaced_is_shown_as_it_is_now(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    opened = open_ledger(url, may_create=True)
+    opened.engine.dispose()
+    shutil.copy(tmp_path / "ledger.db", tmp_path / "backup.db")
+    found: list[Ledger] = []
+
+    def find() -> Ledger:
+        found.append(open_ledger(url))
+        return found[-1]
+
+    with PageServer(find) as page:
+        assert page.get("campaigns").status_code == 200
+        (tmp_path / "backup.db").replace(tmp_path / "ledger.db")
+        assert [page.get("campaigns").status_code for _ in range(2)] == [503, 200]
+    found[-1].engine.dispose()
