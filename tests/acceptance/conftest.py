@@ -39,6 +39,13 @@ def torture_once(
     return torture_on
 
 
+@pytest.fixture(params=DATABASES)
+def database(request: pytest.FixtureRequest) -> str:
+    """The kind of database that the ledger is on."""
+    kind: str = request.param
+    return kind
+
+
 @pytest.fixture(
     params=[
         # half a minute on a machine with nothing else to do; the first test that asks for it waits

@@ -21,6 +21,7 @@ class Task:
 
     :param timeout_s: of one request.
     :param log: file that its log is added to.
+    :param is_clean: each row can be sent to, and rows are made while they are read.
     """
 
     sandbox: SandboxProcess
@@ -30,6 +31,8 @@ class Task:
     concurrency: int
     timeout_s: float = 30.0
     campaign: str = "acceptance"
+    log_level: str = "INFO"
+    is_clean: bool = False
 
     def start(self) -> "WorkerProcess":
         """One try of it has begun."""
@@ -121,5 +124,6 @@ def _words(task: Task) -> list[str]:
         "--rows": task.rows,
         "--concurrency": task.concurrency,
         "--timeout-s": task.timeout_s,
+        "--log-level": task.log_level,
     }
-    return [str(word) for option in options.items() for word in option]
+    return [str(word) for option in options.items() for word in option] + ["--clean"] * task.is_clean
