@@ -66,7 +66,7 @@ def test_both_numbers_of_a_cell_are_suppressed(cell: str) -> None:
         ("1-800-FLOWERS", "has letters"),
         ("#REF!", "has letters"),
         ("504-555-0101 or 0199", "a second number is cut short"),
-        ("504-555-0101 / 555-0102", "has characters that no phone number has"),
+        ("504-555-0101 / 555-0102", "more than one number"),
         ("4111111111111111", "too long"),
         (True, "a truth value, not a phone number"),
         (b"5045550101", "neither text nor a whole number"),
@@ -176,10 +176,10 @@ class TestColumn:
     def test_may_be_several(self, row: dict[str, object], columns: Sequence[str], numbers: list[str]) -> None:
         assert _read(SuppressionList([{**row, **MORE}], columns=columns)) == numbers
 
-    @pytest.mark.parametrize("header", ["'+15045550101", "tel 504-555-0101,Ann", '"=""5045550101""",Ann'])
-    def test_names_must_stand_above_the_numbers(self, header: str) -> None:
+    @pytest.mark.parametrize("first_line", ["'+15045550101,Ann", "tel 504-555-0101,Ann", '"=""5045550101""",Ann'])
+    def test_names_must_stand_above_the_numbers(self, first_line: str) -> None:
         with pytest.raises(ConfigurationError, match="first line") as stopped:
-            _read(_file("stop.csv", f"{header}\n" + f"{BOB},x\n" * (1 if "," in header else 0) + BOB * 1 + "\n"))
+            _read(_file("stop.csv", f"{first_line}\n{BOB},Bob\n"))
         assert "0101" not in str(stopped.value)
 
 
