@@ -313,8 +313,8 @@ def _plain(cell: object) -> str:
             return ""
         case int():
             return str(cell)
-        case float() | Decimal() if abs(cell) < 10**15 and cell == int(cell):
-            return str(int(cell))
+        case float() | Decimal():
+            return str(int(cell)) if abs(cell) < 10**15 and cell == int(cell) else ""
         case _:
             return ""
     if not text.isascii():
