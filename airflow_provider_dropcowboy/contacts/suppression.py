@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import chain, islice
+from math import isfinite
 from typing import Final
 
 from airflow_provider_dropcowboy.contacts.columns import LOOK_AHEAD_ROWS, find_column
@@ -314,7 +315,7 @@ def _plain(cell: object) -> str:
         case int():
             return str(cell)
         case float() | Decimal():
-            return str(int(cell)) if abs(cell) < 10**15 and cell == int(cell) else ""
+            return str(int(cell)) if isfinite(cell) and cell == int(cell) else ""
         case _:
             return ""
     if not text.isascii():

@@ -3,6 +3,7 @@
 import io
 import logging
 from collections.abc import Sequence
+from decimal import Decimal
 
 import pytest
 
@@ -91,7 +92,8 @@ def test_a_list_without_any_number_stops_the_run_whatever_is_allowed() -> None:
 
 def test_a_row_of_blank_cells_names_nobody_but_a_name_without_a_number_is_somebody() -> None:
     blank = {"phone": " ", "name": None}
-    assert _read(SuppressionList([{"phone": ANN, "name": "Ann"}, blank])) == [ANN]
+    nulls = [{"phone": null, "name": None} for null in (float("nan"), Decimal("NaN"), None)]
+    assert _read(SuppressionList([{"phone": ANN, "name": "Ann"}, blank, *nulls])) == [ANN]
     with pytest.raises(UnreadableSuppressionsError, match=r"empty \(1\)"):
         _read(SuppressionList([{"phone": ANN, "name": "Ann"}, blank, {"phone": "", "name": "Bob"}]))
 
