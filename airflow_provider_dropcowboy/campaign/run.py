@@ -6,11 +6,11 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from operator import length_hint
 from typing import Final
 
 from airflow_provider_dropcowboy.campaign.control import Control, Order
-from airflow_provider_dropcowboy.campaign.guards import check_ledger, check_staleness
 from airflow_provider_dropcowboy.campaign.identity import Identity
 from airflow_provider_dropcowboy.campaign.judge import Judge, Rows
 from airflow_provider_dropcowboy.campaign.pipeline import Pipeline
@@ -20,24 +20,25 @@ from airflow_provider_dropcowboy.campaign.seen import Seen
 from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
 from airflow_provider_dropcowboy.campaign.warnings import warn_of_bans, warn_of_doubt, warn_of_plan
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock
-from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.errors import (
     BalanceError,
     InterruptedRunError,
     LedgerError,
     NothingAcceptedError,
     NotTakenError,
+    StaleRunError,
 )
-from airflow_provider_dropcowboy.ledger.counts import count_run
-from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.ledger.counts import count_run, has_sends
+from airflow_provider_dropcowboy.ledger.database import Ledger, now
+from airflow_provider_dropcowboy.ledger.health import check_campaign
 from airflow_provider_dropcowboy.ledger.held import count_gone, forget_held, keep_held
 from airflow_provider_dropcowboy.ledger.runs import (
+    Campaign,
     Run,
     beat,
     begin_run,
     bind_campaign,
     end_run,
-    find_campaign,
     rows_read_last,
 )
 from airflow_provider_dropcowboy.ledger.shares import seek_share
@@ -55,7 +56,7 @@ def run_campaign(
     *,
     rows: Rows,
     control: Control,
-    suppressed: SuppressionList | None = None,
+    suppressed: Rows | None = None,
     tell: Callable[[Summary], object] | None = None,
     watch: Watch | None = None,
     clock: Clock = SYSTEM_CLOCK,
@@ -65,7 +66,7 @@ def run_campaign(
     Safe to call again, at the same time, and after a crash: what was asked, or may have been, is not asked again.
 
     :param rows: of contacts, read once, in a thread of their own.
-    :param suppressed: numbers that are not contacted; read whole before the first contact.
+    :param suppressed: rows whose first column is a number that is not called; read whole before the first contact.
     :param control: stops the run from any thread.
     :param tell: hears the summary also of a run that is to fail.
     :param watch: is told about once a second where the run stands, in a thread of the run's; it must be quick.
@@ -77,9 +78,19 @@ def run_campaign(
     """
     identity = Identity(ledger.key, plan.account.name, plan.campaign, plan.channel)
     account = plan.account.name
-    check_ledger(plan, ledger, find_campaign(ledger, account, name=plan.campaign, channel=plan.channel))
+    check_campaign(
+        ledger,
+        account,
+        name=plan.campaign,
+        channel=plan.channel,
+        prefix=identity.prefix,
+        who=plan.who,
+        earlier_runs=plan.earlier_runs,
+    )
     campaign = bind_campaign(ledger, account, name=plan.campaign, channel=plan.channel, prefix=identity.prefix)
-    check_staleness(plan, ledger, campaign)
+    if plan.who.remember is not None:  # not before the ledger knows the campaign: else a crash here looks like a loss
+        plan.who.remember(ledger.ledger_id)
+    _check_staleness(plan, ledger, campaign)
     log.info(
         "campaign %s (%s, account %s): %s",
         campaign.name,
@@ -142,6 +153,27 @@ def run_campaign(
     warn_of_doubt(summary)
     _raise_if_not_done(plan, tally, control)
     return summary
+
+
+def _check_staleness(plan: Plan, ledger: Ledger, campaign: Campaign) -> None:
+    """Return if the run is not too old: a catch-up does not send last year's voicemails. Before the first claim.
+
+    :raises StaleRunError: too old; ``is_begun`` says whether anyone of the campaign was contacted.
+    """
+    if plan.max_staleness is None or plan.stale_from is None:
+        return
+    with ledger.reading() as connection:
+        at = now(connection)
+    if at - plan.stale_from <= plan.max_staleness:
+        return
+    is_begun = has_sends(ledger, campaign)
+    age = timedelta(seconds=round((at - plan.stale_from).total_seconds()))
+    raise StaleRunError(
+        f"This run's data interval ended {age} ago, max_staleness is {plan.max_staleness}. "
+        + ("Some of its campaign were asked then, the rest was not. " if is_begun else "Nothing was sent. ")
+        + 'If it is meant, trigger it with the conf {"dropcowboy_allow_stale": true}, or set max_staleness=None.',
+        is_begun=is_begun,
+    )
 
 
 def _wait_for_connections(ledger: Ledger, run: Run, *, plan: Plan, control: Control) -> int:

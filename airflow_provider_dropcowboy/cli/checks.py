@@ -21,6 +21,7 @@ from airflow_provider_dropcowboy.hooks.access import brand_access, brands_of, ho
 from airflow_provider_dropcowboy.hooks.ledger import SPREADING_EXECUTORS
 from airflow_provider_dropcowboy.ledger.database import HEAD, open_ledger
 from airflow_provider_dropcowboy.ledger.facts import clock_skew, commit_s
+from airflow_provider_dropcowboy.ledger.health import MAX_CLOCK_SKEW
 from airflow_provider_dropcowboy.screening.places import load_places
 from airflow_provider_dropcowboy.screening.zones import ZoneRules, installed_copies, is_older
 from airflow_provider_dropcowboy.transport.client import Client
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
     from airflow_provider_dropcowboy.ledger.database import Ledger
 
-MAX_CLOCK_SKEW: Final = timedelta(seconds=30)
 SLOW_COMMIT_S: Final = 0.5
 """A batch of claims is as large as the connections in use: at half a second a batch, the ledger slows the wire."""
 

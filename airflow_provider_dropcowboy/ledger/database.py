@@ -17,7 +17,7 @@ from airflow_provider_dropcowboy.errors import ConfigurationError, LedgerError, 
 from airflow_provider_dropcowboy.ledger.embedded import LOCK_TIMEOUT_S, LedgerFile, check_transaction, open_embedded
 from airflow_provider_dropcowboy.ledger.schema import LEDGER, VERSION_TABLE
 
-HEAD: Final = "0007"
+HEAD: Final = "0008"
 """The Alembic revision this package reads and writes."""
 
 MAX_IDLE_S: Final = 10
@@ -113,8 +113,7 @@ def now(connection: sa.Connection) -> datetime:
 def open_ledger(url: str | sa.URL, *, may_create: bool = False) -> Ledger:
     """The ledger at a SQLAlchemy URL.
 
-    :param may_create: set up an empty database. Senders do, and commands that a person may run before the first send;
-        receiver, page and triggers refuse one.
+    :param may_create: set up an empty database; only a sender does. Receiver, page and triggers refuse one instead.
     :raises NoLedgerError: empty, or not there, and not to be created.
     :raises LedgerError: not reached.
     :raises SchemaVersionError: its tables are of another version; the message names the command.
@@ -155,7 +154,10 @@ def _open(engine: sa.Engine, file: LedgerFile | None, *, may_create: bool) -> Le
             _migrate(engine, only_if_empty=True)
             version = _version(engine)
     if version is None:
-        raise NoLedgerError.at(_where(engine.url))
+        raise NoLedgerError(
+            f"There is no ledger at {_where(engine.url)} yet: the first send task creates it. "
+            "If one has run, this process reads another ledger: set the same ledger_conn_id or DROPCOWBOY_LEDGER_URL."
+        )
     if version != HEAD:
         newer = version > HEAD
         raise SchemaVersionError(

@@ -4,18 +4,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
+from airflow_provider_dropcowboy.api.callbacks import DeliveryStatus
 from airflow_provider_dropcowboy.api.messages import Message
 from airflow_provider_dropcowboy.ledger.allowance import read_allowance
 from airflow_provider_dropcowboy.ledger.attempts import Attempts
 from airflow_provider_dropcowboy.ledger.batch import is_among, names
 from airflow_provider_dropcowboy.ledger.runs import Campaign, is_live
-from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
+from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, PROVES_A_SEND, RUNS, SENDS
 from airflow_provider_dropcowboy.ledger.suppressed import suppressed_among
 from airflow_provider_dropcowboy.states import State
+
+LOST: Final = "a result came, and the ledger has no record of the send"
+"""Why a message is not sent that this ledger does not know: its callback token proves that it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,7 @@ def judge(
 
     :param foreseen: sends that a preview has counted so far.
     """
-    known = by_foreign_id(connection, [message.foreign_id for message in messages])
+    known, lost = _known_and_lost(connection, [message.foreign_id for message in messages])
     numbers = [message.number_digest for message in messages]
     owners = _owners_of(connection, campaign, numbers)
     suppressed = suppressed_among(connection, numbers)
@@ -117,6 +121,9 @@ def judge(
         row = known.get(message.foreign_id)
         if row is not None and not _is_free(row, message, rules.resend_after, at=at):
             judgement.already.append(Already(message, state_now(row, at), row.reason, row.run_id))
+        elif row is None and message.foreign_id in lost:
+            judgement.already.append(Already(message, lost[message.foreign_id], LOST, run_id=0))
+            owners.setdefault(message.number_digest, message.foreign_id)
         elif message.stop is not None and message.stop[0] is State.SUPPRESSED:
             judgement.stopped.append(message)
         elif message.number_digest in suppressed:
@@ -170,6 +177,14 @@ def by_foreign_id(connection: sa.Connection, foreign_ids: Sequence[str]) -> dict
     return {row.foreign_id: row for row in rows}
 
 
+def _known_and_lost(connection: sa.Connection, foreign_ids: Sequence[str]) -> tuple[dict[str, Any], dict[str, State]]:
+    """The rows that are there, and where sends stand that only a verified result tells of, by foreign_id."""
+    dialect = connection.dialect.name
+    rows = connection.execute(_known_or_lost(dialect), {"foreign_ids": names(foreign_ids, dialect)}).all()
+    known = {row.foreign_id: row for row in rows if row.run_id is not None}
+    return known, {row.foreign_id: State(row.state) for row in rows if row.run_id is None}
+
+
 def _is_free(row: Any, message: Message, resend_after: timedelta | None, *, at: datetime) -> bool:
     """Whether a row that is there may be asked again: surely not taken, and not refused for this very content."""
     match state_now(row, at):
@@ -214,6 +229,30 @@ def _known(dialect: str) -> sa.Select[Any]:
         .select_from(SENDS.outerjoin(RUNS, RUNS.c.id == SENDS.c.run_id))
         .where(is_among(SENDS.c.foreign_id, dialect, parameter="foreign_ids"))
     )
+
+
+@cache
+def _known_or_lost(dialect: str) -> sa.CompoundSelect[Any]:
+    """In one round trip, since nearly always nothing is lost, and the index of what is has no entry."""
+    known = _known(dialect)
+    # success, else failure, else a result that could not be read: by then the vendor had accepted it all the same
+    best = sa.func.max(CALLBACKS.c.status)
+    state = sa.case(
+        (best == DeliveryStatus.SUCCESS.value, State.DELIVERED.value),
+        (best == DeliveryStatus.FAILURE.value, State.FAILED.value),
+        else_=State.ACCEPTED.value,
+    )
+    lost = (
+        sa.select(
+            *(
+                {"foreign_id": CALLBACKS.c.foreign_id, "state": state}.get(column.name, sa.null()).label(column.name)
+                for column in known.selected_columns
+            )
+        )
+        .where(PROVES_A_SEND, is_among(CALLBACKS.c.foreign_id, dialect, parameter="foreign_ids"))
+        .group_by(CALLBACKS.c.foreign_id)
+    )
+    return known.union_all(lost)
 
 
 @cache

@@ -2,8 +2,8 @@
 
 import os
 import socket
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -22,8 +22,11 @@ SILENT_AFTER: Final = timedelta(seconds=60)
 class Who:
     """Who runs: an Airflow task instance, or a command line (then only ``task_id`` is set).
 
-    :param earlier_ledger: id of the ledger with which an earlier try began; empty: none did. None: it is not known.
     :param due_at: when the DAG run was due; the same in every try and after a clear, unlike its start.
+    :param earlier_ledger: ID of the ledger that the task used last; empty: it used none yet. None: it is not known.
+    :param sibling_ledgers: IDs of the ledgers that other tasks of the DAG run used for the same campaign or list.
+    :param has_begun: the task, or another of its DAG run, began this very campaign or list before.
+    :param remember: keeps the ID of the ledger for later tries of the task, and for its DAG run.
     """
 
     dag_id: str | None = None
@@ -33,6 +36,14 @@ class Who:
     map_index: int | None = None
     due_at: datetime | None = None
     earlier_ledger: str | None = None
+    sibling_ledgers: frozenset[str] = frozenset()
+    has_begun: bool = False
+    remember: Callable[[str], object] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def is_command_line(self) -> bool:
+        """No task: nothing says when it was due, or what it did before."""
+        return self.dag_id is None and self.due_at is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Opens what a task reads its contacts from; the core reads it."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow.sdk.definitions.xcom_arg import XComArg
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_dropcowboy.contacts.iterable import Contacts
     from airflow_provider_dropcowboy.contacts.sql import Parameters
-    from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 
 Rows = Iterator[Mapping[str, object]]
 
@@ -30,9 +29,6 @@ class ReadingTask(Protocol):
     contacts: "Contacts | XComArg | None"
     suppression_sql: str | None
     suppression_conn_id: str | None
-    suppression_column: str | Sequence[str] | None
-    max_unreadable_suppressions: float
-    region: str
 
 
 def open_rows(task: ReadingTask, context: "Context") -> AbstractContextManager[Rows]:
@@ -46,22 +42,12 @@ def open_rows(task: ReadingTask, context: "Context") -> AbstractContextManager[R
     return open_contacts(task.contacts.resolve(context) if isinstance(task.contacts, XComArg) else task.contacts)
 
 
-@contextmanager
-def open_suppressed(task: ReadingTask) -> "Iterator[SuppressionList | None]":
-    """The task's suppression list; None: it names none."""
+def open_suppressed(task: ReadingTask) -> AbstractContextManager[Rows | None]:
+    """The rows of the task's suppression list; None: it names none."""
     if task.suppression_sql is None:
-        yield None
-        return
-    from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
-
+        return nullcontext()
     assert task.suppression_conn_id is not None
-    with open_sql(task.suppression_sql, task.suppression_conn_id, parameters=None, hook_params=None) as rows:
-        yield SuppressionList(
-            rows,
-            columns=task.suppression_column,
-            max_unreadable=task.max_unreadable_suppressions,
-            region=task.region,
-        )
+    return open_sql(task.suppression_sql, task.suppression_conn_id, parameters=None, hook_params=None)
 
 
 def is_known_later(value: object) -> bool:
