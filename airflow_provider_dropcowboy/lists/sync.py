@@ -237,7 +237,7 @@ class _Sync:
             )
         return add_list(
             self._hold,
-            vendor_name=found.list_name,
+            vendor_name=found.list_name or self._hold.sync.name,
             state=ListState.CURRENT,
             list_id=found.list_id,
             is_known=False,

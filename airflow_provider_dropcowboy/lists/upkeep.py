@@ -85,7 +85,7 @@ class Upkeep:
             found = vendor.find(list_id)
             if found is None:
                 raise RejectedError(f"Drop Cowboy knows no contact list {list_id}. Nothing was changed.")
-            if found.list_name != name:
+            if found.list_name not in (None, name):
                 raise ConfigurationError(
                     f"Contact list {list_id} is called {found.list_name!r} at Drop Cowboy, not {name!r}. "
                     "Nothing was changed. Adopt it by its name, or rename it there first."
