@@ -111,6 +111,7 @@ class Composer:
             return Unusable(contact.key, str(error))
         return Message(
             foreign_id=self._identity.foreign_id(contact.key),
+            earlier_ids=self._identity.earlier_ids(contact.key),
             contact_key=contact.key,
             phone=contact.phone,
             content=content,

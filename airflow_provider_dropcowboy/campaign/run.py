@@ -76,18 +76,19 @@ def run_campaign(
     :raises NothingAcceptedError: each message was refused or is in doubt, however few they are.
     :raises DropCowboyError: what stopped the run, else.
     """
-    identity = Identity(ledger.key, plan.account.name, plan.campaign, plan.channel)
     account = plan.account.name
+    prefix = Identity(ledger.key, account, plan.campaign, plan.channel).prefix
     check_campaign(
         ledger,
         account,
         name=plan.campaign,
         channel=plan.channel,
-        prefix=identity.prefix,
+        prefix=prefix,
         who=plan.who,
         earlier_runs=plan.earlier_runs,
     )
-    campaign = bind_campaign(ledger, account, name=plan.campaign, channel=plan.channel, prefix=identity.prefix)
+    campaign = bind_campaign(ledger, account, name=plan.campaign, channel=plan.channel, prefix=prefix)
+    identity = Identity.of(ledger.key, campaign)
     if plan.who.remember is not None:  # not before the ledger knows the campaign: else a crash here looks like a loss
         plan.who.remember(ledger.ledger_id)
     _check_staleness(plan, ledger, campaign)

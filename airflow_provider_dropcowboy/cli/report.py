@@ -146,8 +146,7 @@ def _show_lives(
     found = []
     for campaign in campaigns:
         # by the message's own name, which also finds it after its person was pruned
-        identity = Identity(ledger.key, campaign.account, campaign.name, campaign.channel)
-        life = read_life(ledger, identity.foreign_id(key))
+        life = read_life(ledger, Identity.of(ledger.key, campaign).foreign_id(key))
         if life is not None:
             found.append((campaign, life))
     if not found:

@@ -1,6 +1,6 @@
 """What a claim would say of each message, from what the ledger holds of it; nothing is written here."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -111,7 +111,8 @@ def judge(
 
     :param foreseen: sends that a preview has counted so far.
     """
-    known, lost = _known_and_lost(connection, [message.foreign_id for message in messages])
+    ids = [name for message in messages for name in (message.foreign_id, *message.earlier_ids)]
+    known, lost = _known_and_lost(connection, ids)
     numbers = [message.number_digest for message in messages]
     owners = _owners_of(connection, campaign, numbers)
     suppressed = suppressed_among(connection, numbers)
@@ -119,10 +120,15 @@ def judge(
     free: list[tuple[Message, Any]] = []
     for message in messages:
         row = known.get(message.foreign_id)
-        if row is not None and not _is_free(row, message, rules.resend_after, at=at):
+        earlier = _sent_earlier(message, known, at=at)
+        if earlier is not None:
+            judgement.already.append(Already(message, state_now(earlier, at), earlier.reason, earlier.run_id))
+        elif row is not None and not _is_free(row, message, rules.resend_after, at=at):
             judgement.already.append(Already(message, state_now(row, at), row.reason, row.run_id))
-        elif row is None and message.foreign_id in lost:
-            judgement.already.append(Already(message, lost[message.foreign_id], LOST, run_id=0))
+        elif row is None and (
+            names_lost := [name for name in (message.foreign_id, *message.earlier_ids) if name in lost]
+        ):
+            judgement.already.append(Already(message, lost[names_lost[0]], LOST, run_id=0))
             owners.setdefault(message.number_digest, message.foreign_id)
         elif message.stop is not None and message.stop[0] is State.SUPPRESSED:
             judgement.stopped.append(message)
@@ -167,8 +173,12 @@ def _within_allowance(
 
 def _owners_of(connection: sa.Connection, campaign: Campaign, numbers: Sequence[str]) -> dict[str, str]:
     dialect = connection.dialect.name
-    rows = connection.execute(_owners(dialect), {"campaign_id": campaign.id, "digests": names(numbers, dialect)})
-    return {row.number_digest: row.foreign_id for row in rows}
+    digests = names(numbers, dialect)
+    return {
+        row.number_digest: row.foreign_id
+        for each in (*campaign.earlier, campaign)
+        for row in connection.execute(_owners(dialect), {"campaign_id": each.id, "digests": digests})
+    }
 
 
 def by_foreign_id(connection: sa.Connection, foreign_ids: Sequence[str]) -> dict[str, Any]:
@@ -183,6 +193,12 @@ def _known_and_lost(connection: sa.Connection, foreign_ids: Sequence[str]) -> tu
     rows = connection.execute(_known_or_lost(dialect), {"foreign_ids": names(foreign_ids, dialect)}).all()
     known = {row.foreign_id: row for row in rows if row.run_id is not None}
     return known, {row.foreign_id: State(row.state) for row in rows if row.run_id is None}
+
+
+def _sent_earlier(message: Message, known: Mapping[str, Any], *, at: datetime) -> Any:
+    """The row of the same message under another spelling of the account, if it binds; one in doubt is not resent."""
+    rows = (known.get(name) for name in message.earlier_ids)
+    return next((row for row in rows if row is not None and not _is_free(row, message, None, at=at)), None)
 
 
 def _is_free(row: Any, message: Message, resend_after: timedelta | None, *, at: datetime) -> bool:

@@ -62,7 +62,7 @@ CAMPAIGNS: Final = sa.Table(
     "dropcowboy_campaigns",
     METADATA,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("account", sa.String, nullable=False),  # team id @ host
+    sa.Column("account", sa.String, nullable=False),  # team id @ host, or the name that the connection gives it
     sa.Column("name", sa.String, nullable=False),
     sa.Column("channel", sa.String(8), nullable=False),
     sa.Column("prefix", Name, nullable=False, unique=True),  # how the foreign_ids of the campaign begin
@@ -72,6 +72,8 @@ CAMPAIGNS: Final = sa.Table(
     sa.Column("price_micros", sa.BigInteger),  # of one send, as its last run said
     sa.Column("extra_micros", sa.BigInteger, nullable=False, server_default="0"),  # what callbacks cost beyond it
     sa.Column("freed_at", Instant),  # a person adopted it
+    sa.Column("digest_account", sa.String),  # how its foreign_ids spell the account; None: as ``account`` does
+    sa.Column("merged_into", sa.Integer),  # the campaign that goes on with this one: one account, in two spellings
     sa.UniqueConstraint("account", "name", "channel", name="dropcowboy_campaigns_name"),
 )
 
