@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
@@ -22,7 +23,7 @@ def writer_for(name: str) -> Write:
     """What writes a file of this name, by its suffix: .jsonl, .ndjson, .csv or .parquet.
 
     Text is UTF-8; instants are ISO 8601 in UTC; an amount is in US dollars, exact to a millionth. In CSV, NULL is an
-    empty cell.
+    empty cell, and a text that a spreadsheet would run as a formula begins with an apostrophe more.
 
     :raises ConfigurationError: another suffix, or Parquet without pyarrow; before anything is read.
     """
@@ -60,9 +61,26 @@ def _write_csv(deliveries: Iterable[Delivery], file: IO[bytes]) -> None:
         written = csv.writer(text)
         written.writerow(COLUMNS)
         for delivery in deliveries:
-            written.writerow([cell.isoformat() if isinstance(cell, datetime) else cell for cell in cells(delivery)])
+            written.writerow(map(_csv_cell, cells(delivery)))
     finally:
         text.detach()  # flushed; the caller's file stays open
+
+
+# OWASP, CSV Injection: these begin a formula, some programs read the wide ones too, and drop white space before them.
+# A plain number does no harm, and phone numbers stay what they are. Apostrophes in front are counted, so that whoever
+# reads the file can take away the one that was added.
+_FORMULA: Final = re.compile(r"'*\s*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+_NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
+
+
+def _csv_cell(value: object) -> object:
+    match value:
+        case datetime():
+            return value.isoformat()
+        case str() if _FORMULA.match(value) and not _NUMBER.fullmatch(value):
+            return f"'{value}"
+        case _:
+            return value
 
 
 def _parquet_writer(name: str) -> Write:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -19,7 +20,8 @@ from airflow_provider_dropcowboy.reports import files
 from airflow_provider_dropcowboy.reports.deliveries import COLUMNS, Delivery
 from airflow_provider_dropcowboy.reports.files import writer_for
 
-TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=8)
+CHARACTERS = st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from("'=+-@ 1")
+TEXTS = st.text(CHARACTERS, min_size=1, max_size=8)
 INSTANTS = st.integers(0, 4 * 10**15).map(lambda us: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us))
 DELIVERIES = st.builds(
     Delivery,
@@ -70,7 +72,37 @@ def test_csv_reads_back_to_what_it_was(deliveries: list[Delivery]) -> None:
             name: "" if value is None else value.isoformat() if isinstance(value, datetime) else str(value)
             for name, value in cells(delivery).items()
         }
-        assert row == wanted
+        # docs/results.md, CSV in a spreadsheet
+        assert {name: re.sub(r"^'(?='*\s*[=+\-@\t\r\n＝＋－＠])", "", text) for name, text in row.items()} == wanted
+
+
+ROW = dict.fromkeys(COLUMNS, None) | {"campaign": "spring", "claimed_at": datetime(2026, 11, 24, tzinfo=UTC)}
+
+
+@pytest.mark.parametrize(
+    ("key", "cell"),
+    [
+        ("=HYPERLINK(A1)", "'=HYPERLINK(A1)"),
+        ("+1-1", "'+1-1"),
+        ("-2+3+cmd|' /C calc'!A0", "'-2+3+cmd|' /C calc'!A0"),
+        ("@SUM(1)", "'@SUM(1)"),
+        ("\t=1", "'\t=1"),
+        ("\r=1", "'\r=1"),
+        ("  =1", "'  =1"),
+        ("＝1", "'＝1"),
+        ("'=1", "''=1"),
+        ("+15045550101", "+15045550101"),
+        ("-17", "-17"),
+        ("-1.5", "-1.5"),
+        ("O'Neil", "O'Neil"),
+        ("'tis", "'tis"),
+        ("a=b", "a=b"),
+    ],
+)
+def test_no_text_in_a_csv_is_a_formula_and_a_number_stays_a_number(key: str, cell: str) -> None:
+    delivery = Delivery(**{**ROW, "contact_key": key, "phone_number": "+15045550101"})  # type: ignore[arg-type]  # by name
+    (row,) = csv.DictReader(io.StringIO(written("out.csv", [delivery]).getvalue().decode(), newline=""))
+    assert (row["contact_key"], row["phone_number"]) == (cell, "+15045550101")
 
 
 @given(st.lists(DELIVERIES, max_size=5))
@@ -85,8 +117,7 @@ def test_an_export_of_many_chunks_is_whole_and_may_be_read_as_contacts(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "CHUNK_ROWS", 3)
-    row = dict.fromkeys(COLUMNS, None) | {"campaign": "spring", "claimed_at": datetime(2026, 11, 24, tzinfo=UTC)}
-    deliveries = [Delivery(**{**row, "foreign_id": str(n)}) for n in range(10)]  # type: ignore[arg-type]  # by name
+    deliveries = [Delivery(**{**ROW, "foreign_id": str(n)}) for n in range(10)]  # type: ignore[arg-type]  # by name
     read = read_rows(written(name, deliveries), name)
     assert [row["foreign_id"] for row in read] == [str(n) for n in range(10)]
 
