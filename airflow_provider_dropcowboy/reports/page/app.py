@@ -1,6 +1,7 @@
 """What the page answers: which path shows what, to whom."""
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
@@ -21,6 +22,8 @@ from airflow_provider_dropcowboy.reports.page.sight import Reader
 
 REFRESH_S: Final = 10
 MAX_BODY_BYTES: Final = 10_000
+MAX_FIELD_CHARACTERS: Final = 2_000
+"""Of one value in a query or form; a DAG id and a run id may each have 250, and a campaign is named after both."""
 
 Fields = Mapping[str, str]
 """What was asked: the query, and of the one form that is posted, its body."""
@@ -54,6 +57,9 @@ class ReportPage:
                     return _problem(413, "That form is too large.")
             # by the form, and not by the address: that is written into logs, and a contact key may be a person's
             fields |= parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
+        for name, value in fields.items():
+            if not _is_sensible(name, value):
+                return _problem(400, f"There is no such {name[:40]}.")
         return await asyncio.to_thread(self._answer, request.method, path, fields, reader)
 
     def _answer(self, method: str, path: str, fields: Fields, reader: Reader) -> Response:
@@ -103,10 +109,8 @@ class ReportPage:
 
 
 def _list(ledger: Ledger, reader: Reader, fields: Fields) -> Response:
-    number = fields.get("page", "1")
-    listed = read_campaigns(
-        ledger, reader, search=fields.get("q", "").strip(), number=int(number) if number.isdecimal() else 1
-    )
+    number = int(fields.get("page") or "1")
+    listed = read_campaigns(ledger, reader, search=fields.get("q", "").strip(), number=number)
     return _live(fields, is_sending=listed.is_sending, template="campaigns.html", listed=listed)
 
 
@@ -132,13 +136,13 @@ def _run(ledger: Ledger, reader: Reader, fields: Fields) -> Response:
     run_id = fields.get("run_id", "").replace(" ", "+")
     if not reader.may_see_dag(dag_id):
         return _problem(404, "There is no such DAG, or you may not see it.")
-    map_index = fields.get("map_index", "")
+    map_index = fields.get("map_index", "")  # of an unmapped task: empty, -1 or Airflow's placeholder
     found = read_run_campaigns(
         ledger,
         dag_id=dag_id,
         run_id=run_id,
         task_id=fields.get("task_id"),
-        map_index=int(map_index) if map_index.isdecimal() else None,  # unmapped: Airflow leaves its placeholder
+        map_index=int(map_index) if map_index.isdecimal() else None,
     )
     if len({(each.account, each.name) for each in found}) == 1:
         return _campaign(ledger, reader, {**fields, "account": found[0].account, "campaign": found[0].name})
@@ -158,6 +162,20 @@ def _live(fields: Fields, *, is_sending: bool, template: str, **values: object) 
     # by a header, without a script; its reader can stop it by a link
     headers = {**HEADERS, "Refresh": str(REFRESH_S)} if is_live else HEADERS
     return HTMLResponse(render(template, order=ORDER, **pace, **values), headers=headers)
+
+
+_SENSIBLE: Final[Mapping[str, str]] = {
+    "page": r"([1-9][0-9]{0,8})?",  # what fits a column of the database
+    "map_index": r"(-1|[0-9]{1,9}|\{MAP_INDEX\})?",
+    "live": r"[01]?",
+}
+
+
+def _is_sensible(name: str, value: str) -> bool:
+    """Whether a value may be looked up: of any other, a database says that it cannot even compare it."""
+    if len(value) > MAX_FIELD_CHARACTERS or "\0" in value:
+        return False
+    return name not in _SENSIBLE or re.fullmatch(_SENSIBLE[name], value) is not None
 
 
 def _unknown_campaign() -> Response:

@@ -5,6 +5,8 @@ import shutil
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from airflow_provider_dropcowboy.api.answers import Outcome
 from airflow_provider_dropcowboy.api.messages import Channel
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
@@ -108,7 +110,39 @@ def test_campaigns_are_found_by_a_part_of_their_name_and_a_page_at_a_time(page: 
     assert re.findall(r">(50%_off)<", page.get("campaigns", q="%_").text) == ["50%_off"]
     assert "has “nothing” in its name" in text_of(page.get("campaigns", q="nothing"))
     assert page.get("campaigns", q="DAILY", page="99").text == second.text
-    assert page.get("campaigns", page="x").status_code == 200
+    assert page.get("campaigns", page="").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "value"),
+    [
+        ("campaigns", "page", "9" * 5_000),
+        ("campaigns", "page", "9" * 30),
+        ("campaigns", "page", "x"),
+        ("campaigns", "page", "-1"),
+        ("campaigns", "page", "0"),
+        ("campaigns", "page", "1.5"),
+        ("campaigns", "page", "\u0664"),
+        ("campaigns", "q", "\0"),
+        ("campaigns", "q", "x" * 5_000),
+        ("campaigns", "live", "maybe"),
+        ("campaign", "campaign", "spring\0"),
+        ("campaign", "account", "\0"),
+        ("run", "map_index", "9" * 30),
+        ("run", "map_index", "-2"),
+        ("run", "map_index", "x"),
+        ("run", "dag_id", "daily\0"),
+        ("run", "run_id", "\0"),
+        ("run", "task_id", "\0"),
+        ("message", "contact", "\0"),
+    ],
+    ids=lambda value: repr(value[:9]),
+)
+def test_a_senseless_value_is_the_askers_fault(page: PageServer, sent: Sent, path: str, name: str, value: str) -> None:
+    known = {**SPRING, "dag_id": "daily", "run_id": "scheduled__1", "task_id": "send", name: value}
+    answer = page.post(path, **known) if path == "message" else page.get(path, **known)
+    assert answer.status_code == 400
+    assert f"There is no such {name}." in text_of(answer)
 
 
 def test_a_persons_life_is_found_by_key_with_the_number_masked(page: PageServer, sent: Sent) -> None:
