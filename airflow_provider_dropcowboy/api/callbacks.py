@@ -97,7 +97,10 @@ def _status(content: Mapping[str, object]) -> DeliveryStatus:
 
 
 def _text(content: Mapping[str, object], name: str) -> str | None:
-    found = reading.optional_text(content, name)
+    try:
+        found = reading.optional_text(content, name)
+    except ValueError:
+        return None
     if found is None:
         return None
     if found.isascii() and "\0" not in found:

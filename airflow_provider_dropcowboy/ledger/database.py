@@ -17,7 +17,7 @@ from airflow_provider_dropcowboy.errors import ConfigurationError, LedgerError, 
 from airflow_provider_dropcowboy.ledger.embedded import LOCK_TIMEOUT_S, LedgerFile, check_transaction, open_embedded
 from airflow_provider_dropcowboy.ledger.schema import LEDGER, VERSION_TABLE
 
-HEAD: Final = "0009"
+HEAD: Final = "0007"
 """The Alembic revision this package reads and writes."""
 
 MAX_IDLE_S: Final = 10
@@ -134,6 +134,26 @@ def find_ledger(url: str | sa.URL) -> Ledger | None:
         return None
 
 
+def check_driver(url: sa.URL) -> None:
+    """Nothing, if a ledger can be on a database of this kind, and its driver is installed.
+
+    :raises ConfigurationError: it cannot; nothing was sent.
+    """
+    if url.get_backend_name() == "sqlite":
+        return
+    if url.drivername != "postgresql+psycopg":
+        raise ConfigurationError(
+            f"The ledger cannot live on {url.drivername}. Use sqlite:////absolute/path.db or postgresql+psycopg://…"
+        )
+    try:
+        import psycopg  # noqa: F401
+    except ImportError as error:
+        raise ConfigurationError(
+            "A ledger on PostgreSQL needs psycopg, which is not installed here. Nothing was sent. Run "
+            "pip install 'airflow-provider-dropcowboy[postgres]'."
+        ) from error
+
+
 def upgrade_ledger(url: str | sa.URL) -> str:
     """Bring the tables to this package's version; creates them if there are none.
 
@@ -174,20 +194,17 @@ def _open(engine: sa.Engine, file: LedgerFile | None, *, may_create: bool) -> Le
 def _engine(url: sa.URL, *, may_create: bool) -> tuple[sa.Engine, LedgerFile | None]:
     if url.get_backend_name() == "sqlite":
         return open_embedded(url, may_create=may_create)
-    if url.drivername == "postgresql+psycopg":
-        # no prepared statements: they are session state, which a transaction pooler does not keep
-        engine = sa.create_engine(
-            url,
-            hide_parameters=True,  # else the text of an error, and a log of SQLAlchemy's own, hold numbers
-            pool_pre_ping=True,
-            pool_size=MAX_SESSIONS,
-            max_overflow=0,
-            connect_args={"connect_timeout": 10, "prepare_threshold": None, **_KEEP_ALIVE},
-        )
-        return engine, None
-    raise ConfigurationError(
-        f"The ledger cannot live on {url.drivername}. Use sqlite:////absolute/path.db or postgresql+psycopg://…"
+    check_driver(url)
+    # no prepared statements: they are session state, which a transaction pooler does not keep
+    engine = sa.create_engine(
+        url,
+        hide_parameters=True,  # else the text of an error, and a log of SQLAlchemy's own, hold numbers
+        pool_pre_ping=True,
+        pool_size=MAX_SESSIONS,
+        max_overflow=0,
+        connect_args={"connect_timeout": 10, "prepare_threshold": None, **_KEEP_ALIVE},
     )
+    return engine, None
 
 
 def _version(engine: sa.Engine) -> str | None:

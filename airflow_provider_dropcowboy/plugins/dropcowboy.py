@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 from airflow.plugins_manager import AirflowPlugin
 
 if TYPE_CHECKING:
+    from starlette.requests import Request
+
     from airflow_provider_dropcowboy.receiver.wiring import Wiring
 
 URL_PREFIX: Final = "/dropcowboy"
@@ -61,6 +63,7 @@ def _receiver_app() -> list[dict[str, object]]:
         find_wiring,
         spool_folder=default_folder(),
         takes_unsigned=conf.getboolean(SECTION, "receiver_webhook", fallback=False),
+        may_see=_is_logged_in,
     )
     app = FastAPI(  # a Starlette would be mounted too, but Airflow begins the lifespan of no other kind
         routes=receiver.routes,
@@ -71,6 +74,17 @@ def _receiver_app() -> list[dict[str, object]]:
         redirect_slashes=False,
     )
     return [{"app": app, "url_prefix": URL_PREFIX, "name": "Drop Cowboy callbacks"}]
+
+
+async def _is_logged_in(request: "Request") -> bool:
+    """Whether Airflow knows who asks, by its cookie or its token."""
+    from airflow.api_fastapi.core_api.security import bearer_scheme, get_user
+
+    try:
+        await get_user(request, None, await bearer_scheme(request))
+    except Exception:  # noqa: BLE001  # whatever Airflow says but yes, is no
+        return False
+    return True
 
 
 def find_wiring() -> "Wiring":

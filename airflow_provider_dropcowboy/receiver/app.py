@@ -2,7 +2,9 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+import logging
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -14,16 +16,25 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from airflow_provider_dropcowboy.api.callback_url import Ticket
-from airflow_provider_dropcowboy.receiver.arrival import Arrival
-from airflow_provider_dropcowboy.receiver.body import read_body
-from airflow_provider_dropcowboy.receiver.intake import Intake
+from airflow_provider_dropcowboy.receiver.arrival import TIMEOUT_S, Arrival, read_body
 from airflow_provider_dropcowboy.receiver.metrics import Metrics, Refusal
 from airflow_provider_dropcowboy.receiver.spool import Spool
-from airflow_provider_dropcowboy.receiver.store import Store
+from airflow_provider_dropcowboy.receiver.store import Intake, Store
 from airflow_provider_dropcowboy.receiver.wiring import LOOK_EVERY_S, Find, Keyring
 
 MAX_HELD: Final = 1_000
-"""Callbacks in memory; the bodies of further ones are not read, and TCP makes their senders wait."""
+"""Callbacks with a token that are in memory; the bodies of further ones wait in their connections."""
+
+MAX_UNSIGNED_HELD: Final = 200
+"""Callbacks of the account-wide webhook that are in memory: whoever reaches it holds no room of those with a token."""
+
+MAX_REPEATS: Final = 16
+"""Callbacks under one token. The vendor posts one a message; whoever has its URL could fill the ledger with others."""
+
+MAX_TOKENS: Final = 50_000
+"""Tokens whose callbacks are counted, the last ones used; some 10 MB."""
+
+log = logging.getLogger(__name__)
 
 
 class Receiver:
@@ -33,10 +44,21 @@ class Receiver:
 
     :param spool_folder: where callbacks wait while the ledger is down; a folder in it for each ledger.
     :param takes_unsigned: has a route for the account-wide webhook, whose callbacks bear no token.
+    :param may_see: whether who sends a request may see connections, problems and volumes; anybody, if it is None.
+        Others are told by ``/ready`` whether it is, and by ``/metrics`` nothing.
     """
 
-    def __init__(self, find: Find, *, spool_folder: Path, takes_unsigned: bool = False) -> None:
+    def __init__(
+        self,
+        find: Find,
+        *,
+        spool_folder: Path,
+        takes_unsigned: bool = False,
+        may_see: Callable[[Request], Awaitable[bool]] | None = None,
+    ) -> None:
         self._find = find
+        self._takes_unsigned = takes_unsigned
+        self._may_see = may_see
         self._spool_folder = spool_folder
         self._store: Store | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -55,6 +77,8 @@ class Receiver:
         """Callbacks are taken within the block; what was taken is kept at its end."""
         self._metrics = Metrics()
         self._room = asyncio.Semaphore(MAX_HELD)
+        self._unsigned_room = asyncio.Semaphore(MAX_UNSIGNED_HELD)
+        self._uses = _Uses()
         self._keyring = Keyring(self._find)
         await self._look()
         self._tasks.append(asyncio.create_task(self._look_again()))
@@ -87,7 +111,16 @@ class Receiver:
     async def _take_signed(self, request: Request) -> Response:
         match await self._ticket(request):
             case Ticket() as ticket:
-                return await self._take(request, ticket)
+                if not self._uses.begin(ticket):
+                    return self._refuse(Refusal.REPEATED)
+                answer = None
+                try:
+                    async with self._room:
+                        answer = await self._take(request, ticket)
+                        return answer
+                finally:
+                    if answer is not _OK:
+                        self._uses.forget(ticket)
             case refusal:
                 return refusal
 
@@ -113,41 +146,85 @@ class Receiver:
         return ticket
 
     async def _take_unsigned(self, request: Request) -> Response:
-        return _NOT_WIRED if self._store is None else await self._take(request, None)
+        if self._store is None:
+            return _NOT_WIRED
+        try:
+            await asyncio.wait_for(self._unsigned_room.acquire(), TIMEOUT_S)
+        except TimeoutError:
+            return self._refuse(Refusal.NO_ROOM)
+        try:
+            return await self._take(request, None)
+        finally:
+            self._unsigned_room.release()
 
     async def _take(self, request: Request, ticket: Ticket | None) -> Response:
-        async with self._room:
-            match await read_body(request):
-                case bytes(body):
-                    self._metrics.received.inc()
-                    if await self._intake.keep(Arrival(ticket, body)):
-                        return _OK
-                    self._metrics.refused(Refusal.SPOOL_FULL)
-                    return _FULL
-                case Refusal.TOO_LARGE:
-                    self._metrics.refused(Refusal.TOO_LARGE)
-                    return _TOO_LARGE
-                case _ as too_slow:
-                    if too_slow is not None:
-                        self._metrics.refused(Refusal.TOO_SLOW)
-                    return _TOO_SLOW
+        match await read_body(request):
+            case bytes(body):
+                self._metrics.received.inc()
+                if await self._intake.keep(Arrival(ticket, body)):
+                    return _OK
+                return self._refuse(Refusal.SPOOL_FULL)
+            case Refusal() as refusal:
+                return self._refuse(refusal)
+            case None:  # its sender is gone
+                return _ANSWERS[Refusal.TOO_SLOW]
+
+    def _refuse(self, refusal: Refusal) -> Response:
+        self._metrics.refused(refusal)
+        if refusal is Refusal.UNKNOWN_ENCODING:
+            log.warning("a callback came in a Content-Encoding that is neither gzip nor deflate: it was refused")
+        return _ANSWERS[refusal]
 
     async def _tell_health(self, _request: Request) -> Response:
         return PlainTextResponse("alive\n")
 
-    async def _tell_readiness(self, _request: Request) -> Response:
-        store = self._store
-        is_ready = store is not None and store.has_room
+    async def _tell_readiness(self, request: Request) -> Response:
+        """Whether a callback that comes now is kept."""
+        store, problems = self._store, list(self._keyring.problems)
+        has_key = self._takes_unsigned or not self._keyring.is_empty
+        is_ready = store is not None and store.is_ready and has_key
+        status = 200 if is_ready else 503
+        if not await self._is_shown_to(request):
+            return PlainTextResponse("ready\n" if is_ready else "not ready\n", status)
         state = {
             "ready": is_ready,
             "ledger": "not known" if store is None else store.trouble or "takes callbacks",
+            "spool": "not known" if store is None else store.spool_problem or "takes callbacks",
             "spooled": 0 if store is None else store.spooled,
-            "problems": self._keyring.problems,
+            "problems": problems,
         }
-        return JSONResponse(state, 200 if is_ready else 503)
+        return JSONResponse(state, status)
 
-    async def _tell_metrics(self, _request: Request) -> Response:
+    async def _tell_metrics(self, request: Request) -> Response:
+        if not await self._is_shown_to(request):
+            return PlainTextResponse("Unauthorized", 401, {"www-authenticate": "Bearer"})
         return Response(self._metrics.text(), media_type="text/plain; version=0.0.4")
+
+    async def _is_shown_to(self, request: Request) -> bool:
+        return self._may_see is None or await self._may_see(request)
+
+
+class _Uses:
+    """How many callbacks of a token are being received or were kept, for the last ``MAX_TOKENS`` tokens."""
+
+    def __init__(self) -> None:
+        self._counts: OrderedDict[Ticket, int] = OrderedDict()
+
+    def begin(self, ticket: Ticket) -> bool:
+        """One more callback; False: that would be too many."""
+        count = self._counts.get(ticket, 0)
+        if count == MAX_REPEATS:
+            log.warning("send %s: its callback URL was used %d times, more are refused", ticket.foreign_id, count)
+        self._counts[ticket] = min(count, MAX_REPEATS) + 1  # one above: the warning is given once
+        self._counts.move_to_end(ticket)
+        if len(self._counts) > MAX_TOKENS:
+            self._counts.popitem(last=False)
+        return count < MAX_REPEATS
+
+    def forget(self, ticket: Ticket) -> None:
+        """A callback that began was not kept: it may come again."""
+        if ticket in self._counts:
+            self._counts[ticket] -= 1
 
 
 def spool_name(ledger_url: sa.URL) -> str:
@@ -166,8 +243,13 @@ def receiver_app(find: Find, *, spool_folder: Path, takes_unsigned: bool = False
 
 _OK: Final = Response()
 _NOT_FOUND: Final = PlainTextResponse("Not Found", 404)
-# what is left of such a body is not worth reading
-_TOO_LARGE: Final = PlainTextResponse("Content Too Large", 413, {"connection": "close"})
-_TOO_SLOW: Final = PlainTextResponse("Request Timeout", 408, {"connection": "close"})
-_FULL: Final = PlainTextResponse("no room for callbacks", 503)
 _NOT_WIRED: Final = PlainTextResponse("not configured, see /ready", 503)
+_CLOSE: Final = {"connection": "close"}  # what is left of such a body is not worth reading
+_ANSWERS: Final = {
+    Refusal.TOO_LARGE: PlainTextResponse("Content Too Large", 413, _CLOSE),
+    Refusal.TOO_SLOW: PlainTextResponse("Request Timeout", 408, _CLOSE),
+    Refusal.UNKNOWN_ENCODING: PlainTextResponse("Unsupported Media Type", 415, {**_CLOSE, "accept-encoding": "gzip"}),
+    Refusal.REPEATED: PlainTextResponse("Too Many Requests", 429, _CLOSE),
+    Refusal.NO_ROOM: PlainTextResponse("no room for callbacks", 503, _CLOSE),
+    Refusal.SPOOL_FULL: PlainTextResponse("no room for callbacks", 503),
+}

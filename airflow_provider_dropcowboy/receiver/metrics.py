@@ -14,10 +14,13 @@ SHARED_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 
 class Refusal(StrEnum):
-    """Why a callback with a good token was not kept."""
+    """Why a callback was not kept."""
 
     TOO_LARGE = "too_large"
     TOO_SLOW = "too_slow"
+    UNKNOWN_ENCODING = "unknown_encoding"
+    REPEATED = "repeated"
+    NO_ROOM = "no_room"
     SPOOL_FULL = "spool_full"
 
 

@@ -1,26 +1,39 @@
-"""Where callbacks are put: into the ledger, or on this machine's disk until the ledger takes them."""
+"""Where callbacks are put: into the ledger, or on this machine's disk until the ledger stores them."""
 
 import asyncio
 import logging
-from collections import Counter
+import threading
+import time
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Final, TypeVar
+from functools import partial
+from queue import SimpleQueue
+from typing import Final, Protocol, TypeVar
 
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.errors import DropCowboyError, LedgerError
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
-from airflow_provider_dropcowboy.ledger.reconcile import Match, reconcile
+from airflow_provider_dropcowboy.ledger.embedded import LOCK_TIMEOUT_S
+from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconcile
 from airflow_provider_dropcowboy.receiver.arrival import Arrival
 from airflow_provider_dropcowboy.receiver.metrics import Metrics
 from airflow_provider_dropcowboy.receiver.spool import Spool
 
+MAX_BATCH: Final = 500
+"""Callbacks of one transaction; with the largest bodies 32 MB."""
+
+GATHER_TURNS: Final = 3
+"""Turns of the event loop before a batch is closed: a callback that has come takes so many until it waits here. Without
+them the batch is half as large, and each callback costs a tenth more."""
+
 PATIENCE_S: Final = 3.0
 """How long a commit may take before its callbacks go to the disk: the vendor waits 10 s (API v1), and asks once."""
 
-CHUNK_CALLBACKS: Final = 500
+HANGING_S: Final = LOCK_TIMEOUT_S + 15.0
+"""How long anything else may take at the ledger before its connection is given up."""
+
 LOOK_EVERY_S: Final = 30.0
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 5.0
@@ -29,11 +42,61 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
+class Keeps(Protocol):
+    """Where batches go."""
+
+    async def keep(self, arrivals: list[Arrival], /) -> bool:
+        """Whether they are on disk."""
+        ...
+
+
+class Intake:
+    """Group commit without a timer: while one batch is put on disk, the next gathers; then all of it are answered."""
+
+    def __init__(self, store: Keeps, metrics: Metrics) -> None:
+        self._store = store
+        self._metrics = metrics
+        self._waiting: deque[tuple[Arrival, asyncio.Future[bool], float]] = deque()
+        self._came = asyncio.Event()
+
+    async def keep(self, arrival: Arrival) -> bool:
+        """The callback is on disk; False: there is no room for it."""
+        is_kept: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append((arrival, is_kept, time.monotonic()))
+        self._came.set()
+        return await is_kept
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self._came.wait()
+            while self._waiting:
+                for _ in range(GATHER_TURNS):
+                    await asyncio.sleep(0)
+                await self._keep_batch()
+            self._came.clear()
+
+    async def _keep_batch(self) -> None:
+        batch = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
+        is_kept = False
+        try:
+            is_kept = await self._store.keep([arrival for arrival, _, _ in batch])
+        except Exception as error:  # noqa: BLE001  # whatever it was, who waits is told, and the next batch is tried
+            log.error("a batch of callbacks could not be kept: %s", type(error).__name__)
+        finally:
+            kept_at = time.monotonic()
+            for _, answer, came_at in batch:
+                self._metrics.lag.observe(kept_at - came_at)
+                if not answer.done():  # who waited for it may be gone
+                    answer.set_result(is_kept)
+
+
 class Store:
     """Keeps callbacks for good, one batch at a time.
 
     :param url: of the ledger; may be set anew, for a password that changed.
     :ivar spooled: callbacks that wait on disk.
+    :ivar trouble: why callbacks go to the disk; None: the ledger stores them.
     """
 
     def __init__(self, url: sa.URL, spool: Spool, *, metrics: Metrics) -> None:
@@ -41,42 +104,42 @@ class Store:
         self._spool = spool
         self._metrics = metrics
         self.spooled = 0
+        self.trouble: str | None = "not opened yet"
         self._ledger: Ledger | None = None
-        self._trouble: str | None = "not opened yet"
-        self._chunk_callbacks = CHUNK_CALLBACKS
+        self._chunk_callbacks = MAX_BATCH
         self._is_troubled = asyncio.Event()
         # a thread each: a commit that hangs must not keep callbacks from the disk
-        self._ledger_thread = ThreadPoolExecutor(1, "dropcowboy-ledger")
-        self._disk_thread = ThreadPoolExecutor(1, "dropcowboy-spool")
+        self._ledger_thread = _Thread("dropcowboy-ledger")
+        self._disk_thread = _Thread("dropcowboy-spool")
 
     @property
-    def trouble(self) -> str | None:
-        """Why callbacks go to the disk; None: the ledger takes them."""
-        return self._trouble
+    def spool_problem(self) -> str | None:
+        """Why the disk would keep no callback; None: it would, or it was not needed yet."""
+        return self._spool.problem
 
     @property
-    def has_room(self) -> bool:
-        """Whether a callback that comes now would be kept."""
-        return self._ledger is not None or self._spool.has_room
+    def is_ready(self) -> bool:
+        """Whether a callback that comes now would be kept, in the ledger or on disk."""
+        return self._ledger is not None or self._spool.problem is None
 
     async def keep(self, arrivals: Sequence[Arrival]) -> bool:
         """The callbacks are on disk, in the ledger or beside it; False: nowhere, there is no room.
 
-        After ``PATIENCE_S`` they are spooled although the ledger may still take them; twice does no harm.
+        After ``PATIENCE_S`` they are spooled although the ledger may still store them; twice does no harm.
         """
         ledger = self._ledger
         if ledger is not None:
-            commit = asyncio.wrap_future(self._ledger_thread.submit(_commit, ledger, arrivals))
+            commit = self._ledger_thread.submit(_commit, ledger, arrivals)
             commit.add_done_callback(self._count)
             await asyncio.wait({commit}, timeout=PATIENCE_S)
             if commit.done() and commit.exception() is None:
                 return True
             self._lose(ledger, commit.exception() if commit.done() else _SLOW)
             self._is_troubled.set()
-        is_kept = await _within(self._disk_thread, self._spool.append, arrivals)
+        is_kept = await self._disk_thread.submit(self._spool.append, arrivals)
         if is_kept:
             self._metrics.spooled.inc(len(arrivals))
-            self._show_spool()
+        self._show_spool()
         return is_kept
 
     async def run(self) -> None:
@@ -84,7 +147,14 @@ class Store:
         pause_s = LOOK_EVERY_S
         while True:
             self._is_troubled.clear()
-            is_well = await self._mend()
+            try:
+                is_well = await self._mend()
+            except Exception as error:  # noqa: BLE001  # any fault at all: if this ended, callbacks would wait for ever
+                self._tell(error)
+                is_well = False
+            if self._ledger is None or self._spool.problem is not None:
+                await self._disk_thread.submit(self._spool.check)
+            self._show_spool()
             if is_well:
                 pause_s = LOOK_EVERY_S
             else:
@@ -93,55 +163,70 @@ class Store:
                 await asyncio.wait_for(self._is_troubled.wait(), pause_s)
 
     async def close(self) -> None:
-        """What waits on disk stays there for the next process."""
-        await _within(self._disk_thread, self._spool.close)
-        self._disk_thread.shutdown()
-        self._ledger_thread.shutdown(wait=False)
+        """What waits on disk stays there for the next process. A ledger that hangs is not waited for."""
+        await self._disk_thread.submit(self._spool.close)
         if self._ledger is not None:
-            self._ledger.engine.dispose()
+            self._ledger_thread.submit(self._ledger.engine.dispose)
+        self._ledger_thread.end()
+        self._disk_thread.end()
 
     async def _mend(self) -> bool:
-        """Whether the ledger takes callbacks and nothing waits on disk."""
+        """Whether the ledger stores callbacks and nothing waits on disk."""
+        ledger = self._ledger
+        if ledger is None:
+            ledger = await self._at_ledger(open_ledger, self.url)
+        else:
+            try:
+                await self._at_ledger(_look, ledger)
+            except Exception as error:  # noqa: BLE001  # whatever it was, the ledger is opened anew
+                self._lose(ledger, error)
+                return False
         try:
-            await _within(self._disk_thread, self._spool.adopt)
-            self._show_spool()
-            ledger = self._ledger
-            if ledger is None:
-                ledger = await _within(self._ledger_thread, open_ledger, self.url)
-        except (DropCowboyError, OSError) as error:
-            self._tell(error)
-            return False
-        self._ledger, self._trouble = ledger, None
+            await self._disk_thread.submit(self._spool.adopt)
+        except OSError as error:
+            log.error("the spool of dead processes cannot be looked at: %s", error)
+        self._show_spool()
+        self._ledger, self.trouble = ledger, None
         while self._ledger is ledger:
-            chunk = await _within(self._disk_thread, self._spool.read, self._chunk_callbacks)
+            chunk = await self._disk_thread.submit(self._spool.read, self._chunk_callbacks)
             if chunk is None:
                 return True
             try:
-                self._metrics.stored(await _within(self._ledger_thread, _commit_patiently, ledger, chunk.arrivals))
+                self._metrics.stored(await self._at_ledger(_commit_patiently, ledger, chunk.arrivals))
             except Exception as error:  # noqa: BLE001  # whatever it was, the callbacks wait on disk
                 # one that the database does not take holds up the others: fewer at a time, until it is alone
                 self._chunk_callbacks = max(1, len(chunk.arrivals) // 8)
                 self._lose(ledger, error)
                 return False
-            self._chunk_callbacks = CHUNK_CALLBACKS
-            await _within(self._disk_thread, self._spool.forget, chunk)
+            self._chunk_callbacks = MAX_BATCH
+            await self._disk_thread.submit(self._spool.forget, chunk)
             self._show_spool()
             log.info("brought %d spooled callbacks into the ledger", len(chunk.arrivals))
         return False
 
+    async def _at_ledger(self, function: Callable[..., T], *arguments: object) -> T:
+        try:
+            async with asyncio.timeout(HANGING_S):
+                return await self._ledger_thread.submit(function, *arguments)
+        except TimeoutError:
+            raise _SLOW from None
+
     def _lose(self, ledger: Ledger, error: BaseException | None) -> None:
-        """The ledger is not asked until ``run`` has opened it anew."""
+        """The ledger is not used until ``run`` has opened it anew."""
         if self._ledger is ledger:
             self._ledger = None
             self._tell(error)
+        if error is _SLOW:  # its thread may hang for as long as the database does
+            self._ledger_thread.end()
+            self._ledger_thread = _Thread("dropcowboy-ledger")
         ledger.engine.dispose()
 
     def _tell(self, error: BaseException | None) -> None:
         # only our own texts are sure to hold no person's values
         trouble = str(error) if isinstance(error, DropCowboyError) else type(error).__name__
-        if trouble != self._trouble:
+        if trouble != self.trouble:
             log.warning("callbacks wait on disk: %s", trouble)
-        self._trouble = trouble
+        self.trouble = trouble
 
     def _count(self, commit: "asyncio.Future[Counter[Match]]") -> None:
         if not commit.cancelled() and commit.exception() is None:
@@ -152,11 +237,20 @@ class Store:
         self._metrics.spool(callbacks=self.spooled, size=self._spool.bytes)
 
 
-_SLOW: Final = LedgerError("The ledger took too long to take callbacks.")
+_SLOW: Final = LedgerError("The ledger took too long to store callbacks.")
+
+
+def _look(ledger: Ledger) -> None:
+    """Whether it is still there, and the same one."""
+    with ledger.reading() as connection:
+        connection.execute(sa.select(sa.literal(1)))
 
 
 def _commit(ledger: Ledger, arrivals: Sequence[Arrival]) -> Counter[Match]:
-    return reconcile(ledger, [arrival.read() for arrival in arrivals])
+    received = [arrival.read() for arrival in arrivals]
+    matches = reconcile(ledger, received)
+    _warn_of_unreadable(received)
+    return matches
 
 
 def _commit_patiently(ledger: Ledger, arrivals: Sequence[Arrival]) -> Counter[Match]:
@@ -175,5 +269,47 @@ def _commit_patiently(ledger: Ledger, arrivals: Sequence[Arrival]) -> Counter[Ma
         return reconcile(ledger, [arrival.unread() for arrival in arrivals])
 
 
-async def _within(executor: Executor, function: Callable[..., T], *arguments: object) -> T:
-    return await asyncio.get_running_loop().run_in_executor(executor, function, *arguments)
+def _warn_of_unreadable(received: Sequence[Received]) -> None:
+    """A result comes once: a person should look at one that nobody could read. In one line a batch."""
+    unreadable = [item for item in received if item.callback is None]
+    if unreadable:
+        named = [item.foreign_id or "no send, by the account's webhook" for item in unreadable[:5]]
+        log.warning(
+            "%d callbacks could not be read, so their results count for nothing; the ledger keeps them as they came. "
+            "About: %s%s",
+            len(unreadable),
+            ", ".join(named),
+            ", …" if len(unreadable) > len(named) else "",
+        )
+
+
+class _Thread:
+    """Calls functions one after the other. The process may end while one hangs, unlike with a ThreadPoolExecutor."""
+
+    def __init__(self, name: str) -> None:
+        self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        threading.Thread(target=self._run, name=name, daemon=True).start()
+
+    def submit(self, function: Callable[..., T], *arguments: object) -> "asyncio.Future[T]":
+        """What the function returns, or raises, when its turn has come."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+
+        def call() -> None:
+            try:
+                done = partial(answer.set_result, function(*arguments))
+            except BaseException as error:  # noqa: BLE001  # it is raised where the answer is awaited
+                done = partial(answer.set_exception, error)
+            with suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(lambda: None if answer.done() else done())
+
+        self._calls.put(call)
+        return answer
+
+    def end(self) -> None:
+        """After the calls that were submitted."""
+        self._calls.put(None)
+
+    def _run(self) -> None:
+        while (call := self._calls.get()) is not None:
+            call()

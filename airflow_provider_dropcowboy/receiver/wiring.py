@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.callback_url import Ticket, keys_of, names_other_key, read_token
 from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.ledger.database import check_driver
 from airflow_provider_dropcowboy.secret import Secret
 
 LOOK_EVERY_S: Final = 60.0
@@ -47,13 +48,14 @@ class Connected:
 def wire(connected: Sequence[Connected], problems: Sequence[str] = ()) -> Wiring:
     """All connections together.
 
-    :raises ConfigurationError: there is none, or they have different ledgers.
+    :raises ConfigurationError: there is none, they have different ledgers, or the ledger's driver is not installed.
     """
     if not connected:
         raise ConfigurationError(" ".join(problems) or "The receiver was given no connection.")
     if len({_place(one.ledger_url) for one in connected}) > 1:
         names = ", ".join(one.name for one in connected)
         raise ConfigurationError(f"The connections {names} have different ledgers: run one receiver for each ledger.")
+    check_driver(connected[0].ledger_url)
     unsigned = [
         f"Connection {one.name!r} has no callback_secret, so its callbacks cannot be told from forged ones."
         for one in connected

@@ -73,8 +73,8 @@ def test_a_forged_callback_is_refused(receiver: Asked) -> None:
 
 
 @pytest.fixture
-def guarded_server(migrated_database: Path, tmp_path: Path) -> Iterator[str]:
-    """An API server at which people must log in, unlike the other one; its URL."""
+def guarded(migrated_database: Path, tmp_path: Path) -> Iterator[GuardedServer]:
+    """An API server at which people must log in, unlike the other one."""
     fields = {
         "conn_type": "dropcowboy",
         "login": "team",
@@ -83,15 +83,23 @@ def guarded_server(migrated_database: Path, tmp_path: Path) -> Iterator[str]:
     }
     environment = {"AIRFLOW_CONN_DROPCOWBOY_DEFAULT": json.dumps(fields)}
     with GuardedServer(tmp_path, migrated_database, environment=environment) as server:
-        yield server.url
+        yield server
 
 
-def test_what_airflow_protects_stays_protected(guarded_server: str) -> None:
+def test_what_airflow_protects_stays_protected(guarded: GuardedServer) -> None:
     for path in ("/api/v2/dags", "/api/v2/connections", "/ui/config", "/api/v2/plugins"):
-        assert requests.get(guarded_server + path, timeout=DEADLINE_S).status_code == 401
-    receiver = Asked(f"{guarded_server}/dropcowboy")
+        assert requests.get(guarded.url + path, timeout=DEADLINE_S).status_code == 401
+    receiver = Asked(f"{guarded.url}/dropcowboy")
     assert receiver.post("f1").status_code == 200, "the vendor does not log in"
     assert receiver.post("f1", secret="guessed-secret").status_code == 404
+    ready, metrics = (
+        receiver.session.get(f"{receiver.url}/{path}", timeout=DEADLINE_S) for path in ("ready", "metrics")
+    )
+    assert (ready.text, metrics.status_code) == ("ready\n", 401), "who is not logged in is told yes or no"
+    person = guarded.logged_in()
+    ready, metrics = (person.get(f"{receiver.url}/{path}", timeout=DEADLINE_S) for path in ("ready", "metrics"))
+    assert ready.json()["ready"] is True
+    assert "dropcowboy_callbacks_received_total" in metrics.text
 
 
 def test_nobody_is_shown_the_receivers_routes(receiver: Asked) -> None:

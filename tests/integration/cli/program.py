@@ -72,10 +72,14 @@ class Program:
         os.close(ours)
         return Ended(process.returncode, stdout, shown.result())
 
-    def start(self, *words: str) -> "subprocess.Popen[str]":
-        """A command that goes on; ``end`` ends it."""
+    def start(self, *words: str, ulimit: str = "") -> "subprocess.Popen[str]":
+        """A command that goes on; ``end`` ends it.
+
+        :param ulimit: options of the shell's ``ulimit``, under which it runs.
+        """
+        limited = ["sh", "-c", f'ulimit {ulimit} && exec "$0" "$@"'] if ulimit else []
         return subprocess.Popen(
-            [PROGRAM, *words],
+            [*limited, PROGRAM, *words],
             cwd=self.folder,
             env=self._env({}),
             stdout=subprocess.PIPE,

@@ -3,7 +3,7 @@
 import json
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -11,14 +11,16 @@ from typing import Any, Final, Self
 import requests
 import sqlalchemy as sa
 from prometheus_client.parser import text_string_to_metric_families
+from starlette.applications import Starlette
+from starlette.requests import Request
 
 from airflow_provider_dropcowboy.api.callback_url import CallbackUrls, Ticket
-from airflow_provider_dropcowboy.receiver.app import receiver_app
+from airflow_provider_dropcowboy.receiver.app import Receiver
 from airflow_provider_dropcowboy.receiver.wiring import Find, Wiring
 from airflow_provider_dropcowboy.secret import Secret
 from tests.integration.serving import DEADLINE_S, Serving
 
-CALLBACK_SECRET: Final = "callback-secret-1"
+CALLBACK_SECRET: Final = "callback-secret"
 
 
 class Asked:
@@ -70,11 +72,16 @@ class Asked:
         """The ledger takes callbacks, and nothing waits beside it."""
         self.wait_for(ledger="takes callbacks", spooled=0)
 
+    def silent(self, said: bytes = b"") -> socket.socket:
+        """A connection over which nothing more comes."""
+        host, port = self.url.removeprefix("http://").split(":")
+        connection = socket.create_connection((host, int(port)), timeout=DEADLINE_S)
+        connection.sendall(said)
+        return connection
+
     def talk(self, said: bytes) -> bytes:
         """What comes back on a connection of its own, to its end."""
-        host, port = self.url.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=DEADLINE_S) as connection:
-            connection.sendall(said)
+        with self.silent(said) as connection:
             heard = b""
             try:
                 while part := connection.recv(65536):
@@ -91,14 +98,21 @@ class RunningReceiver(Asked):
     """
 
     def __init__(
-        self, spool: Path, *, ledger_url: str = "", find: Find | None = None, takes_unsigned: bool = False
+        self,
+        spool: Path,
+        *,
+        ledger_url: str = "",
+        find: Find | None = None,
+        takes_unsigned: bool = False,
+        may_see: Callable[[Request], Awaitable[bool]] | None = None,
     ) -> None:
-        app = receiver_app(
+        receiver = Receiver(
             find or (lambda: Wiring((Secret(CALLBACK_SECRET),), sa.make_url(ledger_url))),
             spool_folder=spool,
             takes_unsigned=takes_unsigned,
+            may_see=may_see,
         )
-        self._serving = Serving(app, has_lifespan=True)
+        self._serving = Serving(Starlette(routes=receiver.routes, lifespan=receiver.lifespan), has_lifespan=True)
         super().__init__(self._serving.url)
 
     def __enter__(self) -> Self:

@@ -1,14 +1,19 @@
 """A callback is on disk before it is answered 200, and one that is not the vendor's changes nothing."""
 
+import gzip
 import logging
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 
 from airflow_provider_dropcowboy.api.messages import Message
 from airflow_provider_dropcowboy.ledger.database import Ledger
-from airflow_provider_dropcowboy.receiver.body import MAX_BYTES
+from airflow_provider_dropcowboy.receiver import app
+from airflow_provider_dropcowboy.receiver.app import MAX_REPEATS
+from airflow_provider_dropcowboy.receiver.arrival import MAX_BYTES
 from airflow_provider_dropcowboy.states import State
 from tests.integration.ledger.conftest import Desk
 from tests.integration.receiver.conftest import Start, kept
@@ -66,15 +71,94 @@ def test_a_callback_without_our_token_is_counted_and_changes_nothing(
     assert receiver.metric("dropcowboy_callbacks_received_total") == 0
 
 
-@pytest.mark.parametrize("payload", [b"", b"<html>", b'{"status": "maybe"}', b"\x00\xff\xed\xa0\x80", b"[" * 60_000])
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"<html>",
+        b'{"status": "maybe"}',
+        b"\x00\xff\xed\xa0\x80",
+        b"[" * 60_000,
+        b"[{}]",
+        b"status=success&phone=%2B15045550101",
+    ],
+)
 def test_a_callback_that_cannot_be_read_is_kept_as_it_came(
-    receiver: RunningReceiver, ledger: Ledger, payload: bytes
+    receiver: RunningReceiver, ledger: Ledger, payload: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert receiver.post_raw(f"/callbacks/{receiver.token('f1')}", payload).status_code == 200
+    with caplog.at_level(logging.WARNING, "airflow_provider_dropcowboy"):
+        assert receiver.post_raw(f"/callbacks/{receiver.token('f1')}", payload).status_code == 200
     (row,) = kept(ledger)
     assert (row.match, row.foreign_id, row.is_verified) == ("unreadable", "f1", True)
+    (warning,) = caplog.messages
+    assert warning.startswith("1 callbacks could not be read")
+    assert warning.endswith("About: f1"), "nothing of the payload is logged"
     assert row.payload == payload.decode(errors="backslashreplace").replace("\0", "\\x00")
     assert receiver.metric("dropcowboy_callbacks_stored_total", match="unreadable") == 1
+
+
+def raw_deflate(payload: bytes) -> bytes:
+    deflater = zlib.compressobj(wbits=-15)
+    return deflater.compress(payload) + deflater.flush()
+
+
+@pytest.mark.parametrize(
+    ("coding", "compress"),
+    [
+        ("gzip", gzip.compress),
+        ("X-GZIP", gzip.compress),
+        ("identity, gzip", lambda plain: gzip.compress(plain[:9]) + gzip.compress(plain[9:])),
+        ("deflate", zlib.compress),
+        ("deflate", raw_deflate),
+        ("identity", lambda plain: plain),
+    ],
+    ids=["gzip", "another name", "two members", "deflate", "deflate without a header", "identity"],
+)
+def test_a_compressed_callback_counts_like_any_other(
+    receiver: RunningReceiver,
+    desk: Desk,
+    accepted: Accepted,
+    coding: str,
+    compress: Callable[[bytes], bytes],
+) -> None:
+    (asked,) = accepted(1)
+    payload = compress(body(phone_number=asked.phone.e164, dnc=True))
+    path = f"/callbacks/{receiver.token(asked.foreign_id)}"
+    assert receiver.post_raw(path, payload, headers={"Content-Encoding": coding}).status_code == 200
+    assert desk.row(asked).state == State.DELIVERED
+
+
+def test_no_compressed_body_becomes_larger_than_a_callback_may_be(receiver: RunningReceiver, ledger: Ledger) -> None:
+    path = f"/callbacks/{receiver.token('f1')}"
+    for bomb in (gzip.compress(bytes(MAX_BYTES + 1)), gzip.compress(b" ") * 1_500 + gzip.compress(bytes(MAX_BYTES))):
+        assert receiver.post_raw(path, bomb, headers={"Content-Encoding": "gzip"}).status_code == 413
+    for odd in ("br", "zstd", "gzip, gzip", "compress"):
+        assert receiver.post_raw(path, body(), headers={"Content-Encoding": odd}).status_code == 415
+    assert kept(ledger) == []
+    assert receiver.metric("dropcowboy_callbacks_refused_total", reason="unknown_encoding") == 4
+
+
+def test_a_compressed_body_that_is_damaged_is_kept_as_it_came(receiver: RunningReceiver, ledger: Ledger) -> None:
+    path = f"/callbacks/{receiver.token('f1')}"
+    whole = gzip.compress(body())
+    for damaged in (whole[:-9], whole[:9], b"not at all", whole[:20] + b"\xff" * 9 + whole[29:]):
+        assert receiver.post_raw(path, damaged, headers={"Content-Encoding": "gzip"}).status_code == 200
+    assert [row.match for row in kept(ledger)] == ["unreadable"] * 4
+
+
+def test_one_token_fills_neither_the_ledger_nor_the_room(receiver: RunningReceiver, ledger: Ledger) -> None:
+    statuses = [receiver.post("f1", drop_id=str(number)).status_code for number in range(MAX_REPEATS + 3)]
+    assert statuses == [200] * MAX_REPEATS + [429] * 3
+    assert len(kept(ledger)) == MAX_REPEATS
+    assert receiver.post("f2").status_code == 200
+    assert receiver.metric("dropcowboy_callbacks_refused_total", reason="repeated") == 3
+
+
+def test_callbacks_that_were_not_kept_do_not_count_against_their_token(receiver: RunningReceiver) -> None:
+    path = f"/callbacks/{receiver.token('f1')}"
+    for _ in range(MAX_REPEATS + 1):
+        assert receiver.post_raw(path, b" " * (MAX_BYTES + 1)).status_code == 413
+    assert receiver.post("f1").status_code == 200
 
 
 def test_a_field_that_was_never_seen_before_is_kept(receiver: RunningReceiver, ledger: Ledger) -> None:
@@ -101,7 +185,7 @@ def test_a_body_beyond_any_callback_is_not_read(receiver: RunningReceiver, ledge
 def test_a_body_that_does_not_come_is_not_waited_for(
     receiver: RunningReceiver, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_dropcowboy.receiver.body.TIMEOUT_S", 0.05)
+    monkeypatch.setattr("airflow_provider_dropcowboy.receiver.arrival.TIMEOUT_S", 0.05)
     head = f"POST /callbacks/{receiver.token('f1')} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
     assert receiver.talk(head.encode() + b'{"status"').startswith(b"HTTP/1.1 408 ")
     assert kept(ledger) == []
@@ -145,6 +229,21 @@ class TestWebhookOfTheAccount:
             ("unmatched", False),
             ("unreadable", False),
         ]
+
+    def test_those_who_send_no_body_there_hold_up_no_callback_with_a_token(
+        self, start: Start, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(app, "MAX_HELD", 1)
+        monkeypatch.setattr(app, "MAX_UNSIGNED_HELD", 1)
+        receiver = start(takes_unsigned=True)
+        receiver.wait_for_ledger()
+        with ExitStack() as strangers:
+            for _ in range(3):
+                strangers.enter_context(
+                    receiver.silent(b"POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+                )
+            assert receiver.post("f1").status_code == 200
+        assert [row.foreign_id for row in kept(ledger)] == ["f1"]
 
     def test_a_name_of_any_length_is_kept(self, start: Start, ledger: Ledger) -> None:
         receiver = start(takes_unsigned=True)

@@ -1,8 +1,10 @@
 """While the ledger is down, callbacks are on this machine's disk; when it is back, they are in it."""
 
 import asyncio
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,25 @@ class TestSqlite:
         assert [row.foreign_id for row in kept(made)] == ["f1"]
         made.engine.dispose()
 
+    def test_when_the_file_is_replaced_callbacks_go_into_the_new_one(
+        self, start: Start, desk: Desk, accepted: Accepted, tmp_path: Path
+    ) -> None:
+        asked = accepted(30)
+        receiver = start()
+        receiver.wait_for_ledger()
+        path, copy = tmp_path / "ledger.db", tmp_path / "copy.db"
+        with closing(sqlite3.connect(path)) as ledger, closing(sqlite3.connect(copy)) as target:
+            ledger.backup(target)
+        assert receiver.post(asked[0].foreign_id).status_code == 200  # its connection is open
+        for suffix in ("-wal", "-shm"):  # as docs/operations.md says
+            path.with_name(f"ledger.db{suffix}").unlink()
+        copy.replace(path)
+        assert {receiver.post(item.foreign_id).status_code for item in asked[1:]} == {200}
+        receiver.wait_for_ledger()
+        now = open_ledger(f"sqlite:///{path}")
+        assert {row.foreign_id for row in kept(now)} == {item.foreign_id for item in asked[1:]}
+        now.engine.dispose()
+
 
 class PausingServer(PostgresServer):
     """One that stops and comes back at the same address."""
@@ -97,6 +118,7 @@ class TestPostgresql:
         assert receiver.ready() == {
             "ready": True,
             "ledger": receiver.ready()["ledger"],
+            "spool": "takes callbacks",
             "spooled": len(meanwhile),
             "problems": [],
         }
@@ -137,12 +159,46 @@ def test_what_a_process_left_that_is_no_more_is_taken_over(
 
 def test_a_callback_for_which_there_is_no_room_anywhere_is_refused(tmp_path: Path) -> None:
     async def keep() -> list[bool]:
-        full = Store(nowhere(tmp_path), Spool(tmp_path / "spool", max_bytes=150), metrics=Metrics())
-        answers = [await full.keep(arrivals("f1")), await full.keep(arrivals("f2", "f3", "f4"))]
+        full = Store(nowhere(tmp_path), Spool(tmp_path / "spool", max_bytes=5 * 4096), metrics=Metrics())
+        answers = [await full.keep(arrivals("f1")), await full.keep(arrivals(*(f"f{number}" for number in range(500))))]
         await full.close()
         return answers
 
     assert asyncio.run(keep()) == [True, False]
+
+
+def test_where_a_result_could_not_be_kept_it_is_not_ready(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "spool").touch()  # no folder: nothing can be spooled
+    receiver = start(ledger_url=str(nowhere(tmp_path)))
+    receiver.wait_for(ready=False)
+    assert "There is no ledger at" in receiver.ready()["ledger"]
+    assert "callbacks could not be spooled in" in receiver.ready()["spool"]
+    assert receiver.post("f1").status_code == 503
+    (tmp_path / "spool").unlink()
+    receiver.wait_for(ready=True)
+    assert receiver.post("f1").status_code == 200
+
+
+def test_whatever_keeps_the_ledger_from_being_opened_it_is_tried_again(
+    start: Start, ledger: Ledger, mocker: MockerFixture, caplog: pytest.LogCaptureFixture
+) -> None:
+    faults = [ModuleNotFoundError("No module named 'psycopg'"), RuntimeError(), SystemError(), OSError()]
+    mocker.patch.object(store, "open_ledger", side_effect=[*faults, ledger])
+    receiver = start()
+    receiver.wait_for_ledger()
+    for fault in faults:
+        assert f"callbacks wait on disk: {type(fault).__name__}" in caplog.messages
+
+
+def test_a_spool_entry_that_cannot_be_opened_keeps_no_callback_from_the_ledger(
+    start: Start, ledger: Ledger, tmp_path: Path
+) -> None:
+    for name in ("1-a.spool", "1-a.db"):
+        (tmp_path / "spool" / spool_name(ledger.engine.url) / name).mkdir(parents=True)
+    receiver = start()
+    receiver.wait_for_ledger()
+    assert receiver.post("f1").status_code == 200
+    assert [row.foreign_id for row in kept(ledger)] == ["f1"]
 
 
 def test_one_callback_that_the_database_refuses_does_not_hold_up_the_others(

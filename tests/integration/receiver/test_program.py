@@ -6,7 +6,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psutil
@@ -15,7 +15,8 @@ import pytest
 from airflow_provider_dropcowboy.ledger.database import open_ledger
 from tests.integration.cli.program import Program
 from tests.integration.receiver.conftest import kept
-from tests.integration.receiver.running import CALLBACK_SECRET, Asked
+from tests.integration.receiver.running import CALLBACK_SECRET, Asked, body
+from tests.postgres_server import PostgresServer
 
 
 @pytest.fixture
@@ -32,9 +33,9 @@ def program(tmp_path: Path) -> Program:
 
 
 @contextmanager
-def started(program: Program, *options: str) -> Iterator[tuple[Asked, "subprocess.Popen[str]"]]:
+def started(program: Program, *options: str, ulimit: str = "") -> Iterator[tuple[Asked, "subprocess.Popen[str]"]]:
     """A receiver that listens; it has ended afterwards."""
-    process = program.start("receiver", "--port", "0", *options)
+    process = program.start("receiver", "--port", "0", *options, ulimit=ulimit)
     assert process.stdout is not None
     said = process.stdout.readline().strip()
     assert said.startswith("receiver listening on "), process.communicate()
@@ -82,6 +83,70 @@ def test_several_workers_count_together_and_one_that_dies_is_replaced(program: P
         assert receiver.metric("dropcowboy_callbacks_received_total") == 41
     assert {row.foreign_id for row in kept(ledger)} == {f"f{number}" for number in range(41)}
     ledger.engine.dispose()
+
+
+def test_it_ends_though_the_ledger_hangs_and_what_it_answered_is_on_disk(program: Program, tmp_path: Path) -> None:
+    with PostgresServer() as server:
+        program.ledger_url = server.url(server.create_database())
+        open_ledger(program.ledger_url, may_create=True).engine.dispose()
+        with started(program) as (receiver, process), ThreadPoolExecutor(1) as vendor:
+            receiver.wait_for_ledger()
+            observer = open_ledger(program.ledger_url)
+            with observer.reading() as connection:
+                others = "SELECT pid FROM pg_stat_activity WHERE client_port > 0 AND pid <> pg_backend_pid()"
+                frozen = [psutil.Process(pid) for pid in connection.exec_driver_sql(others).scalars()]
+            observer.engine.dispose()
+            assert frozen
+            for each in frozen:
+                each.suspend()
+            try:
+                answer = vendor.submit(receiver.post, "f1")
+                while receiver.metric("dropcowboy_callbacks_received_total") < 1:
+                    pass
+                program.end(process, signal.SIGTERM)
+                assert answer.result().status_code == 200
+            finally:
+                for each in frozen:
+                    each.resume()
+        with started(program) as (receiver, _):
+            receiver.wait_for_ledger()
+        ledger = open_ledger(program.ledger_url)
+        assert {row.foreign_id for row in kept(ledger)} == {"f1"}
+        ledger.engine.dispose()
+
+
+@pytest.mark.parametrize("silent", [600, 0])
+def test_with_few_file_descriptors_connections_wait_and_none_is_dropped(program: Program, silent: int) -> None:
+    """Of 600 that say nothing, the oldest are closed; of 600 callbacks at once, all are answered."""
+    ledger = open_ledger(program.ledger_url, may_create=True)
+    with started(program, ulimit="-n 512") as (receiver, _), ExitStack() as strangers:
+        receiver.wait_for_ledger()
+        receiver.session.close()
+        for _ in range(silent):
+            strangers.enter_context(receiver.silent())
+        callback = [_callback(receiver, f"f{number}") for number in range(600 - silent or 1)]
+        waiting = [strangers.enter_context(receiver.silent(said)) for said in callback]
+        assert {_first_line(connection) for connection in waiting} == {b"HTTP/1.1 200 OK\r\n"}
+    assert len(kept(ledger)) == len(callback)
+    ledger.engine.dispose()
+
+
+def _callback(receiver: Asked, foreign_id: str) -> bytes:
+    payload = body()
+    head = f"POST /callbacks/{receiver.token(foreign_id)} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(payload)}\r\n\r\n"
+    return head.encode() + payload
+
+
+def _first_line(connection: socket.socket) -> bytes:
+    with connection.makefile("rb") as heard:
+        return heard.readline()
+
+
+def test_it_may_open_as_many_files_as_the_machine_allows(program: Program) -> None:
+    with started(program, ulimit="-S -n 256") as (receiver, process):
+        receiver.ready()  # it serves by now
+        soft, hard = psutil.Process(process.pid).rlimit(psutil.RLIMIT_NOFILE)
+        assert soft == hard
 
 
 def test_a_port_that_is_taken_is_said(program: Program) -> None:

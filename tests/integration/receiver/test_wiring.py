@@ -2,6 +2,7 @@
 
 import pytest
 import sqlalchemy as sa
+from starlette.requests import Request
 
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.ledger.database import Ledger
@@ -68,6 +69,7 @@ def test_without_a_connection_it_says_so_and_takes_callbacks_as_soon_as_there_is
     assert receiver.ready() == {
         "ready": False,
         "ledger": "not known",
+        "spool": "not known",
         "spooled": 0,
         "problems": ["There is no connection 'dropcowboy_default'."],
     }
@@ -76,3 +78,25 @@ def test_without_a_connection_it_says_so_and_takes_callbacks_as_soon_as_there_is
     receiver.wait_for_ledger()
     assert receiver.post("f1", secret="old-secret").status_code == 200
     assert [row.foreign_id for row in kept(ledger)] == ["f1"]
+
+
+def test_a_receiver_that_knows_no_secret_is_not_ready(start: Start, ledger: Ledger) -> None:
+    receiver = start(find=Connection(ledger).find)
+    receiver.wait_for_ledger()
+    assert receiver.ready()["ready"] is False, "it answers every callback 503"
+    assert start(find=Connection(ledger).find, takes_unsigned=True).ready()["ready"] is True
+
+
+def test_who_is_not_logged_in_is_told_yes_or_no(start: Start, ledger: Ledger) -> None:
+    connection = Connection(ledger, "secret")
+
+    async def has_cookie(request: Request) -> bool:
+        return "session" in request.cookies
+
+    receiver = start(find=connection.find, may_see=has_cookie)
+    receiver.session.cookies.set("session", "of a person")
+    receiver.wait_for_ledger()
+    receiver.session.cookies.clear()
+    ready, metrics = (receiver.session.get(f"{receiver.url}/{path}", timeout=10) for path in ("ready", "metrics"))
+    assert (ready.status_code, ready.text) == (200, "ready\n")
+    assert (metrics.status_code, metrics.text) == (401, "Unauthorized")

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_dropcowboy.api.callback_url import Ticket
 from airflow_provider_dropcowboy.receiver.arrival import Arrival
-from airflow_provider_dropcowboy.receiver.intake import MAX_BATCH, Intake
 from airflow_provider_dropcowboy.receiver.metrics import Metrics
+from airflow_provider_dropcowboy.receiver.store import MAX_BATCH, Intake
 
 
 class SlowStore:

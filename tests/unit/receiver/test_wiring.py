@@ -1,5 +1,7 @@
 """What a receiver is told of its connections."""
 
+import sys
+
 import pytest
 import sqlalchemy as sa
 
@@ -35,6 +37,16 @@ def test_a_connection_that_cannot_be_used_does_not_keep_the_others_from_it() -> 
 def test_a_connection_without_a_callback_secret_is_told() -> None:
     (problem,) = wire([Connected("a", (), HERE)]).problems
     assert "'a' has no callback_secret" in problem
+
+
+def test_a_driver_that_is_not_installed_is_told_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    for address, what in (
+        ("postgresql+psycopg://db/name", r"pip install 'airflow-provider-dropcowboy\[postgres\]'"),
+        ("mysql://db/name", "cannot live on mysql"),
+    ):
+        with pytest.raises(ConfigurationError, match=what):
+            wire([Connected("a", (), sa.make_url(address))])
 
 
 def test_a_changed_password_leaves_the_spool_where_it_is() -> None:
