@@ -1,5 +1,7 @@
 """What stops a run. What happens to one message is a value (an outcome), never an exception."""
 
+from typing import Self
+
 
 class DropCowboyError(Exception):
     """Everything this package raises on purpose."""
@@ -81,7 +83,16 @@ class LedgerError(DropCowboyError):
 
 
 class NoLedgerError(LedgerError):
-    """There is no ledger where one was looked for, and only a sender creates one."""
+    """There is no ledger where one was looked for, and who looks does not create it."""
+
+    @classmethod
+    def at(cls, place: object) -> Self:
+        """The error for a place, with what to do."""
+        return cls(
+            f"There is no ledger at {place} yet. The first send task creates it, and so does `dropcowboy ledger "
+            "upgrade`. If a task has sent, this process reads another ledger: set the same ledger_conn_id or "
+            "DROPCOWBOY_LEDGER_URL."
+        )
 
 
 class LedgerReplacedError(LedgerError):

@@ -11,6 +11,7 @@ from typing import Final
 from airflow_provider_dropcowboy.api.messages import MAX_SMS_CHARACTERS, Channel
 from airflow_provider_dropcowboy.campaign.identity import check_campaign_name
 from airflow_provider_dropcowboy.contacts.partition import Partition
+from airflow_provider_dropcowboy.contacts.suppression import check_suppression_arguments
 from airflow_provider_dropcowboy.contacts.text import Template
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.ledger.lease import DOUBT_LASTS
@@ -106,6 +107,7 @@ def _check_doubt(arguments: Arguments) -> None:
 def _check_limits(arguments: Arguments) -> None:
     if arguments.get("suppression_sql") is not None and not arguments.get("suppression_conn_id"):
         raise _wrong("suppression_conn_id", "is missing", "Name the Airflow connection that suppression_sql is run on.")
+    check_suppression_arguments(arguments.get("suppression_column"), arguments.get("max_unreadable_suppressions", 0))
     for name in ("max_attempts", "limit"):
         count = arguments.get(name)
         if (

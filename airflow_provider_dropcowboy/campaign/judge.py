@@ -1,6 +1,5 @@
 """From rows to messages and verdicts: screening and composing."""
 
-import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -14,12 +13,10 @@ from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.contacts.columns import find_column
 from airflow_provider_dropcowboy.contacts.contact import Contact, Unusable
 from airflow_provider_dropcowboy.contacts.mapping import ContactReader
-from airflow_provider_dropcowboy.phone import Phone, PhoneError
+from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.screening.consent import has_consent
 from airflow_provider_dropcowboy.screening.verdict import Verdict
 from airflow_provider_dropcowboy.states import State
-
-log = logging.getLogger(__name__)
 
 _SUPPRESSED: Final = "!"  # begins the names of suppressed numbers
 Rows = Iterable[Mapping[str, object]]
@@ -44,18 +41,14 @@ class Judge:
         self._seen = seen
         self._has_list = False
 
-    def read_suppressed(self, rows: Rows) -> None:
-        """Keep the list's numbers, as digests on disk; what is no number there suppresses nobody. Before any row."""
-        kept = unusable = 0
-        for row in rows:
-            try:
-                phone = Phone.parse(next(iter(row.values()), None), region=self._plan.columns.region)
-            except PhoneError:
-                unusable += 1
-                continue
-            kept += self._seen.add(_SUPPRESSED + self._identity.number_digest(phone))
-        self._has_list = kept > 0
-        log.info("suppression list: %d numbers, %d entries that are none", kept, unusable)
+    def read_suppressed(self, numbers: SuppressionList) -> None:
+        """Keep the list's numbers, as digests on disk. Before any row.
+
+        :raises ConfigurationError: the list cannot be read as one of numbers; nobody may be contacted.
+        """
+        for phone in numbers:
+            self._seen.add(_SUPPRESSED + self._identity.number_digest(phone))
+        self._has_list = numbers.numbers > 0
 
     def judge(self, rows: Rows) -> Batch:
         """The rows' messages and verdicts; a row of another partition has neither.

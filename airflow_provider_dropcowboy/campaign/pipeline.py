@@ -22,6 +22,7 @@ from airflow_provider_dropcowboy.campaign.sending import Sending
 from airflow_provider_dropcowboy.campaign.summary import Tally
 from airflow_provider_dropcowboy.campaign.vendor_clock import VendorClock
 from airflow_provider_dropcowboy.clock import Clock, Deadline
+from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.errors import LedgerError, LedgerReplacedError
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.judgement import Judgement
@@ -60,7 +61,7 @@ class Pipeline:
         *,
         run: Run,
         rows: Rows,
-        suppressed: Rows | None,
+        suppressed: SuppressionList | None,
         judge: Judge,
         held: Seen,
         pace: Pace,
@@ -151,6 +152,7 @@ class Pipeline:
         try:
             if self._suppressed is not None:
                 await _in(self._reader, partial(self._judge.read_suppressed, self._suppressed))
+                self._tally.unreadable_suppressions = self._suppressed.unreadable
             while not self._is_used_up and (rows := await _in(self._reader, self._next_rows)):
                 kept += await self._judge_rows(rows)
                 if len(kept) >= self._batch_rows:

@@ -18,6 +18,7 @@ from airflow_provider_dropcowboy.campaign.seen import Seen
 from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
 from airflow_provider_dropcowboy.campaign.warnings import warn_of_bans, warn_of_forecast, warn_of_plan
 from airflow_provider_dropcowboy.clock import utcnow
+from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.ledger.allowance import allowance_after, read_allowance
 from airflow_provider_dropcowboy.ledger.claims import preview
 from airflow_provider_dropcowboy.ledger.database import Ledger
@@ -51,7 +52,7 @@ def preview_campaign(
     ledger: Ledger | None,
     *,
     rows: Rows,
-    suppressed: Rows | None = None,
+    suppressed: SuppressionList | None = None,
     observe: Observer | None = None,
     waits_for: timedelta | None = None,
 ) -> Summary:
@@ -74,6 +75,7 @@ def preview_campaign(
         judge = Judge(plan, identity, seen=keys)
         if suppressed is not None:
             judge.read_suppressed(suppressed)
+            tally.unreadable_suppressions = suppressed.unreadable
         source = iter(rows)
         while read := list(islice(source, BATCH_ROWS)):
             batch = judge.judge(read)

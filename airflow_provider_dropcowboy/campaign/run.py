@@ -20,6 +20,7 @@ from airflow_provider_dropcowboy.campaign.seen import Seen
 from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
 from airflow_provider_dropcowboy.campaign.warnings import warn_of_bans, warn_of_doubt, warn_of_plan
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock
+from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.errors import (
     BalanceError,
     InterruptedRunError,
@@ -54,7 +55,7 @@ def run_campaign(
     *,
     rows: Rows,
     control: Control,
-    suppressed: Rows | None = None,
+    suppressed: SuppressionList | None = None,
     tell: Callable[[Summary], object] | None = None,
     watch: Watch | None = None,
     clock: Clock = SYSTEM_CLOCK,
@@ -64,7 +65,7 @@ def run_campaign(
     Safe to call again, at the same time, and after a crash: what was asked, or may have been, is not asked again.
 
     :param rows: of contacts, read once, in a thread of their own.
-    :param suppressed: rows whose first column is a number that is not called; read whole before the first contact.
+    :param suppressed: numbers that are not contacted; read whole before the first contact.
     :param control: stops the run from any thread.
     :param tell: hears the summary also of a run that is to fail.
     :param watch: is told about once a second where the run stands, in a thread of the run's; it must be quick.

@@ -23,6 +23,7 @@ class Tally:
     :param already: rows that another run had asked for.
     :param conflicts: outcomes that contradict the ledger; anything but 0 is a broken promise.
     :param next_opening: the first moment at which a held row may be called.
+    :param unreadable_suppressions: entries of the suppression list that are no numbers, and were allowed to be none.
     :param unconfirmed: messages whose claim may stand, since the answer to its COMMIT never came; none was asked for.
     """
 
@@ -33,6 +34,7 @@ class Tally:
     already: int = 0
     conflicts: int = 0
     unconfirmed: int = 0
+    unreadable_suppressions: int = 0
     next_opening: datetime | None = None
 
     @property
@@ -129,6 +131,7 @@ class Summary:
     :param run_id: of the ledger; None: a dry run.
     :param seconds: from the first row to the last record.
     :param own: states of the rows that this run claimed; part of ``counts``.
+    :param unreadable_suppressions: entries of the suppression list that were let pass although they are no numbers.
     :param forecast: of a dry run.
     :param calling_hours: version of the rules and of the time zones that rows were screened by; None: by none.
     """
@@ -143,6 +146,7 @@ class Summary:
     next_opening: datetime | None = None
     run_id: int | None = None
     own: Mapping[str, int] = field(default_factory=dict)
+    unreadable_suppressions: int = 0
     forecast: Forecast | None = None
     calling_hours: str | None = None
 
@@ -169,6 +173,7 @@ class Summary:
             next_opening=tally.next_opening,
             run_id=run_id,
             own={state.value: count for state, count in tally.own.items() if count},
+            unreadable_suppressions=tally.unreadable_suppressions,
             forecast=forecast,
             calling_hours=calling_hours,
         )
@@ -189,6 +194,7 @@ class Summary:
             "seconds": round(self.seconds, 3),
             "rate_per_s": round(self.rate_per_s, 1),
             **({} if self.calling_hours is None else {"calling_hours": self.calling_hours}),
+            **({"unreadable_suppressions": self.unreadable_suppressions} if self.unreadable_suppressions else {}),
             **({} if self.forecast is None else {"forecast": self.forecast.as_dict()}),
         }
 
@@ -201,7 +207,9 @@ class Summary:
     def __str__(self) -> str:
         counts = ", ".join(f"{count} {state}" for state, count in self.counts.items()) or "nothing"
         rows = "1 row" if self.read == 1 else f"{self.read} rows"
+        unread = self.unreadable_suppressions
+        left = f"; {unread} entries of the suppression list could not be read" if unread else ""
         return (
             f"campaign {self.campaign}: {rows} read: {counts}; asked for {self.asked} now and {self.already} before; "
-            f"{self.seconds:.1f} s, {self.rate_per_s:.0f} requests/s"
+            f"{self.seconds:.1f} s, {self.rate_per_s:.0f} requests/s{left}"
         )

@@ -45,12 +45,23 @@ def open_campaigns(
     return ledger, find_campaigns(ledger, name, account=account, channel=None if channel is None else Channel(channel))
 
 
-def open_for(conn: str | None) -> "Ledger":
-    """The ledger of a connection; it is not made here."""
-    from airflow_provider_dropcowboy.cli.connection import find_ledger_place
-    from airflow_provider_dropcowboy.ledger.database import open_ledger
+def open_for(conn: str | None, *, may_create: bool = False) -> "Ledger":
+    """The ledger of a connection.
 
-    return open_ledger(find_ledger_place(conn))
+    :param may_create: set it up if there is none, and say so: for what a person writes before the first campaign, such
+        as opt-outs. In another ledger than the sender's they would keep nobody from being contacted.
+    """
+    from airflow_provider_dropcowboy.cli.connection import find_ledger_place
+    from airflow_provider_dropcowboy.ledger.database import find_ledger, open_ledger
+
+    place = find_ledger_place(conn)
+    if not may_create:
+        return open_ledger(place)
+    ledger = find_ledger(place)
+    if ledger is None:
+        ledger = open_ledger(place, may_create=True)
+        click.echo(f"Set up a new ledger: {ledger}. Senders must use the same one.", err=True)
+    return ledger
 
 
 def keys(contacts: tuple[str, ...]) -> list[str] | None:

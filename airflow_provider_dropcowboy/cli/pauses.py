@@ -74,14 +74,13 @@ def resume(*, campaign: str | None, is_all: bool, account: str | None, conn: str
 
 
 def _open(campaign: str | None, is_all: bool, *, account: str | None, conn: str | None) -> "Ledger":
-    from airflow_provider_dropcowboy.cli.connection import find_ledger_place
-    from airflow_provider_dropcowboy.ledger.database import open_ledger
+    from airflow_provider_dropcowboy.cli.campaigns import open_for
 
     if (campaign is not None) == is_all:
         raise click.UsageError("Give either the name of a campaign or --all.")
     if is_all and account is not None:
         raise click.UsageError("--all is every account; leave out --account.")
-    return open_ledger(find_ledger_place(conn))
+    return open_for(conn, may_create=is_all)
 
 
 def _name(campaign: "Pausable") -> str:

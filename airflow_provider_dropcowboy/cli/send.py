@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-from airflow_provider_dropcowboy.cli.options import conn_option, json_option
+from airflow_provider_dropcowboy.cli.options import conn_option, json_option, read_allowance
 from airflow_provider_dropcowboy.cli.times import read_duration, read_window
 
 MAX_CONCURRENCY: Final = 99  # API v1: keep concurrent requests under 100
@@ -75,8 +75,23 @@ _HOW: Final = (
         "--suppression",
         type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path),
         metavar="FILE",
-        help="Numbers that are not asked, in its first column; kinds as for --contacts. The ledger's own list always "
-        "holds.",
+        help="Numbers that are not contacted; kinds as for --contacts. The ledger's own list always applies.",
+    ),
+    click.option(
+        "--suppression-column",
+        multiple=True,
+        metavar="COLUMN",
+        help="The number in --suppression; repeat it for area code and number.  [default: the only column that can "
+        "be meant]",
+    ),
+    click.option(
+        "--max-unreadable-suppressions",
+        default="0",
+        show_default=True,
+        callback=read_allowance,
+        metavar="N|SHARE",
+        help="Entries of --suppression that may be no phone numbers: 10, or a share such as 0.1%. With more, nobody is "
+        "contacted.",
     ),
     click.option(
         "--max-reject-rate",

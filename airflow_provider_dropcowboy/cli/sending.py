@@ -28,6 +28,7 @@ from airflow_provider_dropcowboy.cli.vendor import check_reached
 from airflow_provider_dropcowboy.contacts.files import read_rows
 from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
 from airflow_provider_dropcowboy.contacts.partition import Partition
+from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.contacts.text import Template
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.ledger.database import find_ledger, open_ledger
@@ -61,6 +62,8 @@ class SendOptions:
     as_json: bool
     rate_per_s: float | None = None
     suppression: Path | None = None
+    suppression_column: tuple[str, ...] = ()
+    max_unreadable_suppressions: float = 0
     limit: int | None = None
     budget_usd: float | None = None
     rows_output: Path | None = None
@@ -93,7 +96,14 @@ def send_file(options: SendOptions) -> None:
         rows = files.enter_context(_rows_of("--contacts", options.contacts))
         suppressed = None
         if options.suppression is not None:
-            suppressed = files.enter_context(_rows_of("--suppression", options.suppression))
+            suppressed = SuppressionList(
+                files.enter_context(_rows_of("--suppression", options.suppression)),
+                columns=options.suppression_column or None,
+                max_unreadable=options.max_unreadable_suppressions,
+                region=options.region,
+                column_argument="--suppression-column",
+                limit_argument="--max-unreadable-suppressions",
+            )
         if plan.is_dry_run:
             with rows_written(options.rows_output, plan) as observe:
                 summary = preview_campaign(plan, find_ledger(place), rows=rows, suppressed=suppressed, observe=observe)
@@ -135,7 +145,9 @@ def _check(options: SendOptions) -> None:
         raise ConfigurationError("--rows-output belongs to --dry-run; `dropcowboy export` gives what was sent.")
     arguments = {item.name: getattr(options, item.name) for item in fields(options)}
     try:
-        check_arguments(options.channel, arguments | {"contacts": None, "path": str(options.contacts)})
+        columns = options.suppression_column or None
+        given = {"contacts": None, "path": str(options.contacts), "suppression_column": columns}
+        check_arguments(options.channel, arguments | given)
     except ConfigurationError as error:
         wrong = _in_options(str(error))
     else:

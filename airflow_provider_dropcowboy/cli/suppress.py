@@ -1,18 +1,18 @@
 """``dropcowboy suppress``: numbers that nobody asks for."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from airflow_provider_dropcowboy.cli.failures import ExitCode
-from airflow_provider_dropcowboy.cli.options import optional_conn_option
+from airflow_provider_dropcowboy.cli.options import optional_conn_option, read_allowance
 
 if TYPE_CHECKING:
     from airflow_provider_dropcowboy.phone import Phone
 
 SOURCE: Final = "command line"
-MAX_SHOWN: Final = 10
 
 region_option: Final = click.option(
     "--region", default="US", show_default=True, metavar="CC", help="Country of numbers without a country code."
@@ -40,7 +40,7 @@ def add(*, phone: str, reason: str | None, region: str, conn: str | None) -> Non
     from airflow_provider_dropcowboy.ledger.suppressions import suppress
 
     number = read_phone(phone, region)
-    is_new = suppress(open_for(conn), [number], source=SOURCE, reason=reason) == 1
+    is_new = suppress(open_for(conn, may_create=True), [number], source=SOURCE, reason=reason) == 1
     click.echo(f"{number} is suppressed." if is_new else f"{number} was suppressed already.")
 
 
@@ -54,7 +54,7 @@ def remove(*, phone: str, region: str, conn: str | None) -> None:
     from airflow_provider_dropcowboy.ledger.suppressions import unsuppress
 
     number = read_phone(phone, region)
-    was_there = unsuppress(open_for(conn), number)
+    was_there = unsuppress(open_for(conn, may_create=True), number)
     click.echo(f"{number} is no longer suppressed." if was_there else f"{number} was not suppressed.")
 
 
@@ -79,7 +79,21 @@ def check(*, phone: str, region: str, conn: str | None) -> None:
 
 @suppress.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path))
-@click.option("--phone-column", default="phone", show_default=True, metavar="COLUMN", help="The number.")
+@click.option(
+    "--phone-column",
+    "columns",
+    multiple=True,
+    metavar="COLUMN",
+    help="The number; repeat it for area code and number.  [default: the only column that can be meant]",
+)
+@click.option(
+    "--max-unreadable",
+    default="0",
+    show_default=True,
+    callback=read_allowance,
+    metavar="N|SHARE",
+    help="Entries that may be no phone numbers: 10, or a share such as 0.1%. With more, the exit code is 1.",
+)
 @why_option
 @region_option
 @optional_conn_option
@@ -89,40 +103,51 @@ def import_file(
     /,
     *,
     file: Path,
-    phone_column: str,
+    columns: tuple[str, ...],
+    max_unreadable: float,
     reason: str | None,
     region: str,
     conn: str | None,
 ) -> None:
     """Put all numbers of a file on the list: .csv, .jsonl, .ndjson (each also .gz) or .parquet.
 
-    Doing it again adds nothing twice. Exit code 1 if a row holds no usable number: that person is not suppressed.
+    Doing it again adds nothing twice, and goes on where a killed import ended. Exit code 1 if an entry is no phone
+    number: all others are suppressed, and that person is not.
     """
     from airflow_provider_dropcowboy.cli.campaigns import open_for
-    from airflow_provider_dropcowboy.contacts.contact import Unusable
     from airflow_provider_dropcowboy.contacts.files import read_rows
-    from airflow_provider_dropcowboy.contacts.mapping import ContactColumns, read_contacts
-    from airflow_provider_dropcowboy.ledger.suppressions import MAX_ADDED, suppress
+    from airflow_provider_dropcowboy.contacts.suppression import SuppressionList, UnreadableSuppressionsError
+    from airflow_provider_dropcowboy.ledger.suppressions import suppress
 
-    ledger = open_for(conn)
-    added, waiting = 0, []
-    unusable: list[str] = []
+    check_region(region)
+    failure: UnreadableSuppressionsError | None = None
+    ledger = open_for(conn, may_create=True)
     with file.open("rb") as opened:
-        contacts = read_contacts(read_rows(opened, file.name), ContactColumns(phone_column=phone_column, region=region))
-        for row, contact in enumerate(contacts, start=1):
-            if isinstance(contact, Unusable):
-                unusable.append(f"row {row}: {contact.reason}")
-                continue
-            waiting.append(contact.phone)
-            if len(waiting) == MAX_ADDED:
-                added += suppress(ledger, waiting, source=SOURCE, reason=reason)
-                waiting.clear()
-        added += suppress(ledger, waiting, source=SOURCE, reason=reason)
+        numbers = SuppressionList(
+            read_rows(opened, file.name),
+            columns=columns or None,
+            max_unreadable=max_unreadable,
+            region=region,
+            column_argument="--phone-column",
+            limit_argument="--max-unreadable",
+        )
+
+        def readable() -> "Iterator[Phone]":
+            nonlocal failure
+            try:
+                yield from numbers
+            except UnreadableSuppressionsError as error:
+                failure = error
+
+        added = suppress(ledger, readable(), source=SOURCE, reason=reason)
+    if failure is not None and not numbers.numbers:
+        raise failure
     click.echo(f"{added} numbers are suppressed that were not before.")
-    if unusable:
-        more = f"; {len(unusable) - MAX_SHOWN} more" if len(unusable) > MAX_SHOWN else ""
-        click.echo(f"{len(unusable)} rows have no usable number: {'; '.join(unusable[:MAX_SHOWN])}{more}.", err=True)
+    if failure is not None:
+        click.echo(f"{failure}", err=True)
         ctx.exit(ExitCode.UNFINISHED)
+    if numbers.unreadable:
+        click.echo(f"{numbers.unreadable} of {numbers.entries} entries cannot be read as phone numbers.", err=True)
 
 
 def read_phone(text: str, region: str) -> "Phone":
@@ -130,11 +155,21 @@ def read_phone(text: str, region: str) -> "Phone":
 
     :raises click.UsageError: it is none; the text does not repeat it.
     """
-    from airflow_provider_dropcowboy.phone import Phone, PhoneError, is_region
+    from airflow_provider_dropcowboy.phone import Phone, PhoneError
 
-    if not is_region(region):
-        raise click.UsageError(f"--region {region!r} is no country that has phone numbers. Write it like US.")
+    check_region(region)
     try:
         return Phone.parse(text, region=region)
     except PhoneError as error:
         raise click.UsageError(f"The number cannot be used: {error}.") from None
+
+
+def check_region(region: str) -> None:
+    """Nothing, if numbers without a country code can be read as numbers of this country.
+
+    :raises click.UsageError: they cannot.
+    """
+    from airflow_provider_dropcowboy.phone import is_region
+
+    if not is_region(region):
+        raise click.UsageError(f"--region {region!r} is no country that has phone numbers. Write it like US.")

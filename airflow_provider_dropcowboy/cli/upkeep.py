@@ -51,7 +51,7 @@ def forget(*, phone: str, reason: str, region: str, conn: str | None) -> None:
     from airflow_provider_dropcowboy.ledger.retention import forget
 
     number = read_phone(phone, region)
-    forgotten = forget(open_for(conn), number, reason=reason)
+    forgotten = forget(open_for(conn, may_create=True), number, reason=reason)
     click.echo(f"{number} is forgotten in {forgotten.sends} sends and {forgotten.callbacks} callbacks, and suppressed.")
 
 
@@ -97,7 +97,7 @@ def restored(*, at: datetime | None, conn: str | None) -> None:
 
     if at is not None and at > utcnow():
         raise click.UsageError("--at lies ahead: every run that falls due until then would be refused.")
-    watermark = mark_restored(open_for(conn), at=at)
+    watermark = mark_restored(open_for(conn, may_create=True), at=at)
     click.echo(
         f"DAG runs that were due before {instant(watermark)} send nothing until their campaign is adopted "
         "(dropcowboy ledger adopt)."

@@ -113,7 +113,8 @@ def now(connection: sa.Connection) -> datetime:
 def open_ledger(url: str | sa.URL, *, may_create: bool = False) -> Ledger:
     """The ledger at a SQLAlchemy URL.
 
-    :param may_create: set up an empty database; only a sender does. Receiver, page and triggers refuse one instead.
+    :param may_create: set up an empty database. Senders do, and commands that a person may run before the first send;
+        receiver, page and triggers refuse one.
     :raises NoLedgerError: empty, or not there, and not to be created.
     :raises LedgerError: not reached.
     :raises SchemaVersionError: its tables are of another version; the message names the command.
@@ -174,10 +175,7 @@ def _open(engine: sa.Engine, file: LedgerFile | None, *, may_create: bool) -> Le
             _migrate(engine, only_if_empty=True)
             version = _version(engine)
     if version is None:
-        raise NoLedgerError(
-            f"There is no ledger at {_where(engine.url)} yet: the first send task creates it. "
-            "If one has run, this process reads another ledger: set the same ledger_conn_id or DROPCOWBOY_LEDGER_URL."
-        )
+        raise NoLedgerError.at(_where(engine.url))
     if version != HEAD:
         newer = version > HEAD
         raise SchemaVersionError(

@@ -150,7 +150,7 @@ def open_embedded(url: sa.URL, *, may_create: bool) -> tuple[sa.Engine, LedgerFi
             "Write sqlite:////absolute/path.db (four slashes)."
         )
     if not may_create and not path.exists():
-        raise NoLedgerError(f"There is no ledger at {path} yet: the first send task creates it.")
+        raise NoLedgerError.at(path)
     refuse_network_disk(path)
     file = LedgerFile(path, is_sender=may_create)
     if may_create:

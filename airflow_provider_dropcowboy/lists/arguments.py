@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Final
 
+from airflow_provider_dropcowboy.contacts.suppression import check_suppression_arguments
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.lists.fields import Fields
 
@@ -60,6 +61,7 @@ def _check_queries(arguments: Arguments) -> None:
     for query, connection in (("sql", "sql_conn_id"), ("suppression_sql", "suppression_conn_id")):
         if arguments.get(query) is not None and not arguments.get(connection):
             raise _wrong(connection, "is missing", f"Name the Airflow connection that {query} is run on.")
+    check_suppression_arguments(arguments.get("suppression_column"), arguments.get("max_unreadable_suppressions", 0))
     if arguments.get("sql") is None:
         for name in ("sql_conn_id", "parameters", "sql_hook_params"):
             if arguments.get(name) is not None:

@@ -1,11 +1,11 @@
 """Reading and judging the source: who is to be in the list."""
 
-import logging
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final, TypeVar
 
 from airflow_provider_dropcowboy.contacts.contact import Unusable
+from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.digest import digest, number_digest
 from airflow_provider_dropcowboy.ledger.schema import DIGEST_CHARACTERS
@@ -16,12 +16,11 @@ from airflow_provider_dropcowboy.lists.plan import ListPlan
 from airflow_provider_dropcowboy.lists.stop import Stop
 from airflow_provider_dropcowboy.lists.summary import Tally
 from airflow_provider_dropcowboy.lists.wanted import Standing, Wanted, WantedContact
-from airflow_provider_dropcowboy.phone import Phone, PhoneError
+from airflow_provider_dropcowboy.phone import Phone
 
 BATCH_ROWS: Final = 2_000
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
 
 
 class Reading:
@@ -30,13 +29,20 @@ class Reading:
     A number on a suppression list, the ledger's or the user's, is left out; a contact without any other is suppressed.
     Of rows with one key, the first wins.
 
-    :param suppressed: rows whose first column is a number that is left out; read whole before the first row.
+    :param suppressed: numbers that are left out; read whole before the first row.
     :ivar tally: of the rows so far.
     :ivar is_over: every row was read.
     """
 
     def __init__(
-        self, plan: ListPlan, ledger: Ledger, *, rows: Rows, suppressed: Rows | None, wanted: Wanted, stop: Stop
+        self,
+        plan: ListPlan,
+        ledger: Ledger,
+        *,
+        rows: Rows,
+        suppressed: SuppressionList | None,
+        wanted: Wanted,
+        stop: Stop,
     ) -> None:
         self._plan = plan
         self._ledger = ledger
@@ -65,10 +71,14 @@ class Reading:
                 yield chunk
         yield from chunks
 
-    def _read_on(self, rows: Rows, suppressed: Rows | None) -> Iterator[None]:
+    def _read_on(self, rows: Rows, suppressed: SuppressionList | None) -> Iterator[None]:
         """Once a batch."""
         plan, tally, wanted = self._plan, self.tally, self._wanted
-        kept = _read_suppressed(plan, self._ledger, rows=suppressed, wanted=wanted, stop=self._stop)
+        for phone in suppressed or ():
+            self._stop.check()
+            wanted.suppress(number_digest(self._ledger.key, phone))
+        tally.unreadable_suppressions = suppressed.unreadable if suppressed else 0
+        kept = suppressed.numbers if suppressed else 0
         people = read_people(rows, plan.fields, key_column=plan.key_column, region=plan.region)
         for batch in _batches(people, BATCH_ROWS):
             self._stop.check()
@@ -86,22 +96,6 @@ class Reading:
             tally.wanted += len(contacts) - left_out
             yield
         self.is_over = True
-
-
-def _read_suppressed(plan: ListPlan, ledger: Ledger, *, rows: Rows | None, wanted: Wanted, stop: Stop) -> int:
-    """How many numbers of the user's list are kept; what is no number there suppresses nobody."""
-    kept = unusable = 0
-    for row in rows or ():
-        stop.check()
-        try:
-            phone = Phone.parse(next(iter(row.values()), None), region=plan.region)
-        except PhoneError:
-            unusable += 1
-            continue
-        kept += wanted.suppress(number_digest(ledger.key, phone))
-    if rows is not None:
-        log.info("suppression list: %d numbers, %d entries that are none", kept, unusable)
-    return kept
 
 
 def _unsuppressed(

@@ -11,12 +11,14 @@ class Tally:
     """Rows that were read, and those of them that are not to be in the list.
 
     :ivar wanted: rows that are.
+    :ivar unreadable_suppressions: entries of the suppression list that were let pass although they are no numbers.
     """
 
     invalid: int = 0
     suppressed: int = 0
     duplicate: int = 0
     wanted: int = 0
+    unreadable_suppressions: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -59,6 +61,7 @@ class ListSummary:
     calls: int
     left_over: tuple[str, ...]
     seconds: float
+    unreadable_suppressions: int = 0
 
     def counts(self) -> dict[str, int]:
         """The counts alone."""
@@ -77,6 +80,7 @@ class ListSummary:
             "is_rebuilt": self.is_rebuilt,
             "left_over": list(self.left_over),
             "seconds": round(self.seconds, 3),
+            **({"unreadable_suppressions": self.unreadable_suppressions} if self.unreadable_suppressions else {}),
         }
 
     def __str__(self) -> str:

@@ -5,6 +5,7 @@ import time
 from typing import Final
 
 from airflow_provider_dropcowboy.api.lists import MAX_CONTACTS
+from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.errors import GuardError, RejectedError, VendorDownError
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.list_contacts import contents, odd_digests
@@ -38,7 +39,9 @@ MAX_BUILDS: Final = 4
 log = logging.getLogger(__name__)
 
 
-def sync_list(plan: ListPlan, ledger: Ledger, *, rows: Rows, stop: Stop, suppressed: Rows | None = None) -> ListSummary:
+def sync_list(
+    plan: ListPlan, ledger: Ledger, *, rows: Rows, stop: Stop, suppressed: SuppressionList | None = None
+) -> ListSummary:
     """The list is in step with the rows.
 
     Safe to call again and after a crash: each step is written down before it is asked for, and what a dead sync left
@@ -46,7 +49,7 @@ def sync_list(plan: ListPlan, ledger: Ledger, *, rows: Rows, stop: Stop, suppres
 
     :param rows: read once.
     :param stop: stops the sync from any thread.
-    :param suppressed: rows whose first column is a number that is left out.
+    :param suppressed: numbers that are left out.
     :raises NotTakenError: another sync of the list lives, or the vendor takes nothing now: try again.
     :raises GuardError: the mirror would lose more than ``max_shrink``; nothing was changed.
     :raises DropCowboyError: what stopped the sync, else.
@@ -136,6 +139,7 @@ class _Sync:
             invalid=tally.invalid,
             suppressed=tally.suppressed,
             duplicate=tally.duplicate,
+            unreadable_suppressions=tally.unreadable_suppressions,
             removed=self._first.removed if is_mirror and self._first else 0,
             is_rebuilt=self._builder.is_rebuilt,
             appends=self._appender.appends,

@@ -48,9 +48,12 @@ class SendOperator(BaseOperator):
     :param region: ISO 3166 alpha-2.
     :param partition: ``"3/8"``: only the third of eight parts, by contact key.
     :param opt_in_column: only rows whose value is a clear yes are sent to; the others are ``suppressed``.
-    :param suppression_sql: query whose first column holds numbers that are not called, in any notation; runs on
-        ``suppression_conn_id`` before the first send. The ledger's own list (opt-outs, ``dropcowboy suppress``) always
-        applies.
+    :param suppression_sql: query of numbers that are not contacted, in any notation; runs on ``suppression_conn_id``
+        before the first send. The ledger's own list (opt-outs, ``dropcowboy suppress``) always applies.
+    :param suppression_column: the query's column of numbers; a list of columns if their cells belong together, such as
+        area code and number. None: the only column, or the only one that can be meant by its name and its values.
+    :param max_unreadable_suppressions: entries that may be no phone numbers: an int is a number of entries, a float a
+        share of them. With more, or without any number, the task fails before anybody is contacted.
     :param message_kind: ``marketing`` or ``informational``. States that ban prerecorded sales messages (WA, WY, MA)
         suppress the former.
     :param calling_hours: ``state``: federal hours and every stricter state's, Canada's too; ``federal``; ``off``.
@@ -105,6 +108,8 @@ class SendOperator(BaseOperator):
         opt_in_column: str | None = None,
         suppression_sql: str | None = None,
         suppression_conn_id: str | None = None,
+        suppression_column: str | Sequence[str] | None = None,
+        max_unreadable_suppressions: float = 0,
         message_kind: Literal["marketing", "informational"] = "marketing",
         calling_hours: Literal["state", "federal", "off"] = "state",
         on_held: Literal["wait", "leave"] = "wait",
@@ -143,6 +148,8 @@ class SendOperator(BaseOperator):
         self.opt_in_column = opt_in_column
         self.suppression_sql = suppression_sql
         self.suppression_conn_id = suppression_conn_id
+        self.suppression_column = suppression_column
+        self.max_unreadable_suppressions = max_unreadable_suppressions
         self.message_kind = message_kind
         self.calling_hours = calling_hours
         self.on_held = on_held
@@ -275,6 +282,7 @@ class SendOperator(BaseOperator):
                 "sql", "sql_conn_id", "parameters", "sql_hook_params", "contacts", "path", "key_column", "phone_column",
                 "postal_code_column", "region", "partition", "opt_in_column", "campaign", "concurrency",
                 "rate_per_s", "on_unknown", "resend_after", "max_staleness", "suppression_sql", "suppression_conn_id",
+                "suppression_column", "max_unreadable_suppressions",
                 "message_kind", "calling_hours", "on_held", "wave_deadline",
                 "max_attempts", "attempts_window", "repeat_window", "max_reject_rate", "max_unknown_rate", "budget_usd",
                 "limit",

@@ -1,7 +1,7 @@
 """Opens what a task reads its contacts from; the core reads it."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow.sdk.definitions.xcom_arg import XComArg
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_dropcowboy.contacts.iterable import Contacts
     from airflow_provider_dropcowboy.contacts.sql import Parameters
+    from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 
 Rows = Iterator[Mapping[str, object]]
 
@@ -29,6 +30,9 @@ class ReadingTask(Protocol):
     contacts: "Contacts | XComArg | None"
     suppression_sql: str | None
     suppression_conn_id: str | None
+    suppression_column: str | Sequence[str] | None
+    max_unreadable_suppressions: float
+    region: str
 
 
 def open_rows(task: ReadingTask, context: "Context") -> AbstractContextManager[Rows]:
@@ -42,12 +46,22 @@ def open_rows(task: ReadingTask, context: "Context") -> AbstractContextManager[R
     return open_contacts(task.contacts.resolve(context) if isinstance(task.contacts, XComArg) else task.contacts)
 
 
-def open_suppressed(task: ReadingTask) -> AbstractContextManager[Rows | None]:
-    """The rows of the task's suppression list; None: it names none."""
+@contextmanager
+def open_suppressed(task: ReadingTask) -> "Iterator[SuppressionList | None]":
+    """The task's suppression list; None: it names none."""
     if task.suppression_sql is None:
-        return nullcontext()
+        yield None
+        return
+    from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
+
     assert task.suppression_conn_id is not None
-    return open_sql(task.suppression_sql, task.suppression_conn_id, parameters=None, hook_params=None)
+    with open_sql(task.suppression_sql, task.suppression_conn_id, parameters=None, hook_params=None) as rows:
+        yield SuppressionList(
+            rows,
+            columns=task.suppression_column,
+            max_unreadable=task.max_unreadable_suppressions,
+            region=task.region,
+        )
 
 
 def is_known_later(value: object) -> bool:

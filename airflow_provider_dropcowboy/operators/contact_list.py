@@ -39,8 +39,12 @@ class SyncContactListOperator(BaseOperator):
         the new ones as well, since the vendor can change no contact.
     :param max_shrink: a mirror that would lose more than this share of the list fails and changes nothing.
     :param region: ISO 3166 alpha-2 of numbers without a country code.
-    :param suppression_sql: query whose first column is a number that is left out, on ``suppression_conn_id``. The
-        ledger's own suppression list is always left out.
+    :param suppression_sql: query of numbers that are left out, on ``suppression_conn_id``. The ledger's own suppression
+        list is always left out.
+    :param suppression_column: the query's column of numbers; a list of columns if their cells belong together, such as
+        area code and number. None: the only column, or the only one that can be meant by its name and its values.
+    :param max_unreadable_suppressions: entries that may be no phone numbers: an int is a number of entries, a float a
+        share of them. With more, or without any number, the task fails and the list stays as it is.
     :param sql: query whose rows are contacts; or the name of a ``.sql`` file. Runs on ``sql_conn_id``, streamed.
     :param sql_conn_id: Airflow connection of the warehouse.
     :param parameters: of the query, by name or position, as the database's driver takes them.
@@ -70,6 +74,8 @@ class SyncContactListOperator(BaseOperator):
         region: str = "US",
         suppression_sql: str | None = None,
         suppression_conn_id: str | None = None,
+        suppression_column: str | Sequence[str] | None = None,
+        max_unreadable_suppressions: float = 0,
         sql: str | None = None,
         sql_conn_id: str | None = None,
         parameters: "Mapping[str, object] | Sequence[object] | None" = None,
@@ -90,6 +96,8 @@ class SyncContactListOperator(BaseOperator):
         self.region = region
         self.suppression_sql = suppression_sql
         self.suppression_conn_id = suppression_conn_id
+        self.suppression_column = suppression_column
+        self.max_unreadable_suppressions = max_unreadable_suppressions
         self.sql = sql
         self.sql_conn_id = sql_conn_id
         self.parameters = parameters
@@ -160,7 +168,7 @@ class SyncContactListOperator(BaseOperator):
             for name in (
                 "sql", "sql_conn_id", "parameters", "sql_hook_params", "contacts", "path", "list_name", "list_id",
                 "mode", "fields", "key_column", "on_change", "max_shrink", "region", "suppression_sql",
-                "suppression_conn_id",
+                "suppression_conn_id", "suppression_column", "max_unreadable_suppressions",
             )
         }  # fmt: skip
         if only_literals:

@@ -14,6 +14,7 @@ from airflow_provider_dropcowboy.campaign.run import run_campaign
 from airflow_provider_dropcowboy.campaign.summary import Summary
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
+from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
 from airflow_provider_dropcowboy.sandbox.catalog import BRAND_ID, RECORDING_ID
 from airflow_provider_dropcowboy.secret import Secret
@@ -83,6 +84,7 @@ def run(ledger: Ledger) -> RunPlan:
         suppressed: Rows | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> Summary:
-        return run_campaign(plan, ledger, rows=rows, control=control or Control(), suppressed=suppressed, clock=clock)
+        numbers = None if suppressed is None else SuppressionList(suppressed, region=plan.columns.region)
+        return run_campaign(plan, ledger, rows=rows, control=control or Control(), suppressed=numbers, clock=clock)
 
     return run_to_end

@@ -8,7 +8,8 @@ import pytest
 from airflow_provider_dropcowboy.campaign import pipeline
 from airflow_provider_dropcowboy.campaign.preview import preview_campaign
 from airflow_provider_dropcowboy.clock import Deadline
-from airflow_provider_dropcowboy.errors import NotTakenError, SourceError
+from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
+from airflow_provider_dropcowboy.errors import ConfigurationError, NotTakenError, SourceError
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.judgement import Judgement
 from airflow_provider_dropcowboy.ledger.patience import reclaim_patiently
@@ -26,8 +27,7 @@ def test_the_list_of_a_task_suppresses_numbers_in_any_notation(
 ) -> None:
     suppressed: list[dict[str, object]] = [
         {"phone": "(504) 200-0003"},
-        {"phone": "n/a"},
-        {"phone": None},
+        {"phone": None},  # names nobody
         {"phone": "504.200.0004 "},
     ]
     summary = run(plan(), people(10), suppressed=suppressed)
@@ -64,8 +64,17 @@ def test_the_first_rule_that_applies_gives_the_reason(plan: MakePlan, run: RunPl
 def test_a_dry_run_knows_both_lists(plan: MakePlan, run: RunPlan, ledger: Ledger) -> None:
     run(plan(), [])
     suppress(ledger, [ANYBODY], source="test")
-    seen = preview_campaign(plan(), ledger, rows=people(10), suppressed=[{"phone": "+15042000004"}])
+    seen = preview_campaign(plan(), ledger, rows=people(10), suppressed=SuppressionList([{"phone": "+15042000004"}]))
     assert dict(seen.counts) == {"suppressed": 2, "ready": 8}
+
+
+@pytest.mark.parametrize("entry", ["n/a", "5550107", "", "5.04555E+09", "#REF!", 5550107, True])
+def test_an_entry_that_is_no_number_stops_the_run_before_the_first_send(
+    sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, entry: object
+) -> None:
+    with pytest.raises(ConfigurationError, match="1 of 2 entries cannot be read"):
+        run(plan(), people(10), suppressed=[{"phone": "+15042000003", "why": "x"}, {"phone": entry, "why": "x"}])
+    assert sandbox.takes()["asks"] == 0
 
 
 def test_a_list_that_cannot_be_read_to_its_end_stops_the_run_before_the_first_send(

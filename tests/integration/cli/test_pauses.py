@@ -1,7 +1,7 @@
 """``dropcowboy pause`` and ``resume``, and what they do to a send."""
 
 from airflow_provider_dropcowboy.api.messages import Channel
-from airflow_provider_dropcowboy.ledger.database import open_ledger, upgrade_ledger
+from airflow_provider_dropcowboy.ledger.database import open_ledger
 from airflow_provider_dropcowboy.ledger.pauses import read_pauses
 from airflow_provider_dropcowboy.ledger.runs import bind_campaign
 from tests.integration.cli.program import Program
@@ -9,10 +9,9 @@ from tests.integration.cli.test_send import RVM
 from tests.sandbox_process import SandboxProcess
 
 
-def test_while_all_is_paused_nobody_is_asked_and_after_it_everybody_is(
+def test_before_the_first_campaign_all_can_be_paused_and_after_it_everybody_is_asked(
     program: Program, contacts: str, sandbox: SandboxProcess
 ) -> None:
-    upgrade_ledger(program.ledger_url)
     assert program.run("pause", "--all").code == 0
     paused = program.run(*RVM, "--contacts", contacts)
     assert paused.code == 1
@@ -41,10 +40,3 @@ def test_pause_takes_a_campaign_or_all(program: Program) -> None:
     for words in ((), ("spring", "--all"), ("--all", "--account", "team@host")):
         ended = program.run("pause", *words)
         assert (ended.code, ended.stdout) == (2, "")
-
-
-def test_without_a_ledger_there_is_nothing_to_pause(program: Program) -> None:
-    ended = program.run("pause", "--all")
-    assert ended.code == 2
-    assert "There is no ledger" in ended.stderr
-    assert not (program.folder / "ledger.db").exists()

@@ -71,13 +71,18 @@ def test_the_same_content_does_not_go_to_a_number_under_another_campaign(program
     assert program.run(*line, "spring, typed wrongly").json["capped"] == 3
 
 
-def test_a_file_of_numbers_suppresses_them_in_any_notation(
+def test_a_suppression_list_that_holds_no_number_somewhere_stops_the_command_unless_it_may(
     program: Program, contacts: str, sandbox: SandboxProcess
 ) -> None:
-    opted_out = program.write("opted_out.csv", "number\n504.555.0101\nn/a\n")
+    opted_out = program.write("opted_out.csv", "id,number\n7,504.555.0101\n8,n/a\n")
     line = (*RVM, "--contacts", contacts, "--campaign", "spring", "--suppression", opted_out, "--json")
-    assert program.run(*line, "--dry-run").json["suppressed"] == 1
-    assert program.run(*line).json["suppressed"] == 1
+    refused = program.run(*line)
+    assert refused.code == 2
+    assert "1 of 2 entries cannot be read" in refused.stderr
+    assert sandbox.asks() == {}
+    allowed = program.run(*line, "--suppression-column", "number", "--max-unreadable-suppressions", "1")
+    assert (allowed.json["suppressed"], allowed.json["unreadable_suppressions"]) == (1, 1)
+    assert "1 of 2 entries cannot be read" in allowed.stderr
     assert sandbox.takes_by_phone() == {"+15045550102": 1, "+15045550104": 1}
 
 

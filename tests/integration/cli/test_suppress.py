@@ -3,7 +3,7 @@
 import pytest
 
 from tests.integration.cli.program import Program
-from tests.integration.cli.shell import ledger_of, run
+from tests.integration.cli.shell import run
 from tests.integration.cli.test_send import RVM
 from tests.sandbox_process import SandboxProcess
 
@@ -15,8 +15,6 @@ SEND = (*RVM, "--calling-hours", "off")
 def test_a_suppressed_number_is_not_asked_for_until_it_is_removed(
     program: Program, contacts: str, sandbox: SandboxProcess
 ) -> None:
-    with ledger_of(program):
-        pass
     assert run("suppress", "add", "504-555-0102", "--reason", "by letter").stdout.endswith(" is suppressed.\n")
     told = run("suppress", "check", "+15045550102").stdout
     assert " by command line, by letter.\n" in told
@@ -29,18 +27,49 @@ def test_a_suppressed_number_is_not_asked_for_until_it_is_removed(
     assert run(*SEND, "--contacts", contacts, "--json").json["asked"] == 1
 
 
-def test_a_file_is_imported_and_its_unusable_rows_are_counted(program: Program) -> None:
-    with ledger_of(program):
-        pass
+def test_a_file_is_imported_and_its_unusable_entries_are_counted(program: Program) -> None:
     rows = [f"504555{last:04}" for last in range(100, 200)] * 12
     name = program.write("stop.csv", "mobile\n" + "\n".join(["12345", *rows]) + "\n")
-    command = ("suppress", "import", name, "--phone-column", "mobile")
-    first, again = run(*command), run(*command)
+    first, again = run("suppress", "import", name), run("suppress", "import", name, "--phone-column", "mobile")
     assert (first.code, first.stdout) == (1, "100 numbers are suppressed that were not before.\n")
-    assert "1 rows have no usable number: row 1: " in first.stderr
+    assert "1 of 1201 entries cannot be read as phone numbers" in first.stderr
+    assert "row 1: " in first.stderr
     assert "12345" not in first.stderr
     assert again.stdout == "0 numbers are suppressed that were not before.\n"
+    assert run("suppress", "import", name, "--max-unreadable", "0.1%").code == 0
     assert "is suppressed since" in run("suppress", "check", "5045550150").stdout
+
+
+def test_a_file_without_any_number_is_refused(program: Program) -> None:
+    name = program.write("stop.csv", "mobile,why\nn/a,x\n")
+    ended = run("suppress", "import", name, "--phone-column", "mobile")
+    assert (ended.code, ended.stdout) == (2, "")
+    assert "1 of 1 entries cannot be read" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("suppress", "add", "504-555-0102"),
+        ("suppress", "import", "stop.csv"),
+        ("suppress", "remove", "504-555-0102"),
+        ("ledger", "forget", "--phone", "504-555-0102"),
+        ("pause", "--all"),
+    ],
+)
+def test_a_person_may_write_before_the_first_campaign(program: Program, command: tuple[str, ...]) -> None:
+    program.write("stop.csv", "phone\n+15045550401\n")
+    ended = run(*command)
+    assert ended.code == 0
+    assert "Set up a new ledger" in ended.stderr
+    assert "Set up a new ledger" not in run(*command).stderr
+
+
+def test_who_only_looks_is_told_how_a_ledger_is_made(program: Program) -> None:
+    for command in (("suppress", "check", "504-555-0102"), ("report", "spring"), ("pause", "spring")):
+        ended = run(*command)
+        assert ended.code == 2
+        assert "`dropcowboy ledger upgrade`" in ended.stderr
 
 
 def test_a_number_that_cannot_be_used_is_not_repeated(program: Program) -> None:

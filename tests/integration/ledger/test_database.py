@@ -85,7 +85,7 @@ class TestOpening:
         assert ledger.born_at.tzinfo is not None
 
     def test_only_a_sender_sets_up_an_empty_database(self, ledger_url: str) -> None:
-        with pytest.raises(NoLedgerError, match="the first send task creates it"):
+        with pytest.raises(NoLedgerError, match="The first send task creates it"):
             open_ledger(with_password(ledger_url))
         assert find_ledger(ledger_url) is None
         if (path := sa.make_url(ledger_url).database) and ledger_url.startswith("sqlite"):

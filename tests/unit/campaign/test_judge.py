@@ -17,6 +17,7 @@ from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.seen import Seen
 from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
 from airflow_provider_dropcowboy.contacts.partition import Partition
+from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.contacts.text import Template
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.screening.verdict import Verdict
@@ -190,7 +191,7 @@ def test_a_number_of_the_suppression_list_is_stopped_in_any_notation() -> None:
     with Seen() as seen:
         rows = [row(1, "+15045550100"), row(2, "(504) 555-0101")]
         judge = Judge(made, identity, seen=seen)
-        judge.read_suppressed([{"n": "504.555.0100"}, {"n": "no number"}])
+        judge.read_suppressed(SuppressionList([{"n": "504.555.0100"}]))
         batch = judge.judge(rows)
     assert [message.stop for message in batch.messages] == [(State.SUPPRESSED, "on the suppression list"), None]
 
@@ -203,4 +204,4 @@ def test_a_suppression_list_that_cannot_be_read_ends_the_run_before_anyone_is_ju
     made = plan()
     identity = Identity(bytes(32), made.account.name, made.campaign, made.channel)
     with Seen() as seen, pytest.raises(ConfigurationError, match="the list is gone"):
-        Judge(made, identity, seen=seen).read_suppressed(broken())
+        Judge(made, identity, seen=seen).read_suppressed(SuppressionList(broken()))

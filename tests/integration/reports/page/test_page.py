@@ -245,7 +245,7 @@ def test_without_a_ledger_it_says_so_until_there_is_one(ledger_url: str) -> None
     with PageServer(find) as page:
         answer = page.get("campaigns")
         assert answer.status_code == 503
-        assert "the first send task creates it" in text_of(answer)
+        assert "The first send task creates it" in text_of(answer)
         open_ledger(ledger_url, may_create=True).engine.dispose()
         assert [page.get("campaigns").status_code for _ in range(2)] == [200, 200]
     (found,) = opened
