@@ -75,7 +75,7 @@ _CONNECTION_FIELDS: Final[dict[str, object]] = {
     ),
     "callback_secret": _field(
         "Callback secret",
-        "Signs the callback URLs, so that nobody else can report a result. At least 5 characters; "
+        "Signs the callback URLs, so that nobody else can report a result. At least 16 characters; "
         "`openssl rand -hex 32` makes a good one.",
         type=_TEXT,
         format="password",
@@ -121,6 +121,12 @@ _CONNECTION_FIELDS: Final[dict[str, object]] = {
     ),
     "verify": _field(
         "Verify TLS", "true, false, or the path of a CA bundle on the workers.", type=_TEXT, default="true"
+    ),
+    "account": _field(
+        "Account name in the ledger",
+        "Under which name the ledger remembers who was contacted. Default: team id @ host. Set it before you move to "
+        "another host, to the name that `dropcowboy doctor` shows, so that nobody is contacted again.",
+        type=_TEXT,
     ),
     "ledger_conn_id": _field(
         "Ledger connection id",

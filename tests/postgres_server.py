@@ -1,8 +1,12 @@
 """A PostgreSQL of the tests' own, from a wheel: nothing is taken from what the machine has."""
 
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -62,6 +66,39 @@ class PostgresServer:
         """It was away, and is back at the same address; whoever was connected was cut off."""
         self._pg_ctl("restart", "--mode=fast", f"--log={self._installation.log}")
 
+    @contextmanager
+    def failed_over(self) -> Iterator[int]:
+        """The port of a standby that was promoted a moment ago.
+
+        Its checkpointer stands still, so that its last checkpoint is the old primary's, as for minutes on a busy one.
+        """
+        with tempfile.TemporaryDirectory(prefix="standby-", dir=self._folder) as folder:
+            data = Path(folder) / "data"
+            shutil.chown(folder, self._installation.system_user or os.getuid())
+            self._execute(
+                "pg_basebackup", f"--pgdata={data}", "--host=127.0.0.1", f"--port={self.port}", "--username=postgres",
+                "--checkpoint=fast", "--write-recovery-conf",
+            )  # fmt: skip
+            (port,) = free_ports(1)
+            self._pg_ctl("start", f"--log={folder}/log", f"--options=-p {port}", data=data)
+            checkpointer = 0
+            try:
+                address = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+                with psycopg.connect(address) as connection:
+                    found = connection.execute("SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'")
+                    (checkpointer,) = found.fetchone() or (0,)
+                os.kill(checkpointer, signal.SIGSTOP)
+                self._pg_ctl("promote", data=data)
+                yield port
+            finally:
+                if checkpointer:
+                    os.kill(checkpointer, signal.SIGCONT)
+                self._pg_ctl("stop", "--mode=immediate", data=data)
+
+    def end_session(self, pid: int) -> None:
+        """The session is over, without a word to its client."""
+        self._run(f"SELECT pg_terminate_backend({pid}, 5000)")
+
     def stop(self) -> None:
         """The server has ended and its data are removed."""
         self._pg_ctl("stop", "--mode=immediate")
@@ -94,13 +131,11 @@ class PostgresServer:
         with psycopg.connect(f"postgresql://postgres@127.0.0.1:{self.port}/postgres", autocommit=True) as connection:
             connection.execute(statement.encode())
 
-    def _pg_ctl(self, *arguments: str) -> None:
-        pgexec(
-            "pg_ctl",
-            ("--wait", f"--pgdata={self._installation.pgdata}", *arguments),
-            bin_path=self._installation.bin_path,
-            user=self._installation.system_user,
-        )
+    def _pg_ctl(self, *arguments: str, data: Path | None = None) -> None:
+        self._execute("pg_ctl", "--wait", f"--pgdata={data or self._installation.pgdata}", *arguments)
+
+    def _execute(self, program: str, *arguments: str) -> None:
+        pgexec(program, arguments, bin_path=self._installation.bin_path, user=self._installation.system_user)
 
 
 def connection_fields(url: sa.URL) -> dict[str, object]:

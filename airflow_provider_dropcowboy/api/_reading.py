@@ -1,4 +1,4 @@
-"""Fields of a JSON object as typed values; a ValueError names the field, never its value."""
+"""Fields of a JSON object as typed values; a ValueError names a field that is needed, never its value."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -7,6 +7,9 @@ from typing import Final
 
 MAX_AMOUNT_DIGITS: Final = 9
 """Before the decimal point: 1e999999 would overflow the sum it goes into."""
+MAX_COUNT_DIGITS: Final = 18
+
+_FLAGS: Final[Mapping[object, bool]] = {True: True, False: False, "true": True, "false": False, "1": True, "0": False}
 
 
 def as_object(value: object) -> Mapping[str, object]:
@@ -25,17 +28,9 @@ def as_objects(value: object) -> list[Mapping[str, object]]:
 
 def text(content: Mapping[str, object], name: str) -> str:
     """A field that must be there, as text; ids may come as numbers."""
-    found = optional_text(content, name)
-    if found is None:
-        raise ValueError(f"{name} is missing")
-    return found
-
-
-def optional_text(content: Mapping[str, object], name: str) -> str | None:
-    """A field as text; None: missing, null or empty."""
     value = content.get(name)
     if value is None or value == "":
-        return None
+        raise ValueError(f"{name} is missing")
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise ValueError(f"{name} is not text")
     return str(value)
@@ -43,39 +38,52 @@ def optional_text(content: Mapping[str, object], name: str) -> str | None:
 
 def count(content: Mapping[str, object], name: str) -> int:
     """A field that must be there and be a whole number from 0."""
+    if content.get(name) is None:
+        raise ValueError(f"{name} is missing")
     found = optional_count(content, name)
     if found is None:
-        raise ValueError(f"{name} is missing")
+        raise ValueError(f"{name} is not a count")
     return found
 
 
-def optional_count(content: Mapping[str, object], name: str) -> int | None:
-    """A field as a whole number from 0; None: missing or null."""
-    value = content.get(name)
-    if value is None:
+# a field that nobody needs decides nothing: where it cannot be read, it is None
+
+
+def optional_text(content: Mapping[str, object], name: str) -> str | None:
+    """A field as text; None: missing, empty, or neither text nor a whole number."""
+    try:
+        return text(content, name)
+    except ValueError:
         return None
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError(f"{name} is not a count")
-    return value
+
+
+def optional_count(content: Mapping[str, object], name: str) -> int | None:
+    """A field as a whole number from 0, also ``"5"`` and ``5.0``; None: missing, or none."""
+    value = content.get(name)
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= MAX_COUNT_DIGITS:
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0 or value % 1:
+        return None
+    return int(value)
 
 
 def optional_flag(content: Mapping[str, object], name: str) -> bool | None:
-    """A field as a truth value; None: missing or null."""
+    """A field as a truth value, also 1, 0 and their texts; None: missing, or none."""
     value = content.get(name)
-    if value is not None and not isinstance(value, bool):
-        raise ValueError(f"{name} is neither true nor false")
-    return value
+    return _FLAGS.get(value.lower() if isinstance(value, str) else value) if isinstance(value, str | int) else None
 
 
-def optional_instant_ms(content: Mapping[str, object], name: str) -> datetime | None:
-    """A field in milliseconds since 1970 as an instant; None: missing or null."""
-    value = optional_count(content, name)
-    if value is None:
-        return None
+def optional_instant(content: Mapping[str, object], name: str) -> datetime | None:
+    """A field as an instant: milliseconds since 1970, or ISO 8601 with its offset; None: missing, or none."""
+    value = content.get(name)
     try:
-        return datetime.fromtimestamp(value / 1000, UTC)
+        if isinstance(value, str) and not value.isdecimal():
+            instant = datetime.fromisoformat(value)
+            return None if instant.tzinfo is None else instant.astimezone(UTC)
+        milliseconds = optional_count(content, name)
+        return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
     except (OverflowError, OSError, ValueError):
-        raise ValueError(f"{name} is no instant in milliseconds") from None
+        return None
 
 
 def optional_amount(content: Mapping[str, object], name: str) -> Decimal | None:

@@ -1,6 +1,8 @@
 """Whose API account, and where it is."""
 
+import re
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -15,11 +17,13 @@ class Account:
     """A team's credentials at one host.
 
     :param base_url: scheme, host and path prefix, without a trailing slash.
+    :param given_name: the account's name where a person set one, which outlives a move to another host; empty: none.
     """
 
     team_id: str
     secret: Secret
     base_url: str = DEFAULT_BASE_URL
+    given_name: str = ""
 
     def __post_init__(self) -> None:
         if not self.team_id or not self.secret:
@@ -36,9 +40,57 @@ class Account:
 
     @property
     def name(self) -> str:
-        """``team id @ host``: what separates a trial on the sandbox from production in one ledger."""
-        return f"{self.team_id}@{urlsplit(self.base_url).netloc.lower()}"
+        """What the ledger knows the account by: the given name, else ``team id @ host``, in its one spelling.
+
+        It separates a trial on the sandbox from production in one ledger.
+        """
+        return spell_account(self.given_name or f"{self.team_id}@{urlsplit(self.base_url).netloc}")
 
     def headers(self) -> dict[str, str]:
         """Credentials as every route wants them (API v1, ``x-team-id`` and ``x-secret``)."""
         return {"x-team-id": self.team_id, "x-secret": self.secret.reveal()}
+
+
+def spell_account(name: str) -> str:
+    """The one spelling of an account's name, whatever way its host was written.
+
+    The host is in lower case, without the dot of its root and without a default port; a name in another script is in
+    its ASCII form (IDNA 2008), an IPv6 address in its shortest (RFC 5952). 80 and 443 are both default ports here,
+    since the name does not hold the scheme. What is no host is left as it is.
+    """
+    team_id, at, host = name.rpartition("@")
+    return f"{team_id}@{_spell_host(host)}" if at else name
+
+
+_HOST: Final = re.compile(r"(?:\[(?P<ipv6>[^\]]*)\]|(?P<name>[^:\[\]]*))(?::(?P<port>[0-9]*))?")
+
+
+def _spell_host(written: str) -> str:
+    parts = _HOST.fullmatch(written)
+    if parts is None:
+        return written.lower()
+    port = parts["port"] or ""
+    host = _spell_ipv6(parts["ipv6"]) if parts["ipv6"] is not None else _spell_name(parts["name"])
+    return host if not port or int(port) in _DEFAULT_PORTS else f"{host}:{int(port)}"
+
+
+def _spell_ipv6(written: str) -> str:
+    try:
+        address = IPv6Address(written)
+    except ValueError:
+        return f"[{written.lower()}]"
+    return str(address.ipv4_mapped or f"[{address}]")
+
+
+def _spell_name(written: str) -> str:
+    if not written.isascii():
+        import idna  # its tables are large, and hardly a host needs them
+
+        try:
+            written = idna.encode(written, uts46=True).decode()
+        except idna.IDNAError:
+            return written.lower()
+    return written.lower().rstrip(".")
+
+
+_DEFAULT_PORTS: Final = frozenset({80, 443})

@@ -2,10 +2,12 @@
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from http import HTTPStatus
 from typing import Final
 
 from airflow_provider_dropcowboy.api.wire import Answer, Broken, NotWritten, Reply
@@ -13,12 +15,19 @@ from airflow_provider_dropcowboy.api.wire import Answer, Broken, NotWritten, Rep
 LIMITED: Final = 429
 REFUSALS: Final = frozenset({401, 402, 403, 404, 405})
 """The request is wrong for every message alike: credentials, funds, route."""
-REJECTIONS: Final = frozenset({400, 413, 422})
-"""The vendor read this message and refused it, if its body says why."""
+REJECTIONS: Final = frozenset({400, 413, 415, 422})
+"""The vendor read this message and refused it, if its body is JSON: a proxy's page or text proves nothing."""
+ODD_SHAPE: Final = (
+    "Drop Cowboy accepted a message in other words than the documented ones: %s. A JSON object that names no refusal "
+    "counts as accepted. See whether results arrive for these messages (docs/answers.md)"
+)
+"""A warning, with an outcome's ``odd_shape``: once a run."""
 MAX_RETRY_AFTER_S: Final = 300.0
 MAX_REASON_CHARACTERS: Final = 200
 MAX_READ_CHARACTERS: Final = 2_000
 """Of a reason, before it is scrubbed; nobody writes a longer one for people."""
+MAX_DEPTH: Final = 6
+"""How deep a reason may stand in a body."""
 
 
 class Outcome(StrEnum):
@@ -37,11 +46,13 @@ class SendOutcome:
 
     :param reason: for people and for counting; without numbers and quoted values.
     :param retry_after_s: how long to leave the vendor alone, at most ``MAX_RETRY_AFTER_S``; None: it did not say.
+    :param odd_shape: of an acceptance in other words than the documented ones: the keys of its body, no value.
     """
 
     kind: Outcome
     reason: str = ""
     retry_after_s: float | None = None
+    odd_shape: str | None = None
 
 
 ACCEPTED: Final = SendOutcome(Outcome.ACCEPTED)
@@ -64,8 +75,8 @@ def read_send_answer(reply: Reply) -> SendOutcome:
             return SendOutcome(Outcome.REFUSED, _with_reason(f"HTTP {status}", reply.body))
         case Answer(status=status) if 200 <= status < 300:
             return _read_success(reply)
-        case Answer(status=status) if status in REJECTIONS and (reason := error_reason(reply.body)):
-            return SendOutcome(Outcome.REJECTED, reason)
+        case Answer(status=status) if status in REJECTIONS and isinstance(read_json(reply.body), dict | list | str):
+            return SendOutcome(Outcome.REJECTED, error_reason(reply.body) or f"HTTP {status} without a reason")
         case _:
             return SendOutcome(Outcome.UNKNOWN, f"HTTP {reply.status}: may have been taken")
 
@@ -94,14 +105,27 @@ def http_date(text: str) -> datetime | None:
 
 
 def error_reason(body: bytes) -> str | None:
-    """The vendor's own words from an error body, without numbers and quoted values; None: not readable as its JSON."""
-    content = read_json(body)
-    if not isinstance(content, dict):
-        return None
-    for key in ("error", "message", "reason", "errors", "detail"):
-        text = _words(content.get(key))
-        if text:
-            return scrub(text)
+    """The vendor's own words from a JSON body, without numbers and quoted values; None: no JSON, or no words in it."""
+    text = _words(read_json(body))
+    return scrub(text) if text else None
+
+
+def refusal(body: bytes) -> str | None:
+    """What in the JSON body of a 2xx says that the request was not carried out; None: nothing does.
+
+    A key that names an error and holds something, a flag that is off, a word of failure, a status of 400 or more,
+    and a count of nothing accepted: at any depth.
+    """
+    for key, value in _pairs(read_json(body)):
+        is_set = bool(value) and value not in ("0", "false", "none", "null", "no", "ok", "success")
+        if key in _ERROR_KEYS and is_set:
+            return error_reason(body) or key
+        if key in _FLAG_KEYS and value in (False, "false", "no", "0"):  # 0 is False
+            return error_reason(body) or f"{key} is false"
+        if key in _WORD_KEYS and _FAILED.search(str(value).lower()):
+            return error_reason(body) or scrub(f"{key} {value}")
+        if key == "accepted_count" and value not in (1, "1"):
+            return error_reason(body) or "accepted_count is not 1"
     return None
 
 
@@ -123,18 +147,34 @@ def read_json(body: bytes) -> object:
 
 
 def _read_success(answer: Answer) -> SendOutcome:
-    """Accepted needs the documented JSON: a 200 page of a proxy is no acceptance, and no proof of the contrary."""
-    match read_json(answer.body):
-        case {"rejected": [first, *_], "accepted_count": 0, **rest} if rest.get("status") != "queued":
+    """Accepted needs a JSON object that names no refusal: a 200 page of a proxy is no acceptance, and no proof of the
+    contrary. Accepted or unknown, nobody is asked again; only the count is other.
+    """
+    content = read_json(answer.body)
+    match content:
+        case {"rejected": [first, *_], "accepted_count": 0 | "0", **rest} if rest.get("status") != "queued":
             return SendOutcome(
                 Outcome.REJECTED, error_reason(json.dumps(first).encode()) or "rejected without a reason"
             )
-        case {"rejected": [_, *_]} | {"status": "queued", "accepted_count": 0}:
-            return SendOutcome(Outcome.UNKNOWN, f"HTTP {answer.status}: accepted and rejected at once")
-        case {"status": "queued"} | {"accepted_count": 1}:
+        case {"rejected": [_, *_], "accepted_count": _} | {"rejected": [_, *_], "status": "queued"}:
+            return _unknown(answer, "accepted and rejected at once")
+        case {"rejected": [_, *_]}:
+            return _unknown(answer, "rejected, but it does not say that none was accepted")
+        case {"status": "queued", "accepted_count": 0 | "0"}:
+            return _unknown(answer, "accepted and rejected at once")
+        case {"status": "queued"} | {"accepted_count": 1 | "1"}:
             return ACCEPTED
+        case dict() if (words := refusal(answer.body)) is not None:
+            return _unknown(answer, words)
+        case dict():
+            # its keys alone: what it says may be a person's
+            return SendOutcome(Outcome.ACCEPTED, odd_shape=f"HTTP {answer.status} {{{scrub(', '.join(content))}}}")
         case _:
-            return SendOutcome(Outcome.UNKNOWN, f"HTTP {answer.status}: not the documented answer")
+            return _unknown(answer, "not the documented answer")
+
+
+def _unknown(answer: Answer, why: str) -> SendOutcome:
+    return SendOutcome(Outcome.UNKNOWN, f"HTTP {answer.status}: {why}"[:MAX_REASON_CHARACTERS])
 
 
 def _with_reason(status: str, body: bytes) -> str:
@@ -142,16 +182,52 @@ def _with_reason(status: str, body: bytes) -> str:
     return f"{status}: {reason}" if reason else status
 
 
-def _words(value: object) -> str:
+def _words(value: object, depth: int = 0) -> str:
+    """The words for people in an error body, however a server's framework wraps them; with the field they are about."""
     match value:
         case str():
             return value
-        case list():
-            return "; ".join(words for item in value if not isinstance(item, list) and (words := _words(item)))
-        case {"message": str(message)} | {"reason": str(message)} | {"error": str(message)}:
-            return message
+        case list() if depth < MAX_DEPTH:
+            items = (_words(item, depth + 1) for item in value[:MAX_DEPTH] if not isinstance(item, list))
+            return "; ".join(words for words in items if words)
+        case dict() if depth < MAX_DEPTH:
+            return _own_words(value, depth) or _words_by_field(value, depth)
         case _:
             return ""
+
+
+def _own_words(content: dict[str, object], depth: int) -> str:
+    for key in _REASON_KEYS:
+        words = _words(content.get(key), depth + 1)
+        if words and words not in _PHRASES:  # Nest says "Bad Request" beside the words that matter
+            field = next((content[name] for name in _FIELD_KEYS if content.get(name) in _FIELD_NAMES), None)
+            return f"{field}: {words}" if field and str(field) not in words else words
+    return next((words for key in _REASON_KEYS if (words := _words(content.get(key), depth + 1))), "")
+
+
+def _words_by_field(content: dict[str, object], depth: int) -> str:
+    """``{"phone_number": ["is invalid"]}``. A text beside a field at the top may be that field of the request."""
+    found = [
+        f"{field}: {words}"
+        for field, value in content.items()
+        if field in _FIELD_NAMES and (depth or isinstance(value, list)) and (words := _words(value, depth + 1))
+    ]
+    return "; ".join(found)
+
+
+def _pairs(value: object) -> Iterator[tuple[str, object]]:
+    """Each key of a JSON value, in lower case, with its value (texts stripped, in lower case), at any depth."""
+    stack = [value]
+    while stack:
+        match stack.pop():
+            case dict() as content:
+                for key, inner in content.items():
+                    yield key.lower(), inner.strip().lower() if isinstance(inner, str) else inner
+                    stack.append(inner)
+            case list() as items:
+                stack.extend(items)
+            case _:
+                pass
 
 
 def _without_value(quoted: re.Match[str]) -> str:
@@ -159,6 +235,24 @@ def _without_value(quoted: re.Match[str]) -> str:
     return text if text[1:-1] in _FIELD_NAMES else f"{text[0]}…{quoted['end']}"
 
 
+_REASON_KEYS: Final = (
+    "errors", "error", "message", "messages", "msg", "reason", "detail", "details", "error_description", "description",
+    "title",
+)  # fmt: skip
+_FIELD_KEYS: Final = ("field", "param", "path", "property")
+_PHRASES: Final = frozenset(status.phrase for status in HTTPStatus)
+_ERROR_KEYS: Final = frozenset(
+    {"error", "errors", "error_code", "error_message", "error_description", "exception", "fault", "failure", "failures",
+     "failed", "rejected", "rejected_count", "rejections", "invalid"}
+)  # fmt: skip
+_FLAG_KEYS: Final = frozenset({"success", "successful", "ok", "accepted", "queued", "sent", "valid"})
+_WORD_KEYS: Final = frozenset(
+    {"status", "state", "result", "outcome", "code", "status_code", "statuscode", "message", "msg"}
+)
+_FAILED: Final = re.compile(
+    r"fail|\berr|reject|refus|declin|invalid|denied|deny|forbid|unauth|block|spam|cancel|abort|expire|exceed|missing"
+    r"|insufficient|undeliver|unsuccess|unable|cannot|\bnot?\b|^[45][0-9][0-9]$|^false$|^bad"
+)
 # a quote that is never closed runs to the end; one after a letter is an apostrophe
 _QUOTED = re.compile(
     r"""(?:"[^"]*|`[^`]*|“[^”]*|«[^»]*|(?<!\w)['‘](?:[^'’]|['’](?=\w))*)(?P<end>["`”»'’]?)""",

@@ -97,10 +97,7 @@ def _status(content: Mapping[str, object]) -> DeliveryStatus:
 
 
 def _text(content: Mapping[str, object], name: str) -> str | None:
-    try:
-        found = reading.optional_text(content, name)
-    except ValueError:
-        return None
+    found = reading.optional_text(content, name)
     if found is None:
         return None
     if found.isascii() and "\0" not in found:

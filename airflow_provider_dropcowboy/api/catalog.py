@@ -88,7 +88,7 @@ def _recording(row: Mapping[str, object]) -> Recording:
     return Recording(
         media_id=reading.text(row, "media_id"),
         name=reading.optional_text(row, "name"),
-        created_at=reading.optional_instant_ms(row, "created_at"),
+        created_at=reading.optional_instant(row, "created_at"),
         api_allowed=reading.optional_flag(row, "api_allowed"),
     )
 

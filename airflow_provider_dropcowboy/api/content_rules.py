@@ -1,9 +1,11 @@
 """The vendor's rules for what a message may be made of (API v1, ``POST /rvm`` and ``POST /sms``)."""
 
 import re
+from collections.abc import Mapping
 from typing import Final, assert_never
+from urllib.parse import urlsplit
 
-from airflow_provider_dropcowboy.api.messages import MAX_SMS_CHARACTERS, Content, Rvm, Sms
+from airflow_provider_dropcowboy.api.messages import MAX_SMS_CHARACTERS, Content, Rvm, Sms, count_sms_characters
 from airflow_provider_dropcowboy.errors import ConfigurationError
 
 AUDIO_TYPES: Final = frozenset({"mp3", "wav"})  # API v1, POST /rvm, audio_type
@@ -14,15 +16,58 @@ def check_content(content: Content) -> None:
 
     :raises ConfigurationError: it would not; the text names the field and repeats no value.
     """
-    match content:
-        case Rvm():
-            fault = _rvm_fault(content)
-        case Sms():
-            fault = _sms_fault(content)
-        case _:
-            assert_never(content)
-    if fault:
+    if not (fault := _type_fault(content.fields())):
+        match content:
+            case Rvm():
+                fault = _rvm_fault(content)
+            case Sms():
+                fault = _sms_fault(content)
+            case _:
+                assert_never(content)
+    if fault or (fault := _text_fault(content.fields())):
         raise ConfigurationError(f"{fault} Nothing was sent.")
+
+
+def check_url(name: str, url: object) -> None:
+    """Nothing, if a field holds the address of something on the web.
+
+    :raises ConfigurationError: it does not; the text names the field and repeats no value.
+    """
+    if not _is_url(url):
+        raise ConfigurationError(
+            f"{name} is no URL such as https://example.com/path. Nothing was sent. Give one, or leave it out."
+        )
+
+
+def is_postal_code(code: str) -> bool:
+    """Whether the vendor can use the code: a US one, such as ``02101`` or ``90210-0001``, or a Canadian ``K1A 0B1``."""
+    return _POSTAL_CODE.fullmatch(code) is not None
+
+
+def _is_url(url: object) -> bool:
+    if not isinstance(url, str) or not url.isprintable() or " " in url:
+        return False
+    try:
+        parts = urlsplit(url)
+        return parts.scheme.lower() in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # half an IPv6 address, a port that is none
+        return False
+
+
+def _type_fault(fields: Mapping[str, object]) -> str | None:
+    for name, value in fields.items():
+        if not isinstance(value, str) and name not in ("byoc", "opt_in"):
+            return f"{name} is a {type(value).__name__}: give text."
+    return None
+
+
+def _text_fault(fields: Mapping[str, object]) -> str | None:
+    for name, value in fields.items():
+        if isinstance(value, str) and not value.strip():
+            return f"{name} is empty: give a value, or leave it out."
+        if isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value):
+            return f"{name} holds half a character (a lone surrogate), which no text can hold."
+    return None
 
 
 def _rvm_fault(content: Rvm) -> str | None:
@@ -46,8 +91,10 @@ def _rvm_fault(content: Rvm) -> str | None:
         return "voice_id and tts_body need each other: give both."
     if content.audio_type and (content.audio_type not in AUDIO_TYPES or not content.audio_url):
         return "audio_type is mp3 or wav, and goes with audio_url."
-    if content.postal_code and not _POSTAL_CODE.fullmatch(content.postal_code):
-        return "postal_code is a US code such as 02101 or 90210-0001."
+    if content.audio_url and not _is_url(content.audio_url):
+        return "audio_url is no URL such as https://example.com/message.mp3."
+    if content.postal_code and not is_postal_code(content.postal_code):
+        return "postal_code must be a US code such as 02101 or 90210-0001, or a Canadian one such as K1A 0B1."
     return None
 
 
@@ -56,9 +103,9 @@ def _sms_fault(content: Sms) -> str | None:
         return "A text needs a caller_id and a pool_id: give both, or set default_pool_id in the connection."
     if not content.sms_body:
         return "A text needs an sms_body."
-    if len(content.sms_body) > MAX_SMS_CHARACTERS:
-        return f"The sms_body has {len(content.sms_body)} characters; Drop Cowboy takes {MAX_SMS_CHARACTERS}."
+    if (count := count_sms_characters(content.sms_body)) > MAX_SMS_CHARACTERS:
+        return f"The sms_body has {count} characters; Drop Cowboy takes {MAX_SMS_CHARACTERS}."
     return None
 
 
-_POSTAL_CODE: Final = re.compile(r"[0-9]{5}(-[0-9]{4})?")
+_POSTAL_CODE: Final = re.compile(r"[0-9]{5}(-[0-9]{4})?|[A-Z][0-9][A-Z] [0-9][A-Z][0-9]")

@@ -19,7 +19,7 @@ from airflow_provider_dropcowboy.errors import (
 
 CREDENTIAL_REFUSALS: Final = frozenset({401, 402, 403})
 """Credentials, funds, rights."""
-REFUSALS: Final = frozenset({400, 404, 405, 413, 422})
+REFUSALS: Final = frozenset({400, 404, 405, 413, 415, 422})
 """The vendor read the request and did not carry it out."""
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ def read_reply(call: Call[T], reply: Reply) -> T:
     """The value that was asked for.
 
     :raises AuthenticationError: 401, 402 or 403.
-    :raises RejectedError: 400, 404, 405, 413 or 422, with the vendor's reason.
+    :raises RejectedError: 400, 404, 405, 413, 415 or 422, with the vendor's reason.
     :raises NotTakenError: surely not carried out: nothing was written, or 429.
     :raises AmbiguousError: a call that changes something, and whether it did is not known.
     :raises VendorError: a call that changes nothing failed in another way.

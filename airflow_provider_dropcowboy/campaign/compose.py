@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from airflow_provider_dropcowboy.api.messages import MAX_SMS_CHARACTERS, Message, Rvm, Sms
+from airflow_provider_dropcowboy.api.content_rules import is_postal_code
+from airflow_provider_dropcowboy.api.messages import MAX_SMS_CHARACTERS, Message, Rvm, Sms, count_sms_characters
 from airflow_provider_dropcowboy.campaign.identity import Identity, canonical
 from airflow_provider_dropcowboy.contacts.contact import Contact, Unusable
 from airflow_provider_dropcowboy.contacts.text import Template, TextError
@@ -43,7 +44,8 @@ class RvmTemplate:
             forwarding_number=self.forwarding_number,
             phone_ivr_id=self.phone_ivr_id,
             pool_id=self.pool_id,
-            postal_code=contact.postal_code,
+            # another country's code would cost the person the message
+            postal_code=contact.postal_code if contact.postal_code and is_postal_code(contact.postal_code) else None,
             byoc=self.byoc,
         )
 
@@ -76,7 +78,7 @@ class SmsTemplate:
         :raises TextError: the row lacks a value, or its text is longer than the vendor takes.
         """
         text = self.sms_body.render(contact.row)
-        if len(text) > MAX_SMS_CHARACTERS:
+        if count_sms_characters(text) > MAX_SMS_CHARACTERS:
             raise TextError(f"text: longer than {MAX_SMS_CHARACTERS} characters with the row's values")
         if not text:
             raise TextError("text: empty with the row's values")
@@ -109,6 +111,7 @@ class Composer:
             return Unusable(contact.key, str(error))
         return Message(
             foreign_id=self._identity.foreign_id(contact.key),
+            earlier_ids=self._identity.earlier_ids(contact.key),
             contact_key=contact.key,
             phone=contact.phone,
             content=content,

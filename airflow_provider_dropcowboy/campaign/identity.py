@@ -10,6 +10,7 @@ from typing import Final
 from airflow_provider_dropcowboy.api.messages import Channel
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.ledger.digest import digest, framed, mac, number_digest
+from airflow_provider_dropcowboy.ledger.runs import Campaign
 from airflow_provider_dropcowboy.ledger.schema import DIGEST_CHARACTERS, FOREIGN_ID_CHARACTERS, PREFIX_CHARACTERS
 from airflow_provider_dropcowboy.phone import Phone
 
@@ -64,6 +65,8 @@ class Identity:
     account: str
     campaign: str
     channel: Channel
+    earlier: tuple["Identity", ...] = ()
+    """Of the same campaign, with the account spelled in other ways."""
     prefix: str = field(init=False)
     """How every foreign_id of the campaign begins, so that its rows lie together in the ledger."""
     _send: bytes = field(init=False, repr=False, compare=False)
@@ -72,6 +75,16 @@ class Identity:
         names = (self.account, self.campaign, self.channel)
         object.__setattr__(self, "prefix", digest(self.key, "campaign", *names)[:PREFIX_CHARACTERS])
         object.__setattr__(self, "_send", framed("send", *names))  # once, and not for every contact
+
+    @classmethod
+    def of(cls, key: bytes, campaign: Campaign) -> "Identity":
+        """Of a campaign that the ledger knows, whose foreign_ids may spell the account in an older way."""
+        earlier = tuple(cls.of(key, each) for each in campaign.earlier)
+        return cls(key, campaign.digest_account or campaign.account, campaign.name, campaign.channel, earlier)
+
+    def earlier_ids(self, contact_key: str) -> tuple[str, ...]:
+        """Other names of the contact's message, by which it may have been sent before."""
+        return tuple(each.foreign_id(contact_key) for each in self.earlier)
 
     def foreign_id(self, contact_key: str) -> str:
         """The name of the contact's message: the same in every run, no personal data in it."""

@@ -69,8 +69,8 @@ def preview_campaign(
     tally = Tally()
     outlook = Outlook(plan, at=utcnow(), waits_for=waits_for)
     key = ledger.key if ledger else secrets.token_bytes(32)
-    identity = Identity(key, plan.account.name, plan.campaign, plan.channel)
-    campaign = _campaign(plan, ledger, prefix=identity.prefix)
+    campaign = _campaign(plan, ledger)
+    identity = Identity.of(key, campaign)
     with Seen() as keys, Seen() as numbers:
         judge = Judge(plan, identity, seen=keys)
         if suppressed is not None:
@@ -112,11 +112,11 @@ def preview_campaign(
     return summary
 
 
-def _campaign(plan: Plan, ledger: Ledger | None, *, prefix: str) -> Campaign:
+def _campaign(plan: Plan, ledger: Ledger | None) -> Campaign:
     """As the ledger knows it; caps and lists of other campaigns hold too for one that was never begun."""
     account = plan.account.name
     known = ledger and find_campaign(ledger, account, name=plan.campaign, channel=plan.channel)
-    return known or Campaign(0, account, plan.campaign, plan.channel, prefix, True)
+    return known or Campaign(0, account, plan.campaign, plan.channel, "", True)
 
 
 def _judge_number(message: Message, numbers: Seen) -> JudgedRow:

@@ -6,11 +6,11 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from operator import length_hint
 from typing import Final
 
 from airflow_provider_dropcowboy.campaign.control import Control, Order
-from airflow_provider_dropcowboy.campaign.guards import check_ledger, check_staleness
 from airflow_provider_dropcowboy.campaign.identity import Identity
 from airflow_provider_dropcowboy.campaign.judge import Judge, Rows
 from airflow_provider_dropcowboy.campaign.pipeline import Pipeline
@@ -27,17 +27,19 @@ from airflow_provider_dropcowboy.errors import (
     LedgerError,
     NothingAcceptedError,
     NotTakenError,
+    StaleRunError,
 )
-from airflow_provider_dropcowboy.ledger.counts import count_run
-from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.ledger.counts import count_run, has_sends
+from airflow_provider_dropcowboy.ledger.database import Ledger, now
+from airflow_provider_dropcowboy.ledger.health import check_campaign
 from airflow_provider_dropcowboy.ledger.held import count_gone, forget_held, keep_held
 from airflow_provider_dropcowboy.ledger.runs import (
+    Campaign,
     Run,
     beat,
     begin_run,
     bind_campaign,
     end_run,
-    find_campaign,
     rows_read_last,
 )
 from airflow_provider_dropcowboy.ledger.shares import seek_share
@@ -75,11 +77,22 @@ def run_campaign(
     :raises NothingAcceptedError: each message was refused or is in doubt, however few they are.
     :raises DropCowboyError: what stopped the run, else.
     """
-    identity = Identity(ledger.key, plan.account.name, plan.campaign, plan.channel)
     account = plan.account.name
-    check_ledger(plan, ledger, find_campaign(ledger, account, name=plan.campaign, channel=plan.channel))
-    campaign = bind_campaign(ledger, account, name=plan.campaign, channel=plan.channel, prefix=identity.prefix)
-    check_staleness(plan, ledger, campaign)
+    prefix = Identity(ledger.key, account, plan.campaign, plan.channel).prefix
+    check_campaign(
+        ledger,
+        account,
+        name=plan.campaign,
+        channel=plan.channel,
+        prefix=prefix,
+        who=plan.who,
+        earlier_runs=plan.earlier_runs,
+    )
+    campaign = bind_campaign(ledger, account, name=plan.campaign, channel=plan.channel, prefix=prefix)
+    identity = Identity.of(ledger.key, campaign)
+    if plan.who.remember is not None:  # not before the ledger knows the campaign: else a crash here looks like a loss
+        plan.who.remember(ledger.ledger_id)
+    _check_staleness(plan, ledger, campaign)
     log.info(
         "campaign %s (%s, account %s): %s",
         campaign.name,
@@ -142,6 +155,27 @@ def run_campaign(
     warn_of_doubt(summary)
     _raise_if_not_done(plan, tally, control)
     return summary
+
+
+def _check_staleness(plan: Plan, ledger: Ledger, campaign: Campaign) -> None:
+    """Return if the run is not too old: a catch-up does not send last year's voicemails. Before the first claim.
+
+    :raises StaleRunError: too old; ``is_begun`` says whether anyone of the campaign was contacted.
+    """
+    if plan.max_staleness is None or plan.stale_from is None:
+        return
+    with ledger.reading() as connection:
+        at = now(connection)
+    if at - plan.stale_from <= plan.max_staleness:
+        return
+    is_begun = has_sends(ledger, campaign)
+    age = timedelta(seconds=round((at - plan.stale_from).total_seconds()))
+    raise StaleRunError(
+        f"This run's data interval ended {age} ago, max_staleness is {plan.max_staleness}. "
+        + ("Some of its campaign were asked then, the rest was not. " if is_begun else "Nothing was sent. ")
+        + 'If it is meant, trigger it with the conf {"dropcowboy_allow_stale": true}, or set max_staleness=None.',
+        is_begun=is_begun,
+    )
 
 
 def _wait_for_connections(ledger: Ledger, run: Run, *, plan: Plan, control: Control) -> int:

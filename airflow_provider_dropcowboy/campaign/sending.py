@@ -1,9 +1,10 @@
 """From claims to answers: a request for each, at the run's pace, and what becomes of its answer."""
 
 import asyncio
+import logging
 from dataclasses import replace
 
-from airflow_provider_dropcowboy.api.answers import LIMITED, Outcome, read_send_answer
+from airflow_provider_dropcowboy.api.answers import LIMITED, ODD_SHAPE, Outcome, read_send_answer
 from airflow_provider_dropcowboy.api.callback_url import CallbackUrls, Ticket
 from airflow_provider_dropcowboy.api.messages import send_body
 from airflow_provider_dropcowboy.api.wire import Answer, Reply
@@ -17,6 +18,8 @@ from airflow_provider_dropcowboy.ledger.judgement import Claim
 from airflow_provider_dropcowboy.ledger.outcomes import Answered
 from airflow_provider_dropcowboy.transport.bulk import BulkSender, NothingWrittenError
 from airflow_provider_dropcowboy.transport.pacing import Pace
+
+log = logging.getLogger(__name__)
 
 
 class Sending:
@@ -46,6 +49,7 @@ class Sending:
         self._workers: list[asyncio.Task[None]] = []
         self._writing: set[asyncio.Task[None]] = set()
         self._brakes = Brakes(plan.max_reject_rate, plan.max_unknown_rate, connections=plan.concurrency)
+        self._has_warned_of_shape = False
         self._callback_urls = (
             CallbackUrls(plan.callback_url, plan.callback_secret)
             if plan.callback_url and plan.callback_secret
@@ -142,6 +146,9 @@ class Sending:
             self._control.stop(order)
         elif outcome.kind is Outcome.ACCEPTED:
             self._pace.speed_up()
+            if outcome.odd_shape and not self._has_warned_of_shape:
+                self._has_warned_of_shape = True
+                log.warning(ODD_SHAPE, outcome.odd_shape)
         is_again = outcome.kind is Outcome.RELEASED and self._control.order is None
         if not (is_again and self._again.put(ask, retry_after_s=outcome.retry_after_s)):
             self._answers.put_nowait(Answered(ask.claim, outcome))

@@ -7,11 +7,11 @@ from typing import Final, Self
 from airflow_provider_dropcowboy.api.answers import http_date
 from airflow_provider_dropcowboy.api.wire import Answer, Reply
 from airflow_provider_dropcowboy.campaign.control import Order
-from airflow_provider_dropcowboy.campaign.guards import MAX_CLOCK_SKEW
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.errors import GuardError
 from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.ledger.health import MAX_CLOCK_SKEW
 
 MIN_ANSWERS: Final = 20
 """So many must differ, and none agree: one proxy with an odd clock stops no run."""
@@ -36,7 +36,7 @@ class VendorClock:
     @classmethod
     def of(cls, plan: Plan, ledger: Ledger) -> Self:
         """For a run."""
-        # SQLite's clock is this machine's; that of a database server has agreed with it before the run (check_ledger)
+        # SQLite's clock is this machine's; that of a database server has agreed with it before the run (check_campaign)
         return cls(may_stop=plan.hours is not None and ledger.engine.dialect.name == "sqlite")
 
     def check(self, reply: Reply, *, asked_at: datetime) -> Order | None:

@@ -21,6 +21,8 @@ from airflow_provider_dropcowboy.hooks.access import brand_access, brands_of, ho
 from airflow_provider_dropcowboy.hooks.ledger import SPREADING_EXECUTORS
 from airflow_provider_dropcowboy.ledger.database import HEAD, open_ledger
 from airflow_provider_dropcowboy.ledger.facts import clock_skew, commit_s
+from airflow_provider_dropcowboy.ledger.health import MAX_CLOCK_SKEW
+from airflow_provider_dropcowboy.ledger.lookup import campaigns_of, other_names
 from airflow_provider_dropcowboy.screening.places import load_places
 from airflow_provider_dropcowboy.screening.zones import ZoneRules, installed_copies, is_older
 from airflow_provider_dropcowboy.transport.client import Client
@@ -28,10 +30,10 @@ from airflow_provider_dropcowboy.transport.client import Client
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
+    from airflow_provider_dropcowboy.api.account import Account
     from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
     from airflow_provider_dropcowboy.ledger.database import Ledger
 
-MAX_CLOCK_SKEW: Final = timedelta(seconds=30)
 SLOW_COMMIT_S: Final = 0.5
 """A batch of claims is as large as the connections in use: at half a second a batch, the ledger slows the wire."""
 
@@ -136,6 +138,7 @@ def _examine_ledger(settings: "ConnectionSettings") -> Iterator[Finding]:
         yield Finding("ledger", False, str(error))
         return
     yield Finding("ledger", True, f"{ledger.ledger_id} with schema {HEAD}")
+    yield _checked("account", lambda: _account(settings.account, ledger))
     yield _checked("ledger", lambda: compare_clocks("the ledger's", clock_skew(ledger)))
     yield _checked("ledger", lambda: _latency(ledger))
 
@@ -150,6 +153,30 @@ def _kind(place: "URL") -> Finding:
             "Use PostgreSQL: set ledger_conn_id in the connection, or DROPCOWBOY_LEDGER_URL.",
         )
     return Finding("ledger", True, f"{shown(place)} suits {name}")
+
+
+def _account(account: "Account", ledger: "Ledger") -> Finding:
+    """Whether the ledger remembers the team's sends under the name that the connection has now."""
+    others = other_names(ledger, account.name, team_id=account.team_id)
+    # a trial on the sandbox is no move: it is under another name on purpose
+    others = {name: count for name, count in others.items() if _is_local(name) == _is_local(account.name)}
+    if not others:
+        return Finding("account", True, f"{account.name} is the only name of this team in the ledger")
+    known = ", ".join(f"{name} ({count} campaigns)" for name, count in others.items())
+    if account.given_name and campaigns_of(ledger, account.name):
+        return Finding("account", True, f"{account.name}, as the connection says; the ledger also knows {known}")
+    return Finding(
+        "account",
+        False,
+        f"the connection is account {account.name}, and the ledger knows this team as {known}. Whoever was contacted "
+        "under another name can be contacted again. If it is one account that has moved, set account in the "
+        f'connection\'s extra: {{"account": "{next(iter(others))}"}}. If not, set it to "{account.name}".',
+    )
+
+
+def _is_local(account: str) -> bool:
+    host = account.rpartition("@")[2]
+    return host.startswith(("127.", "localhost", "[::1]"))
 
 
 def _latency(ledger: "Ledger") -> Finding:

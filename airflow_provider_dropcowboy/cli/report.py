@@ -113,9 +113,14 @@ def _print_funnel(funnel: "Funnel") -> None:
             ("first asked", funnel.first_claimed_at),
             ("last result", funnel.last_final_at),
             ("to delivery", took or None),
+            ("lost by the ledger", _lost(funnel.lost)),
             ("cost", f"{funnel.cost_usd:.4f} US dollars, told of {funnel.costed} sends"),
         ]
     )
+
+
+def _lost(sends: int) -> str | None:
+    return f"{sends} sends, which their results prove: they are not sent again" if sends else None
 
 
 def _most(found: "Sequence[tuple[str, int]]") -> str:
@@ -141,8 +146,7 @@ def _show_lives(
     found = []
     for campaign in campaigns:
         # by the message's own name, which also finds it after its person was pruned
-        identity = Identity(ledger.key, campaign.account, campaign.name, campaign.channel)
-        life = read_life(ledger, identity.foreign_id(key))
+        life = read_life(ledger, Identity.of(ledger.key, campaign).foreign_id(key))
         if life is not None:
             found.append((campaign, life))
     if not found:

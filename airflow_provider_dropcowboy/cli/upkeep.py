@@ -60,15 +60,16 @@ def forget(*, phone: str, reason: str, region: str, conn: str | None) -> None:
 @channel_option
 @conn_option
 def adopt(*, campaign: str, channel: str | None, conn: str) -> None:
-    """Let a campaign send that the ledger may not know all about, after a restore or on a new ledger.
+    """Allow a campaign to send although the ledger may be missing earlier sends.
 
-    Only where you know that nobody was asked who is not in the ledger: everybody else of it is asked again.
+    After a restore, or on another ledger. Anyone who is missing from the ledger will be contacted again, so compare it
+    with Drop Cowboy's own pages first.
     """
     from airflow_provider_dropcowboy.api.messages import Channel
     from airflow_provider_dropcowboy.campaign.identity import Identity, check_campaign_name
     from airflow_provider_dropcowboy.cli.connection import ledger_place, load_settings
     from airflow_provider_dropcowboy.ledger.database import open_ledger
-    from airflow_provider_dropcowboy.ledger.origin import adopt_campaign
+    from airflow_provider_dropcowboy.ledger.health import adopt_campaign
 
     name = check_campaign_name(campaign)
     settings = load_settings(conn)
@@ -77,28 +78,29 @@ def adopt(*, campaign: str, channel: str | None, conn: str) -> None:
     for each in Channel if channel is None else [Channel(channel)]:
         prefix = Identity(ledger.key, account, name, each).prefix
         adopt_campaign(ledger, account, name=name, channel=each, prefix=prefix)
-        click.echo(f"Adopted: {name} ({each}, account {account}). Clear its task.")
+        click.echo(f"Adopted: {name} ({each}, account {account}). Clear its task, or send again.")
 
 
 @click.command()
 @click.option(
-    "--at", callback=read_instant, metavar="INSTANT", help="From when on the ledger is true again.  [default: now]"
+    "--at", callback=read_instant, metavar="INSTANT", help="Since when the ledger is complete again.  [default: now]"
 )
 @optional_conn_option
 def restored(*, at: datetime | None, conn: str | None) -> None:
     """Say that the ledger's database was restored, or lost its last commits.
 
-    DAG runs that were due before send nothing until you adopt their campaigns.
+    DAG runs that were due before, and campaigns and contact lists that began before, send nothing until you adopt the
+    campaign or list.
     """
     from airflow_provider_dropcowboy.cli.campaigns import open_for
     from airflow_provider_dropcowboy.cli.console import instant
     from airflow_provider_dropcowboy.clock import utcnow
-    from airflow_provider_dropcowboy.ledger.origin import mark_restored
+    from airflow_provider_dropcowboy.ledger.health import mark_restored
 
     if at is not None and at > utcnow():
         raise click.UsageError("--at lies ahead: every run that falls due until then would be refused.")
     watermark = mark_restored(open_for(conn, may_create=True), at=at)
     click.echo(
-        f"DAG runs that were due before {instant(watermark)} send nothing until their campaign is adopted "
-        "(dropcowboy ledger adopt)."
+        f"DAG runs that were due before {instant(watermark)}, and campaigns and contact lists that began before, send "
+        "nothing until you adopt them (dropcowboy ledger adopt, dropcowboy list adopt)."
     )

@@ -15,8 +15,9 @@ def read_postal_code(value: object, *, region: str) -> str | None:
     """The postal code as the vendor takes it (``02101`` or ``90210-0001``), or None if the cell holds none.
 
     ZIP codes get back the zeros that a spreadsheet took: 8014, "8014", 8014.0 are ``08014``, and 80141234 is
-    ``08014-1234``. Other countries' codes pass as they are, without the blanks around them. A code only sharpens the
-    vendor's idea of the person's hour, so an unusable one costs nobody the message.
+    ``08014-1234``. Canadian codes get their usual form: ``k1a0b1`` is ``K1A 0B1``. Other countries' codes pass as they
+    are, without the blanks around them. A code only sharpens the vendor's idea of the person's hour, so an unusable one
+    costs nobody the message.
 
     :param region: of the numbers without a country code; only where ZIP codes are used are bare digits repaired.
     """
@@ -25,10 +26,13 @@ def read_postal_code(value: object, *, region: str) -> str | None:
         return _as_zip(digits["zip"], digits["plus4"] or "")
     if region in ZIP_REGIONS and text.isdecimal():
         return None
+    if canadian := _CANADIAN.fullmatch(text):
+        return f"{canadian[1]} {canadian[2]}".upper()
     return text if _ANY_POSTAL_CODE.fullmatch(text) else None
 
 
 _ZIP: Final = re.compile(r"(?P<zip>[0-9]{3,9})(?:[- ]+(?P<plus4>[0-9]{0,4}))?")
+_CANADIAN: Final = re.compile(r"([A-Za-z][0-9][A-Za-z])[ -]*([0-9][A-Za-z][0-9])")
 _ANY_POSTAL_CODE: Final = re.compile(r"(?=[^0-9]*[0-9])[A-Za-z0-9](?:[A-Za-z0-9 -]{0,8}[A-Za-z0-9])?")
 
 

@@ -12,10 +12,13 @@ from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.secret import Secret
 
 MIN_SECRET_CHARACTERS: Final = 5  # Airflow's secrets masker leaves shorter ones in the log
+MIN_CALLBACK_SECRET_CHARACTERS: Final = 16
+"""A callback URL goes over many hands, and whoever has one can try secrets against it without asking anybody."""
 MAX_CONCURRENCY: Final = 99  # API v1: keep concurrent requests under 100
 DEFAULT_CONCURRENCY: Final = 90
 DEFAULT_TIMEOUT_S: Final = 30.0
 PATH_PREFIX: Final = "/v1"
+MAX_ACCOUNT_CHARACTERS: Final = 250
 
 
 class Connection(Protocol):
@@ -71,10 +74,11 @@ class ConnectionSettings:
                 team_id=_header_text(connection.login or "", "login (team id)"),
                 secret=_secret(connection.password or "", "password (secret)"),
                 base_url=_base_url(connection),
+                given_name=_read(extra, "account", _account_name) or "",
             ),
             callback_url=_read(extra, "callback_url", _url),
-            callback_secret=_read(extra, "callback_secret", lambda value: _secret(_text(value), "callback_secret")),
-            retired_callback_secrets=_read(extra, "callback_secret_retired", _secrets) or (),
+            callback_secret=_read(extra, "callback_secret", _callback_secret),
+            retired_callback_secrets=_read(extra, "callback_secret_retired", _callback_secrets) or (),
             default_brand_id=_read(extra, "default_brand_id", _text),
             default_pool_id=_read(extra, "default_pool_id", _text),
             max_concurrency=_read(extra, "max_concurrency", _concurrency) or DEFAULT_CONCURRENCY,
@@ -124,6 +128,13 @@ def _text(value: object) -> str:
     return value.strip()
 
 
+def _account_name(value: object) -> str:
+    name = _text(value)
+    if not name.isprintable() or len(name) > MAX_ACCOUNT_CHARACTERS:
+        raise ValueError(f"the account's name in the ledger, of at most {MAX_ACCOUNT_CHARACTERS} characters")
+    return name
+
+
 def _header_text(value: str, name: str) -> str:
     """A value that goes into a header; a pasted line end would make every request fail, with the value in the error."""
     if value and not (value.isascii() and value.isprintable() and value == value.strip()):
@@ -140,8 +151,19 @@ def _secret(value: str, name: str) -> Secret:
     return Secret(_header_text(value, name))
 
 
-def _secrets(value: object) -> tuple[Secret, ...]:
-    return tuple(_secret(text, "each callback_secret_retired") for text in _text(value).split())
+def _callback_secret(value: object) -> Secret:
+    written = _text(value)
+    if len(written) < MIN_CALLBACK_SECRET_CHARACTERS:
+        raise ValueError(
+            f"at least {MIN_CALLBACK_SECRET_CHARACTERS} characters: whoever has one callback URL can search for a "
+            "shorter secret, and then report results of their own. `openssl rand -hex 32` makes a good one; do not "
+            "keep a shorter one as callback_secret_retired either"
+        )
+    return Secret(_header_text(written, "callback_secret"))
+
+
+def _callback_secrets(value: object) -> tuple[Secret, ...]:
+    return tuple(_callback_secret(text) for text in _text(value).split())
 
 
 def _url(value: object) -> str:

@@ -102,7 +102,9 @@ class DropCowboyHook(BaseHook):
         This is one bare request: no ledger remembers it, and nobody is screened. ``SendRvmOperator`` does both. Make it
         the last thing a task does, and one call a task: a retry of the task repeats the calls before it.
 
-        :param brand_id: default: the connection's; ``pool_id`` likewise. Exactly one audio source is needed.
+        :param brand_id: default: the connection's; ``pool_id`` likewise, and ``pool_id=""`` is the shared public pool.
+            Exactly one audio source is needed.
+        :param postal_code: of the US (also as a number: 2101 is ``02101``) or Canada (``K1A 0B1``).
         :param foreign_id: under which the callback reports; default: a random one.
         :param region: ISO 3166 alpha-2 of numbers without a country code.
         :returns: the foreign_id.
@@ -121,8 +123,8 @@ class DropCowboyHook(BaseHook):
                 audio_type=audio_type,
                 forwarding_number=forwarding_number and _e164(forwarding_number, "forwarding_number", region=region),
                 phone_ivr_id=phone_ivr_id,
-                pool_id=pool_id or self.settings.default_pool_id,
-                postal_code=postal_code,
+                pool_id=(self.settings.default_pool_id if pool_id is None else pool_id) or None,
+                postal_code=_postal_code(postal_code, region=region),
                 byoc=self.settings.byoc,
             )
             return self._send(phone_number, content, region=region, foreign_id=foreign_id, callback_url=callback_url)
@@ -238,20 +240,31 @@ class DropCowboyHook(BaseHook):
         from airflow_provider_dropcowboy.transport.send_once import send_once
 
         phone = Phone(_e164(phone_number, "phone_number", region=region))
-        name = foreign_id or uuid.uuid4().hex
+        name = uuid.uuid4().hex if foreign_id in (None, "") else foreign_id
         with self.get_conn() as client:
             send_once(client, self.account, phone=phone, content=content, foreign_id=name, callback_url=callback_url)
         return name
 
 
 def _e164(text: str, name: str, *, region: str) -> str:
-    from airflow_provider_dropcowboy.phone import Phone, PhoneError
+    from airflow_provider_dropcowboy.phone import Phone, PhoneError, is_region
 
+    if not is_region(region):
+        raise ConfigurationError(
+            f"region is {region!r}. Nothing was sent. Write the two letters of a country (ISO 3166), such as US or GB."
+        )
     try:
         return Phone.parse(text, region=region).e164
     except PhoneError as error:
         reason = str(error)
     raise ConfigurationError(f"{name}: {reason}. Nothing was sent. Give a number such as +1 and ten digits.")
+
+
+def _postal_code(value: str | None, *, region: str) -> str | None:
+    from airflow_provider_dropcowboy.contacts.postal_code import read_postal_code
+
+    # what cannot be read is left as it is: the check of the content names the field
+    return None if value is None else read_postal_code(value, region=region) or value
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.runs import Campaign, Run
-from airflow_provider_dropcowboy.ledger.schema import COUNTS, SENDS
+from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, COUNTS, PROVES_A_SEND, SENDS
 from airflow_provider_dropcowboy.ledger.standing import EXPIRE_AFTER, is_claimed_by_the_dead, kept_standing
 from airflow_provider_dropcowboy.states import State
 
@@ -49,6 +49,13 @@ def count_campaign(ledger: Ledger, campaign: Campaign) -> Counter[State]:
         state = sa.case((is_dead, State.UNKNOWN.value), else_=COUNTS.c.state).label("state")
         which = COUNTS.c.campaign_id == campaign.id
         return _counter(connection.execute(sa.select(state, _SENDS).where(which).group_by(state)))
+
+
+def has_sends(ledger: Ledger, campaign: Campaign) -> bool:
+    """Whether any message of the campaign was ever claimed."""
+    with ledger.reading() as connection:
+        found = connection.execute(sa.select(SENDS.c.foreign_id).where(*rows_of(campaign)).limit(1)).first()
+    return found is not None
 
 
 def count_standing(
@@ -112,6 +119,23 @@ def count_hours(connection: sa.Connection, campaign: Campaign, *, at: datetime) 
         hour_at = datetime.fromtimestamp(row.hour * 3_600, UTC)
         hours.setdefault(hour_at, Counter())[State(row.state)] = row.sends
     return hours
+
+
+def lost_results(connection: sa.Connection, prefix: str) -> int:
+    """Sends of a campaign of which a verified result came, and that the ledger does not know.
+
+    :param prefix: how the foreign_ids of the campaign begin.
+    """
+    is_known = sa.exists().where(SENDS.c.foreign_id == CALLBACKS.c.foreign_id)
+    count: int = connection.execute(
+        sa.select(sa.func.count(CALLBACKS.c.foreign_id.distinct())).where(
+            PROVES_A_SEND,
+            CALLBACKS.c.foreign_id >= prefix,
+            CALLBACKS.c.foreign_id < prefix + _AFTER_HEX,
+            ~is_known,
+        )
+    ).scalar_one()
+    return count
 
 
 def rows_of(campaign: Campaign) -> tuple[sa.ColumnElement[bool], ...]:

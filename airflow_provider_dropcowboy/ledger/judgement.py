@@ -1,21 +1,25 @@
 """What a claim would say of each message, from what the ledger holds of it; nothing is written here."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
+from airflow_provider_dropcowboy.api.callbacks import DeliveryStatus
 from airflow_provider_dropcowboy.api.messages import Message
 from airflow_provider_dropcowboy.ledger.allowance import read_allowance
 from airflow_provider_dropcowboy.ledger.attempts import Attempts
 from airflow_provider_dropcowboy.ledger.batch import is_among, names
 from airflow_provider_dropcowboy.ledger.runs import Campaign, is_live
-from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
+from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, PROVES_A_SEND, RUNS, SENDS
 from airflow_provider_dropcowboy.ledger.suppressed import suppressed_among
 from airflow_provider_dropcowboy.states import State
+
+LOST: Final = "a result came, and the ledger has no record of the send"
+"""Why a message is not sent that this ledger does not know: its callback token proves that it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,8 @@ def judge(
 
     :param foreseen: sends that a preview has counted so far.
     """
-    known = by_foreign_id(connection, [message.foreign_id for message in messages])
+    ids = [name for message in messages for name in (message.foreign_id, *message.earlier_ids)]
+    known, lost = _known_and_lost(connection, ids)
     numbers = [message.number_digest for message in messages]
     owners = _owners_of(connection, campaign, numbers)
     suppressed = suppressed_among(connection, numbers)
@@ -115,8 +120,16 @@ def judge(
     free: list[tuple[Message, Any]] = []
     for message in messages:
         row = known.get(message.foreign_id)
-        if row is not None and not _is_free(row, message, rules.resend_after, at=at):
+        earlier = _sent_earlier(message, known, at=at)
+        if earlier is not None:
+            judgement.already.append(Already(message, state_now(earlier, at), earlier.reason, earlier.run_id))
+        elif row is not None and not _is_free(row, message, rules.resend_after, at=at):
             judgement.already.append(Already(message, state_now(row, at), row.reason, row.run_id))
+        elif row is None and (
+            names_lost := [name for name in (message.foreign_id, *message.earlier_ids) if name in lost]
+        ):
+            judgement.already.append(Already(message, lost[names_lost[0]], LOST, run_id=0))
+            owners.setdefault(message.number_digest, message.foreign_id)
         elif message.stop is not None and message.stop[0] is State.SUPPRESSED:
             judgement.stopped.append(message)
         elif message.number_digest in suppressed:
@@ -160,14 +173,32 @@ def _within_allowance(
 
 def _owners_of(connection: sa.Connection, campaign: Campaign, numbers: Sequence[str]) -> dict[str, str]:
     dialect = connection.dialect.name
-    rows = connection.execute(_owners(dialect), {"campaign_id": campaign.id, "digests": names(numbers, dialect)})
-    return {row.number_digest: row.foreign_id for row in rows}
+    digests = names(numbers, dialect)
+    return {
+        row.number_digest: row.foreign_id
+        for each in (*campaign.earlier, campaign)
+        for row in connection.execute(_owners(dialect), {"campaign_id": each.id, "digests": digests})
+    }
 
 
 def by_foreign_id(connection: sa.Connection, foreign_ids: Sequence[str]) -> dict[str, Any]:
     dialect = connection.dialect.name
     rows = connection.execute(_known(dialect), {"foreign_ids": names(foreign_ids, dialect)})
     return {row.foreign_id: row for row in rows}
+
+
+def _known_and_lost(connection: sa.Connection, foreign_ids: Sequence[str]) -> tuple[dict[str, Any], dict[str, State]]:
+    """The rows that are there, and where sends stand that only a verified result tells of, by foreign_id."""
+    dialect = connection.dialect.name
+    rows = connection.execute(_known_or_lost(dialect), {"foreign_ids": names(foreign_ids, dialect)}).all()
+    known = {row.foreign_id: row for row in rows if row.run_id is not None}
+    return known, {row.foreign_id: State(row.state) for row in rows if row.run_id is None}
+
+
+def _sent_earlier(message: Message, known: Mapping[str, Any], *, at: datetime) -> Any:
+    """The row of the same message under another spelling of the account, if it binds; one in doubt is not resent."""
+    rows = (known.get(name) for name in message.earlier_ids)
+    return next((row for row in rows if row is not None and not _is_free(row, message, None, at=at)), None)
 
 
 def _is_free(row: Any, message: Message, resend_after: timedelta | None, *, at: datetime) -> bool:
@@ -214,6 +245,30 @@ def _known(dialect: str) -> sa.Select[Any]:
         .select_from(SENDS.outerjoin(RUNS, RUNS.c.id == SENDS.c.run_id))
         .where(is_among(SENDS.c.foreign_id, dialect, parameter="foreign_ids"))
     )
+
+
+@cache
+def _known_or_lost(dialect: str) -> sa.CompoundSelect[Any]:
+    """In one round trip, since nearly always nothing is lost, and the index of what is has no entry."""
+    known = _known(dialect)
+    # success, else failure, else a result that could not be read: by then the vendor had accepted it all the same
+    best = sa.func.max(CALLBACKS.c.status)
+    state = sa.case(
+        (best == DeliveryStatus.SUCCESS.value, State.DELIVERED.value),
+        (best == DeliveryStatus.FAILURE.value, State.FAILED.value),
+        else_=State.ACCEPTED.value,
+    )
+    lost = (
+        sa.select(
+            *(
+                {"foreign_id": CALLBACKS.c.foreign_id, "state": state}.get(column.name, sa.null()).label(column.name)
+                for column in known.selected_columns
+            )
+        )
+        .where(PROVES_A_SEND, is_among(CALLBACKS.c.foreign_id, dialect, parameter="foreign_ids"))
+        .group_by(CALLBACKS.c.foreign_id)
+    )
+    return known.union_all(lost)
 
 
 @cache

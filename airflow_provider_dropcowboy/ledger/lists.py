@@ -181,6 +181,13 @@ def note(
         connection.execute(LISTS.update().where(LISTS.c.id == known.id).values(**values, changed_at=now(connection)))
 
 
+def free_list(hold: Hold, known: KnownList) -> None:
+    """A person adopted the list: syncs may change it. A mirror is built anew, since its contents are not proven."""
+    with hold.writing("adopt") as connection:
+        values = {"is_known": False, "freed_at": now(connection)}
+        connection.execute(LISTS.update().where(LISTS.c.id == known.id).values(values))
+
+
 def rename_in_ledger(hold: Hold, known: KnownList, name: str) -> None:
     """All that belonged to the sync's name belongs to another one."""
     with hold.writing("rename") as connection:

@@ -8,6 +8,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from airflow_provider_dropcowboy.api.account import spell_account
 from airflow_provider_dropcowboy.api.messages import Channel
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
@@ -103,9 +104,9 @@ def read_pauses(ledger: Ledger) -> Pauses:
 def _find(connection: sa.Connection, name: str, account: str | None) -> list[Pausable]:
     """Campaigns of that name, one a channel."""
     found = _read(connection, CAMPAIGNS.c.name == name)
-    accounts = sorted({campaign.account for campaign in found})
+    accounts = sorted({spell_account(campaign.account) for campaign in found})
     if account is not None:
-        found = [campaign for campaign in found if campaign.account == account]
+        found = [campaign for campaign in found if spell_account(campaign.account) == spell_account(account)]
         if accounts and not found:
             raise ConfigurationError(
                 f"Account {account!r} has no campaign {name!r}; these have: {', '.join(accounts)}. Nothing was changed."
@@ -134,8 +135,8 @@ def _similar(connection: sa.Connection, name: str) -> str:
 
 def _is_one_of(campaigns: Sequence[Pausable]) -> sa.ColumnElement[bool]:
     """Found within the same transaction, so by name and account alone."""
-    first = campaigns[0]
-    return sa.and_(CAMPAIGNS.c.account == first.account, CAMPAIGNS.c.name == first.name)
+    accounts = {campaign.account for campaign in campaigns}  # one, in several spellings
+    return sa.and_(CAMPAIGNS.c.account.in_(accounts), CAMPAIGNS.c.name == campaigns[0].name)
 
 
 def _read(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[Pausable]:

@@ -2,8 +2,8 @@
 
 import os
 import socket
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -22,8 +22,11 @@ SILENT_AFTER: Final = timedelta(seconds=60)
 class Who:
     """Who runs: an Airflow task instance, or a command line (then only ``task_id`` is set).
 
-    :param earlier_ledger: id of the ledger with which an earlier try began; empty: none did. None: it is not known.
     :param due_at: when the DAG run was due; the same in every try and after a clear, unlike its start.
+    :param earlier_ledger: ID of the ledger that the task used last; empty: it used none yet. None: it is not known.
+    :param sibling_ledgers: IDs of the ledgers that other tasks of the DAG run used for the same campaign or list.
+    :param has_begun: the task, or another of its DAG run, began this very campaign or list before.
+    :param remember: keeps the ID of the ledger for later tries of the task, and for its DAG run.
     """
 
     dag_id: str | None = None
@@ -33,6 +36,14 @@ class Who:
     map_index: int | None = None
     due_at: datetime | None = None
     earlier_ledger: str | None = None
+    sibling_ledgers: frozenset[str] = frozenset()
+    has_begun: bool = False
+    remember: Callable[[str], object] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def is_command_line(self) -> bool:
+        """No task: nothing says when it was due, or what it did before."""
+        return self.dag_id is None and self.due_at is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +51,8 @@ class Campaign:
     """A campaign of one account and channel, as the ledger knows it.
 
     :param is_new: this call made it: nobody of it was asked before.
+    :param digest_account: how its foreign_ids spell the account; None: as ``account`` does.
+    :param earlier: the same campaign under other spellings of the account: who is in one of them is not sent to again.
     """
 
     id: int
@@ -48,6 +61,8 @@ class Campaign:
     channel: Channel
     prefix: str
     is_new: bool
+    digest_account: str | None = None
+    earlier: tuple["Campaign", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +76,7 @@ class Run:
 def find_campaign(ledger: Ledger, account: str, *, name: str, channel: Channel) -> Campaign | None:
     """The campaign if anyone of it was ever to be asked; None: this ledger does not know it."""
     with ledger.reading() as connection:
-        row = connection.execute(_find(account, name, channel)).one_or_none()
-    return None if row is None else Campaign(row.id, row.account, row.name, Channel(row.channel), row.prefix, False)
+        return _known(connection, account, name, channel)
 
 
 def bind_campaign(ledger: Ledger, account: str, *, name: str, channel: Channel, prefix: str) -> Campaign:
@@ -71,9 +85,8 @@ def bind_campaign(ledger: Ledger, account: str, *, name: str, channel: Channel, 
     :param prefix: how its foreign_ids begin; derived from the other three.
     """
     with ledger.claiming(account) as connection:
-        row = connection.execute(_find(account, name, channel)).one_or_none()
-        if row is not None:
-            return Campaign(row.id, account, name, channel, row.prefix, False)
+        if (known := _known(connection, account, name, channel)) is not None:
+            return known
         key = connection.execute(
             CAMPAIGNS.insert().values(
                 account=account, name=name, channel=channel, prefix=prefix, created_at=now(connection)
@@ -217,7 +230,30 @@ def _this_process() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def _find(account: str, name: str, channel: Channel) -> sa.Select[tuple[int, str, str, str, str]]:
-    return sa.select(
-        CAMPAIGNS.c.id, CAMPAIGNS.c.account, CAMPAIGNS.c.name, CAMPAIGNS.c.channel, CAMPAIGNS.c.prefix
-    ).where(CAMPAIGNS.c.account == account, CAMPAIGNS.c.name == name, CAMPAIGNS.c.channel == channel)
+def read_campaigns(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> list[Campaign]:
+    """The campaigns for which all of it is true, by account and channel; without ``earlier``."""
+    rows = connection.execute(_CAMPAIGNS.where(*which).order_by(CAMPAIGNS.c.account, CAMPAIGNS.c.channel))
+    return [
+        Campaign(row.id, row.account, row.name, Channel(row.channel), row.prefix, False, row.digest_account)
+        for row in rows
+    ]
+
+
+def _known(connection: sa.Connection, account: str, name: str, channel: Channel) -> Campaign | None:
+    found = read_campaigns(
+        connection, CAMPAIGNS.c.account == account, CAMPAIGNS.c.name == name, CAMPAIGNS.c.channel == channel
+    )
+    if not found:
+        return None
+    (campaign,) = found
+    return replace(campaign, earlier=tuple(read_campaigns(connection, CAMPAIGNS.c.merged_into == campaign.id)))
+
+
+_CAMPAIGNS: Final = sa.select(
+    CAMPAIGNS.c.id,
+    CAMPAIGNS.c.account,
+    CAMPAIGNS.c.name,
+    CAMPAIGNS.c.channel,
+    CAMPAIGNS.c.prefix,
+    CAMPAIGNS.c.digest_account,
+)

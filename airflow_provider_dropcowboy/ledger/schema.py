@@ -54,7 +54,7 @@ LEDGER: Final = sa.Table(
     sa.Column("key_hex", Name, nullable=False),  # never rotated: every foreign_id and digest is made with it
     sa.Column("born_at", Instant, nullable=False),
     sa.Column("timeline", Name),  # PostgreSQL: system identifier and timeline, where they can be read
-    sa.Column("restored_at", Instant),  # watermark: no DAG run that began before it sends anything
+    sa.Column("restored_at", Instant),  # watermark: what began before it sends nothing until a person adopts it
     sa.Column("paused_at", Instant),
 )
 
@@ -62,7 +62,7 @@ CAMPAIGNS: Final = sa.Table(
     "dropcowboy_campaigns",
     METADATA,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("account", sa.String, nullable=False),  # team id @ host
+    sa.Column("account", sa.String, nullable=False),  # team id @ host, or the name that the connection gives it
     sa.Column("name", sa.String, nullable=False),
     sa.Column("channel", sa.String(8), nullable=False),
     sa.Column("prefix", Name, nullable=False, unique=True),  # how the foreign_ids of the campaign begin
@@ -71,7 +71,9 @@ CAMPAIGNS: Final = sa.Table(
     sa.Column("taken", sa.Integer, nullable=False, server_default="0"),  # sends that the vendor took, or may have
     sa.Column("price_micros", sa.BigInteger),  # of one send, as its last run said
     sa.Column("extra_micros", sa.BigInteger, nullable=False, server_default="0"),  # what callbacks cost beyond it
-    sa.Column("freed_at", Instant),  # a person released it from the watermark
+    sa.Column("freed_at", Instant),  # a person adopted it
+    sa.Column("digest_account", sa.String),  # how its foreign_ids spell the account; None: as ``account`` does
+    sa.Column("merged_into", sa.Integer),  # the campaign that goes on with this one: one account, in two spellings
     sa.UniqueConstraint("account", "name", "channel", name="dropcowboy_campaigns_name"),
 )
 
@@ -182,6 +184,19 @@ CALLBACKS: Final = sa.Table(
     sa.Column("payload", sa.Text),  # as it came; a person's number is in it
 )
 
+PROVES_A_SEND: Final = sa.and_(
+    # of a send that this ledger does not know: a row of one that it knows tells more
+    CALLBACKS.c.is_verified,
+    # literal, since SQLite uses the index only for a condition that is spelled like the index's own
+    sa.text("\"match\" IN ('unmatched', 'unreadable')"),
+)
+sa.Index(
+    "dropcowboy_callbacks_lost",
+    CALLBACKS.c.foreign_id,
+    sqlite_where=sa.text("is_verified = 1 AND \"match\" IN ('unmatched', 'unreadable')"),
+    postgresql_where=sa.text("is_verified AND \"match\" IN ('unmatched', 'unreadable')"),
+)
+
 SUPPRESSIONS: Final = sa.Table(
     "dropcowboy_suppressions",
     METADATA,
@@ -213,6 +228,7 @@ LISTS: Final = sa.Table(
     sa.Column("counted", sa.Integer, nullable=False),  # what its contact_count must be, by the answers so far
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("changed_at", Instant, nullable=False),
+    sa.Column("freed_at", Instant),  # a person adopted it
 )
 
 sa.Index("dropcowboy_lists_name", LISTS.c.account, LISTS.c.name)

@@ -8,6 +8,7 @@ from airflow_provider_dropcowboy.api.lists import MAX_CONTACTS
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.errors import GuardError, RejectedError, VendorDownError
 from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.ledger.health import check_list
 from airflow_provider_dropcowboy.ledger.list_contacts import contents, odd_digests
 from airflow_provider_dropcowboy.ledger.lists import (
     KnownList,
@@ -51,12 +52,16 @@ def sync_list(
     :param stop: stops the sync from any thread.
     :param suppressed: numbers that are left out.
     :raises NotTakenError: another sync of the list lives, or the vendor takes nothing now: try again.
-    :raises GuardError: the mirror would lose more than ``max_shrink``; nothing was changed.
+    :raises GuardError: the ledger may not know what was appended, or the mirror would lose more than ``max_shrink``;
+        nothing was changed.
     :raises DropCowboyError: what stopped the sync, else.
     """
     started_s = time.monotonic()
     account = plan.account.name
     name = _held_name(plan, ledger)
+    check_list(ledger, account, name=name, who=plan.who)
+    if plan.who.remember is not None:
+        plan.who.remember(ledger.ledger_id)
     with (
         holding(ledger, account, name=name, mode=plan.mode, who=plan.who, timeout_s=plan.timeout_s, stop=stop) as hold,
         Wanted() as wanted,
@@ -236,7 +241,7 @@ class _Sync:
             )
         return add_list(
             self._hold,
-            vendor_name=found.list_name,
+            vendor_name=found.list_name or self._hold.sync.name,
             state=ListState.CURRENT,
             list_id=found.list_id,
             is_known=False,

@@ -22,6 +22,7 @@ from airflow_provider_dropcowboy.ledger.lists import (
     add_list,
     current_list,
     forget_contacts,
+    free_list,
     list_by_id,
     lists_of,
     move_list,
@@ -66,12 +67,15 @@ class Upkeep:
     def adopt(self, name: str, list_id: str) -> None:
         """The name stands for a list that was there before; what is in it is not known.
 
+        For a list that the ledger knows already, a person confirms that the ledger knows all that was appended.
+
         :raises ConfigurationError: the name stands for another list, or the list has another name.
         :raises RejectedError: the vendor knows no such list.
         """
         with self._holding(name) as (hold, vendor):
             current = current_list(self.ledger, self.account.name, name=name)
             if current is not None and current.list_id == list_id:
+                free_list(hold, current)
                 return
             if current is not None:
                 raise ConfigurationError(
@@ -81,7 +85,7 @@ class Upkeep:
             found = vendor.find(list_id)
             if found is None:
                 raise RejectedError(f"Drop Cowboy knows no contact list {list_id}. Nothing was changed.")
-            if found.list_name != name:
+            if found.list_name not in (None, name):
                 raise ConfigurationError(
                     f"Contact list {list_id} is called {found.list_name!r} at Drop Cowboy, not {name!r}. "
                     "Nothing was changed. Adopt it by its name, or rename it there first."
@@ -90,7 +94,7 @@ class Upkeep:
             if known is not None and known.state is ListState.CURRENT:
                 self._name_known(known, name)
                 return
-            add_list(
+            added = add_list(
                 hold,
                 vendor_name=name,
                 state=ListState.CURRENT,
@@ -98,6 +102,7 @@ class Upkeep:
                 is_known=False,
                 counted=found.contact_count or 0,
             )
+            free_list(hold, added)
 
     def rename(self, name: str, new_name: str) -> None:
         """The list, and what stands for it in the ledger, has the new name.

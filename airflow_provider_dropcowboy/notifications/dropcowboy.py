@@ -108,7 +108,7 @@ class DropCowboyNotifier(BaseNotifier):
             ledger.engine.dispose()  # a DAG processor or a triggerer goes on for long after this
 
     def _plan(self, event: Event, settings: "ConnectionSettings") -> "Plan":
-        from airflow_provider_dropcowboy.api.messages import MAX_SMS_CHARACTERS
+        from airflow_provider_dropcowboy.api.messages import MAX_SMS_CHARACTERS, count_sms_characters
         from airflow_provider_dropcowboy.campaign.compose import SmsTemplate
         from airflow_provider_dropcowboy.campaign.identity import alert_name
         from airflow_provider_dropcowboy.campaign.plan import Plan
@@ -123,8 +123,11 @@ class DropCowboyNotifier(BaseNotifier):
                 "`dropcowboy pools` lists those of the account."
             )
         text = self.text.strip()
-        if len(text) > MAX_SMS_CHARACTERS:
-            text = text[: MAX_SMS_CHARACTERS - 3] + "..."
+        if count_sms_characters(text) > MAX_SMS_CHARACTERS:
+            text = text[: MAX_SMS_CHARACTERS - 3]
+            while count_sms_characters(text) > MAX_SMS_CHARACTERS - 3:  # an emoji is two
+                text = text[:-1]
+            text += "..."
         return Plan(
             account=settings.account,
             campaign=alert_name(event.dag_id, event.run_id, task_id=event.task_id, kind=event.kind),

@@ -1,21 +1,48 @@
-"""What a task reads of Airflow's context."""
+"""What a task reads of Airflow's context, and what it leaves there for later tries and for its DAG run."""
 
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-_LEDGER_KEY: Final = "dropcowboy_ledger"
+LEDGER_KEY: Final = "dropcowboy_ledger"
+"""Of the XCom, and of the entry in the task's state store, that name the ledger a task used."""
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import BaseOperator, Context
+    from pydantic import JsonValue
 
     from airflow_provider_dropcowboy.ledger.runs import Who
 
 
-def who_runs(context: "Context") -> "Who":
-    """The task instance, as the ledger's record of runs names it."""
+def who_runs(task: "BaseOperator", context: "Context", *, kind: "type[BaseOperator]", account: str, name: str) -> "Who":
+    """The task instance, as the ledger's record of runs names it, and what is remembered of earlier ledgers.
+
+    Airflow 3.3 keeps a task's state over retries and clears. An XCom of the task itself lives until its next try, which
+    covers the waves of one try on every version; those of its mapped siblings, and of the DAG run's other tasks, live
+    until these run again.
+
+    :param kind: of the tasks in the DAG run that may have used a ledger for the same.
+    :param name: of the campaign or contact list.
+    """
     from airflow_provider_dropcowboy.ledger.runs import Who
 
     ti = context["ti"]
+    about = {"account": account, "name": name}
+    own = _own_memory(context)
+    same = [memory for memory in _memories(task, context, kind) if about.items() <= memory.items()]
+
+    def remember(ledger_id: str) -> None:
+        memory: dict[str, JsonValue] = {"ledger": ledger_id, **about}
+        store = context.get("task_state_store")
+        if store is not None:
+            from airflow.sdk.execution_time.context import NEVER_EXPIRE
+
+            # for ever: a clear months later must not be taken for the first try
+            store.set(LEDGER_KEY, memory, retention=NEVER_EXPIRE)
+        ti.xcom_push(LEDGER_KEY, memory)
+
+    if own:  # the try before has taken its XCom with it, and siblings look for it
+        ti.xcom_push(LEDGER_KEY, own)
     return Who(
         dag_id=ti.dag_id,
         task_id=ti.task_id,
@@ -23,23 +50,11 @@ def who_runs(context: "Context") -> "Who":
         try_number=ti.try_number,
         map_index=ti.map_index,
         due_at=context["dag_run"].run_after,
-        earlier_ledger=_earlier_ledger(context),
+        earlier_ledger=None if own is None else own.get("ledger", ""),
+        sibling_ledgers=frozenset(memory["ledger"] for memory in same),
+        has_begun=bool(same) or (own is not None and about.items() <= own.items()),
+        remember=remember,
     )
-
-
-def remember_ledger(context: "Context", ledger_id: str) -> None:
-    """Later tries of the task instance learn with which ledger this one began; Airflow before 3.3 cannot keep it."""
-    store = context.get("task_state_store")
-    if store is not None:
-        from airflow.sdk.execution_time.context import NEVER_EXPIRE
-
-        # for ever: a clear months later must not be taken for the first try
-        store.set(_LEDGER_KEY, ledger_id, retention=NEVER_EXPIRE)
-
-
-def _earlier_ledger(context: "Context") -> str | None:
-    store = context.get("task_state_store")
-    return None if store is None else str(store.get(_LEDGER_KEY) or "")
 
 
 def stale_from(context: "Context") -> datetime | None:
@@ -48,3 +63,21 @@ def stale_from(context: "Context") -> datetime | None:
     if run.run_type not in {"scheduled", "backfill"} or (run.conf or {}).get("dropcowboy_allow_stale") is True:
         return None
     return run.data_interval_end or run.run_after
+
+
+def _own_memory(context: "Context") -> Mapping[str, str] | None:
+    """What an earlier try of this task instance left; empty: nothing. None: this Airflow keeps no task state."""
+    store = context.get("task_state_store")
+    if store is None:
+        return None
+    memory: Any = store.get(LEDGER_KEY) or {}
+    return memory if isinstance(memory, dict) else {"ledger": str(memory)}
+
+
+def _memories(task: "BaseOperator", context: "Context", kind: "type[BaseOperator]") -> "Iterator[Mapping[str, str]]":
+    """What the tasks of this kind in the DAG run left: this one, its mapped siblings, and others."""
+    dag = task.get_dag()
+    for each in dag.tasks if dag is not None else [task]:
+        if issubclass(getattr(each, "operator_class", type(each)), kind):
+            values: Any = context["ti"].xcom_pull(task_ids=[each.task_id], key=LEDGER_KEY)
+            yield from (value for value in values or () if isinstance(value, dict) and "ledger" in value)

@@ -33,14 +33,16 @@ def build_plan(
     from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
     from airflow_provider_dropcowboy.contacts.partition import Partition
     from airflow_provider_dropcowboy.hooks.calling_hours import calling_hours
+    from airflow_provider_dropcowboy.operators._send import SendOperator
 
-    who = who_runs(context)
-    default_name = campaign_name(
-        str(who.dag_id), str(who.task_id), logical_date=context.get("logical_date"), run_id=str(who.run_id)
-    )
+    ti = context["ti"]
+    campaign = task.campaign
+    if campaign is None:
+        campaign = campaign_name(ti.dag_id, ti.task_id, logical_date=context.get("logical_date"), run_id=ti.run_id)
+    about = f"{task._channel} {campaign.strip()}"
     return Plan(
         account=settings.account,
-        campaign=default_name if task.campaign is None else task.campaign,
+        campaign=campaign,
         template=template,
         columns=ContactColumns(
             key_column=task.key_column,
@@ -67,7 +69,7 @@ def build_plan(
         stale_from=None if waves.run_ids else stale_from(context),
         max_staleness=task.max_staleness,
         is_dry_run=task.is_dry_run,
-        who=who,
+        who=who_runs(task, context, kind=SendOperator, account=settings.account.name, name=about),
     )
 
 

@@ -12,7 +12,6 @@ from airflow.sdk.definitions.xcom_arg import XComArg
 from airflow_provider_dropcowboy.hooks.assets import tell_outlets
 from airflow_provider_dropcowboy.hooks.links import CampaignReportLink, show_report
 from airflow_provider_dropcowboy.hooks.metrics import count_campaign
-from airflow_provider_dropcowboy.operators._context import remember_ledger
 from airflow_provider_dropcowboy.operators._failures import airflow_failures
 from airflow_provider_dropcowboy.operators._lineage import lineage_of, series_of
 from airflow_provider_dropcowboy.operators._mapped import SendPartial
@@ -232,7 +231,6 @@ class SendOperator(BaseOperator):
                     waits_for = self.wave_deadline if self.on_held == "wait" else None
                     summary = preview_campaign(plan, ledger, rows=rows, suppressed=suppressed, waits_for=waits_for)
                     return self._announce(context, summary.as_dict())
-                remember_ledger(context, ledger.ledger_id)
                 summary = run_campaign(
                     plan, ledger, rows=rows, control=self._control, suppressed=suppressed, tell=self._count
                 )

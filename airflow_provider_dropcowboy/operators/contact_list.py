@@ -192,5 +192,11 @@ class SyncContactListOperator(BaseOperator):
             max_concurrency=settings.max_concurrency,
             timeout_s=settings.timeout_s,
             verify=settings.verify,
-            who=who_runs(context),
+            who=who_runs(
+                self,
+                context,
+                kind=SyncContactListOperator,
+                account=settings.account.name,
+                name=f"list {self.list_name or self.list_id}",
+            ),
         )

@@ -55,7 +55,7 @@ def report_app(conn_ids: Iterable[str]) -> "FastAPI":
     from airflow_provider_dropcowboy.reports.page.app import ReportPage
 
     def name_message(ledger: "Ledger", campaign: "Campaign", contact_key: str) -> str:
-        return Identity(ledger.key, campaign.account, campaign.name, campaign.channel).foreign_id(contact_key)
+        return Identity.of(ledger.key, campaign).foreign_id(contact_key)
 
     names = tuple(conn_ids) or (DEFAULT_CONN_ID,)
     page = ReportPage(lambda: _open_ledger(names), name_message=name_message)

@@ -9,7 +9,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.ledger.counts import count_reasons, rows_of
+from airflow_provider_dropcowboy.ledger.counts import count_reasons, lost_results, rows_of
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.runs import Campaign
 from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
@@ -45,11 +45,13 @@ class Funnel(Outcomes):
     """All that is reported of a campaign.
 
     :param not_asked: rows that were read and not asked for.
+    :param lost: sends that the ledger does not know, and that results came for; they are not sent again.
     :param seconds_to_delivery: percentile to seconds from the claim to the callback, of the delivered; empty: none was.
     """
 
     campaign: Campaign
     not_asked: NotAsked
+    lost: int
     seconds_to_delivery: dict[int, float]
     first_claimed_at: datetime | None
     last_final_at: datetime | None
@@ -70,6 +72,7 @@ class Funnel(Outcomes):
                 {"state": state.value, "rows": rows, "reasons": dict(self.not_asked.reasons_of(state))}
                 for state, rows in self.not_asked.counts.most_common()
             ],
+            "lost": self.lost,
             "cost_usd": float(self.cost_usd),
             "costed": self.costed,
             "seconds_to_delivery": {
@@ -116,6 +119,7 @@ def read_funnel(ledger: Ledger, campaign: Campaign) -> Funnel:
         return Funnel(
             campaign=campaign,
             not_asked=NotAsked.of(runs),
+            lost=lost_results(connection, campaign.prefix),
             counts=outcomes.counts,
             reasons=outcomes.reasons,
             cost_usd=outcomes.cost_usd,

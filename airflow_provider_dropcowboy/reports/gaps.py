@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.ledger.counts import rows_of
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.runs import Campaign
+from airflow_provider_dropcowboy.ledger.runs import Campaign, read_campaigns
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, RUNS, SENDS
 from airflow_provider_dropcowboy.ledger.standing import ACCEPTED_AT
 from airflow_provider_dropcowboy.states import State
@@ -67,11 +67,10 @@ def _recent(connection: sa.Connection, at: datetime, name: str | None) -> list[C
     ran = sa.select(RUNS.c.campaign_id).where(
         sa.or_(RUNS.c.ended_at.is_(None), RUNS.c.ended_at >= at - LOOK_BACK), RUNS.c.heartbeat_at >= at - LOOK_BACK
     )
-    columns = (CAMPAIGNS.c.id, CAMPAIGNS.c.account, CAMPAIGNS.c.name, CAMPAIGNS.c.channel, CAMPAIGNS.c.prefix)
-    select = sa.select(*columns).where(CAMPAIGNS.c.id.in_(ran))
+    which: list[sa.ColumnElement[bool]] = [CAMPAIGNS.c.id.in_(ran)]
     if name is not None:
-        select = select.where(CAMPAIGNS.c.name == name)
-    return [Campaign(*row, is_new=False) for row in connection.execute(select)]
+        which.append(CAMPAIGNS.c.name == name)
+    return read_campaigns(connection, *which)
 
 
 def _read(connection: sa.Connection, campaign: Campaign, *, after: datetime, before: datetime) -> list[Gap]:

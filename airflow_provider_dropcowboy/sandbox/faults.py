@@ -76,7 +76,8 @@ def _kinds() -> dict[str, FaultKind]:
         "hang_after": FaultKind(True, Ending.HANG),
         "slow": FaultKind(True, Ending.LATE, delay_s=2.0),
         "close_idle": FaultKind(True, Ending.CLOSE_IDLE, delay_s=2.0),
-        "odd_json_after": FaultKind(True, Ending.ANSWER, json_answer({"ok": 1, "data": []})),
+        "odd_json_after": FaultKind(True, Ending.ANSWER, json_answer(["ok"])),
+        "other_words_after": FaultKind(True, Ending.ANSWER, json_answer({"success": True})),
         "429": FaultKind(False, Ending.ANSWER, json_answer({"error": "Too many requests"}, status=429)),
         "429_seconds": FaultKind(
             False, Ending.RETRY_SECONDS, json_answer({"error": "Too many requests"}, status=429), 1.0

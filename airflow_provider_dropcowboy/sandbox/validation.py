@@ -14,7 +14,7 @@ MAX_SMS_CHARACTERS: Final = 160  # API v1, POST /sms, sms_body
 AUDIO_TYPES: Final = frozenset({"mp3", "wav"})  # API v1, POST /rvm, audio_type
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
-_POSTAL_CODE = re.compile(r"[0-9]{5}(-[0-9]{4})?")
+_POSTAL_CODE = re.compile(r"[0-9]{5}(-[0-9]{4})?|[A-Za-z][0-9][A-Za-z] ?[0-9][A-Za-z][0-9]")
 
 
 def require_headers(ask: Ask, settings: Settings) -> None:
@@ -62,7 +62,8 @@ def optional_text(ask: Ask, name: str, *, max_characters: int | None = None) -> 
         return None
     if not isinstance(value, str) or not value.strip():
         raise RefusedError(400, f"Invalid {name}: must be text", field_name=name)
-    if max_characters is not None and len(value) > max_characters:
+    # as Node counts: an emoji is two
+    if max_characters is not None and len(value.encode("utf-16-le", "surrogatepass")) // 2 > max_characters:
         raise RefusedError(400, f"Invalid {name}: at most {max_characters} characters", field_name=name)
     return value
 
@@ -89,7 +90,7 @@ def require_known(ask: Ask, name: str, *, known: Collection[str], is_required: b
 
 
 def require_postal_code(ask: Ask) -> None:
-    """``postal_code``, where given, is like ``02101`` or ``90210-0001``.
+    """``postal_code``, where given, is like ``02101``, ``90210-0001`` or ``K1A 0B1``.
 
     :raises RefusedError: 400.
     """

@@ -23,7 +23,8 @@ def append_all(
 
     :param values: any number of rows; ``MAX_CONTACTS`` go with one append.
     :raises ConfigurationError: fields or rows that the route does not take; nothing was sent.
-    :raises AmbiguousError: some rows are in, or may be; the text says which are in, may be in, and were not sent.
+    :raises AmbiguousError: some rows are in, or may be, also where an answer does not account for each row; the text
+        says which are in, may be in, and were not sent.
     :raises VendorError: of another kind: no row is in the list.
     """
     check_fields(fields)
@@ -36,6 +37,7 @@ def append_all(
     for start, call in zip(starts, calls, strict=True):
         try:
             result = client.ask(call)
+            _check_count(result, rows=len(values[start : start + MAX_CONTACTS]))
         except VendorError as error:
             if not start and not isinstance(error, AmbiguousError):
                 raise
@@ -43,6 +45,19 @@ def append_all(
         accepted_count += result.accepted_count
         rejected += [RejectedRow(start + row.index, row.reason) for row in result.rejected]
     return AppendResult(accepted_count, tuple(rejected))
+
+
+def _check_count(result: AppendResult, *, rows: int) -> None:
+    """Nothing, if the answer accounts for each row once.
+
+    :raises AmbiguousError: it does not.
+    """
+    indexes = {row.index for row in result.rejected}
+    if result.accepted_count + len(indexes) != rows or any(index >= rows for index in indexes):
+        raise AmbiguousError(
+            f"Of {rows} rows the answer accepts {result.accepted_count} and rejects {len(indexes)}; "
+            "which rows are in the list is not known."
+        )
 
 
 def _partial(list_id: str, error: VendorError, *, start: int, row_count: int, accepted_count: int) -> AmbiguousError:

@@ -1,10 +1,11 @@
 """One send without a ledger: nothing remembers it, so nothing can tell a second one."""
 
+import logging
 from typing import Final, assert_never
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.api.answers import Outcome, read_send_answer
-from airflow_provider_dropcowboy.api.content_rules import check_content
+from airflow_provider_dropcowboy.api.answers import ODD_SHAPE, Outcome, read_send_answer
+from airflow_provider_dropcowboy.api.content_rules import check_content, check_url
 from airflow_provider_dropcowboy.api.messages import MAX_FOREIGN_ID_CHARACTERS, Channel, Content, Rvm, send_body
 from airflow_provider_dropcowboy.api.replies import CREDENTIAL_REFUSALS
 from airflow_provider_dropcowboy.api.wire import Answer, Reply, Request
@@ -18,6 +19,8 @@ from airflow_provider_dropcowboy.errors import (
 )
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.transport.client import Client
+
+log = logging.getLogger(__name__)
 
 NOT_SENT: Final = "Nothing was sent."
 
@@ -39,6 +42,11 @@ def send_once(
     :raises VendorError: of another kind: refused, with the vendor's reason.
     """
     check_content(content)
+    if callback_url is not None:
+        check_url("callback_url", callback_url)
+    given: object = foreign_id
+    if not isinstance(given, str) or not given.isprintable():
+        raise ConfigurationError(f"A foreign_id is printable text, not {given!r}. {NOT_SENT}")
     if not 0 < len(foreign_id) <= MAX_FOREIGN_ID_CHARACTERS:
         raise ConfigurationError(f"A foreign_id has 1 to {MAX_FOREIGN_ID_CHARACTERS} characters. {NOT_SENT}")
     channel = Channel.RVM if isinstance(content, Rvm) else Channel.SMS
@@ -53,6 +61,8 @@ def _error(reply: Reply, foreign_id: str) -> VendorError | None:
     outcome = read_send_answer(reply)
     match outcome.kind:
         case Outcome.ACCEPTED:
+            if outcome.odd_shape:
+                log.warning(ODD_SHAPE, outcome.odd_shape)
             return None
         case Outcome.REJECTED:
             return RejectedError(f"Drop Cowboy refused this message: {outcome.reason}. {NOT_SENT} Correct the message.")

@@ -48,7 +48,7 @@ class Site:
             self.sandbox = stack.enter_context(SandboxProcess())
             self.sandbox.settings(outcomes=OUTCOMES)
             fields = connection_to(self.sandbox)
-            fields["extra"] |= {"callback_secret": "callback-secret"}
+            fields["extra"] |= {"callback_secret": "callback-secret-1"}
             postgres = stack.enter_context(PostgresServer())
             self.airflow = AirflowProcesses(
                 folder,

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import DAG
 from airflow.utils.state import DagRunState, TaskInstanceState
 
 from airflow_provider_dropcowboy.contacts.partition import partitions
+from airflow_provider_dropcowboy.ledger.database import open_ledger
 from airflow_provider_dropcowboy.operators.rvm import SendRvmOperator
 from tests.in_airflow.dag_runs import clear_and_rerun, run_dag
 from tests.in_airflow.vendor import VOICEMAIL
@@ -157,3 +159,45 @@ def test_without_a_setting_the_ledger_is_a_file_under_airflow_home(
     with closing(sqlite3.connect(tmp_path / "dropcowboy-ledger.db")) as ledger:
         assert ledger.execute("SELECT count(*) FROM dropcowboy_sends").fetchone() == (3,)
     assert sandbox.takes_by_phone() == numbers(0, 1, 2)
+
+
+@pytest.fixture
+def other_ledger(tmp_path: Path) -> str:
+    """A ledger that is older than every run of the test."""
+    url = f"sqlite:///{tmp_path / 'other.db'}"
+    open_ledger(url, may_create=True).engine.dispose()
+    return url
+
+
+def test_a_cleared_task_that_finds_another_ledger_sends_nothing_however_often_it_is_cleared(
+    sandbox: SandboxProcess, other_ledger: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_dag(sending(repeat_window=None), logical_date=LOGICAL_DATE)
+    monkeypatch.setenv("DROPCOWBOY_LEDGER_URL", other_ledger)
+    for _ in range(2):
+        run = clear_and_rerun(run)
+        error = run.task("send").error
+        assert isinstance(error, AirflowFailException)
+        assert "used ledger" in str(error)
+        assert f"dropcowboy ledger adopt 'campaigns.send{ON_LOGICAL_DATE}'" in str(error)
+    assert sandbox.takes_by_phone() == numbers(0, 1, 2)
+    assert set(sandbox.asks().values()) == {1}
+
+
+def test_a_new_mapped_task_beside_siblings_of_another_ledger_sends_nothing(
+    sandbox: SandboxProcess, other_ledger: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = partitions(2)
+    with DAG("campaigns", schedule=None) as dag:
+        cut = PythonOperator(task_id="cut", python_callable=lambda: list(parts))
+        SendRvmOperator.partial(
+            task_id="send", contacts=rows(30), key_column="contact_id", max_active_tis_per_dag=1, **VOICEMAIL
+        ).expand(partition=cut.output)
+    run = run_dag(dag, logical_date=LOGICAL_DATE)
+    assert sandbox.takes_by_phone() == numbers(*range(30))
+    monkeypatch.setenv("DROPCOWBOY_LEDGER_URL", other_ledger)
+    parts = partitions(4)
+    again = clear_and_rerun(run)
+    errors = [str(again.task("send", map_index).error) for map_index in range(4)]
+    assert ["used ledger" in error for error in errors] == [True] * 4
+    assert set(sandbox.asks().values()) == {1}

@@ -9,7 +9,7 @@ from tests.sandbox_process import SandboxProcess
 VOICEMAIL: Final[dict[str, Any]] = {"brand_id": BRAND_ID, "recording_id": RECORDING_ID}
 """The arguments of a voicemail to somebody."""
 
-CALLBACKS: Final = {"callback_url": "http://127.0.0.1:9", "callback_secret": "callback-secret"}
+CALLBACKS: Final = {"callback_url": "http://127.0.0.1:9", "callback_secret": "callback-secret-1"}
 """The extra of a connection whose results a test brings itself: nobody listens there."""
 
 

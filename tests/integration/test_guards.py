@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import sqlalchemy as sa
@@ -20,11 +20,12 @@ from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.errors import ConfigurationError, GuardError, LedgerError, StaleRunError
 from airflow_provider_dropcowboy.ledger import database
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
-from airflow_provider_dropcowboy.ledger.origin import adopt_campaign, mark_restored, restored_at
+from airflow_provider_dropcowboy.ledger.facts import read_facts, read_timeline
+from airflow_provider_dropcowboy.ledger.health import adopt_campaign, mark_restored
 from airflow_provider_dropcowboy.ledger.runs import Who, find_campaign
-from airflow_provider_dropcowboy.ledger.schema import LEDGER
 from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
 from tests.integration.conftest import MakePlan, RunPlan, people
+from tests.postgres_server import PostgresServer
 from tests.sandbox_process import SandboxProcess
 
 HOUR = timedelta(hours=1)
@@ -87,7 +88,73 @@ def test_what_was_adopted_before_the_restore_is_held_back_again(
 
 def test_the_watermark_never_moves_back(ledger: Ledger) -> None:
     watermark = mark_restored(ledger)
-    assert mark_restored(ledger, at=watermark - YESTERDAY) == watermark == restored_at(ledger)
+    assert mark_restored(ledger, at=watermark - YESTERDAY) == watermark == read_facts(ledger).restored_at
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        pytest.param(Who(), id="from the command line"),
+        pytest.param(Who(dag_id="daily", due_at=utcnow() + YESTERDAY), id="under a run that is due later"),
+        pytest.param(Who(dag_id="daily", task_id="send"), id="as an alert"),
+    ],
+)
+def test_after_a_restore_a_campaign_that_began_before_sends_nothing_until_it_is_adopted(
+    ledger: Ledger, plan: MakePlan, run: RunPlan, sandbox: SandboxProcess, who: Who
+) -> None:
+    campaign = plan(who=who)
+    run(campaign, people(1))
+    mark_restored(ledger)
+    with pytest.raises(GuardError, match=r"known campaign 'spring' since .* Nothing was sent.*ledger adopt 'spring'"):
+        run(campaign, people(2))
+    assert list(sandbox.asks().values()) == [1]
+    adopt(ledger, campaign)
+    assert run(campaign, people(2)).asked == 1
+
+
+def test_after_a_restore_a_command_line_begins_no_campaign_that_it_may_have_sent_before(
+    ledger: Ledger, plan: MakePlan, run: RunPlan, sandbox: SandboxProcess
+) -> None:
+    mark_restored(ledger)
+    with pytest.raises(GuardError, match="does not know campaign 'spring', which may have been sent before"):
+        run(plan(), people(1))
+    assert sandbox.asks() == {}
+    assert run(plan(who=Who(dag_id="daily", due_at=utcnow())), people(1)).asked == 1
+
+
+def test_a_wave_that_goes_on_with_another_ledger_sends_nothing(
+    ledger: Ledger, plan: MakePlan, run: RunPlan, sandbox: SandboxProcess
+) -> None:
+    resumed = plan(earlier_runs=(1,), who=Who(dag_id="daily", due_at=utcnow(), try_number=1))
+    with pytest.raises(GuardError, match=r"began campaign 'spring' before, and this ledger has no record"):
+        run(resumed, people(2))
+    run(plan(campaign="autumn"), people(1))  # run 1 of this ledger is another campaign's
+    with pytest.raises(GuardError, match="no record"):
+        run(resumed, people(2))
+    assert list(sandbox.asks().values()) == [1]
+
+
+def test_a_task_that_used_another_ledger_sends_nothing_even_of_a_campaign_that_this_one_knows(
+    ledger: Ledger, plan: MakePlan, run: RunPlan, sandbox: SandboxProcess
+) -> None:
+    run(plan(), people(1))
+    for who in (Who(dag_id="daily", earlier_ledger="other"), Who(dag_id="daily", sibling_ledgers=frozenset({"other"}))):
+        with pytest.raises(GuardError, match=r"used ledger other .*this is ledger .*Nothing was sent.*ledger adopt"):
+            run(plan(who=who), people(2))
+        assert list(sandbox.asks().values()) == [1]
+    adopt(ledger, plan())
+    assert run(plan(who=who), people(2)).asked == 1
+
+
+def test_a_ledger_is_remembered_once_it_knows_the_campaign_and_not_by_a_run_that_is_refused(
+    ledger: Ledger, plan: MakePlan, run: RunPlan, sandbox: SandboxProcess
+) -> None:
+    remembered: list[str] = []
+    with pytest.raises(GuardError):
+        run(plan(who=Who(dag_id="daily", earlier_ledger="other", remember=remembered.append)), people(1))
+    assert remembered == []
+    run(plan(who=Who(dag_id="daily", remember=remembered.append)), people(1))
+    assert remembered == [ledger.ledger_id]
 
 
 def test_a_retry_of_a_run_that_is_older_than_the_ledger_is_refused(
@@ -117,25 +184,61 @@ def postgres_ledger(postgres_url: str) -> Iterator[Ledger]:
     opened.engine.dispose()
 
 
-def test_a_postgresql_that_is_on_another_timeline_holds_back_what_was_due_before(
-    postgres_ledger: Ledger, plan: MakePlan, sandbox: SandboxProcess
+def test_a_failover_holds_back_what_began_before_though_no_checkpoint_was_written_since(
+    postgres_server: PostgresServer, postgres_ledger: Ledger, plan: MakePlan, sandbox: SandboxProcess
 ) -> None:
-    def run(rows: int) -> int:
-        due = plan(who=Who(due_at=postgres_ledger.born_at + timedelta(microseconds=1)))
-        return run_campaign(due, postgres_ledger, rows=people(rows), control=Control()).asked
+    due = plan(who=Who(dag_id="daily", due_at=utcnow() + HOUR))
+    assert run_campaign(due, postgres_ledger, rows=people(1), control=Control()).asked == 1
+    timeline = read_timeline(postgres_ledger.engine)
+    assert timeline is not None
+    with postgres_server.failed_over() as port:
+        promoted = open_ledger(postgres_ledger.engine.url.set(port=port))
+        with promoted.reading() as connection:
+            checkpoint = connection.execute(sa.text("SELECT timeline_id FROM pg_control_checkpoint()")).scalar_one()
+        with pytest.raises(GuardError, match=r"restored at .* known campaign 'spring' since .* Nothing was sent"):
+            run_campaign(due, promoted, rows=people(2), control=Control())
+        seen = read_timeline(promoted.engine)
+        adopt(promoted, due)
+        assert run_campaign(due, promoted, rows=people(2), control=Control()).asked == 1
+        promoted.engine.dispose()
+    assert (timeline.split("/")[1], str(checkpoint), seen) == ("1", "1", timeline[:-1] + "2")
+    assert list(sandbox.asks().values()) == [1, 1]
 
-    assert run(1) == 1
+
+def test_a_timeline_that_the_role_may_not_read_is_said_in_the_log(
+    postgres_ledger: Ledger, plan: MakePlan, sandbox: SandboxProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    statements = (
+        "CREATE ROLE reader LOGIN",
+        "GRANT ALL ON ALL TABLES IN SCHEMA public TO reader",
+        "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO reader",
+        "REVOKE EXECUTE ON FUNCTION pg_walfile_name(pg_lsn) FROM PUBLIC",
+    )
     with postgres_ledger.writing() as connection:
-        timeline = str(connection.execute(sa.select(LEDGER.c.timeline)).scalar_one())
-        system, _, number = timeline.partition("/")
-        connection.execute(LEDGER.update().values(timeline=f"{system}/{int(number) - 1}"))  # before the failover
-    with pytest.raises(GuardError, match="restored"):
-        run(2)
-    assert list(sandbox.asks().values()) == [1]
-    with postgres_ledger.reading() as connection:
-        assert connection.execute(sa.select(LEDGER.c.timeline)).scalar_one() == timeline
-    adopt(postgres_ledger, plan())
-    assert run(2) == 1
+        for statement in statements:
+            connection.execute(sa.text(statement))
+    limited = open_ledger(postgres_ledger.engine.url.set(username="reader"))
+    assert run_campaign(plan(), limited, rows=people(1), control=Control()).asked == 1
+    limited.engine.dispose()
+    with postgres_ledger.writing() as connection:
+        connection.execute(sa.text("DROP OWNED BY reader"))
+        connection.execute(sa.text("DROP ROLE reader"))
+    assert "does not let this role read its timeline" in caplog.text
+
+
+def test_a_connection_that_breaks_while_the_timeline_is_read_is_asked_again(
+    postgres_server: PostgresServer, postgres_ledger: Ledger
+) -> None:
+    sessions = iter([True, False])
+
+    @sa.event.listens_for(postgres_ledger.engine, "before_cursor_execute")
+    def end_the_first(connection: sa.Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        if "pg_walfile_name" in statement and next(sessions):
+            postgres_server.end_session(connection.connection.dbapi_connection.info.backend_pid)  # type: ignore[union-attr]
+
+    timeline = read_timeline(postgres_ledger.engine)
+    assert timeline is not None
+    assert not list(sessions)
 
 
 def test_a_worker_whose_clock_differs_from_the_ledgers_sends_nothing(

@@ -4,6 +4,7 @@ import json
 import logging
 import socket
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
@@ -139,6 +140,41 @@ class TestSends:
         sent = sandbox.sends()[foreign_id]
         assert (sent["asks"], sent["takes"], sent["phone_number"], sent["channel"]) == (1, 1, NUMBER, "rvm")
 
+    @pytest.mark.parametrize(
+        ("given", "sent"),
+        [("K1A 0B1", "K1A 0B1"), ("k1a0b1", "K1A 0B1"), (2101, "02101"), ("90210-0001", "90210-0001")],
+    )
+    def test_a_postal_code_of_the_us_or_canada_goes_out_in_its_usual_form(
+        self, sandbox: SandboxProcess, hook: DropCowboyHook, given: str, sent: str
+    ) -> None:
+        foreign_id = hook.send_rvm(phone_number=NUMBER, recording_id=RECORDING_ID, postal_code=given)
+        assert sandbox.sends()[foreign_id]["first_body"]["postal_code"] == sent
+
+    @pytest.mark.parametrize(
+        ("wrong", "named"),
+        [
+            ({"foreign_id": 42}, "A foreign_id is printable text, not 42"),
+            ({"postal_code": "SW1A 1AA"}, "postal_code must be"),
+            ({"region": "usa"}, "region is 'usa'"),
+            ({"callback_url": "nonsense"}, "callback_url is no URL"),
+            ({"phone_ivr_id": ""}, "phone_ivr_id is empty"),
+        ],
+    )
+    def test_what_the_vendor_would_refuse_is_not_sent(
+        self, sandbox: SandboxProcess, hook: DropCowboyHook, wrong: dict[str, Any], named: str
+    ) -> None:
+        with pytest.raises(AirflowFailException, match=named) as caught:
+            hook.send_rvm(phone_number=NUMBER, recording_id=RECORDING_ID, **wrong)
+        assert "Nothing was sent" in str(caught.value)
+        assert sandbox.stats()["asks"] == 0
+
+    def test_an_empty_pool_id_is_the_shared_pool_though_the_connection_names_one(
+        self, sandbox: SandboxProcess, connect: Callable[..., DropCowboyHook]
+    ) -> None:
+        hook = connect(extra={"default_brand_id": BRAND_ID, "default_pool_id": POOL_ID})
+        shared = hook.send_rvm(phone_number=NUMBER, recording_id=RECORDING_ID, pool_id="")
+        assert "pool_id" not in sandbox.sends()[shared]["first_body"]
+
     def test_a_text_is_queued_once(self, sandbox: SandboxProcess, hook: DropCowboyHook) -> None:
         foreign_id = hook.send_sms(
             phone_number=NUMBER, sms_body="Hello", caller_id=CALLER, opt_in=True, foreign_id="order-1"
@@ -238,6 +274,15 @@ class TestLists:
         hook.delete_list(made.list_id)
         with pytest.raises(AirflowFailException, match="HTTP 404"):
             hook.get_list(made.list_id)
+
+    def test_rows_as_dicts_are_refused_before_anything_is_stored(
+        self, sandbox: SandboxProcess, hook: DropCowboyHook
+    ) -> None:
+        made = hook.create_list("due today")
+        rows: Any = [{"phone": NUMBER}]
+        with pytest.raises(AirflowFailException, match="Row 0 is a dict"):
+            hook.append_contacts(made.list_id, ["phone"], values=rows)
+        assert hook.get_list(made.list_id).contact_count == 0
 
     def test_an_append_that_may_have_been_made_is_not_made_twice(
         self, sandbox: SandboxProcess, hook: DropCowboyHook

@@ -98,6 +98,15 @@ class TestDoubt:
         assert sandbox.stats()["trap"]["requests"] == 0
         assert history(ledger) == 0
 
+    def test_a_vendor_that_accepts_in_other_words_is_believed_and_named_once(
+        self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        sandbox.fault("other_words_after")
+        assert dict(run(plan(), people(30)).counts) == {"accepted": 30}
+        assert taken_once(sandbox, 30)
+        (warning,) = [record.getMessage() for record in caplog.records if "other words" in record.getMessage()]
+        assert "HTTP 200 {success}" in warning
+
     def test_a_vendor_that_is_down_puts_few_in_doubt(
         self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan
     ) -> None:

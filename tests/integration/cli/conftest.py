@@ -23,7 +23,7 @@ def program(sandbox: SandboxProcess, tmp_path: Path) -> Program:
         "extra": {
             "default_brand_id": BRAND_ID,
             "default_pool_id": POOL_ID,
-            "callback_secret": "callback-secret",
+            "callback_secret": "callback-secret-1",
         },
     }
     return Program(tmp_path, connection, f"sqlite:///{tmp_path / 'ledger.db'}")

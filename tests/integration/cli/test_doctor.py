@@ -5,9 +5,11 @@ from datetime import timedelta
 
 import pytest
 
+from airflow_provider_dropcowboy.api.messages import Channel
 from airflow_provider_dropcowboy.cli.checks import compare_clocks, examine
 from airflow_provider_dropcowboy.cli.finding import Finding
-from airflow_provider_dropcowboy.ledger.database import HEAD, upgrade_ledger
+from airflow_provider_dropcowboy.ledger.database import HEAD, open_ledger, upgrade_ledger
+from airflow_provider_dropcowboy.ledger.runs import bind_campaign
 from tests.integration.cli.program import Program
 from tests.sandbox_process import SandboxProcess
 
@@ -62,6 +64,31 @@ def test_what_is_wrong_is_said_with_what_to_do(
     in_process.setenv("AIRFLOW_CONN_DROPCOWBOY_DEFAULT", json.dumps({**program.connection, **connection}))
     in_process.setenv("AIRFLOW__CORE__EXECUTOR", executor)
     assert found in wrong()
+
+
+@pytest.mark.parametrize("account", [None, "gateway.example", "{team}@typed.example"])
+def test_a_team_that_the_ledger_knows_under_another_name_is_found_with_what_to_set(
+    in_process: pytest.MonkeyPatch, program: Program, sandbox: SandboxProcess, account: str | None
+) -> None:
+    """A sandbox beside production is no move, so that the API is not reached here."""
+    upgrade_ledger(program.ledger_url)
+    ledger = open_ledger(program.ledger_url)
+    before = f"{sandbox.team_id}@old.example"
+    for prefix, name in (("a" * 12, before), ("b" * 12, f"{sandbox.team_id}@127.0.0.1:1")):
+        bind_campaign(ledger, name, name="spring", channel=Channel.RVM, prefix=prefix)
+    ledger.engine.dispose()
+    extra = {} if account is None else {"account": account.format(team=sandbox.team_id)}
+    moved = {**program.connection, "host": "http://new.invalid", "extra": extra}
+    in_process.setenv("AIRFLOW_CONN_DROPCOWBOY_DEFAULT", json.dumps(moved))
+    (found,) = (finding for finding in examine("dropcowboy_default") if finding.about == "account")
+    assert not found.is_ok
+    assert f'{{"account": "{before}"}}' in found.text
+    assert "127.0.0.1:1" not in found.text
+    in_process.setenv(
+        "AIRFLOW_CONN_DROPCOWBOY_DEFAULT",
+        json.dumps({**moved, "extra": {"account": f"{sandbox.team_id}@OLD.example:443"}}),
+    )
+    assert {finding.is_ok for finding in examine("dropcowboy_default") if finding.about == "account"} == {True}
 
 
 def test_an_api_that_answers_503_is_found(in_process: pytest.MonkeyPatch, sandbox: SandboxProcess) -> None:

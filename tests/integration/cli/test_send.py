@@ -109,5 +109,5 @@ def test_neither_secrets_nor_numbers_nor_texts_are_shown(
     assert "rejected" in ended.stdout
     assert "unknown" in ended.stdout
     shown = ended.stdout + ended.stderr
-    for hidden in (sandbox.secret, "callback-secret", "5045550", "555-010", "Annabel", "Desdemona"):
+    for hidden in (sandbox.secret, "callback-secret-1", "5045550", "555-010", "Annabel", "Desdemona"):
         assert hidden not in shown

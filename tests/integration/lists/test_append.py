@@ -1,17 +1,22 @@
 """A list that is appended to holds every row of its sources once, whatever is repeated."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.lists import create_list
-from airflow_provider_dropcowboy.errors import NotTakenError, RejectedError
+from airflow_provider_dropcowboy.clock import utcnow
+from airflow_provider_dropcowboy.errors import GuardError, NotTakenError, RejectedError
 from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.ledger.health import mark_restored
 from airflow_provider_dropcowboy.ledger.list_contacts import count_contacts, odd_contacts
 from airflow_provider_dropcowboy.ledger.lists import current_list
+from airflow_provider_dropcowboy.ledger.runs import Who
 from airflow_provider_dropcowboy.lists.plan import Mode, OnChange
 from airflow_provider_dropcowboy.lists.summary import ListSummary
+from airflow_provider_dropcowboy.lists.upkeep import Upkeep
 from airflow_provider_dropcowboy.secret import Secret
 from airflow_provider_dropcowboy.transport.client import Client
 from tests.integration.lists.between import Between, Body
@@ -136,3 +141,28 @@ def test_a_vendor_that_takes_nothing_fails_the_run_and_the_next_one_appends(
     sandbox.clear_faults()
     append(persons(3))
     assert ids(inside(sandbox)["leads"]) == [0, 1, 2]
+
+
+def test_after_a_restore_a_list_that_was_made_before_is_not_changed_until_it_is_adopted(
+    append: Sync, ledger: Ledger, sandbox: SandboxProcess
+) -> None:
+    first = append(persons(2))
+    assert first.list_id is not None
+    mark_restored(ledger)
+    due_later = Who(dag_id="daily", due_at=utcnow() + timedelta(hours=1))
+    for who in (Who(task_id="dropcowboy list sync"), due_later):
+        with pytest.raises(
+            GuardError, match=rf"known contact list 'leads' since .*list adopt 'leads' {first.list_id}`"
+        ):
+            append(persons(3), who=who)
+    assert ids(inside(sandbox)["leads"]) == [0, 1]
+    account = Account(sandbox.team_id, Secret(sandbox.secret), sandbox.base_url)
+    Upkeep(account=account, ledger=ledger).adopt("leads", first.list_id)
+    assert append(persons(3)).added == 1
+    assert ids(inside(sandbox)["leads"]) == [0, 1, 2]
+
+
+def test_a_list_that_was_synced_with_another_ledger_is_not_changed(append: Sync, sandbox: SandboxProcess) -> None:
+    with pytest.raises(GuardError, match=r"used ledger other before.*Nothing was changed.*list adopt 'leads' ID"):
+        append(persons(3), who=Who(dag_id="daily", earlier_ledger="other"))
+    assert inside(sandbox) == {}

@@ -20,7 +20,7 @@ from airflow_provider_dropcowboy.receiver.wiring import Find, Wiring
 from airflow_provider_dropcowboy.secret import Secret
 from tests.integration.serving import DEADLINE_S, Serving
 
-CALLBACK_SECRET: Final = "callback-secret"
+CALLBACK_SECRET: Final = "callback-secret-1"
 
 
 class Asked:

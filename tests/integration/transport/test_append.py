@@ -74,3 +74,17 @@ def test_a_wrong_row_at_the_end_keeps_the_first_from_being_sent() -> None:
     with ScriptedServer(ALL_TAKEN) as server, pytest.raises(ConfigurationError, match="No contact was sent"):
         append(server, [*ROWS, ["one", "too many"]])
     assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"accepted_count": 1}',
+        b'{"accepted_count": 3}',
+        b'{"accepted_count": 1, "rejected": [{"index": 7, "reason": "Invalid phone"}]}',
+        b'{"success": true}',
+    ],
+)
+def test_an_answer_that_does_not_account_for_each_row_is_a_doubt(body: bytes) -> None:
+    with ScriptedServer(answer(body=body)) as server, pytest.raises(AmbiguousError, match="rows 0 to 1 may have been"):
+        append(server, ROWS[:2])

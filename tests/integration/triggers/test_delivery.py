@@ -18,7 +18,7 @@ CONNECTION: Final = {
     "login": "team",
     "password": "the-secret",
     "host": "http://127.0.0.1/v1",
-    "extra": {"callback_url": "https://hooks.example.com", "callback_secret": "another-secret"},
+    "extra": {"callback_url": "https://hooks.example.com", "callback_secret": "another-callback-secret"},
 }
 
 

@@ -25,6 +25,27 @@ from airflow_provider_dropcowboy.api.wire import Answer, Broken, NotWritten, Rep
 QUEUED = b'{"status": "queued"}'
 ERROR = b'{"error": "Invalid brand_id"}'
 PAGE = b"<html><body>Please wait</body></html>"
+OTHER_WORDS = [
+    b"{}",
+    b'{"success": true}',
+    b'{"status": "QUEUED"}',
+    b'{"status": "ok", "error": null, "errors": []}',
+    b'{"data": {"status": "queued", "created_at": "2026-11-24T00:00:00Z"}}',
+    b'{"code": 0, "message": "Message queued"}',
+    b'{"ok": 1, "data": []}',
+]
+REFUSALS = [
+    b'{"success": false}',
+    b'{"ok": 0}',
+    b'{"error": "No funds"}',
+    b'{"errors": ["No funds"]}',
+    b'{"status": "failed", "message": "No funds"}',
+    b'{"status": 400}',
+    b'{"status": false}',
+    b'{"message": "Not allowed"}',
+    b'{"result": {"state": "Rejected"}}',
+    b'[{"status": "queued"}]',
+]
 AGAIN = {Outcome.RELEASED, Outcome.REFUSED, Outcome.REJECTED}
 NOW = "Tue, 24 Nov 2026 12:00:00 GMT"
 
@@ -62,14 +83,28 @@ def kind(reply: Reply) -> Outcome:
         *((Answer(status, PAGE), Outcome.UNKNOWN) for status in (100, 300, 301, 302, 303, 307, 308)),
         (Answer(503, PAGE, retry_after="1"), Outcome.UNKNOWN),
         (Answer(400, PAGE), Outcome.UNKNOWN),
-        (Answer(400, b'{"code": 12}'), Outcome.UNKNOWN),
+        *((Answer(status, ERROR), Outcome.REJECTED) for status in (413, 415, 422)),
+        (Answer(400, b'{"code": 12}'), Outcome.REJECTED),
+        (Answer(400, b"{}"), Outcome.REJECTED),
+        (Answer(400, b'[{"message": "x"}]'), Outcome.REJECTED),
+        (Answer(400, b'"Invalid brand_id"'), Outcome.REJECTED),
+        (Answer(400, b"Invalid brand_id"), Outcome.UNKNOWN),
+        (Answer(400, b"null"), Outcome.UNKNOWN),
+        (Answer(400, b"12"), Outcome.UNKNOWN),
         (Answer(422), Outcome.UNKNOWN),
         (Answer(413, b'{"error": "Req'), Outcome.UNKNOWN),
         (Answer(200), Outcome.UNKNOWN),
         (Answer(204), Outcome.UNKNOWN),
         (Answer(200, PAGE), Outcome.UNKNOWN),
         (Answer(200, b'{"status": "que'), Outcome.UNKNOWN),
-        (Answer(200, b'{"ok": 1, "data": []}'), Outcome.UNKNOWN),
+        (Answer(202), Outcome.UNKNOWN),  # filters on the way answer so too
+        (Answer(200, b"OK"), Outcome.UNKNOWN),
+        *((Answer(200, body), Outcome.ACCEPTED) for body in OTHER_WORDS),
+        *((Answer(200, body), Outcome.UNKNOWN) for body in REFUSALS),
+        (Answer(200, b'{"accepted_count": "1", "rejected": null}'), Outcome.ACCEPTED),
+        (Answer(200, b'{"status": "queued", "message": "no errors"}'), Outcome.ACCEPTED),
+        (Answer(200, b'{"accepted_count": "0", "rejected": ["Invalid phone"]}'), Outcome.REJECTED),
+        (Answer(200, b'{"rejected": [{"reason": "x"}]}'), Outcome.UNKNOWN),
         (Answer(200, b'{"status": "failed"}'), Outcome.UNKNOWN),
         (Answer(200, b'["queued"]'), Outcome.UNKNOWN),
         (Answer(200, b'"queued"'), Outcome.UNKNOWN),
@@ -116,11 +151,15 @@ def _proves_that_nothing_was_taken(reply: Reply) -> bool:
     match reply:
         case NotWritten() | Answer(status=429 | 401 | 402 | 403 | 404 | 405):
             return True
-        case Answer(status=400 | 413 | 422):
-            return isinstance(read_json(reply.body), dict)
+        case Answer(status=400 | 413 | 415 | 422):
+            return isinstance(read_json(reply.body), dict | list | str)
         case Answer(status=status) if 200 <= status < 300:
             content = read_json(reply.body)
-            return isinstance(content, dict) and content.get("accepted_count") == 0 and bool(content.get("rejected"))
+            return (
+                isinstance(content, dict)
+                and content.get("accepted_count") in (0, "0")
+                and bool(content.get("rejected"))
+            )
         case _:
             return False
 
@@ -150,6 +189,21 @@ def test_every_reply_has_one_meaning_and_a_short_reason(reply: Reply) -> None:
         (b'{"detail": "No"}', "No"),
         (b'{"errors": ["one", {"reason": "two"}, 3]}', "one; two"),
         (b'{"error": true, "message": "Invalid message"}', "Invalid message"),
+        (
+            b'{"errors": [{"msg": "Invalid value", "param": "phone_number", "value": "Ann"}]}',
+            "phone_number: Invalid value",
+        ),
+        (b'{"errors": {"phone_number": ["is bad", "is short"]}}', "phone_number: is bad; is short"),
+        (b'{"phone_number": ["is bad"]}', "phone_number: is bad"),
+        (b'{"statusCode": 400, "message": ["brand_id is empty"], "error": "Bad Request"}', "brand_id is empty"),
+        (b'{"error": "Bad Request"}', "Bad Request"),
+        (b'{"error": {"code": "E1", "msg": "No brand"}}', "No brand"),
+        (b'{"msg": "No"}', "No"),
+        (b'{"error_description": "No"}', "No"),
+        (b'{"title": "Bad", "detail": "No brand"}', "No brand"),
+        (b'[{"message": "No"}]', "No"),
+        (b'"No"', "No"),
+        (b'{"sms_body": "Hi Ann"}', None),  # the request, sent back
         (b'{"error": ""}', None),
         (b'{"code": 1}', None),
         (b"[]", None),
@@ -165,8 +219,21 @@ def test_the_vendors_reason_is_read_from_its_json(body: bytes, reason: str | Non
 @pytest.mark.parametrize("depth", [500, 5_000, 50_000])
 def test_a_deeply_nested_body_is_not_readable_and_ends_nothing(depth: int) -> None:
     body = b'{"errors": ' + b"[" * depth + b"]" * depth + b"}"
-    assert kind(Answer(400, body)) is Outcome.UNKNOWN
+    assert kind(Answer(400, body)) in {Outcome.REJECTED, Outcome.UNKNOWN}
+    assert error_reason(body) is None
     assert kind(Answer(200, body)) is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("body", "shape"),
+    [
+        (QUEUED, None),
+        (b'{"success": true, "sms_body": "Hi Ann"}', "HTTP 200 {success, sms_body}"),
+        (b'{"+15045550100": "ok"}', "HTTP 200 {[number]}"),
+    ],
+)
+def test_an_acceptance_in_other_words_shows_its_keys_and_no_value(body: bytes, shape: str | None) -> None:
+    assert read_send_answer(Answer(200, body)) == SendOutcome(Outcome.ACCEPTED, odd_shape=shape)
 
 
 @pytest.mark.parametrize(

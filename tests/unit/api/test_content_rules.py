@@ -13,6 +13,7 @@ from airflow_provider_dropcowboy.errors import ConfigurationError
         Rvm(brand_id="b", recording_id="r"),
         Rvm(brand_id="b", voice_id="v", tts_body="Hello", postal_code="02101"),
         Rvm(brand_id="b", audio_url="https://a.example/a", audio_type="wav", postal_code="90210-0001"),
+        Rvm(brand_id="b", recording_id="r", postal_code="K1A 0B1"),
         Sms(caller_id="+15045550100", pool_id="p", sms_body="x" * 160),
     ],
 )
@@ -31,10 +32,21 @@ def test_a_message_that_the_vendor_takes_passes(content: Content) -> None:
         (Rvm(brand_id="b", recording_id="r", audio_type="wav"), "audio_type"),
         (Rvm(brand_id="b", audio_url="https://a.example/a", audio_type="ogg"), "audio_type"),
         (Rvm(brand_id="b", recording_id="r", postal_code="SW1A 1AA"), "postal_code"),
+        (Rvm(brand_id="b", recording_id="r", postal_code="k1a0b1"), "K1A 0B1"),
+        (Rvm(brand_id="b", recording_id="r", postal_code=2101), "postal_code"),  # type: ignore[arg-type]
+        (Rvm(brand_id="b", recording_id="r", pool_id=" "), "pool_id is empty"),
+        (Rvm(brand_id="b", recording_id="", audio_url="https://a.example/a"), "recording_id is empty"),
+        (Rvm(brand_id="b", recording_id=7), "recording_id is a int: give text"),  # type: ignore[arg-type]
+        (Rvm(brand_id="b", voice_id="v", tts_body="Hello Ann\ud800"), "tts_body holds half a character"),
+        *(
+            (Rvm(brand_id="b", audio_url=url), "audio_url is no URL")
+            for url in ("nonsense", "ftp://a.example/a", "https://", "https://a b", "https://[::1", "//a.example/a")
+        ),
         (Sms(caller_id="", pool_id="p", sms_body="Hello Ann"), "caller_id"),
         (Sms(caller_id="+15045550100", pool_id="", sms_body="Hello Ann"), "default_pool_id"),
         (Sms(caller_id="+15045550100", pool_id="p", sms_body=""), "sms_body"),
         (Sms(caller_id="+15045550100", pool_id="p", sms_body="Hello Ann" * 18), "162 characters"),
+        (Sms(caller_id="+15045550100", pool_id="p", sms_body="😀" * 81), "162 characters"),
     ],
 )
 def test_a_message_that_the_vendor_would_refuse_names_its_fault(content: Content, named: str) -> None:

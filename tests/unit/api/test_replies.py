@@ -69,7 +69,7 @@ def test_a_list_is_read() -> None:
     assert ask(lists.get_list("l1"), 200, body) == made
 
 
-@pytest.mark.parametrize("body", [b"", b" \n", b"{}", b'{"list_id": "l1"}'])
+@pytest.mark.parametrize("body", [b"", b" \n", b"{}", b'{"list_id": "l1"}', b"OK", b"null"])
 def test_a_deletion_and_a_renaming_may_answer_with_nothing(body: bytes) -> None:
     assert ask(lists.delete_list("l1"), 200, body) is None
     assert ask(lists.rename_list("l1", "due"), 200, body) is None
@@ -117,10 +117,40 @@ def test_an_answer_that_is_not_the_documented_one_points_to_the_host(call: Call[
         ask(call, 200, body)
 
 
-@pytest.mark.parametrize("created_at", [b"-1", b"true", b'"soon"', b"1" + b"0" * 30])
-def test_an_instant_that_is_none_is_not_guessed(created_at: bytes) -> None:
-    with pytest.raises(VendorError, match="created_at"):
-        ask(lists.get_list("l1"), 200, b'{"list_id": "l1", "list_name": "x", "created_at": %b}' % created_at)
+@pytest.mark.parametrize(
+    ("field", "read"),
+    [
+        (b'"created_at": "2027-01-15T08:00:00Z"', datetime(2027, 1, 15, 8, tzinfo=UTC)),
+        (b'"created_at": "1800000000000"', datetime(2027, 1, 15, 8, tzinfo=UTC)),
+        (b'"created_at": 1800000000000.0', datetime(2027, 1, 15, 8, tzinfo=UTC)),
+        *((b'"created_at": %b' % value, None) for value in (b"-1", b"true", b'"soon"', b"1" + b"0" * 30, b"[]")),
+        (b'"contact_count": "5"', 5),
+        (b'"contact_count": 5.0', 5),
+        *((b'"contact_count": %b' % value, None) for value in (b"5.5", b"true", b"NaN", b'"many"', b"-1")),
+        (b'"list_name": "due"', "due"),
+        (b'"list_name": 1.5', None),
+    ],
+)
+def test_a_field_that_is_not_needed_decides_nothing(field: bytes, read: object) -> None:
+    found = ask(lists.get_list("l1"), 200, b'{"list_id": "l1", %b}' % field)
+    assert getattr(found, field.split(b'"')[1].decode()) == read
+    assert ask(lists.create_list("due"), 201, b'{"list_id": "l1", %b}' % field) == found
+
+
+def test_an_odd_field_of_one_row_hides_no_row() -> None:
+    body = b'[{"brand_id": "b1", "registered": "yes", "api_allowed": 1, "company_name": 1.5}, {"brand_id": "b2"}]'
+    assert ask(catalog.brands(), 200, body) == (catalog.Brand("b1", api_allowed=True), catalog.Brand("b2"))
+    pools = b'[{"pool_id": "p1", "number_count": "3"}, {"pool_id": "p2", "number_count": "some"}]'
+    assert ask(catalog.pools(), 200, pools) == (catalog.Pool("p1", number_count=3), catalog.Pool("p2"))
+    recordings = b'[{"media_id": "m1", "created_at": "yesterday"}]'
+    assert ask(catalog.recordings(), 200, recordings) == (catalog.Recording("m1"),)
+
+
+@pytest.mark.parametrize("body", [b'{"error": "nope"}', b'{"success": false}', b"<html>", b"maybe"])
+def test_a_change_is_not_made_if_its_200_says_an_error_or_is_a_page(body: bytes) -> None:
+    for call in (lists.delete_list("l1"), lists.rename_list("l1", "due")):
+        with pytest.raises(AmbiguousError, match="HTTP 200 came back, but not the documented answer"):
+            ask(call, 200, body)
 
 
 @pytest.mark.parametrize("call", CHANGES)
@@ -147,6 +177,9 @@ def test_an_id_stays_one_part_of_the_path(list_id: str) -> None:
         (["phone"], [], "not 0"),
         (["phone"], [["1"]] * 10_001, "not 10,001"),
         (["phone"], [["1"], ["1", "Ann"]], "Row 1"),
+        ("phone", [["1"]], r"fields is the text 'phone'.*Write a list"),
+        (["phone"], [{"phone": "1"}], r"Row 0 is a dict.*order of fields"),
+        (["phone", "custom1"], [["1", "2"], "no"], "Row 1 is a str"),
         (["phone", "custom1"], [["1", float("nan")]], "custom1"),
         (["phone", "custom1"], [["1", object()]], "custom1"),
     ],
@@ -159,7 +192,22 @@ def test_an_append_that_the_vendor_would_not_take_is_not_made(
     assert "Ann" not in str(caught.value)
 
 
-@pytest.mark.parametrize("build", [lambda: lists.get_list(""), lambda: lists.create_list("")])
+@pytest.mark.parametrize("region", ["XX", "usa", "us", "", None])
+def test_an_append_for_an_unknown_region_is_not_made(region: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"region is .*No contact was sent"):
+        lists.append_contacts("l1", ["phone"], values=[["1"]], region=region)
+
+
+@pytest.mark.parametrize("list_id", [".", "..", " . ", "", " ", "a\nb", None])
+def test_an_id_that_would_lead_to_another_route_is_refused(list_id: str) -> None:
+    for build in (lists.get_list, lists.delete_list, lambda wrong: lists.rename_list(wrong, "x")):
+        with pytest.raises(ConfigurationError, match=r"list_id is .+Nothing was sent"):
+            build(list_id)
+    with pytest.raises(ConfigurationError, match=r"list_id is .+Nothing was sent"):
+        lists.append_contacts(list_id, ["phone"], values=[["1"]])
+
+
+@pytest.mark.parametrize("build", [lambda: lists.rename_list("l1", " "), lambda: lists.create_list("")])
 def test_an_empty_name_or_id_is_not_asked_for(build: object) -> None:
     with pytest.raises(ConfigurationError, match="empty"):
         build()  # type: ignore[operator]  # a callable

@@ -31,7 +31,8 @@ from airflow_provider_dropcowboy.contacts.postal_code import LOWEST_ZIP, read_po
         ("90210-", "90210"),
         ("90210-123", "90210"),
         ("M5V 3L9", "M5V 3L9"),
-        (" k1a0b1 ", "k1a0b1"),
+        (" k1a0b1 ", "K1A 0B1"),
+        ("K1A-0B1", "K1A 0B1"),
     ],
 )
 def test_a_zip_code_gets_back_the_zeros_that_a_spreadsheet_took(cell: object, code: str) -> None:

@@ -4,7 +4,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from airflow_provider_dropcowboy.api.account import spell_account
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
 from airflow_provider_dropcowboy.secret import Secret
@@ -37,10 +40,45 @@ def test_a_team_id_and_a_secret_are_enough() -> None:
     assert settings.ledger_conn_id is None
 
 
+@pytest.mark.parametrize(
+    ("host", "port", "name"),
+    [
+        ("api.dropcowboy.com", None, "team@api.dropcowboy.com"),
+        ("API.DropCowboy.com", 443, "team@api.dropcowboy.com"),
+        ("api.dropcowboy.com.", None, "team@api.dropcowboy.com"),
+        ("https://api.dropcowboy.com.:443/v1", None, "team@api.dropcowboy.com"),
+        ("https://api.dropcowboy.com:/v1", None, "team@api.dropcowboy.com"),
+        ("http://gateway.example:80", None, "team@gateway.example"),
+        ("http://gateway.example:8080/v1", None, "team@gateway.example:8080"),
+        ("2001:DB8:0:0::1", None, "team@[2001:db8::1]"),
+        ("[2001:db8:0000::0001]", 443, "team@[2001:db8::1]"),
+        ("https://[2001:db8::1]:8443", None, "team@[2001:db8::1]:8443"),
+        ("http://[::ffff:127.0.0.1]:8484", None, "team@127.0.0.1:8484"),
+        ("https://BÜCHER.example", None, "team@xn--bcher-kva.example"),
+        ("https://xn--bcher-kva.example", None, "team@xn--bcher-kva.example"),
+    ],
+)
+def test_an_account_has_one_name_however_its_host_is_written(host: str, port: int | None, name: str) -> None:
+    assert ConnectionSettings.of(Connection(host=host, port=port)).account.name == name
+
+
+def test_an_account_that_is_named_keeps_its_name_on_another_host() -> None:
+    moved = Connection(host="gateway.example", extra_dejson={"account": " team@API.dropcowboy.com:443 "})
+    assert ConnectionSettings.of(moved).account.name == "team@api.dropcowboy.com"
+    named = Connection(extra_dejson={"account": "Production EU"})
+    assert ConnectionSettings.of(named).account.name == "Production EU"
+
+
+@given(st.text(), st.text(alphabet="abAB.:[]01%@ü", max_size=30))
+def test_a_spelled_name_is_spelled_already(team_id: str, host: str) -> None:
+    once = spell_account(f"{team_id}@{host}")
+    assert spell_account(once) == once
+
+
 def test_everything_can_be_set() -> None:
     settings = extra(
         callback_url="https://hooks.example.com/",
-        callback_secret="signs-callbacks",
+        callback_secret="signs-all-callbacks",
         default_brand_id="b1",
         default_pool_id="p1",
         max_concurrency=20,
@@ -54,7 +92,7 @@ def test_everything_can_be_set() -> None:
     assert settings == ConnectionSettings(
         account=settings.account,
         callback_url="https://hooks.example.com",
-        callback_secret=Secret("signs-callbacks"),
+        callback_secret=Secret("signs-all-callbacks"),
         default_brand_id="b1",
         default_pool_id="p1",
         max_concurrency=20,
@@ -135,7 +173,10 @@ def test_a_wrong_connection_names_the_field(connection: Connection, named: str) 
         ("callback_url", "hooks.example.com"),
         ("callback_url", "https://hooks.example.com?token=wrong"),
         ("callback_url", 7),
-        ("callback_secret", "abc"),
+        ("callback_secret", "fifteen-letters"),
+        ("callback_secret_retired", "long-enough-to-be-kept fifteen-letters"),
+        ("account", "a\nb"),
+        ("account", "t" * 251),
         ("callback_secret", 12345678),
         ("default_brand_id", ["b1"]),
         ("default_pool_id", 7),
@@ -166,18 +207,18 @@ def test_a_wrong_extra_names_the_field_and_not_its_value(name: str, value: objec
 
 
 def test_settings_print_no_secret() -> None:
-    settings = extra(callback_secret="signs-callbacks", byoc_secret={"token": "carrier-token"})
-    for hidden in ("s3cret-of-the-team", "signs-callbacks", "carrier-token"):
+    settings = extra(callback_secret="signs-all-callbacks", byoc_secret={"token": "carrier-token"})
+    for hidden in ("s3cret-of-the-team", "signs-all-callbacks", "carrier-token"):
         assert hidden not in repr(settings)
 
 
 def test_every_secret_is_named_to_the_masker() -> None:
     settings = extra(
-        callback_secret="signs-callbacks", byoc_secret={"sid": "carrier-sid", "more": [{"token": "carrier"}]}
+        callback_secret="signs-all-callbacks", byoc_secret={"sid": "carrier-sid", "more": [{"token": "carrier"}]}
     )
     assert {secret.reveal() for secret in settings.secrets()} == {
         "s3cret-of-the-team",
-        "signs-callbacks",
+        "signs-all-callbacks",
         "carrier-sid",
         "carrier",
     }
