@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping
 from typing import Final, assert_never
-from urllib.parse import urlsplit
 
 from airflow_provider_dropcowboy.api.messages import MAX_SMS_CHARACTERS, Content, Rvm, Sms, count_sms_characters
+from airflow_provider_dropcowboy.argument_kinds import is_web_url
 from airflow_provider_dropcowboy.errors import ConfigurationError
 
 AUDIO_TYPES: Final = frozenset({"mp3", "wav"})  # API v1, POST /rvm, audio_type
@@ -33,7 +33,7 @@ def check_url(name: str, url: object) -> None:
 
     :raises ConfigurationError: it does not; the text names the field and repeats no value.
     """
-    if not _is_url(url):
+    if not isinstance(url, str) or not is_web_url(url):
         raise ConfigurationError(
             f"{name} is no URL such as https://example.com/path. Nothing was sent. Give one, or leave it out."
         )
@@ -42,16 +42,6 @@ def check_url(name: str, url: object) -> None:
 def is_postal_code(code: str) -> bool:
     """Whether the vendor can use the code: a US one, such as ``02101`` or ``90210-0001``, or a Canadian ``K1A 0B1``."""
     return _POSTAL_CODE.fullmatch(code) is not None
-
-
-def _is_url(url: object) -> bool:
-    if not isinstance(url, str) or not url.isprintable() or " " in url:
-        return False
-    try:
-        parts = urlsplit(url)
-        return parts.scheme.lower() in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # half an IPv6 address, a port that is none
-        return False
 
 
 def _type_fault(fields: Mapping[str, object]) -> str | None:
@@ -91,7 +81,7 @@ def _rvm_fault(content: Rvm) -> str | None:
         return "voice_id and tts_body need each other: give both."
     if content.audio_type and (content.audio_type not in AUDIO_TYPES or not content.audio_url):
         return "audio_type is mp3 or wav, and goes with audio_url."
-    if content.audio_url and not _is_url(content.audio_url):
+    if content.audio_url and not is_web_url(content.audio_url):
         return "audio_url is no URL such as https://example.com/message.mp3."
     if content.postal_code and not is_postal_code(content.postal_code):
         return "postal_code must be a US code such as 02101 or 90210-0001, or a Canadian one such as K1A 0B1."

@@ -1,199 +1,291 @@
-"""What a task's arguments must be, checked when the DAG is parsed and again when every value is known."""
+"""The arguments of a send, each described once: what operators, the notifier and ``dropcowboy send`` take."""
 
-import re
+import logging
+from abc import abstractmethod
 from collections.abc import Mapping
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import Enum
-from types import NoneType
-from typing import Final
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
-from airflow_provider_dropcowboy.api.messages import MAX_SMS_CHARACTERS, Channel
+from airflow_provider_dropcowboy.api.messages import Channel
+from airflow_provider_dropcowboy.argument_kinds import (
+    AMOUNT,
+    COLUMN,
+    DURATION,
+    FLAG,
+    ID,
+    RATE,
+    SHARE,
+    URL,
+    choice,
+    count_kind,
+    text_kind,
+)
+from airflow_provider_dropcowboy.arguments import Kind, argument, wrong
 from airflow_provider_dropcowboy.campaign.identity import check_campaign_name
 from airflow_provider_dropcowboy.contacts.partition import Partition
-from airflow_provider_dropcowboy.contacts.suppression import check_suppression_arguments
-from airflow_provider_dropcowboy.contacts.text import Template
-from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.contacts.source import SourceArguments
 from airflow_provider_dropcowboy.ledger.lease import DOUBT_LASTS
+
+if TYPE_CHECKING:
+    from airflow_provider_dropcowboy.api.account import Account
+    from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
+    from airflow_provider_dropcowboy.campaign.hours import Hours
+    from airflow_provider_dropcowboy.campaign.plan import Plan
+    from airflow_provider_dropcowboy.campaign.waves import Waves
+    from airflow_provider_dropcowboy.ledger.runs import Who
+    from airflow_provider_dropcowboy.secret import Secret
+
+log = logging.getLogger(__name__)
 
 MAX_CONCURRENCY: Final = 99  # API v1: keep concurrent requests under 100
 
 
-_CHOICES: Final = {
-    "message_kind": ("marketing", "informational"),
-    "calling_hours": ("state", "federal", "off"),
-    "on_held": ("wait", "leave"),
-    "on_unknown": ("hold", "resend"),
-}
+class Settings(Protocol):
+    """What a send needs of its connection."""
+
+    @property
+    def account(self) -> "Account": ...
+    @property
+    def callback_url(self) -> str | None: ...
+    @property
+    def callback_secret(self) -> "Secret | None": ...
+    @property
+    def default_brand_id(self) -> str | None: ...
+    @property
+    def default_pool_id(self) -> str | None: ...
+    @property
+    def max_concurrency(self) -> int: ...
+    @property
+    def price_rvm_usd(self) -> Decimal | None: ...
+    @property
+    def price_sms_usd(self) -> Decimal | None: ...
+    @property
+    def byoc(self) -> Mapping[str, object] | None: ...
+    @property
+    def timeout_s(self) -> float: ...
+    @property
+    def verify(self) -> bool | str: ...
 
 
-class Later(Enum):
-    """A value that is known only when the task starts: a template, an upstream task's result."""
-
-    LATER = "later"
+def _pool(name: str, value: object) -> object:
+    return "" if value == "" else ID.read(name, value)
 
 
-LATER: Final = Later.LATER
-
-Arguments = Mapping[str, object]
-
-
-def check_arguments(channel: Channel, arguments: Arguments) -> None:
-    """Nothing, if what is known of the arguments can be right.
-
-    :param arguments: by name; None: not given; ``LATER``: not known yet.
-    :raises ConfigurationError: names the argument and says what to write; nothing was sent.
-    """
-    _check_source(arguments)
-    if channel is Channel.RVM:
-        _check_audio(arguments)
-    else:
-        _check_text(arguments)
-    for name in ("forwarding_number", "caller_id"):
-        check_number(name, arguments.get(name))
-    for name in ("tts_body", "sms_body"):
-        if isinstance(text := arguments.get(name), str):
-            _parse(name, text)
-    for name in ("key_column", "phone_column", "postal_code_column", "opt_in_column"):
-        if arguments.get(name) == "":
-            raise _wrong(name, "is empty", "Name the column, or leave the argument out.")
-    if isinstance(region := arguments.get("region"), str) and not re.fullmatch(r"[A-Z]{2}", region):
-        raise _wrong("region", f"{region!r} is no country", "Write it in two capital letters, like US.")
-    if isinstance(partition := arguments.get("partition"), str):
-        Partition.parse(partition)
-    if isinstance(campaign := arguments.get("campaign"), str):
-        check_campaign_name(campaign)
-    concurrency = arguments.get("concurrency")
-    if isinstance(concurrency, bool) or not isinstance(concurrency, (int, Later)):
-        raise _wrong("concurrency", f"{concurrency!r} is no whole number", "Write one.")
-    if isinstance(concurrency, int) and not 1 <= concurrency <= MAX_CONCURRENCY:
-        raise _wrong("concurrency", f"is {concurrency}", f"The vendor takes 1 to {MAX_CONCURRENCY} requests at once.")
-    rate_per_s = arguments.get("rate_per_s")
-    if not isinstance(rate_per_s, (int, float, Later, NoneType)) or (
-        isinstance(rate_per_s, (int, float)) and rate_per_s <= 0
-    ):
-        raise _wrong("rate_per_s", f"is {rate_per_s!r}", "Write requests a second, above 0, or leave it out.")
-    _check_doubt(arguments)
-    _check_limits(arguments)
-    for name, values in _CHOICES.items():
-        if arguments.get(name) not in (None, LATER, *values):
-            raise _wrong(name, f"is {arguments[name]!r}", f"Write one of {', '.join(values)}.")
+CAMPAIGN: Final = Kind(lambda _name, value: check_campaign_name(str(value)), is_text=True, metavar="NAME")
+PARTITION: Final = text_kind(lambda _name, text: Partition.parse(text), "N/M")
+POOL: Final = Kind(_pool, is_text=True, metavar="ID")
 
 
-def check_number(name: str, number: object) -> None:
-    """Nothing, if the argument is not given, not known yet, or a number in E.164.
+@dataclass(frozen=True, kw_only=True, repr=False)
+class SendArguments(SourceArguments):
+    """What voicemails and texts have in common."""
 
-    :raises ConfigurationError: it is none; the text names the argument and not its value.
-    """
-    if number is None or number is LATER:
-        return
-    if not isinstance(number, str) or not re.fullmatch(r"\+[1-9]\d{6,14}", number):
-        raise _wrong(name, "is no number in E.164", "Write + and all digits from the country code on: +15045550100.")
+    channel: ClassVar[Channel]
 
+    phone_column: str = argument(
+        COLUMN, "The number, in any notation. Without a country code it belongs to `region`.", default="phone"
+    )
+    postal_code_column: str | None = argument(
+        COLUMN, "Narrows down where a person is. US ZIP codes that lost their leading zeros are repaired."
+    )
+    partition: Partition | None = argument(PARTITION, "Part of the source, such as `3/8`, by contact key.")
+    opt_in_column: str | None = argument(
+        COLUMN, "Only rows whose value is a clear yes are sent to. The others are `suppressed`."
+    )
+    message_kind: str = argument(
+        choice("marketing", "informational"),
+        "States that ban prerecorded sales messages (WA, WY, MA) suppress `marketing`.",
+        default="marketing",
+    )
+    calling_hours: str = argument(
+        choice("state", "federal", "off"),
+        "`state`: federal hours and those of every stricter state and of Canada. `federal`: these alone. `off`: none. "
+        "Rows outside them are `held`.",
+        default="state",
+    )
+    on_held: str = argument(
+        choice("wait", "leave"),
+        "`wait`: the task defers until held rows may be called, without a worker slot, until all are sent or "
+        "`wave_deadline` is over. `leave`: it ends, and a rerun of the campaign sends to them.",
+        default="wait",
+    )
+    wave_deadline: timedelta = argument(
+        DURATION, "How long after its first wave a task may still wait.", default=timedelta(hours=24)
+    )
+    max_attempts: int | None = argument(
+        count_kind(1),
+        "Most attempts on one number within `attempts_window`, over all campaigns of the ledger. None: no cap. The "
+        "vendor's own default is 3 in 3 days (TCPA).",
+        default=3,
+        may_be_none=True,
+    )
+    attempts_window: timedelta = argument(
+        DURATION, "The time in which `max_attempts` are counted.", default=timedelta(days=3)
+    )
+    repeat_window: timedelta | None = argument(
+        DURATION,
+        "The same content to the same number under another campaign is `capped` within this time. None: it is not.",
+        default=timedelta(hours=20),
+        may_be_none=True,
+    )
+    pool_id: str | None = argument(
+        POOL, "Pool of numbers to send from. Default: the connection's. An empty text: no pool."
+    )
+    callback_url: str | None = argument(
+        URL,
+        "Where Drop Cowboy posts each result. It goes out as it is, without a signature, so that the ledger learns no "
+        "result unless you pass them on. Default: the connection's, signed for each message.",
+    )
+    campaign: str | None = argument(
+        CAMPAIGN,
+        'What "once" refers to: each contact gets one message of a campaign. Default: '
+        "`{dag_id}.{task_id}@{logical_date}`, or the run id where the run has no logical date.",
+    )
+    concurrency: int = argument(
+        count_kind(1, MAX_CONCURRENCY),
+        "Most requests under way at once. All runs of an account share its `max_concurrency`.",
+        default=50,
+    )
+    rate_per_s: float | None = argument(RATE, "Most requests a second. Default: as many as the connections allow.")
+    on_unknown: str = argument(
+        choice("hold", "resend"),
+        "What happens to a message in doubt. `hold`: a callback or a person settles it. `resend`: it is sent once "
+        "more, `resend_after` later.",
+        default="hold",
+    )
+    resend_after: timedelta = argument(
+        DURATION, "At least 75 minutes: until then the first request may be carried out.", default=timedelta(days=2)
+    )
+    max_reject_rate: float | None = argument(
+        SHARE,
+        "The run stops when a larger share of its last requests was refused. None: it does not.",
+        default=0.2,
+        may_be_none=True,
+    )
+    max_unknown_rate: float | None = argument(
+        SHARE,
+        "The run stops when a larger share of its last requests is in doubt. None: it does not.",
+        default=0.02,
+        may_be_none=True,
+    )
+    budget_usd: Decimal | None = argument(
+        AMOUNT, "Most that the campaign may cost, whatever the try. Needs the connection's prices."
+    )
+    limit: int | None = argument(
+        count_kind(1), "Most messages that the campaign may send, whatever the try. Further rows are `held`."
+    )
+    max_staleness: timedelta | None = argument(
+        DURATION,
+        "A scheduled or backfilled run that was due longer ago is skipped. None: never. The run's conf "
+        '`{"dropcowboy_allow_stale": true}` allows one run.',
+        default=timedelta(days=1),
+        may_be_none=True,
+    )
+    dry_run: bool = argument(
+        FLAG, "Judge every row, foresee waves, times and cost, and neither write nor send anything.", default=False
+    )
 
-def _check_doubt(arguments: Arguments) -> None:
-    for name in ("resend_after", "max_staleness", "attempts_window", "repeat_window", "wave_deadline"):
-        if not isinstance(arguments.get(name), (timedelta, Later, NoneType)):
-            raise _wrong(name, "is no timedelta", "Write it like timedelta(days=2).")
-    resend_after = arguments.get("resend_after")
-    if arguments.get("on_unknown") == "resend" and isinstance(resend_after, timedelta) and resend_after < DOUBT_LASTS:
-        raise _wrong(
-            "resend_after",
-            f"is {resend_after}: too soon, a request may be carried out until {DOUBT_LASTS} after its claim",
-            "Give it more, such as timedelta(days=2).",
-        )
-
-
-def _check_limits(arguments: Arguments) -> None:
-    if arguments.get("suppression_sql") is not None and not arguments.get("suppression_conn_id"):
-        raise _wrong("suppression_conn_id", "is missing", "Name the Airflow connection that suppression_sql is run on.")
-    check_suppression_arguments(arguments.get("suppression_column"), arguments.get("max_unreadable_suppressions", 0))
-    for name in ("max_attempts", "limit"):
-        count = arguments.get(name)
-        if (
-            isinstance(count, bool)
-            or not isinstance(count, (int, Later, NoneType))
-            or (isinstance(count, int) and count < 1)
-        ):
-            raise _wrong(name, f"is {count!r}", "Write a whole number above 0, or None for no limit.")
-    for name in ("max_reject_rate", "max_unknown_rate"):
-        rate = arguments.get(name)
-        is_rate = isinstance(rate, (int, float)) and not isinstance(rate, bool) and 0 <= rate <= 1
-        if not is_rate and not isinstance(rate, (Later, NoneType)):
-            raise _wrong(name, f"is {rate!r}", "Write a share from 0 to 1, such as 0.2, or None to switch it off.")
-    budget = arguments.get("budget_usd")
-    is_amount = isinstance(budget, (int, float, Decimal)) and not isinstance(budget, bool) and budget > 0
-    if not is_amount and not isinstance(budget, (Later, NoneType)):
-        raise _wrong("budget_usd", f"is {budget!r}", "Write an amount in US dollars above 0.")
-
-
-def _check_source(arguments: Arguments) -> None:
-    sources = _given(arguments, "sql", "contacts", "path")
-    if len(sources) != 1:
-        raise ConfigurationError(
-            f"Give exactly one of sql, contacts and path; given: {_names(sources)}. Nothing was sent."
-        )
-    if sources == ["sql"] and not arguments.get("sql_conn_id"):
-        raise _wrong("sql_conn_id", "is missing", "Name the Airflow connection that sql is run on.")
-    if sources != ["sql"]:
-        for name in _given(arguments, "sql_conn_id", "parameters", "sql_hook_params"):
-            raise _wrong(name, "is given without sql", "Leave it out, or give sql.")
-
-
-def _check_audio(arguments: Arguments) -> None:
-    given = _given(arguments, "recording_id", "tts_body", "audio_url")
-    if len(given) != 1:
-        raise ConfigurationError(
-            "Give exactly one audio source: recording_id, or voice_id with tts_body, or audio_url; "
-            f"given: {_names(given)}. Nothing was sent."
-        )
-    if ("voice_id" in _given(arguments, "voice_id")) != (given == ["tts_body"]):
-        raise _wrong("voice_id", "and tts_body belong together", "Give both, or another audio source.")
-    audio_type = arguments.get("audio_type")
-    if audio_type is not None and given != ["audio_url"]:
-        raise _wrong("audio_type", "is given without audio_url", "Leave it out.")
-    if audio_type not in (None, "mp3", "wav", LATER):
-        raise _wrong("audio_type", f"is {audio_type!r}", "The vendor takes mp3 and wav.")
-
-
-def _check_text(arguments: Arguments) -> None:
-    text = arguments.get("sms_body")
-    if text is None or text == "":
-        raise _wrong("sms_body", "is missing", "Write the text; {column} takes a value of the row.")
-    if isinstance(text, str):
-        template = _parse("sms_body", text)
-        shortest = sum(map(len, template.literals))
-        if shortest > MAX_SMS_CHARACTERS:
-            raise _wrong(
-                "sms_body",
-                f"has {shortest} characters without the row's values",
-                f"The vendor takes {MAX_SMS_CHARACTERS}.",
+    @classmethod
+    def _check_together(cls, values: Mapping[str, object]) -> None:
+        super()._check_together(values)
+        resend_after = values["resend_after"]
+        is_soon = isinstance(resend_after, timedelta) and resend_after < DOUBT_LASTS
+        if values["on_unknown"] == "resend" and is_soon:
+            raise wrong(
+                "resend_after",
+                f"is {resend_after}: too soon, a request may be carried out until {DOUBT_LASTS} after its claim",
+                "Give it more, such as timedelta(days=2).",
             )
-    if arguments.get("caller_id") is None:
-        raise _wrong("caller_id", "is missing", "Write the number that texts are sent from, such as +15045550100.")
-    if arguments.get("opt_in") not in (True, None, LATER):
-        raise _wrong("opt_in", "is not True", "Write True if all consented, or name the column that says so.")
-    if len(_given(arguments, "opt_in", "opt_in_column")) != 1:
-        raise ConfigurationError(
-            "A text goes only to people who opted in: give exactly one of opt_in=True (all of them did) and "
-            "opt_in_column (the column that says who did). Nothing was sent."
+
+    @abstractmethod
+    def template(self, settings: Settings) -> "RvmTemplate | SmsTemplate":
+        """What each contact gets.
+
+        :raises ConfigurationError: neither the arguments nor the connection supply a value, or a number does not exist.
+        """
+
+    def plan(
+        self,
+        settings: Settings,
+        *,
+        hours: "Hours | None",
+        who: "Who",
+        waves: "Waves | None" = None,
+        stale_from: datetime | None = None,
+        is_alert: bool = False,
+    ) -> "Plan":
+        """What a run is to do.
+
+        :param hours: judges calling hours, as ``calling_hours`` and ``message_kind`` say.
+        :param waves: the run's earlier waves; None: no wave follows it.
+        :param stale_from: when the run was due; None: it is not judged for its age.
+        :raises ConfigurationError: a value is wrong, or given neither here nor by the connection.
+        """
+        from airflow_provider_dropcowboy.campaign.plan import Plan
+        from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
+        from airflow_provider_dropcowboy.ledger.judgement import ClaimRules
+
+        if self.callback_url is not None and self.callback_url.rstrip("/") == settings.callback_url:
+            raise wrong(
+                "callback_url",
+                "is the connection's own: as a task's, it would go out without a signature, and the receiver would "
+                "refuse the results",
+                "Leave it out.",
+            )
+        callback_url = self.callback_url or settings.callback_url
+        callback_secret = settings.callback_secret if self.callback_url is None else None
+        if callback_url is not None and callback_secret is None and not is_alert:
+            log.warning(
+                "results are posted to callback_url as it is, without a signature: the ledger learns of them only "
+                "through the receiver's /webhook. For signed results, set callback_url and callback_secret in the "
+                "connection"
+            )
+        price_usd = settings.price_rvm_usd if self.channel is Channel.RVM else settings.price_sms_usd
+        earlier_runs = () if waves is None else waves.run_ids
+        return Plan(
+            account=settings.account,
+            campaign=self.campaign or "",
+            template=self.template(settings),
+            columns=ContactColumns(
+                key_column=self.key_column,
+                phone_column=self.phone_column,
+                postal_code_column=self.postal_code_column,
+                region=self.region,
+            ),
+            partition=self.partition,
+            opt_in_column=self.opt_in_column,
+            callback_url=callback_url,
+            callback_secret=callback_secret,
+            concurrency=self.concurrency,
+            max_concurrency=settings.max_concurrency,
+            rate_per_s=self.rate_per_s,
+            timeout_s=settings.timeout_s,
+            verify=settings.verify,
+            claim_rules=ClaimRules(
+                resend_after=self.resend_after if self.on_unknown == "resend" else None,
+                repeat_window=self.repeat_window,
+                limit=self.limit,
+                budget_micros=_micros(self.budget_usd),
+                price_micros=_micros(price_usd),
+            ),
+            caps=() if self.max_attempts is None else ((self.max_attempts, self.attempts_window),),
+            max_reject_rate=self.max_reject_rate,
+            max_unknown_rate=self.max_unknown_rate,
+            hours=hours,
+            waits_until=waves.begun_at + self.wave_deadline if waves and self.on_held == "wait" else None,
+            earlier_runs=earlier_runs,
+            stale_from=None if earlier_runs else stale_from,
+            max_staleness=self.max_staleness,
+            is_alert=is_alert,
+            is_dry_run=self.dry_run,
+            who=who,
         )
 
-
-def _parse(name: str, text: str) -> Template:
-    try:
-        return Template.parse(text)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{name}: {error}") from None
+    def _pool_id(self, settings: Settings) -> str | None:
+        return (settings.default_pool_id if self.pool_id is None else self.pool_id) or None
 
 
-def _given(arguments: Arguments, *names: str) -> list[str]:
-    return [name for name in names if arguments.get(name) is not None]
-
-
-def _names(names: list[str]) -> str:
-    return ", ".join(names) or "none"
-
-
-def _wrong(name: str, what: str, remedy: str) -> ConfigurationError:
-    return ConfigurationError(f"{name} {what}. Nothing was sent. {remedy}")
+def _micros(amount_usd: Decimal | None) -> int | None:
+    return None if amount_usd is None else int(amount_usd * 1_000_000)

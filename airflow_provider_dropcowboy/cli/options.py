@@ -4,6 +4,8 @@ from typing import Final
 
 import click
 
+from airflow_provider_dropcowboy.contacts.suppression import allowance_of
+
 DEFAULT_CONN: Final = "dropcowboy_default"
 
 conn_option: Final = click.option(
@@ -24,14 +26,10 @@ optional_conn_option: Final = click.option(
 
 def read_allowance(_ctx: click.Context, _param: click.Parameter, value: str) -> float:
     """``10`` is a number of entries, an int; ``0.001`` and ``0.1%`` are a share of them, a float."""
-    text = value.strip()
-    try:
-        read = float(text.removesuffix("%")) / 100 if text.endswith("%") else float(text) if "." in text else int(text)
-    except ValueError:
-        read = -1
-    if read < 0 or (isinstance(read, float) and not read <= 1):
+    allowed = allowance_of(value)
+    if allowed is None:
         raise click.BadParameter(f"{value!r} is neither a number of entries (10) nor a share of them (0.1%).")
-    return read
+    return allowed
 
 
 json_option: Final = click.option("--json", "as_json", is_flag=True, help="The answer as JSON, alone on stdout.")

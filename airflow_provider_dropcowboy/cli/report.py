@@ -7,7 +7,7 @@ import click
 
 from airflow_provider_dropcowboy.cli.campaigns import names_campaign
 from airflow_provider_dropcowboy.cli.options import json_option
-from airflow_provider_dropcowboy.cli.times import read_duration
+from airflow_provider_dropcowboy.cli.times import read_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ MAX_REASONS: Final = 5
 @click.option("--gaps", "is_gaps", is_flag=True, help="What was accepted and never told instead, by hour and campaign.")
 @click.option(
     "--quiet-after",
-    callback=read_duration,
+    callback=read_time,
     default="1h",
     show_default=True,
     metavar="TIME",

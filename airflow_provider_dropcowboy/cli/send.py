@@ -1,81 +1,49 @@
-"""``dropcowboy send rvm`` and ``dropcowboy send sms``: what can be said, and in which words."""
+"""``dropcowboy send rvm`` and ``dropcowboy send sms``: options drawn from the arguments, and a file that is sent to."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from airflow_provider_dropcowboy.cli.options import conn_option, json_option, read_allowance
-from airflow_provider_dropcowboy.cli.times import read_duration, read_window
+from airflow_provider_dropcowboy.argument_kinds import DURATION, FLAG
+from airflow_provider_dropcowboy.arguments import Argument
+from airflow_provider_dropcowboy.campaign.channels import RvmArguments, SmsArguments
+from airflow_provider_dropcowboy.cli.options import conn_option, json_option
+from airflow_provider_dropcowboy.errors import ConfigurationError
 
-MAX_CONCURRENCY: Final = 99  # API v1: keep concurrent requests under 100
+if TYPE_CHECKING:
+    from airflow_provider_dropcowboy.campaign.judge import Rows
+    from airflow_provider_dropcowboy.campaign.summary import Summary
 
-Function = Callable[..., None]
+Function = Callable[..., Any]
 
-_WHO: Final = (
-    click.option(
-        "--contacts",
-        required=True,
-        type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path),
-        help="File of contacts: .csv, .jsonl, .ndjson (each also .gz) or .parquet.",
-    ),
-    click.option("--campaign", required=True, metavar="NAME", help="Each contact gets one message of a campaign."),
-    click.option("--key-column", metavar="COLUMN", help="Names a person for good.  [default: the number does]"),
-    click.option("--phone-column", default="phone", show_default=True, metavar="COLUMN", help="The number."),
-    click.option("--postal-code-column", metavar="COLUMN", help="Lets the vendor keep calling hours better."),
-    click.option(
-        "--region", default="US", show_default=True, metavar="CC", help="Country of numbers without a country code."
-    ),
-    click.option("--partition", metavar="N/M", help="Only the Nth of M parts of the file, such as 3/8."),
+NO_OPTIONS: Final = frozenset(
+    {
+        *("sql", "sql_conn_id", "parameters", "sql_hook_params", "contacts", "path", "suppression_sql"),
+        *("suppression_conn_id", "dropcowboy_conn_id", "on_held", "wave_deadline", "max_staleness"),
+        *("on_unknown", "resend_after", "suppression_column"),
+    }
 )
-_HOW: Final = (
-    click.option("--pool-id", metavar="ID", help="Numbers to send from.  [default: the connection's]"),
-    click.option("--callback-url", metavar="URL", help="Where results are posted.  [default: the connection's]"),
+"""Arguments that belong to a task: a file and ``--conn`` stand for its sources, and a person for its schedule."""
+
+_FILE: Final = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
+
+_FIRST: Final = click.option(
+    "--contacts", required=True, type=_FILE, help="File of contacts: .csv, .jsonl, .ndjson (each also .gz) or .parquet."
+)
+_LAST: Final = (
     conn_option,
-    click.option(
-        "--calling-hours",
-        default="state",
-        show_default=True,
-        type=click.Choice(["state", "federal", "off"]),
-        help="Which are kept; who is outside them is held, and the same command takes them later.",
-    ),
-    click.option(
-        "--message-kind",
-        default="marketing",
-        show_default=True,
-        type=click.Choice(["marketing", "informational"]),
-        help="WA, WY and MA ban prerecorded marketing.",
-    ),
-    click.option(
-        "--max-attempts",
-        default=3,
-        show_default=True,
-        type=click.IntRange(1),
-        help="On one number within --attempts-window, over all campaigns.",
-    ),
-    click.option(
-        "--attempts-window",
-        default="3d",
-        show_default=True,
-        callback=read_duration,
-        metavar="TIME",
-        help="In which --max-attempts are counted, such as 3d or 12h.",
-    ),
     click.option("--no-cap", is_flag=True, help="Call however often a number was called."),
     click.option(
-        "--repeat-window",
-        default="20h",
-        show_default=True,
-        callback=read_window,
-        metavar="TIME|off",
-        help="Not the same content to the same number under another campaign within this time.",
-    ),
-    click.option(
         "--suppression",
-        type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path),
+        type=_FILE,
         metavar="FILE",
-        help="Numbers that are not contacted; kinds as for --contacts. The ledger's own list always applies.",
+        help="Numbers that are not contacted. Kinds as for --contacts. The ledger's own list always applies.",
     ),
     click.option(
         "--suppression-column",
@@ -83,50 +51,6 @@ _HOW: Final = (
         metavar="COLUMN",
         help="The number in --suppression; repeat it for area code and number.  [default: the only column that can "
         "be meant]",
-    ),
-    click.option(
-        "--max-unreadable-suppressions",
-        default="0",
-        show_default=True,
-        callback=read_allowance,
-        metavar="N|SHARE",
-        help="Entries of --suppression that may be no phone numbers: 10, or a share such as 0.1%. With more, nobody is "
-        "contacted.",
-    ),
-    click.option(
-        "--max-reject-rate",
-        default=0.2,
-        show_default=True,
-        type=click.FloatRange(0, 1),
-        help="Stop when more of the last requests were refused.",
-    ),
-    click.option(
-        "--max-unknown-rate",
-        default=0.02,
-        show_default=True,
-        type=click.FloatRange(0, 1),
-        help="Stop when more of the last requests are in doubt.",
-    ),
-    click.option("--limit", type=click.IntRange(1), metavar="N", help="Send to so many of the campaign at most."),
-    click.option("--budget-usd", type=float, metavar="USD", help="What the campaign may cost at most."),
-    click.option(
-        "--concurrency",
-        default=50,
-        show_default=True,
-        type=click.IntRange(1, MAX_CONCURRENCY),
-        help="Requests under way at once; all runs of an account share its limit.",
-    ),
-    click.option(
-        "--rate-per-s",
-        type=click.FloatRange(0, min_open=True),
-        metavar="N",
-        help="Requests a second at most.  [default: as many as the connections allow]",
-    ),
-    click.option(
-        "--dry-run",
-        "is_dry_run",
-        is_flag=True,
-        help="Judge every row, foresee waves, times and cost; send and write nothing.",
     ),
     click.option(
         "--rows-output",
@@ -138,42 +62,70 @@ _HOW: Final = (
 )
 
 
-def _with_options(*groups: tuple[Callable[[Function], Function], ...]) -> Callable[[Function], Function]:
-    """The options in the order in which the help shows them."""
+def _options_of(kind: type[RvmArguments | SmsArguments]) -> Callable[[Function], Function]:
+    """An option for each argument, and those of a file, in the order in which the help shows them."""
+    drawn = [_option(item) for item in kind.declared() if item.name not in NO_OPTIONS]
 
     def decorate(function: Function) -> Function:
-        for option in reversed([option for group in groups for option in group]):
+        options: list[Callable[[Function], Function]] = [_FIRST, *drawn, *_LAST]
+        for option in reversed(options):
             function = option(function)
         return function
 
     return decorate
 
 
+def _option(item: Argument) -> Callable[[Function], Function]:
+    """The option of an argument; its text is read with the others, as a template's is."""
+    kind, default = item.kind, item.default
+    shown: dict[str, Any] = {"help": _help(item.doc)}
+    if kind is FLAG:
+        return click.option(option_name(item.name), item.name, is_flag=True, default=default, **shown)
+    if isinstance(default, timedelta):
+        default = f"{default // timedelta(hours=1)}h" if default % timedelta(days=1) else f"{default.days}d"
+    if default is not None:
+        shown |= {"default": default, "show_default": True}
+    if kind.choices:
+        shown["type"] = click.Choice(kind.choices)
+    elif kind.span is not None:
+        shown["type"] = click.IntRange(*kind.span)
+    metavar = f"{kind.metavar}|off" if kind is DURATION and item.may_be_none else kind.metavar
+    return click.option(option_name(item.name), required=item.name == "campaign", metavar=metavar, **shown)
+
+
+def option_name(argument: str) -> str:
+    """``--tts-body`` for ``tts_body``."""
+    return "--" + argument.replace("_", "-")
+
+
+def _help(doc: str) -> str:
+    """What an argument means, said of its option: nothing of None, which only a DAG can write."""
+    doc = re.sub(r" None: [^.]*\.| Default: `{dag_id}.*", "", doc)
+    return in_options(doc).replace("`", "")
+
+
+def in_options(text: str) -> str:
+    """A text about arguments, in the words of the command line."""
+    return _ARGUMENT.sub(lambda match: option_name(match[0]), text.replace("opt_in=True", "opt_in"))
+
+
+_NAMES: Final = {item.name for kind in (RvmArguments, SmsArguments) for item in kind.declared()} - NO_OPTIONS
+_ARGUMENT: Final = re.compile(
+    rf"(?<!default_)\b(?:{'|'.join(name for name in _NAMES if '_' in name)})\b|^(?:{'|'.join(_NAMES)})\b"
+)
+
+
 @click.group()
 def send() -> None:
     """Send a voicemail or text to each contact of a file, once.
 
-    Running the same command again asks only for what was not asked yet, whatever ended the first run.
+    Running the same command again sends only what was not sent yet, whatever ended the first run.
     """
 
 
 @send.command(short_help="Send a ringless voicemail to each contact.")
-@_with_options(
-    _WHO,
-    (
-        click.option("--brand-id", metavar="ID", help="Brand to send as.  [default: the connection's]"),
-        click.option("--recording-id", metavar="ID", help="What is heard: a recording of the account."),
-        click.option("--voice-id", metavar="ID", help="What is heard: this voice reads --tts-body."),
-        click.option("--tts-body", metavar="TEXT", help="Text to read; {column} takes a value of the row."),
-        click.option("--audio-url", metavar="URL", help="What is heard: a file on the web."),
-        click.option("--audio-type", type=click.Choice(["mp3", "wav"]), help="Kind of the file on the web."),
-        click.option("--forwarding-number", metavar="E.164", help="Where a call back goes."),
-        click.option("--phone-ivr-id", metavar="ID", help="The vendor's phone menu for a call back."),
-    ),
-    _HOW,
-)
-@click.pass_context
-def rvm(ctx: click.Context, /, **_options: object) -> None:
+@_options_of(RvmArguments)
+def rvm(**options: object) -> None:
     """Send a ringless voicemail to each contact, once.
 
     \b
@@ -183,25 +135,12 @@ def rvm(ctx: click.Context, /, **_options: object) -> None:
       dropcowboy send rvm --contacts due.csv --campaign spring-tts \\
           --voice-id en-1 --tts-body 'Hello {first_name}, your order is here.'
     """
-    from airflow_provider_dropcowboy.api.messages import Channel
-    from airflow_provider_dropcowboy.cli.sending import SendOptions, send_file
-
-    send_file(SendOptions(channel=Channel.RVM, **ctx.params))
+    _send(RvmArguments, options)
 
 
 @send.command(short_help="Send a text to each contact who opted in.")
-@_with_options(
-    _WHO,
-    (
-        click.option("--sms-body", metavar="TEXT", help="At most 160 characters; {column} takes a value of the row."),
-        click.option("--caller-id", metavar="E.164", help="The number that texts are sent from."),
-        click.option("--opt-in", is_flag=True, default=None, help="Everybody in the file opted in."),
-        click.option("--opt-in-column", metavar="COLUMN", help="Only rows with a clear yes here are sent to."),
-    ),
-    _HOW,
-)
-@click.pass_context
-def sms(ctx: click.Context, /, **_options: object) -> None:
+@_options_of(SmsArguments)
+def sms(**options: object) -> None:
     """Send a text to each contact who opted in, once.
 
     \b
@@ -210,7 +149,104 @@ def sms(ctx: click.Context, /, **_options: object) -> None:
           --caller-id +15045550100 --opt-in-column consented \\
           --sms-body 'Hi {first_name}, your order is here.'
     """
-    from airflow_provider_dropcowboy.api.messages import Channel
-    from airflow_provider_dropcowboy.cli.sending import SendOptions, send_file
+    _send(SmsArguments, options)
 
-    send_file(SendOptions(channel=Channel.SMS, **ctx.params))
+
+def _send(kind: type[RvmArguments | SmsArguments], options: Mapping[str, Any]) -> None:
+    """Each contact of the file was sent to, once, and the counts are on stdout, also if some were not."""
+    from airflow_provider_dropcowboy.campaign.control import Control
+    from airflow_provider_dropcowboy.campaign.preview import preview_campaign
+    from airflow_provider_dropcowboy.campaign.run import run_campaign
+    from airflow_provider_dropcowboy.cli.bar import watching_on_terminal
+    from airflow_provider_dropcowboy.cli.connection import ledger_place, load_hours, load_settings
+    from airflow_provider_dropcowboy.cli.interrupts import stopping_on_signals
+    from airflow_provider_dropcowboy.cli.judged_rows import rows_written
+    from airflow_provider_dropcowboy.cli.summaries import show_summary
+    from airflow_provider_dropcowboy.cli.vendor import check_reached
+    from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
+    from airflow_provider_dropcowboy.ledger.database import find_ledger, open_ledger
+    from airflow_provider_dropcowboy.ledger.runs import Who
+
+    contacts, suppression, rows_output = options["contacts"], options["suppression"], options["rows_output"]
+    if rows_output is not None and not options["dry_run"]:
+        raise ConfigurationError("--rows-output belongs to --dry-run; `dropcowboy export` gives what was sent.")
+    with _in_words_of_options():
+        arguments = kind.read(_given(options))
+        settings = load_settings(options["conn"])
+        hours = load_hours(arguments.calling_hours, channel=kind.channel.value, message_kind=arguments.message_kind)
+        plan = arguments.plan(settings, hours=hours, who=Who(task_id=f"dropcowboy send {kind.channel}"))
+    place = ledger_place(settings)
+
+    def tell(summary: "Summary") -> None:
+        if summary.read:
+            show_summary(summary, kind.channel, as_json=options["as_json"])
+
+    with ExitStack() as files:
+        rows = files.enter_context(_rows_of("--contacts", contacts))
+        suppressed = None
+        if suppression is not None:
+            suppressed = SuppressionList(
+                files.enter_context(_rows_of("--suppression", suppression)),
+                columns=arguments.suppression_column,
+                max_unreadable=arguments.max_unreadable_suppressions,
+                region=arguments.region,
+                column_argument="--suppression-column",
+                limit_argument="--max-unreadable-suppressions",
+            )
+        if plan.is_dry_run:
+            with rows_written(rows_output, plan) as observe:
+                summary = preview_campaign(plan, find_ledger(place), rows=rows, suppressed=suppressed, observe=observe)
+            show_summary(summary, kind.channel, as_json=options["as_json"])
+            return
+        check_reached(settings)
+        ledger = open_ledger(place, may_create=True)
+        control = Control()
+        with (
+            stopping_on_signals(control),
+            watching_on_terminal(plan.campaign, partial(_count_rows, contacts)) as watch,
+        ):
+            run_campaign(plan, ledger, rows=rows, control=control, suppressed=suppressed, tell=tell, watch=watch)
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, object]:
+    """The arguments that the options stand for."""
+    given = {name: None if value == "off" and name == "repeat_window" else value for name, value in options.items()}
+    given |= {
+        "suppression_column": options["suppression_column"] or None,
+        "contacts": None,
+        "path": str(options["contacts"]),
+        "on_held": "leave",
+    }
+    return given | {"max_attempts": None} if options["no_cap"] else given
+
+
+@contextmanager
+def _in_words_of_options() -> Iterator[None]:
+    try:
+        yield
+    except ConfigurationError as error:
+        wrong = in_options(str(error))
+        kind = type(error)
+    else:
+        return
+    raise kind(wrong)
+
+
+@contextmanager
+def _rows_of(option: str, path: Path) -> "Iterator[Rows]":
+    from airflow_provider_dropcowboy.contacts.files import read_rows
+
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise ConfigurationError(f"{option}: {path.name} cannot be opened: {error.strerror}.") from None
+    with file:
+        yield read_rows(file, path.name)
+
+
+def _count_rows(path: Path) -> int | None:
+    """By reading the file once more, which takes seconds where sending takes an hour; None: it is a pipe."""
+    if not path.is_file():  # what is counted would be gone
+        return None
+    with _rows_of("--contacts", path) as rows:
+        return sum(1 for _ in rows)

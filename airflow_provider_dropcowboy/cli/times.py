@@ -1,26 +1,18 @@
 """Times as they are typed, read by an option's ``callback``: how long, and when."""
 
-import re
 from datetime import UTC, datetime, timedelta
-from typing import Final
 
 import click
 
-_UNITS: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
-_DURATION: Final = re.compile(r"([1-9][0-9]{0,4})([mhd])")
+from airflow_provider_dropcowboy.argument_kinds import read_duration
 
 
-def read_duration(_ctx: click.Context, _param: click.Parameter, value: str) -> timedelta:
+def read_time(_ctx: click.Context, _param: click.Parameter, value: str) -> timedelta:
     """``90d``, ``12h`` or ``30m``."""
-    match = _DURATION.fullmatch(value.strip())
-    if match is None:
+    duration = read_duration(value)
+    if not duration:
         raise click.BadParameter(f"{value!r} is no time. Write it like 90d, 12h or 30m.")
-    return int(match[1]) * _UNITS[match[2]]
-
-
-def read_window(ctx: click.Context, param: click.Parameter, value: str) -> timedelta | None:
-    """As ``read_duration``; None for ``off``."""
-    return None if value.strip() == "off" else read_duration(ctx, param, value)
+    return duration
 
 
 def read_instant(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime | None:

@@ -7,14 +7,14 @@ import click
 from airflow_provider_dropcowboy.cli.campaigns import channel_option
 from airflow_provider_dropcowboy.cli.options import conn_option, optional_conn_option
 from airflow_provider_dropcowboy.cli.suppress import region_option
-from airflow_provider_dropcowboy.cli.times import read_duration, read_instant
+from airflow_provider_dropcowboy.cli.times import read_instant, read_time
 
 
 @click.command()
 @click.option(
     "--older-than",
     required=True,
-    callback=read_duration,
+    callback=read_time,
     metavar="TIME",
     help="Since the last thing that happened to a message: 90d, say. At least 8 days.",
 )

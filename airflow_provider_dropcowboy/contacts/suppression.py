@@ -56,6 +56,18 @@ def check_suppression_arguments(columns: object, max_unreadable: object) -> None
         )
 
 
+def allowance_of(text: str) -> float | None:
+    """``10`` is a number of entries, an int; ``0.001`` and ``0.1%`` are a share of them, a float; None: neither."""
+    text = text.strip()
+    try:
+        if text.endswith("%") or "." in text:
+            share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+            return share if 0 <= share <= 1 else None
+        return count if (count := int(text)) >= 0 else None
+    except ValueError:
+        return None
+
+
 class UnreadableSuppressionsError(ConfigurationError):
     """Entries of a suppression list are no phone numbers: whoever they stand for would be contacted."""
 

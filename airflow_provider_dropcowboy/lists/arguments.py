@@ -1,79 +1,105 @@
-"""What a sync's arguments must be, checked when the DAG is parsed and again when every value is known."""
+"""The arguments of a list's sync, each described once."""
 
-import re
 from collections.abc import Mapping
-from enum import Enum
-from typing import Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
 
-from airflow_provider_dropcowboy.contacts.suppression import check_suppression_arguments
-from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.argument_kinds import SHARE, choice
+from airflow_provider_dropcowboy.arguments import Kind, argument, one_of, wrong
+from airflow_provider_dropcowboy.contacts.source import SourceArguments
 from airflow_provider_dropcowboy.lists.fields import Fields
+from airflow_provider_dropcowboy.lists.plan import ListPlan, Mode, OnChange, check_list
+
+if TYPE_CHECKING:
+    from airflow_provider_dropcowboy.api.account import Account
+    from airflow_provider_dropcowboy.ledger.runs import Who
 
 
-class Later(Enum):
-    """A value that is known only when the task starts: a template, an upstream task's result."""
+class Settings(Protocol):
+    """What a sync needs of its connection."""
 
-    LATER = "later"
+    @property
+    def account(self) -> "Account": ...
+    @property
+    def max_concurrency(self) -> int: ...
+    @property
+    def timeout_s(self) -> float: ...
+    @property
+    def verify(self) -> bool | str: ...
 
 
-LATER: Final = Later.LATER
+def _list(name: str, value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise wrong(name, f"is of type {type(value).__name__}", "Write it as text.")
+    return check_list(name, str(value))
 
-Arguments = Mapping[str, object]
+
+LIST: Final = Kind(_list, is_text=True, metavar="NAME")
+FIELDS: Final = Kind(lambda _name, value: Fields.parse(value))  # type: ignore[arg-type]  # it checks what it is given
 
 
-def check_list_arguments(arguments: Arguments) -> None:
-    """Nothing, if what is known of the arguments can be right.
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ListArguments(SourceArguments):
+    """A contact list that is brought in step with a source."""
 
-    :param arguments: by name; None: not given; ``LATER``: not known yet.
-    :raises ConfigurationError: names the argument and says what to write; nothing was sent.
-    """
-    _one_of(arguments, "sql", "contacts", "path")
-    _one_of(arguments, "list_name", "list_id")
-    _check_queries(arguments)
-    mode = arguments.get("mode")
-    if mode not in ("append", "mirror", LATER):
-        raise _wrong("mode", f"is {mode!r}", 'Write "append" or "mirror".')
-    if mode == "mirror" and arguments.get("list_id") is not None:
-        raise _wrong(
-            "list_id",
-            'is given with mode="mirror", where the id changes with each rebuilding',
-            "Give list_name; for a list that exists, run `dropcowboy list adopt NAME ID` once.",
+    fields: Fields | None = argument(
+        FIELDS,
+        "The vendor's field to a column, or to a list of columns: "
+        '`{"record_id": "id", "phone": ["mobile", "home"]}`. `phone` must be among them.',
+        may_be_none=False,
+    )
+    list_name: str | None = argument(
+        LIST,
+        "The list's name. It is created if the ledger does not know it (`dropcowboy list adopt` makes an existing one "
+        "known). Give exactly one of `list_name` and `list_id`.",
+    )
+    list_id: str | None = argument(
+        LIST, "The vendor's id of an existing list. Not for a mirror, whose id changes with each rebuilding."
+    )
+    mode: str = argument(
+        choice("append", "mirror"),
+        "`append`: every row is in the list, once. `mirror`: the list is the rows, and nothing else. When a row was "
+        "changed or removed, the list is built anew beside the old one and put in its place.",
+        default="append",
+    )
+    on_change: str = argument(
+        choice("keep", "append"),
+        "In append mode, for a row whose values changed: `keep` the old ones in the list, or `append` the new ones as "
+        "well, since the vendor can change no contact.",
+        default="keep",
+    )
+    max_shrink: float = argument(
+        SHARE, "A mirror that would lose more than this share of the list fails and changes nothing.", default=0.5
+    )
+
+    @classmethod
+    def _check_together(cls, values: Mapping[str, object]) -> None:
+        super()._check_together(values)
+        one_of(values, "list_name", "list_id")
+        if values["mode"] == "mirror" and values["list_id"] is not None:
+            raise wrong(
+                "list_id",
+                'is given with mode="mirror", where the id changes with each rebuilding',
+                "Give list_name; for a list that exists, run `dropcowboy list adopt NAME ID` once.",
+            )
+        if values["mode"] == "mirror" and values["on_change"] == "append":
+            raise wrong("on_change", 'is for mode="append": a mirror always has the new values', "Leave it out.")
+
+    def plan(self, settings: Settings, *, who: "Who") -> ListPlan:
+        """What a sync is to do."""
+        assert self.fields is not None
+        return ListPlan(
+            account=settings.account,
+            fields=self.fields,
+            list_name=self.list_name,
+            list_id=self.list_id,
+            mode=Mode(self.mode),
+            key_column=self.key_column,
+            region=self.region,
+            max_shrink=self.max_shrink,
+            on_change=OnChange(self.on_change),
+            max_concurrency=settings.max_concurrency,
+            timeout_s=settings.timeout_s,
+            verify=settings.verify,
+            who=who,
         )
-    on_change = arguments.get("on_change")
-    if on_change not in ("keep", "append", LATER):
-        raise _wrong("on_change", f"is {on_change!r}", 'Write "keep" or "append".')
-    if mode == "mirror" and on_change == "append":
-        raise _wrong("on_change", 'is for mode="append": a mirror always has the new values', "Leave it out.")
-    max_shrink = arguments.get("max_shrink")
-    is_share = isinstance(max_shrink, int | float) and not isinstance(max_shrink, bool) and 0 <= max_shrink <= 1
-    if max_shrink is not LATER and not is_share:
-        raise _wrong("max_shrink", f"is {max_shrink!r}", "Write a share from 0 to 1; 1.0 allows any loss.")
-    if arguments.get("key_column") == "":
-        raise _wrong("key_column", "is empty", "Name the column, or leave the argument out.")
-    region = arguments.get("region")
-    if isinstance(region, str) and not re.fullmatch(r"[A-Z]{2}", region):
-        raise _wrong("region", f"{region!r} is no country", "Write it in two capital letters, like US.")
-    if (fields := arguments.get("fields")) is not LATER:
-        Fields.parse(fields)  # type: ignore[arg-type]  # which is what it checks
-
-
-def _check_queries(arguments: Arguments) -> None:
-    for query, connection in (("sql", "sql_conn_id"), ("suppression_sql", "suppression_conn_id")):
-        if arguments.get(query) is not None and not arguments.get(connection):
-            raise _wrong(connection, "is missing", f"Name the Airflow connection that {query} is run on.")
-    check_suppression_arguments(arguments.get("suppression_column"), arguments.get("max_unreadable_suppressions", 0))
-    if arguments.get("sql") is None:
-        for name in ("sql_conn_id", "parameters", "sql_hook_params"):
-            if arguments.get(name) is not None:
-                raise _wrong(name, "is given without sql", "Leave it out, or give sql.")
-
-
-def _one_of(arguments: Arguments, *names: str) -> None:
-    given = [name for name in names if arguments.get(name) is not None]
-    if len(given) != 1:
-        among = f"{', '.join(names[:-1])} and {names[-1]}"
-        raise ConfigurationError(f"Give exactly one of {among}; given: {', '.join(given) or 'none'}. Nothing was sent.")
-
-
-def _wrong(name: str, what: str, remedy: str) -> ConfigurationError:
-    return ConfigurationError(f"{name} {what}. Nothing was sent. {remedy}")

@@ -54,7 +54,7 @@ class ListPlan:
         for name in ("list_name", "list_id"):
             value = getattr(self, name)
             if value is not None:
-                object.__setattr__(self, name, _name(name, value))
+                object.__setattr__(self, name, check_list(name, value))
         if (self.list_name is None) == (self.list_id is None):
             raise ConfigurationError("Give exactly one of list_name and list_id. Nothing was sent.")
         if self.mode is Mode.MIRROR and self.list_name is None:
@@ -77,9 +77,14 @@ class ListPlan:
         return self.list_name or f"with id {self.list_id}"
 
 
-def _name(argument: str, value: str) -> str:
+def check_list(argument: str, value: str) -> str:
+    """A list's name or id, stripped.
+
+    :raises ConfigurationError: it names none: empty, the text of a missing value, or an id that is a step in a path.
+    """
     value = value.strip()
-    if not value or value in {"None", "null"} or not value.isprintable():
+    is_step = argument == "list_id" and not value.strip(".")
+    if not value or value in {"None", "null"} or not value.isprintable() or is_step:
         raise ConfigurationError(
             f"{argument}={value!r} names no list. Nothing was sent. A template that renders to nothing is the usual "
             "cause."

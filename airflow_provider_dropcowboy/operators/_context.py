@@ -58,11 +58,16 @@ def who_runs(task: "BaseOperator", context: "Context", *, kind: "type[BaseOperat
 
 
 def stale_from(context: "Context") -> datetime | None:
-    """When the interval ended that the run is for; None for a run that somebody or something asked for just now."""
+    """When a scheduled or backfilled run was due; None for a run that somebody or something asked for just now.
+
+    A run of ``@once`` is due when its DAG is switched on, whatever its start date says.
+    """
     run = context["dag_run"]
     if run.run_type not in {"scheduled", "backfill"} or (run.conf or {}).get("dropcowboy_allow_stale") is True:
         return None
-    return run.data_interval_end or run.run_after
+    timetable = context["dag"].timetable
+    is_once = type(getattr(timetable, "timetable", timetable)).__name__ == "OnceTimetable"
+    return None if is_once else run.run_after
 
 
 def _own_memory(context: "Context") -> Mapping[str, str] | None:

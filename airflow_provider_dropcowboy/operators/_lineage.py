@@ -5,15 +5,18 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from airflow_provider_dropcowboy.hooks.assets import SCHEME
-from airflow_provider_dropcowboy.operators._source import ReadingTask
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
+    from airflow_provider_dropcowboy.contacts.source import SourceArguments
+
     Lineage = OperatorLineage[Any, Any]
 
 
-def lineage_of(task: ReadingTask, *, team_id: str, kind: str, name: str, rows: int | None = None) -> "Lineage | None":
+def lineage_of(
+    source: "SourceArguments", *, team_id: str, kind: str, name: str, rows: int | None = None
+) -> "Lineage | None":
     """The source's tables or file in, a campaign or a contact list out; None: OpenLineage is not installed.
 
     :param kind: of the asset that the task fills, see ``hooks.assets.KINDS``.
@@ -27,14 +30,14 @@ def lineage_of(task: ReadingTask, *, team_id: str, kind: str, name: str, rows: i
     facets: Any = {} if rows is None else {"outputStatistics": OutputStatisticsOutputDatasetFacet(rowCount=rows)}
     filled = OutputDataset(namespace=f"{SCHEME}://{team_id}", name=f"{kind}/{name}", outputFacets=facets)
     lineage: Lineage = OperatorLineage(outputs=[filled])
-    if task.sql is not None:
-        assert task.sql_conn_id is not None
-        lineage = lineage.merge(_tables(task.sql, task.sql_conn_id, hook_params=task.sql_hook_params))
-    if task.suppression_sql is not None:
-        assert task.suppression_conn_id is not None
-        lineage = lineage.merge(_tables(task.suppression_sql, task.suppression_conn_id, hook_params=None))
-    if task.path is not None:
-        lineage.inputs.append(_file(task.path))
+    if source.sql is not None:
+        assert source.sql_conn_id is not None
+        lineage = lineage.merge(_tables(source.sql, source.sql_conn_id, hook_params=source.sql_hook_params))
+    if source.suppression_sql is not None:
+        assert source.suppression_conn_id is not None
+        lineage = lineage.merge(_tables(source.suppression_sql, source.suppression_conn_id, hook_params=None))
+    if source.path is not None:
+        lineage.inputs.append(_file(source.path))
     return lineage
 
 

@@ -1,72 +1,55 @@
 """Opens what a task reads its contacts from; the core reads it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
-
-from airflow.sdk.definitions.xcom_arg import XComArg
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dropcowboy.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
     from sqlalchemy import Engine
 
     from airflow_provider_dropcowboy.contacts.iterable import Contacts
+    from airflow_provider_dropcowboy.contacts.source import SourceArguments
     from airflow_provider_dropcowboy.contacts.sql import Parameters
     from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 
 Rows = Iterator[Mapping[str, object]]
 
 
-class ReadingTask(Protocol):
-    """A task that reads people, and whom not; its arguments are checked and rendered."""
-
-    sql: str | None
-    sql_conn_id: str | None
-    parameters: "Parameters | None"
-    sql_hook_params: Mapping[str, Any] | None
-    path: str | None
-    contacts: "Contacts | XComArg | None"
-    suppression_sql: str | None
-    suppression_conn_id: str | None
-    suppression_column: str | Sequence[str] | None
-    max_unreadable_suppressions: float
-    region: str
-
-
-def open_rows(task: ReadingTask, context: "Context") -> AbstractContextManager[Rows]:
-    """The rows of the task's one source."""
-    if task.sql is not None:
-        assert task.sql_conn_id is not None
-        return open_sql(task.sql, task.sql_conn_id, parameters=task.parameters, hook_params=task.sql_hook_params)
-    if task.path is not None:
-        return open_path(task.path)
-    assert task.contacts is not None
-    return open_contacts(task.contacts.resolve(context) if isinstance(task.contacts, XComArg) else task.contacts)
+def open_rows(arguments: "SourceArguments") -> AbstractContextManager[Rows]:
+    """The rows of the one source."""
+    if arguments.sql is not None:
+        assert arguments.sql_conn_id is not None
+        return open_sql(
+            arguments.sql,
+            arguments.sql_conn_id,
+            parameters=arguments.parameters,
+            hook_params=arguments.sql_hook_params,
+        )
+    if arguments.path is not None:
+        return open_path(arguments.path)
+    assert arguments.contacts is not None
+    return open_contacts(arguments.contacts)
 
 
 @contextmanager
-def open_suppressed(task: ReadingTask) -> "Iterator[SuppressionList | None]":
-    """The task's suppression list; None: it names none."""
-    if task.suppression_sql is None:
+def open_suppressed(arguments: "SourceArguments") -> "Iterator[SuppressionList | None]":
+    """The suppression list; None: there is none."""
+    if arguments.suppression_sql is None:
         yield None
         return
     from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 
-    assert task.suppression_conn_id is not None
-    with open_sql(task.suppression_sql, task.suppression_conn_id, parameters=None, hook_params=None) as rows:
+    assert arguments.suppression_conn_id is not None
+    query = open_sql(arguments.suppression_sql, arguments.suppression_conn_id, parameters=None, hook_params=None)
+    with query as rows:
         yield SuppressionList(
             rows,
-            columns=task.suppression_column,
-            max_unreadable=task.max_unreadable_suppressions,
-            region=task.region,
+            columns=arguments.suppression_column,
+            max_unreadable=arguments.max_unreadable_suppressions,
+            region=arguments.region,
         )
-
-
-def is_known_later(value: object) -> bool:
-    """Whether an argument is known only when the task starts: a template, or an upstream task's result."""
-    return isinstance(value, XComArg) or (isinstance(value, str) and ("{{" in value or "{%" in value))
 
 
 @contextmanager

@@ -5,16 +5,14 @@ from decimal import Decimal
 
 import pytest
 
-from airflow_provider_dropcowboy.api.messages import Channel
-from airflow_provider_dropcowboy.campaign.arguments import LATER, check_arguments
+from airflow_provider_dropcowboy.arguments import LATER
+from airflow_provider_dropcowboy.campaign.arguments import SendArguments
+from airflow_provider_dropcowboy.campaign.channels import RvmArguments, SmsArguments
 from airflow_provider_dropcowboy.errors import ConfigurationError
 
 RVM: dict[str, object] = {
     "contacts": [{"id": 1}],
     "recording_id": "r",
-    "concurrency": 50,
-    "phone_column": "phone",
-    "region": "US",
 }
 SMS: dict[str, object] = {
     "sql": "SELECT 1",
@@ -22,13 +20,11 @@ SMS: dict[str, object] = {
     "sms_body": "Hi {name}",
     "caller_id": "+15045550100",
     "opt_in": True,
-    "concurrency": 50,
 }
 
 
-def check(channel: Channel, given: dict[str, object], changes: dict[str, object]) -> None:
-    merged = {**given, **changes}
-    check_arguments(channel, {name: value for name, value in merged.items() if value is not None})
+def check(kind: type[SendArguments], given: dict[str, object], changes: dict[str, object]) -> None:
+    kind.check({**given, **changes})
 
 
 RIGHT_RVM: list[dict[str, object]] = [
@@ -69,12 +65,12 @@ RIGHT_SMS: list[dict[str, object]] = [
 
 @pytest.mark.parametrize("changes", RIGHT_RVM)
 def test_right_arguments_of_a_voicemail_are_taken(changes: dict[str, object]) -> None:
-    check(Channel.RVM, RVM, changes)
+    check(RvmArguments, RVM, changes)
 
 
 @pytest.mark.parametrize("changes", RIGHT_SMS)
 def test_right_arguments_of_a_text_are_taken(changes: dict[str, object]) -> None:
-    check(Channel.SMS, SMS, changes)
+    check(SmsArguments, SMS, changes)
 
 
 @pytest.mark.parametrize(
@@ -91,12 +87,13 @@ def test_right_arguments_of_a_text_are_taken(changes: dict[str, object]) -> None
         ({"voice_id": "v"}, "voice_id and tts_body belong together"),
         ({"recording_id": None, "tts_body": "Hi"}, "voice_id and tts_body belong together"),
         ({"audio_type": "mp3"}, "audio_type is given without audio_url"),
-        ({"recording_id": None, "audio_url": "u", "audio_type": "ogg"}, "audio_type is 'ogg'"),
-        ({"recording_id": None, "audio_url": "u", "audio_type": ["mp3"]}, "audio_type"),
+        ({"recording_id": None, "audio_url": "https://host/a", "audio_type": "ogg"}, "audio_type is 'ogg'"),
+        ({"recording_id": None, "audio_url": "https://host/a", "audio_type": ["mp3"]}, "audio_type"),
         ({"recording_id": None, "voice_id": "v", "tts_body": "Hi {"}, "tts_body: "),
         ({"recording_id": None, "voice_id": "v", "tts_body": "Hi {a.b}"}, "tts_body: "),
         ({"forwarding_number": "504-555-0100"}, "forwarding_number is no number in E.164"),
-        ({"forwarding_number": 15045550100}, "forwarding_number is no number in E.164"),
+        ({"forwarding_number": "+1५०४५५५०१००"}, "forwarding_number is no number in E.164"),
+        ({"forwarding_number": 15045550100.0}, "forwarding_number is of type float"),
         ({"key_column": ""}, "key_column is empty"),
         ({"phone_column": ""}, "phone_column is empty"),
         ({"postal_code_column": ""}, "postal_code_column is empty"),
@@ -108,18 +105,19 @@ def test_right_arguments_of_a_text_are_taken(changes: dict[str, object]) -> None
         ({"campaign": "None"}, "campaign='None'"),
         ({"concurrency": 0}, "concurrency is 0"),
         ({"concurrency": 100}, "concurrency is 100"),
-        ({"concurrency": "50"}, "concurrency '50'"),
-        ({"concurrency": True}, "concurrency True"),
+        ({"concurrency": "50"}, "concurrency is '50'"),
+        ({"concurrency": True}, "concurrency is True"),
         ({"rate_per_s": 0}, "rate_per_s is 0"),
         ({"rate_per_s": "fast"}, "rate_per_s is 'fast'"),
         ({"on_unknown": "retry"}, "on_unknown is 'retry'"),
         ({"on_unknown": ["hold"]}, "on_unknown"),
         ({"resend_after": 2}, "resend_after is no timedelta"),
-        ({"max_staleness": "1d"}, "max_staleness is no timedelta"),
+        ({"max_staleness": "1d"}, "max_staleness is '1d'"),
         ({"on_unknown": "resend", "resend_after": timedelta(minutes=74)}, "resend_after is 1:14:00: too soon"),
         ({"suppression_sql": "SELECT 1"}, "suppression_conn_id is missing"),
         ({"message_kind": "sales"}, "message_kind is 'sales'"),
-        ({"calling_hours": None, "on_held": "stop"}, "on_held is 'stop'"),
+        ({"on_held": "stop"}, "on_held is 'stop'"),
+        ({"calling_hours": None}, "calling_hours is None"),
         ({"calling_hours": "none"}, "calling_hours is 'none'"),
         ({"wave_deadline": 24}, "wave_deadline is no timedelta"),
         ({"attempts_window": 3}, "attempts_window is no timedelta"),
@@ -137,7 +135,7 @@ def test_right_arguments_of_a_text_are_taken(changes: dict[str, object]) -> None
 )
 def test_a_wrong_argument_of_a_voicemail_is_named(changes: dict[str, object], named: str) -> None:
     with pytest.raises(ConfigurationError) as wrong:
-        check(Channel.RVM, RVM, changes)
+        check(RvmArguments, RVM, changes)
     assert named in str(wrong.value)
 
 
@@ -145,25 +143,25 @@ def test_a_wrong_argument_of_a_voicemail_is_named(changes: dict[str, object], na
     ("changes", "named"),
     [
         ({"sms_body": None}, "sms_body is missing"),
-        ({"sms_body": ""}, "sms_body is missing"),
+        ({"sms_body": ""}, "sms_body is empty"),
         ({"sms_body": "x" * 161}, "sms_body has 161 characters without the row's values"),
         ({"sms_body": "Hi {}"}, "sms_body: "),
         ({"caller_id": None}, "caller_id is missing"),
         ({"caller_id": "5045550100"}, "caller_id is no number in E.164"),
         ({"opt_in": None}, "opt_in"),
         ({"opt_in": False}, "opt_in is not True"),
-        ({"opt_in": "yes"}, "opt_in is not True"),
-        ({"opt_in": [True]}, "opt_in is not True"),
+        ({"opt_in": "yes"}, "opt_in is 'yes'"),
+        ({"opt_in": [True]}, "opt_in is [True]"),
         ({"opt_in_column": "consented"}, "exactly one of opt_in=True"),
     ],
 )
 def test_a_wrong_argument_of_a_text_is_named(changes: dict[str, object], named: str) -> None:
     with pytest.raises(ConfigurationError) as wrong:
-        check(Channel.SMS, SMS, changes)
+        check(SmsArguments, SMS, changes)
     assert named in str(wrong.value)
 
 
 def test_no_message_repeats_a_number() -> None:
     with pytest.raises(ConfigurationError) as wrong:
-        check(Channel.SMS, SMS, {"caller_id": "1 504 555 0100"})
+        check(SmsArguments, SMS, {"caller_id": "1 504 555 0100"})
     assert "504 555" not in str(wrong.value)

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
+from airflow_provider_dropcowboy.campaign.channels import RvmArguments
 from airflow_provider_dropcowboy.operators._lineage import export_lineage, lineage_of, series_of
-from airflow_provider_dropcowboy.operators.rvm import SendRvmOperator
 
 
 @pytest.mark.parametrize(
@@ -13,14 +13,14 @@ from airflow_provider_dropcowboy.operators.rvm import SendRvmOperator
 )
 def test_without_openlineage_nothing_is_told_and_nothing_fails(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
-    task = SendRvmOperator(task_id="send", path="s3://bucket/people.csv", brand_id="b", recording_id="r")
-    assert lineage_of(task, team_id="team", kind="campaigns", name="spring") is None
+    source = RvmArguments(path="s3://bucket/people.csv", brand_id="b", recording_id="r")
+    assert lineage_of(source, team_id="team", kind="campaigns", name="spring") is None
     assert export_lineage("team", "spring", table=None, table_conn_id=None, path="s3://bucket/out.csv") is None
 
 
 def test_a_file_is_named_by_its_bucket_and_key() -> None:
-    task = SendRvmOperator(task_id="send", path="s3://bucket/a/people.csv", brand_id="b", recording_id="r")
-    lineage = lineage_of(task, team_id="team", kind="campaigns", name="spring")
+    source = RvmArguments(path="s3://bucket/a/people.csv", brand_id="b", recording_id="r")
+    lineage = lineage_of(source, team_id="team", kind="campaigns", name="spring")
     assert lineage is not None
     assert [(file.namespace, file.name) for file in lineage.inputs] == [("s3://bucket", "a/people.csv")]
 

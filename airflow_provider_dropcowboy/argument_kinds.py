@@ -1,0 +1,196 @@
+"""The kinds of values that arguments have, each read in one place."""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Final
+from urllib.parse import urlsplit
+
+from airflow_provider_dropcowboy.arguments import NOTHING_RENDERED, Kind, wrong
+
+_MISSING: Final = frozenset({"", "None", "null", "undefined"})
+"""What a template renders of a value that is not there."""
+
+
+def _as_text(name: str, value: object) -> str:
+    """Text. A whole number is text as it is written; anything else may have lost what was written."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise wrong(name, f"is of type {type(value).__name__}", "Write it as text.")
+    text = str(value)
+    if text.strip() in _MISSING:
+        raise wrong(name, "is empty" if not text.strip() else f"is {text.strip()!r}", NOTHING_RENDERED)
+    return text
+
+
+def text_kind(read: Callable[[str, str], object], metavar: str) -> Kind:
+    """Text that is read further; blanks around it do not count."""
+    return Kind(lambda name, value: read(name, _as_text(name, value).strip()), is_text=True, metavar=metavar)
+
+
+def choice(*values: str) -> Kind:
+    """One word of several."""
+
+    def read(name: str, value: object) -> str:
+        word = value.strip() if isinstance(value, str) else value
+        if word not in values:
+            raise wrong(name, f"is {value!r}", f"Write one of {', '.join(values)}.")
+        return word
+
+    return Kind(read, is_text=True, choices=values)
+
+
+def count_kind(least: int, most: int | None = None) -> Kind:
+    """A whole number."""
+    span = f"from {least} on" if most is None else f"from {least} to {most}"
+
+    def read(name: str, value: object) -> object:
+        number = int(value) if isinstance(value, str) and re.fullmatch(r"\s*[0-9]+\s*", value, re.ASCII) else value
+        if (
+            isinstance(number, bool)
+            or not isinstance(number, int)
+            or number < least
+            or (most is not None and number > most)
+        ):
+            raise wrong(name, f"is {value!r}", f"Write a whole number {span}.")
+        return number
+
+    return Kind(read, metavar="N", span=(least, most))
+
+
+def _number(value: object) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
+        return None
+    try:
+        number = Decimal(str(value).strip())
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def _rate(name: str, value: object) -> float:
+    number = _number(value)
+    if number is None or number <= 0:
+        raise wrong(name, f"is {value!r}", "Write a number above 0.")
+    return float(number)
+
+
+def _share(name: str, value: object) -> float:
+    number = _number(value)
+    if number is None or not 0 <= number <= 1:
+        raise wrong(name, f"is {value!r}", "Write a share from 0 to 1, such as 0.2.")
+    return float(number)
+
+
+def _amount(name: str, value: object) -> Decimal:
+    number = _number(value)
+    if number is None or number <= 0:
+        raise wrong(name, f"is {value!r}", "Write an amount in US dollars above 0.")
+    return number
+
+
+def _flag(name: str, value: object) -> bool:
+    found = {"true": True, "false": False}.get(value.strip().lower()) if isinstance(value, str) else value
+    if not isinstance(found, bool):
+        raise wrong(name, f"is {value!r}", "Write True or False.")
+    return found
+
+
+_UNITS: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+_DURATION: Final = re.compile(r"([0-9]{1,5})([mhd])")
+
+
+def read_duration(text: str) -> timedelta | None:
+    """``90d``, ``12h`` or ``30m``; None: written otherwise."""
+    match = _DURATION.fullmatch(text.strip())
+    return None if match is None else int(match[1]) * _UNITS[match[2]]
+
+
+def _duration(name: str, value: object) -> timedelta:
+    found = read_duration(value) if isinstance(value, str) else value
+    if isinstance(value, str) and found is None:
+        raise wrong(name, f"is {value!r}, no time", "Write it like 2d, 12h or 30m.")
+    if not isinstance(found, timedelta):
+        raise wrong(name, "is no timedelta", "Write it like timedelta(days=2).")
+    if found < timedelta(0):
+        raise wrong(name, f"is {found}", "Write a time from 0 on.")
+    return found
+
+
+def _region(name: str, value: str) -> str:
+    if not re.fullmatch(r"[A-Z]{2}", value):
+        raise wrong(name, f"{value!r} is no country", "Write it in two capital letters, like US.")
+    return value
+
+
+def _e164(name: str, value: object) -> str:
+    """A number in E.164. A whole number is one without its plus, which no number in E.164 lacks."""
+    text = _as_text(name, value).strip()
+    if isinstance(value, int):
+        text = f"+{text}"
+    if not re.fullmatch(r"\+[1-9][0-9]{6,14}", text):
+        raise wrong(name, "is no number in E.164", "Write + and all digits from the country code on: +15045550100.")
+    return text
+
+
+def is_web_url(text: str) -> bool:
+    """Whether the text is an absolute URL of http or https with a host, and without credentials or a fragment."""
+    if not text.isprintable() or any(character in text for character in ' \\"<>^`{|}#'):
+        return False
+    try:
+        parts = urlsplit(text)
+        has_port = parts.port != 0
+    except ValueError:  # half an IPv6 address, a port that is none
+        return False
+    has_host = bool((parts.hostname or "").strip("."))
+    return parts.scheme in {"http", "https"} and has_host and has_port and "@" not in parts.netloc
+
+
+def _url(name: str, value: str) -> str:
+    if not is_web_url(value):
+        raise wrong(
+            name,
+            "is no absolute URL of http or https with a host and without a user name",
+            "Write it like https://host.example/path.",
+        )
+    return value
+
+
+def _vendor_id(name: str, value: str) -> str:
+    if value.strip(".") == "" or not value.isprintable():
+        raise wrong(name, f"{value!r} is no id", "Copy it from Drop Cowboy.")
+    return value
+
+
+def _path(name: str, value: object) -> object:
+    """A path, as text or as an object of ``pathlib`` or of Airflow's."""
+    is_path = isinstance(value, os.PathLike) or (value is not None and hasattr(value, "protocol"))
+    return value if is_path else _as_text(name, value).strip()
+
+
+def _anything(_name: str, value: object) -> object:
+    return value
+
+
+def _mapping(name: str, value: object) -> Mapping[str, object]:
+    if not isinstance(value, Mapping):
+        raise wrong(name, f"is of type {type(value).__name__}", "Write a dict.")
+    return value
+
+
+NAME: Final = text_kind(lambda _name, text: text, "NAME")
+ID: Final = text_kind(_vendor_id, "ID")
+COLUMN: Final = Kind(_as_text, is_text=True, metavar="COLUMN")
+PROSE: Final = Kind(_as_text, is_text=True, metavar="TEXT")
+URL: Final = text_kind(_url, "URL")
+REGION: Final = text_kind(_region, "CC")
+E164: Final = Kind(_e164, is_text=True, metavar="E.164")
+PATH: Final = Kind(_path, is_text=True, metavar="PATH")
+FLAG: Final = Kind(_flag)
+RATE: Final = Kind(_rate, metavar="N")
+SHARE: Final = Kind(_share, metavar="SHARE")
+AMOUNT: Final = Kind(_amount, metavar="USD")
+DURATION: Final = Kind(_duration, metavar="TIME")
+MAPPING: Final = Kind(_mapping)
+ANYTHING: Final = Kind(_anything, is_text=True)

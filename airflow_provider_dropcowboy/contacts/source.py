@@ -1,0 +1,83 @@
+"""Where contacts are read from, and who is left out: the arguments that a send and a list's sync share."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from airflow_provider_dropcowboy.argument_kinds import ANYTHING, COLUMN, MAPPING, NAME, PATH, PROSE, REGION
+from airflow_provider_dropcowboy.arguments import Arguments, Kind, argument, given_of, one_of, wrong
+from airflow_provider_dropcowboy.contacts.iterable import Contacts
+from airflow_provider_dropcowboy.contacts.sql import Parameters
+from airflow_provider_dropcowboy.contacts.suppression import allowance_of, check_suppression_arguments
+
+
+def _read_column(_name: str, value: object) -> object:
+    check_suppression_arguments(value, 0)
+    return value
+
+
+def _read_allowance(_name: str, value: object) -> object:
+    allowed = allowance_of(value) if isinstance(value, str) else value
+    check_suppression_arguments(None, value if allowed is None else allowed)
+    return allowed
+
+
+_SUPPRESSION_COLUMN: Final = Kind(_read_column, is_text=True, metavar="COLUMN")
+ALLOWANCE: Final = Kind(_read_allowance, metavar="N|SHARE")
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class SourceArguments(Arguments):
+    """Whom a task reads, and whom it leaves out: of a send and of a list's sync."""
+
+    sql: str | None = argument(
+        PROSE,
+        "Query whose rows are contacts, or the name of a `.sql` file. It runs on `sql_conn_id` and is streamed. "
+        "Give exactly one of `sql`, `contacts` and `path`.",
+    )
+    sql_conn_id: str | None = argument(NAME, "Airflow connection of the warehouse.")
+    parameters: Parameters | None = argument(
+        ANYTHING, "Of the query, by name or position, as the database's driver takes them."
+    )
+    sql_hook_params: Mapping[str, object] | None = argument(
+        MAPPING, 'For the connection\'s hook, such as `{"warehouse": "…"}`.'
+    )
+    contacts: Contacts | None = argument(
+        ANYTHING,
+        "Rows as dicts: a list, an XComArg, or a callable that returns an iterable of them. Literal rows in `partial` "
+        "or `expand` land in the serialized DAG, where every reader of DAGs sees them: use a callable or an XComArg.",
+    )
+    path: str | None = argument(
+        PATH,
+        "File on Airflow's object storage: `.csv`, `.jsonl`, `.ndjson` (each also `.gz`) or `.parquet`.",
+    )
+    key_column: str | None = argument(COLUMN, "Names a person for good. Without it, the number is the contact key.")
+    region: str = argument(REGION, "Country of numbers without a country code, ISO 3166 alpha-2.", default="US")
+    suppression_sql: str | None = argument(
+        PROSE,
+        "Query of numbers that are left out, in any notation. It runs on `suppression_conn_id` before anything is "
+        "sent. The ledger's own list always applies.",
+    )
+    suppression_conn_id: str | None = argument(NAME, "Airflow connection that `suppression_sql` runs on.")
+    suppression_column: str | Sequence[str] | None = argument(
+        _SUPPRESSION_COLUMN,
+        "The column of the number in the suppression list; a list of columns if their cells belong together, such as "
+        "area code and number. Default: the only column that can be meant by its name and its values.",
+    )
+    max_unreadable_suppressions: float = argument(
+        ALLOWANCE,
+        "Entries of the suppression list that may be no phone numbers: an int is a number of entries, a float a share "
+        "of them. With more, or without any number, nobody is contacted.",
+        default=0,
+    )
+    dropcowboy_conn_id: str = argument(NAME, "Airflow connection of type `dropcowboy`.", default="dropcowboy_default")
+
+    @classmethod
+    def _check_together(cls, values: Mapping[str, object]) -> None:
+        source = one_of(values, "sql", "contacts", "path")
+        for query, connection in (("sql", "sql_conn_id"), ("suppression_sql", "suppression_conn_id")):
+            if values[query] is not None and values[connection] is None:
+                raise wrong(connection, "is missing", f"Name the Airflow connection that {query} is run on.")
+        if source != "sql":
+            for name in given_of(values, "sql_conn_id", "parameters", "sql_hook_params"):
+                raise wrong(name, "is given without sql", "Leave it out, or give sql.")
