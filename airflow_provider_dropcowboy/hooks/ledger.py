@@ -2,6 +2,8 @@
 
 import logging
 import os
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +17,9 @@ URL_VARIABLE: Final = "DROPCOWBOY_LEDGER_URL"
 EMBEDDED_NAME: Final = "dropcowboy-ledger.db"
 SPREADING_EXECUTORS: Final = ("Celery", "Kubernetes", "Edge", "Ecs", "Batch", "Lambda")
 """Executors whose tasks may run on several machines, by a part of their names."""
+
+READ_BY_AIRFLOW_ONLY: Final = frozenset({"cursor", "enable_log_db_messages", "sqlalchemy_scheme"})
+"""Keys of a Postgres connection's extra that say how Airflow's own hook reads rows: no other database, no other way."""
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +42,7 @@ def ledger_url(settings: ConnectionSettings | None) -> URL:
         found["[dropcowboy] ledger_conn_id"] = _of_connection(conn_id)
     if text := os.environ.get(URL_VARIABLE):
         found[URL_VARIABLE] = _parse(text)
-    if len({(url.host, url.port, url.database) for url in found.values()}) > 1:
+    if len({_database(url) for url in found.values()}) > 1:
         raise ConfigurationError(
             f"{' and '.join(found)} name different databases. Nothing was sent: with two ledgers people would be "
             "called twice. Set one of them, or both to the same."
@@ -62,7 +67,9 @@ def _of_connection(conn_id: str) -> URL:
     from airflow.sdk import BaseHook
 
     connection = BaseHook.get_connection(conn_id)
+    extra = connection.extra_dejson
     if connection.conn_type == "sqlite":
+        _refuse(conn_id, sorted(extra), "is not understood for a ledger on SQLite")
         return URL.create("sqlite", database=connection.host or connection.schema)
     if connection.conn_type not in {"postgres", "postgresql"}:
         raise ConfigurationError(
@@ -75,7 +82,52 @@ def _of_connection(conn_id: str) -> URL:
         host=connection.host,
         port=connection.port,
         database=connection.schema,
+        query=_libpq_options(conn_id, extra),
     )
+
+
+def _libpq_options(conn_id: str, extra: Mapping[str, object]) -> dict[str, str]:
+    """What a Postgres connection's extra says to libpq, as Airflow's own hook passes it on.
+
+    :raises ConfigurationError: libpq does not know a key; it would be dropped, and with it the safety it stands for.
+    """
+    from airflow_provider_dropcowboy.ledger.database import check_driver
+
+    check_driver(URL.create("postgresql+psycopg"))
+    from psycopg import pq
+
+    known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
+    given = {
+        name: value for name, value in extra.items() if name not in READ_BY_AIRFLOW_ONLY and value not in (None, "")
+    }
+    # Airflow's switches for other ways to log in say nothing while they are off
+    wrong = [name for name, value in given.items() if name not in known and value is not False]
+    _refuse(conn_id, wrong, "is no connection parameter of libpq")
+    wrong = [name for name, value in given.items() if name in known and not isinstance(value, str | int)]
+    _refuse(conn_id, wrong, "is no text and no number")
+    # libpq writes a switch as 1 or 0
+    return {
+        name: str(int(value) if isinstance(value, bool) else value) for name, value in given.items() if name in known
+    }
+
+
+def _refuse(conn_id: str, names: list[str], why: str) -> None:
+    if names:
+        raise ConfigurationError(
+            f"Connection {conn_id!r} of the ledger: {', '.join(names)} in its extra {why}. Nothing was sent. Correct "
+            "it, or take it out."
+        )
+
+
+def _database(url: URL) -> tuple[str, ...]:
+    """What makes a place another ledger's: the server, the database, and the schema where the path names one."""
+    if url.get_backend_name() == "sqlite":
+        return "sqlite", str(Path(url.database or "").resolve())
+    query = {name: value if isinstance(value, str) else ",".join(value) for name, value in url.query.items()}
+    host = query.get("host", url.host or "").lower()
+    port = query.get("port", str(url.port or 5432))
+    path = re.search(r"(?:-c\s*|--)search_path\s*=\s*((?:\\.|\S)+)", query.get("options", ""))
+    return host, port, query.get("dbname", url.database or url.username or ""), path[1] if path else ""
 
 
 def _parse(text: str) -> URL:

@@ -26,8 +26,15 @@ MAX_IDLE_S: Final = 10
 MAX_SESSIONS: Final = 4
 """Connections of one process, at most: a database counts them, and there may be many workers."""
 
-_KEEP_ALIVE: Final = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
-"""A server that is gone without a word is noticed within a minute, not after hours."""
+_CONNECT_ARGS: Final = {
+    "connect_timeout": 10,
+    "prepare_threshold": None,  # prepared statements are session state, which a transaction pooler does not keep
+    # a server that is gone without a word is noticed within a minute, not after hours
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
+"""What libpq is told beyond the URL, which may say otherwise."""
 
 log = logging.getLogger(__name__)
 
@@ -171,6 +178,8 @@ def upgrade_ledger(url: str | sa.URL) -> str:
 def _open(engine: sa.Engine, file: LedgerFile | None, *, may_create: bool) -> Ledger:
     with _as_ledger_error():
         version = _version(engine)
+        if version is None:
+            _refuse_hidden(engine)
         if version is None and may_create:
             _migrate(engine, only_if_empty=True)
             version = _version(engine)
@@ -193,14 +202,13 @@ def _engine(url: sa.URL, *, may_create: bool) -> tuple[sa.Engine, LedgerFile | N
     if url.get_backend_name() == "sqlite":
         return open_embedded(url, may_create=may_create)
     check_driver(url)
-    # no prepared statements: they are session state, which a transaction pooler does not keep
     engine = sa.create_engine(
         url,
         hide_parameters=True,  # else the text of an error, and a log of SQLAlchemy's own, hold numbers
         pool_pre_ping=True,
         pool_size=MAX_SESSIONS,
         max_overflow=0,
-        connect_args={"connect_timeout": 10, "prepare_threshold": None, **_KEEP_ALIVE},
+        connect_args={name: value for name, value in _CONNECT_ARGS.items() if name not in url.query},
     )
     return engine, None
 
@@ -213,6 +221,31 @@ def _version(engine: sa.Engine) -> str | None:
             sa.select(sa.column("version_num", sa.String)).select_from(sa.table(VERSION_TABLE))
         ).scalar()
         return version
+
+
+def _refuse_hidden(engine: sa.Engine) -> None:
+    """Nothing, unless the database has a ledger outside the connection's search path.
+
+    :raises ConfigurationError: it has; a second one would not know whom the first has sent to.
+    """
+    if engine.dialect.name != "postgresql":
+        return
+    with engine.connect() as connection:
+        schemas = connection.execute(_HIDDEN, {"name": VERSION_TABLE}).scalars().all()
+        path = connection.exec_driver_sql("SHOW search_path").scalar_one()
+    if schemas:
+        raise ConfigurationError(
+            f"{_where(engine.url)} has a ledger in schema {', '.join(schemas)}, and this connection looks in {path}. "
+            "Nothing was sent: a second ledger would not know who was contacted. Older versions left out the options "
+            "of ledger_conn_id, search_path too. To go on with that ledger, take search_path out of the connection's "
+            "options, or name that schema in it. If you want one more ledger, make it by `dropcowboy ledger upgrade`."
+        )
+
+
+_HIDDEN: Final = sa.text(
+    "SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE c.relname = :name AND c.relkind = 'r' AND NOT pg_catalog.pg_table_is_visible(c.oid) ORDER BY 1"
+)
 
 
 def _migrate(engine: sa.Engine, *, only_if_empty: bool) -> None:
