@@ -37,7 +37,8 @@ MOVES: dict[State, frozenset[State]] = {
     State.UNKNOWN: frozenset(
         {State.ACCEPTED, State.REJECTED, State.RELEASED, State.CLAIMED, State.DELIVERED, State.FAILED},
     ),
-    State.ACCEPTED: frozenset({State.DELIVERED, State.FAILED, State.EXPIRED}),
+    # unknown: its owner finds that the answer may have been another request's
+    State.ACCEPTED: frozenset({State.DELIVERED, State.FAILED, State.EXPIRED, State.UNKNOWN}),
     State.EXPIRED: frozenset({State.DELIVERED, State.FAILED}),
     # a callback proves that the answer was misread
     State.RELEASED: frozenset({State.CLAIMED, State.DELIVERED, State.FAILED}),

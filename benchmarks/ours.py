@@ -21,6 +21,7 @@ from airflow_provider_dropcowboy.campaign.compose import RvmTemplate
 from airflow_provider_dropcowboy.campaign.control import Control
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.summary import Tally
+from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Deadline
 from airflow_provider_dropcowboy.contacts.files import read_rows
 from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
 from airflow_provider_dropcowboy.contacts.partition import Partition
@@ -28,6 +29,7 @@ from airflow_provider_dropcowboy.contacts.sql import stream_engine
 from airflow_provider_dropcowboy.contacts.text import Template
 from airflow_provider_dropcowboy.ledger.database import open_ledger
 from airflow_provider_dropcowboy.ledger.judgement import Claim, Judgement
+from airflow_provider_dropcowboy.ledger.lease import LEASE
 from airflow_provider_dropcowboy.secret import Secret
 
 TEXT = "Hello {first_name}, this is a reminder of your appointment. " + "Please call us if it does not suit you. " * 4
@@ -80,8 +82,8 @@ def store(folder: Path, postgres_url: str, rows: int) -> dict[str, str]:
 def switch_the_ledger_off() -> None:
     """Only here: claims and records cost nothing, so that the rest of the pipeline is measured."""
 
-    def claim(_ledger: object, _run: object, *, messages: list, **_: object) -> tuple[Judgement, float]:
-        return Judgement(claimed=[Claim(message, 1, "") for message in messages]), time.monotonic()
+    def claim(_ledger: object, _run: object, *, messages: list, **_: object) -> tuple[Judgement, Deadline]:
+        return Judgement(claimed=[Claim(message, 1, "") for message in messages]), SYSTEM_CLOCK.deadline(LEASE)
 
     pipeline.claim_patiently = claim
     pipeline.record_patiently = lambda _ledger, _run, **_: 0

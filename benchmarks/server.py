@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import json
 import signal
+import ssl
 from typing import Final, cast
 
 try:
@@ -24,9 +25,11 @@ _ANSWER: Final = (
 class Totals:
     """What the server saw."""
 
-    requests = 0
-    in_flight = 0
-    max_in_flight = 0
+    def __init__(self) -> None:
+        self.requests = 0
+        self.connections = 0
+        self.in_flight = 0
+        self.max_in_flight = 0
 
 
 class Vendor(asyncio.Protocol):
@@ -39,6 +42,7 @@ class Vendor(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._totals.connections += 1
 
     def data_received(self, data: bytes) -> None:
         self._read += data
@@ -63,17 +67,26 @@ class Vendor(asyncio.Protocol):
             self._transport.write(_ANSWER)
 
 
-async def serve(latency_s: float) -> None:
-    """Until SIGTERM."""
+async def serve(latency_s: float, certificate: str | None) -> None:
+    """Until SIGTERM.
+
+    :param certificate: a PEM file with its key; None: no TLS.
+    """
+    tls = None
+    if certificate:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(certificate)
     totals, loop, ended = Totals(), asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, ended.set)
-    server = await loop.create_server(lambda: Vendor(totals, latency_s), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: Vendor(totals, latency_s), "127.0.0.1", 0, ssl=tls)
     print(server.sockets[0].getsockname()[1], flush=True)
     await ended.wait()
-    print(json.dumps({"requests": totals.requests, "max_in_flight": totals.max_in_flight}), flush=True)
+    print(json.dumps(vars(totals)), flush=True)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--latency-ms", type=float, default=0.0)
-    run(serve(parser.parse_args().latency_ms / 1000))
+    parser.add_argument("--certificate")
+    options = parser.parse_args()
+    run(serve(options.latency_ms / 1000, options.certificate))

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
 from airflow_provider_dropcowboy.api.messages import Message
 from airflow_provider_dropcowboy.campaign.again import Again, Ask
-from airflow_provider_dropcowboy.campaign.control import STOPPED, Control, Order, paused
+from airflow_provider_dropcowboy.campaign.control import OUT_OF_STEP, STOPPED, Control, Order, paused
 from airflow_provider_dropcowboy.campaign.doubt import Doubt
 from airflow_provider_dropcowboy.campaign.judge import Judge, Rows
 from airflow_provider_dropcowboy.campaign.plan import Plan
@@ -25,7 +25,7 @@ from airflow_provider_dropcowboy.clock import Clock, Deadline
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.errors import LedgerError, LedgerReplacedError
 from airflow_provider_dropcowboy.ledger.database import Ledger
-from airflow_provider_dropcowboy.ledger.judgement import Judgement
+from airflow_provider_dropcowboy.ledger.judgement import Claim, Judgement
 from airflow_provider_dropcowboy.ledger.outcomes import STATE_OF, Answered
 from airflow_provider_dropcowboy.ledger.patience import claim_patiently, reclaim_patiently, record_patiently
 from airflow_provider_dropcowboy.ledger.runs import Run, beat
@@ -84,6 +84,7 @@ class Pipeline:
         self._clock = clock
         self._progress = Progress(plan.campaign, tally, expected=expected, watch=watch, clock=clock)
         self._is_used_up = False
+        self._settling: asyncio.Task[None] | None = None
         self._batch_rows = plan.concurrency
         self._kept: asyncio.Queue[list[Message] | None] = asyncio.Queue(maxsize=2)
         self._answers: asyncio.Queue[Answered] = asyncio.Queue()
@@ -113,6 +114,7 @@ class Pipeline:
             timeout_s=plan.timeout_s,
             verify=plan.verify,
             clock=self._clock,
+            on_doubt=self._take_back,
         )
         async with wire, asyncio.TaskGroup() as stages:
             self._reading = stages.create_task(self._read())
@@ -122,6 +124,10 @@ class Pipeline:
             self._control.listen(lambda order: loop.call_soon_threadsafe(self._obey, order))
             try:
                 await claiming
+                await self._doubt.is_gone()
+                # the last answer of each connection: whether it is the request's own shows in the next moments
+                self._settling = stages.create_task(wire.settle())
+                await asyncio.wait({self._settling})
                 await self._doubt.is_gone()
             finally:
                 self._control.listen(None)  # the loop ends here, and nobody may call into it any more
@@ -142,7 +148,18 @@ class Pipeline:
         self._kept.put_nowait(None)
         self._sending.release_unwritten()
         if order.grace_s is not None:
-            asyncio.get_running_loop().call_later(order.grace_s, self._sending.cut_off)
+            asyncio.get_running_loop().call_later(order.grace_s, self._cut_off)
+
+    def _cut_off(self) -> None:
+        self._sending.cut_off()
+        if self._settling is not None:
+            self._settling.cancel()
+
+    def _take_back(self, key: object) -> None:
+        """What counted as accepted is in doubt: the answer may be another request's."""
+        assert isinstance(key, Claim)
+        self._doubt.claims += 1
+        self._answers.put_nowait(Answered(key, OUT_OF_STEP, is_correction=True))
 
     def _is_stopping(self) -> bool:
         return self._control.order is not None
@@ -249,8 +266,11 @@ class Pipeline:
             except LedgerError as error:
                 self._control.stop(Order("outcomes cannot be recorded", error=error))
                 states = [(State.UNKNOWN, "answered, but not recorded")] * len(answered)
-            for state, reason in states:
-                self._tally.settle(state, reason)
+            for item, (state, reason) in zip(answered, states, strict=True):
+                if item.is_correction:
+                    self._tally.take_back(reason)
+                else:
+                    self._tally.settle(state, reason)
             await self._doubt.give_back(len(answered))
 
     def _record_all(self, answered: Sequence[Answered]) -> int:

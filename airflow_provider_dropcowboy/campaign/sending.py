@@ -4,19 +4,19 @@ import asyncio
 import logging
 from dataclasses import replace
 
-from airflow_provider_dropcowboy.api.answers import LIMITED, ODD_SHAPE, Outcome, read_send_answer
+from airflow_provider_dropcowboy.api.answers import LIMITED, ODD_SHAPE, Outcome, SendOutcome
 from airflow_provider_dropcowboy.api.callback_url import CallbackUrls, Ticket
 from airflow_provider_dropcowboy.api.messages import send_body
-from airflow_provider_dropcowboy.api.wire import Answer, Reply
+from airflow_provider_dropcowboy.api.wire import Answer
 from airflow_provider_dropcowboy.campaign.again import Again, Ask
-from airflow_provider_dropcowboy.campaign.control import CUT_OFF, STOPPED, Brakes, Control
+from airflow_provider_dropcowboy.campaign.control import CUT_OFF, STOPPED, Brakes, Control, unwatched
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.summary import Tally
 from airflow_provider_dropcowboy.campaign.vendor_clock import VendorClock
 from airflow_provider_dropcowboy.clock import Clock
 from airflow_provider_dropcowboy.ledger.judgement import Claim
 from airflow_provider_dropcowboy.ledger.outcomes import Answered
-from airflow_provider_dropcowboy.transport.bulk import BulkSender, NothingWrittenError
+from airflow_provider_dropcowboy.transport.bulk import BulkSender, NothingWrittenError, Reading, UnwatchedError
 from airflow_provider_dropcowboy.transport.pacing import Pace
 
 log = logging.getLogger(__name__)
@@ -48,6 +48,7 @@ class Sending:
         self._to_send: asyncio.Queue[Ask] = asyncio.Queue()
         self._workers: list[asyncio.Task[None]] = []
         self._writing: set[asyncio.Task[None]] = set()
+        self._confirming: set[asyncio.Task[None]] = set()
         self._brakes = Brakes(plan.max_reject_rate, plan.max_unknown_rate, connections=plan.concurrency)
         self._has_warned_of_shape = False
         self._callback_urls = (
@@ -71,6 +72,7 @@ class Sending:
 
         A task for each ask would wait three turns of the loop between an answer and the next request.
         """
+        self._stages = stages
         self._workers = [stages.create_task(self._work(wire)) for _ in range(self._plan.concurrency)]
 
     def end(self) -> None:
@@ -89,8 +91,8 @@ class Sending:
 
     def cut_off(self) -> None:
         """Nothing under way is awaited any longer."""
-        for worker in self._writing:
-            worker.cancel()
+        for task in (*self._writing, *self._confirming):
+            task.cancel()
 
     async def _work(self, wire: BulkSender) -> None:
         worker = asyncio.current_task()
@@ -121,26 +123,35 @@ class Sending:
             self._tally.asked += 1
         asked_at = self._clock.now()
         try:
-            reply = await wire.post(message.channel.path, body, lease_ends=ask.lease_ends)
+            reading = await wire.send(message.channel.path, body, lease_ends=ask.lease_ends, key=ask.claim)
+        except UnwatchedError as error:
+            self._control.stop(unwatched())
+            reading = error.reading
         except asyncio.CancelledError as error:
             outcome = STOPPED if isinstance(error, NothingWrittenError) else CUT_OFF
             self._answers.put_nowait(Answered(ask.claim, outcome))
             raise
         finally:
             self._pace.leave()
-        if order := self._vendor_clock.check(reply, asked_at=asked_at):
+        if order := self._vendor_clock.check(reading.reply, asked_at=asked_at):
             self._control.stop(order)
-        self._settle(ask, reply)
+        self._heed(reading)
+        if reading.proof is None:
+            self._settle(ask, reading.outcome)
+        else:  # the worker goes on meanwhile
+            confirming = self._stages.create_task(self._confirm(ask, reading))
+            self._confirming.add(confirming)
+            confirming.add_done_callback(self._confirming.discard)
 
     def _callback_url(self, claim: Claim) -> str | None:
         if self._callback_urls is None:
             return self._plan.callback_url
         return self._callback_urls.url(Ticket(claim.message.foreign_id, claim.attempt))
 
-    def _settle(self, ask: Ask, reply: Reply) -> None:
-        """Ask again what was surely not taken, a few times; record everything else."""
-        outcome = read_send_answer(reply)
-        if isinstance(reply, Answer) and reply.status == LIMITED:
+    def _heed(self, reading: Reading) -> None:
+        """What an answer means for the requests after it."""
+        outcome = reading.outcome
+        if isinstance(reading.reply, Answer) and reading.reply.status == LIMITED:
             self._pace.slow_down(outcome.retry_after_s)
         elif order := self._brakes.pull(outcome):
             self._control.stop(order)
@@ -149,6 +160,20 @@ class Sending:
             if outcome.odd_shape and not self._has_warned_of_shape:
                 self._has_warned_of_shape = True
                 log.warning(ODD_SHAPE, outcome.odd_shape)
+
+    async def _confirm(self, ask: Ask, reading: Reading) -> None:
+        """Wait until the answer is known to be the request's own, then settle."""
+        try:
+            confirmed = await reading.confirmed()
+        except asyncio.CancelledError:
+            self._answers.put_nowait(Answered(ask.claim, CUT_OFF))
+            raise
+        if confirmed is not reading:
+            self._heed(confirmed)
+        self._settle(ask, confirmed.outcome)
+
+    def _settle(self, ask: Ask, outcome: SendOutcome) -> None:
+        """Ask again what was surely not taken, a few times; record everything else."""
         is_again = outcome.kind is Outcome.RELEASED and self._control.order is None
         if not (is_again and self._again.put(ask, retry_after_s=outcome.retry_after_s)):
             self._answers.put_nowait(Answered(ask.claim, outcome))

@@ -78,6 +78,13 @@ class Tally:
         self.states[State.CLAIMED] -= 1
         self.count(state, reason)
 
+    def take_back(self, reason: str) -> None:
+        """What this run counted as accepted is in doubt."""
+        for counts in (self.own, self.states):
+            counts[State.ACCEPTED] -= 1
+        self.own[State.UNKNOWN] += 1
+        self.count(State.UNKNOWN, reason)
+
     def lose(self, state: State, reason: str | None = None) -> None:
         """Somebody else moved a row that this run had claimed and not asked for."""
         self.own[State.CLAIMED] -= 1

@@ -32,10 +32,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A claim and what its request came to."""
+    """A claim and what its request came to.
+
+    :param is_correction: it was answered as accepted before, and that is in doubt now.
+    """
 
     claim: Claim
     outcome: SendOutcome
+    is_correction: bool = False
 
 
 def record(ledger: Ledger, run: Run, *, answered: Sequence[Answered]) -> int:
@@ -50,11 +54,15 @@ def record(ledger: Ledger, run: Run, *, answered: Sequence[Answered]) -> int:
     """
     with ledger.writing() as connection:
         at = now(connection)
+        corrections = [item for item in answered if item.is_correction]
+        answered = [item for item in answered if not item.is_correction]
         rows = sorted(map(_row, answered), key=itemgetter(0))
         # apart, because what was surely not taken no longer counts against the campaign's limit and budget
         taken = _move(connection, [row for row in rows if row[-1]], at=at)
         not_taken = _move(connection, [row for row in rows if not row[-1]], at=at)
         book(connection, run.campaign.id, sends=-not_taken)
+        for item in corrections:  # after the acceptances, which may be among the same answers
+            _correct(connection, run, item=item, at=at)
         if taken + not_taken == len(answered):
             return 0
         return sum(_judge_unmoved(connection, run, item=item, at=at) for item in answered)
@@ -66,6 +74,24 @@ def _move(connection: sa.Connection, rows: Sequence[tuple[object, ...]], *, at: 
         return 0
     parameters = {"rows": as_parameter(rows), "answered_at": at}
     return connection.execute(_answers(connection.dialect.name), parameters).rowcount
+
+
+def _correct(connection: sa.Connection, run: Run, *, item: Answered, at: datetime) -> None:
+    """Put an acceptance in doubt, unless a callback or a person has moved the row since."""
+    parameters = {"rows": as_parameter([_row(item)]), "answered_at": at}
+    if connection.execute(_answers(connection.dialect.name, State.UNKNOWN), parameters).rowcount:
+        connection.execute(
+            HISTORY.insert().values(
+                foreign_id=item.claim.message.foreign_id,
+                at=at,
+                event="acceptance in doubt",
+                state_before=State.ACCEPTED.value,
+                state_after=State.UNKNOWN.value,
+                attempt=item.claim.attempt,
+                run_id=run.id,
+                reason=item.outcome.reason,
+            )
+        )
 
 
 def _judge_unmoved(connection: sa.Connection, run: Run, *, item: Answered, at: datetime) -> bool:
@@ -104,7 +130,7 @@ def _row(item: Answered) -> tuple[object, ...]:
 
 
 @cache
-def _answers(dialect: str) -> sa.Update:
+def _answers(dialect: str, target: State = State.ACCEPTED) -> sa.Update:
     answer = batch(
         dialect,
         ("foreign_id", "text"),
@@ -121,8 +147,8 @@ def _answers(dialect: str) -> sa.Update:
             SENDS.c.foreign_id == answer.foreign_id,
             SENDS.c.attempt == answer.attempt,
             SENDS.c.claim_id == answer.claim_id,
-            # claimed, or unknown: a late answer still counts; each of the targets has these sources among its own
-            SENDS.c.state.in_(sorted(sources_of(State.ACCEPTED))),
+            # claimed, or unknown: a late answer still counts; each of an answer's targets has these sources
+            SENDS.c.state.in_(sorted(sources_of(target))),
             # once: it stays unknown, and would be booked as not taken a second time
             sa.or_(sa.not_(is_still_in_doubt), SENDS.c.state == State.CLAIMED.value),
         )

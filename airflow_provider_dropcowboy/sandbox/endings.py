@@ -19,9 +19,10 @@ _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, for 0 s: close
 
 
 class Endings:
-    """Ends requests, and closes connections that a fault has marked when they are idle."""
+    """Ends requests, and keeps what a fault wants of a connection after its answer."""
 
     def __init__(self) -> None:
+        self._unasked: WeakKeyDictionary[asyncio.Transport, Answer] = WeakKeyDictionary()
         self._idle: WeakKeyDictionary[asyncio.Transport, asyncio.TimerHandle] = WeakKeyDictionary()
 
     def begin(self, request: web.Request) -> None:
@@ -30,6 +31,10 @@ class Endings:
             timer = self._idle.pop(request.transport, None)
             if timer is not None:
                 timer.cancel()
+        if self._unasked and request.transport is not None:
+            unasked = self._unasked.pop(request.transport, None)
+            if unasked is not None:
+                _write_unasked(request.transport, unasked)
 
     async def end(self, request: web.Request, fault: Fault, *, answer: Answer) -> web.StreamResponse:
         """The end that the fault wants.
@@ -62,19 +67,29 @@ class Endings:
             case Ending.LATE:
                 await asyncio.sleep(fault.wait_s)
                 return response(answer)
-            case Ending.CLOSE_IDLE:
-                return await self._close_when_idle(request, answer, after_s=fault.wait_s)
+            case Ending.UNASKED | Ending.UNASKED_NEXT | Ending.CLOSE_IDLE:
+                return await self._answer_and_more(request, fault, answer)
             case _:
                 assert_never(ending)
 
-    async def _close_when_idle(self, request: web.Request, answer: Answer, *, after_s: float) -> web.StreamResponse:
+    async def _answer_and_more(self, request: web.Request, fault: Fault, answer: Answer) -> web.StreamResponse:
         written = response(answer)
-        # written here, so that the idle time begins when the answer is out
+        # written here, so that what follows counts from when the answer is out
         await written.prepare(request)
         await written.write_eof()
-        transport = request.transport
-        if transport is not None:
-            self._idle[transport] = asyncio.get_running_loop().call_later(after_s, transport.close)
+        transport, loop = request.transport, asyncio.get_running_loop()
+        if transport is None:
+            pass
+        elif fault.kind.ending is Ending.CLOSE_IDLE:
+            self._idle[transport] = loop.call_later(fault.wait_s, transport.close)
+        elif fault.kind.ending is Ending.UNASKED_NEXT:
+            self._unasked[transport] = fault.kind.answer
+        elif fault.kind.answer.headers.get("Connection") == "close":
+            self._idle[transport] = loop.call_later(fault.wait_s, _write_unasked, transport, fault.kind.answer)
+        elif fault.wait_s:
+            loop.call_later(fault.wait_s, _write_unasked, transport, fault.kind.answer)
+        else:
+            _write_unasked(transport, fault.kind.answer)
         return written
 
 
@@ -82,6 +97,16 @@ def response(answer: Answer) -> web.Response:
     """An answer as aiohttp writes it."""
     headers = {"Content-Type": answer.content_type, **answer.headers} if answer.body else dict(answer.headers)
     return web.Response(status=answer.status, body=answer.body, headers=headers)
+
+
+def _write_unasked(transport: asyncio.Transport, answer: Answer) -> None:
+    if transport.is_closing():
+        return
+    headers = {"Content-Type": answer.content_type, "Content-Length": str(len(answer.body)), **answer.headers}
+    lines = [f"HTTP/1.1 {answer.status} Unasked", *(f"{name}: {value}" for name, value in headers.items())]
+    transport.write("\r\n".join([*lines, "", ""]).encode() + answer.body)
+    if answer.headers.get("Connection") == "close":
+        transport.close()
 
 
 def _with_retry_after(fault: Fault, value: str) -> Answer:

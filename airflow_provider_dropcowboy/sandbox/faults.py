@@ -1,13 +1,13 @@
 """Faults by name: which one a request meets. What each does to a connection is in ``endings``."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from random import Random
 from typing import Final, Self
 
 from airflow_provider_dropcowboy.sandbox.settings import SettingsError
-from airflow_provider_dropcowboy.sandbox.wire import Answer, json_answer
+from airflow_provider_dropcowboy.sandbox.wire import QUEUED, Answer, json_answer
 
 HTML: Final = "text/html; charset=utf-8"
 TRAP_PATH: Final = "/_sandbox/trap"
@@ -45,6 +45,8 @@ class Ending(StrEnum):
     TRUNCATE = "an answer that breaks off"
     HANG = "no answer until the client leaves"
     LATE = "the route's answer, later"
+    UNASKED = "the route's answer, and after a time another one that nobody asked for"
+    UNASKED_NEXT = "the route's answer; as the connection's next request arrives, another one that nobody asked for"
     CLOSE_IDLE = "the route's answer; the connection is closed when it has been idle for a time"
 
 
@@ -67,6 +69,8 @@ def _page(status: int, title: str) -> Answer:
 
 
 def _kinds() -> dict[str, FaultKind]:
+    too_many = json_answer({"error": "Too many requests"}, status=429)
+    idle_too_long = replace(json_answer({"error": "Request timeout"}, status=408), headers={"Connection": "close"})
     kinds = {
         "lose_answer": FaultKind(True, Ending.CLOSE),
         "drop_request": FaultKind(False, Ending.CLOSE),
@@ -76,13 +80,16 @@ def _kinds() -> dict[str, FaultKind]:
         "hang_after": FaultKind(True, Ending.HANG),
         "slow": FaultKind(True, Ending.LATE, delay_s=2.0),
         "close_idle": FaultKind(True, Ending.CLOSE_IDLE, delay_s=2.0),
+        "unasked_429": FaultKind(True, Ending.UNASKED, too_many),
+        "unasked_200": FaultKind(True, Ending.UNASKED, QUEUED),
+        "unasked_408": FaultKind(True, Ending.UNASKED, idle_too_long, delay_s=0.2),
+        "unasked_429_next": FaultKind(True, Ending.UNASKED_NEXT, too_many),
+        "unasked_200_next": FaultKind(True, Ending.UNASKED_NEXT, QUEUED),
         "odd_json_after": FaultKind(True, Ending.ANSWER, json_answer(["ok"])),
         "other_words_after": FaultKind(True, Ending.ANSWER, json_answer({"success": True})),
-        "429": FaultKind(False, Ending.ANSWER, json_answer({"error": "Too many requests"}, status=429)),
-        "429_seconds": FaultKind(
-            False, Ending.RETRY_SECONDS, json_answer({"error": "Too many requests"}, status=429), 1.0
-        ),
-        "429_date": FaultKind(False, Ending.RETRY_DATE, json_answer({"error": "Too many requests"}, status=429), 1.0),
+        "429": FaultKind(False, Ending.ANSWER, too_many),
+        "429_seconds": FaultKind(False, Ending.RETRY_SECONDS, too_many, 1.0),
+        "429_date": FaultKind(False, Ending.RETRY_DATE, too_many, 1.0),
         "redirect_302": FaultKind(False, Ending.ANSWER, Answer(302, headers={"Location": TRAP_PATH})),
         "redirect_307": FaultKind(False, Ending.ANSWER, Answer(307, headers={"Location": TRAP_PATH})),
         "not_found_html": FaultKind(False, Ending.ANSWER, _page(404, "Not Found")),

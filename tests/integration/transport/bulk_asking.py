@@ -49,6 +49,7 @@ def post(base_url: str, *, timeout_s: float = WAIT_S, verify: bool | str = True,
     async def ask() -> Reply:
         async with sender(base_url, timeout_s=timeout_s, verify=verify) as wire:
             for _ in range(times):
+                await wire.settle()  # a connection that was quiet for a time carries the next one
                 reply = await wire.post("/rvm", BODY, lease_ends=lease_ends())
             return reply
 

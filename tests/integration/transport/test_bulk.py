@@ -10,8 +10,12 @@ from datetime import timedelta
 
 import pytest
 
+from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.wire import Answer, Broken, NotWritten, Reply
-from airflow_provider_dropcowboy.transport.bulk import NothingWrittenError
+from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK
+from airflow_provider_dropcowboy.secret import Secret
+from airflow_provider_dropcowboy.transport import bulk
+from airflow_provider_dropcowboy.transport.bulk import BulkSender, NothingWrittenError, UnwatchedError
 from tests.clock import MovableClock
 from tests.integration.transport.bulk_asking import (
     BODY,
@@ -248,3 +252,106 @@ def test_connections_that_closed_while_the_loop_stood_still_leave_nothing_in_dou
 
     assert asyncio.run(ask()) == [Answer(200, QUEUED)] * 20
     assert idle_closer.requests == 40
+
+
+STRAY = b"HTTP/1.1 429 Said\r\nContent-Length: 0\r\n\r\n"
+
+
+def keep_and_say(text: bytes, *, after: bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n" + QUEUED) -> Step:
+    """Answer a request, say more, and wait until the client leaves."""
+
+    def step(conversation: Conversation) -> None:
+        conversation.read_request()
+        conversation.peer.sendall(after + text)
+        wait_until_the_client_leaves(conversation)
+
+    return step
+
+
+class TestAnAnswerThatNobodyAskedFor:
+    @pytest.mark.parametrize("stray", [STRAY, b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n" + QUEUED])
+    def test_the_next_request_goes_over_another_connection(self, stray: bytes) -> None:
+        with ScriptedServer(keep_and_say(stray), KEPT) as server:
+
+            async def ask() -> Reply:
+                async with sender(server.base_url()) as wire:
+                    await wire.post("/rvm", BODY, lease_ends=lease_ends())
+                    await wire.settle()
+                    return await wire.post("/rvm", BODY, lease_ends=lease_ends())
+
+            assert asyncio.run(ask()) == Answer(200, QUEUED)
+            assert len(server.requests) == 2
+
+    @pytest.mark.parametrize("first", [STRAY, b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n"])
+    def test_an_answer_that_would_free_the_message_is_in_doubt_if_another_follows(self, first: bytes) -> None:
+        accepted = b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n" + QUEUED
+        with ScriptedServer(keep_and_say(accepted, after=first)) as server:
+            assert isinstance(post(server.base_url()), Broken)
+
+    def test_an_answer_that_would_free_the_message_is_in_doubt_if_the_connection_breaks_after_it(self) -> None:
+        with ScriptedServer(say(STRAY)) as server:  # it said that it would keep the connection
+            assert isinstance(post(server.base_url()), Broken)
+
+    @pytest.mark.parametrize("head", ["HTTP/1.1 429 Said\r\nConnection: close", "HTTP/1.0 429 Said"])
+    def test_it_counts_if_the_server_had_said_that_it_would_close(self, head: str) -> None:
+        with ScriptedServer(say(f"{head}\r\nContent-Length: 0\r\n\r\n".encode())) as server:
+            assert post(server.base_url()) == Answer(429)
+
+    def test_acceptances_before_it_are_reported_as_doubtful(self) -> None:
+        doubtful: list[object] = []
+
+        async def ask(base_url: str) -> Reply:
+            account = Account("team", Secret(SECRET), base_url)
+            async with BulkSender(
+                account, connections=1, timeout_s=WAIT_S, verify=True, on_doubt=doubtful.append
+            ) as wire:
+                for key in ("a", "b", "c"):
+                    await wire.send("/rvm", BODY, lease_ends=lease_ends(), key=key)
+                    await wire.settle()
+                return await wire.post("/rvm", BODY, lease_ends=lease_ends())
+
+        with ScriptedServer(in_turn(KEPT, KEPT, KEPT, keep_and_say(STRAY, after=STRAY))) as server:
+            assert isinstance(asyncio.run(ask(server.base_url())), Broken)
+        assert doubtful == ["c"]  # it may have got the acceptance of another, and the first 429 may be its own
+
+    def test_a_server_that_waited_in_vain_and_says_so_leaves_nothing_in_doubt(self) -> None:
+        """A 408 to nothing, then the end (RFC 9110, 15.5.9)."""
+        doubtful: list[object] = []
+
+        async def ask(server: ScriptedServer) -> Reply:
+            account = Account("team", Secret(SECRET), server.base_url())
+            async with BulkSender(
+                account, connections=1, timeout_s=WAIT_S, verify=True, on_doubt=doubtful.append
+            ) as wire:
+                await wire.send("/rvm", BODY, lease_ends=lease_ends(), key="a")
+                await asyncio.to_thread(server.closed[0].wait, WAIT_S)
+                reply = await wire.post("/rvm", BODY, lease_ends=lease_ends())
+                await wire.settle()
+                return reply
+
+        gone = b"HTTP/1.1 408 Late\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        answer_and_go = say(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n" + QUEUED + gone)
+        with ScriptedServer(answer_and_go, KEPT) as server:
+            assert asyncio.run(ask(server)) == Answer(200, QUEUED)
+        assert doubtful == []
+
+    def test_a_server_that_speaks_before_it_is_asked_is_told_nothing(self) -> None:
+        def speak_first(conversation: Conversation) -> None:
+            conversation.peer.sendall(STRAY)
+            wait_until_the_client_leaves(conversation)
+
+        async def ask(base_url: str) -> Reply:
+            async with sender(base_url) as wire:
+                await wire.send("/rvm", BODY, lease_ends=SYSTEM_CLOCK.deadline(-HOUR))
+                return await wire.post("/rvm", BODY, lease_ends=lease_ends())
+
+        with ScriptedServer(speak_first, speak_first) as server:
+            assert not isinstance(asyncio.run(ask(server.base_url())), Answer)
+
+    def test_an_answer_to_a_request_that_was_never_seen_written_is_no_answer(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As if an aiohttp of tomorrow went another way."""
+        monkeypatch.delattr(bulk._Request, "send")
+        with ScriptedServer(KEPT) as server, pytest.raises(UnwatchedError):
+            post(server.base_url())
