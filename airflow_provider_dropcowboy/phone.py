@@ -123,6 +123,7 @@ _NUMBER: Final = re.compile(r"\(?\+?\(?[0-9](?:[0-9 ().\u2010-\u2015\u2212-]*[0-
 _SEVERAL: Final = re.compile(r"[0-9][0-9 ().-]{5,}[0-9][^0-9]*[^0-9 ().-][^0-9]*[0-9][0-9 ().-]{5,}[0-9]")
 _EXTENSION: Final = re.compile(r"[0-9] *(?:x|ext|extn|extension|#|,|;|;ext=)[ .:]*[0-9]+", re.IGNORECASE)
 _NORTH_AMERICAN: Final = re.compile(r"(\+?1)?([2-9][0-9]{9})")
+_SCIENTIFIC: Final = re.compile(r"[+-]?[0-9](?:[.,][0-9]+)?E[+-]?[0-9]+", re.IGNORECASE)
 _NO_PUNCTUATION: Final = str.maketrans("", "", " ().-")
 _WHOLE_AS_DECIMAL: Final = re.compile(r"(\+?[0-9]{7,15})\.0+")
 
@@ -177,6 +178,8 @@ def _one_number(text: str) -> str:
         raise PhoneError("more than one number")
     if _EXTENSION.search(text):
         raise PhoneError("has an extension")
+    if _SCIENTIFIC.fullmatch(text):
+        raise PhoneError("in scientific notation; read the column as text")
     if any(char.isalpha() for char in text):
         raise PhoneError("has letters")
     raise PhoneError("has characters that no phone number has")

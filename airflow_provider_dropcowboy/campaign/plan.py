@@ -107,6 +107,14 @@ class Plan:
         return opening is not None and self.waits_until is not None and opening <= self.waits_until
 
     @property
+    def source_columns(self) -> tuple[str, ...]:
+        """The columns of the source that are used, as the user names them."""
+        columns = self.columns
+        text = self.template.tts_body if isinstance(self.template, RvmTemplate) else self.template.sms_body
+        named = (columns.phone_column, columns.key_column, columns.postal_code_column, self.opt_in_column)
+        return tuple(dict.fromkeys([*filter(None, named), *(text.columns if text else ())]))
+
+    @property
     def channel(self) -> Channel:
         """Voicemail or text."""
         return Channel.RVM if isinstance(self.template, RvmTemplate) else Channel.SMS

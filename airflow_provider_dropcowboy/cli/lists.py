@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Final
@@ -123,7 +123,8 @@ def sync(
     stop = Stop()
     with file, _stopping_on_signals(stop):
         ledger = open_ledger(ledger_place(settings), may_create=True)
-        summary = sync_list(plan, ledger, rows=read_rows(file, contacts.name), stop=stop)
+        with closing(read_rows(file, contacts.name, columns=plan.source_columns)) as rows:
+            summary = sync_list(plan, ledger, rows=rows, stop=stop)
     if as_json:
         print_json(summary.as_dict())
     else:

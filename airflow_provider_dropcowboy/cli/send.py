@@ -1,8 +1,8 @@
 """``dropcowboy send rvm`` and ``dropcowboy send sms``: options drawn from the arguments, and a file that is sent to."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -182,11 +182,11 @@ def _send(kind: type[RvmArguments | SmsArguments], options: Mapping[str, Any]) -
             show_summary(summary, kind.channel, as_json=options["as_json"])
 
     with ExitStack() as files:
-        rows = files.enter_context(_rows_of("--contacts", contacts))
+        rows = files.enter_context(_rows_of("--contacts", contacts, columns=plan.source_columns))
         suppressed = None
         if suppression is not None:
             suppressed = SuppressionList(
-                files.enter_context(_rows_of("--suppression", suppression)),
+                files.enter_context(_rows_of("--suppression", suppression, columns=arguments.suppression_column)),
                 columns=arguments.suppression_column,
                 max_unreadable=arguments.max_unreadable_suppressions,
                 region=arguments.region,
@@ -203,7 +203,7 @@ def _send(kind: type[RvmArguments | SmsArguments], options: Mapping[str, Any]) -
         control = Control()
         with (
             stopping_on_signals(control),
-            watching_on_terminal(plan.campaign, partial(_count_rows, contacts)) as watch,
+            watching_on_terminal(plan.campaign, partial(_count_rows, contacts, plan.source_columns)) as watch,
         ):
             run_campaign(plan, ledger, rows=rows, control=control, suppressed=suppressed, tell=tell, watch=watch)
 
@@ -233,20 +233,21 @@ def _in_words_of_options() -> Iterator[None]:
 
 
 @contextmanager
-def _rows_of(option: str, path: Path) -> "Iterator[Rows]":
+def _rows_of(option: str, path: Path, *, columns: Collection[str] | None) -> "Iterator[Rows]":
     from airflow_provider_dropcowboy.contacts.files import read_rows
 
     try:
         file = path.open("rb")
     except OSError as error:
         raise ConfigurationError(f"{option}: {path.name} cannot be opened: {error.strerror}.") from None
-    with file:
-        yield read_rows(file, path.name)
+    # the rows are closed before their file: a Parquet reader that is left suspended may end the process with an abort
+    with file, closing(read_rows(file, path.name, columns=columns)) as rows:
+        yield rows
 
 
-def _count_rows(path: Path) -> int | None:
+def _count_rows(path: Path, columns: Collection[str]) -> int | None:
     """By reading the file once more, which takes seconds where sending takes an hour; None: it is a pipe."""
     if not path.is_file():  # what is counted would be gone
         return None
-    with _rows_of("--contacts", path) as rows:
+    with _rows_of("--contacts", path, columns=columns) as rows:
         return sum(1 for _ in rows)

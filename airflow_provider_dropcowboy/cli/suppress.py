@@ -1,6 +1,7 @@
 """``dropcowboy suppress``: numbers that nobody asks for."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -122,9 +123,9 @@ def import_file(
     check_region(region)
     failure: UnreadableSuppressionsError | None = None
     ledger = open_for(conn, may_create=True)
-    with file.open("rb") as opened:
+    with file.open("rb") as opened, closing(read_rows(opened, file.name, columns=columns or None)) as rows:
         numbers = SuppressionList(
-            read_rows(opened, file.name),
+            rows,
             columns=columns or None,
             max_unreadable=max_unreadable,
             region=region,

@@ -1,6 +1,6 @@
 """Finding the column a user named, in rows that come from anywhere."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from itertools import chain, islice
 from typing import Final
 
@@ -32,7 +32,7 @@ def find_column(name: str, row: Mapping[str, object]) -> str:
     )
 
 
-def with_all_columns(rows: Iterable[Mapping[str, object]]) -> Iterator[Mapping[str, object]]:
+def with_all_columns(rows: Iterable[Mapping[str, object]]) -> Generator[Mapping[str, object], None, None]:
     """The same rows, each with every column that the first thousand have among them; what a row lacks is None.
 
     JSON leaves out what is NULL: without this, a first row without a name would read as a source without that column.

@@ -3,12 +3,21 @@
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from math import inf
 from numbers import Integral
 from typing import Final
 from uuid import UUID
 
 MAX_EXACT_FLOAT: Final = 2**53  # IEEE 754: above it, neighbouring whole numbers are one float
 MAX_DECIMAL_DIGITS: Final = 100
+
+
+class LostDigits:
+    """What a cell holds that cannot be read as it was written: no key, no number and no text."""
+
+
+LOST: Final = LostDigits()
+_DIGITS_WERE_LOST: Final = "digits were lost; read the column as text"
 
 
 class ContactKeyError(ValueError):
@@ -23,7 +32,8 @@ def canonical_key(value: object) -> str:
     UTC. "007" and "7" are two keys. Applied to its own result it changes nothing.
 
     :raises ContactKeyError: NULL, NaN, empty, the text that programs write for NULL (``None``, ``nan``), characters
-        that do not print, a truth value, bytes, a float too large to be exact, and any other type.
+        that do not print, a truth value, bytes, and any other type. And a number that a spreadsheet or a float has
+        rounded, since two people may have become one key: ``1.23457E+17``, a float or a Decimal made of one from 2^53.
     """
     match value:
         case str():
@@ -37,11 +47,15 @@ def canonical_key(value: object) -> str:
         case float():
             if value != value:
                 raise ContactKeyError("empty")
-            if not abs(value) < MAX_EXACT_FLOAT:  # two people would become one key
-                raise ContactKeyError("a float too large to be exact; read the column as text or integer")
+            if abs(value) == inf:
+                raise ContactKeyError("not a finite number")
+            if abs(value) >= MAX_EXACT_FLOAT:  # two people would become one key
+                raise ContactKeyError(_DIGITS_WERE_LOST)
             return _from_decimal(Decimal(repr(float(value))))
         case Decimal():
             return _from_decimal(value)
+        case LostDigits():
+            raise ContactKeyError(_DIGITS_WERE_LOST)
         case UUID():
             return str(value)
         case date():
@@ -55,6 +69,9 @@ def canonical_key(value: object) -> str:
 
 
 _WHOLE_AS_DECIMAL: Final = re.compile(r"(-?[0-9]+)\.0+")
+_WHOLE_FLOAT: Final = re.compile(r"-?[0-9]{16,}\.0")  # as programs write a float: a Decimal has more zeros, or none
+# 1E10 may be an article number; who writes a rounded number writes a sign or a point
+_SCIENTIFIC: Final = re.compile(r"-?[0-9](?:[.,][0-9]+E[+-]?|E[+-])[0-9]{1,3}", re.IGNORECASE)
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _NULL_SPELLINGS: Final = frozenset({"None", "NULL", "null", "NaN", "nan", "NaT", "<NA>", "\\N"})
 
@@ -66,6 +83,8 @@ def _from_text(text: str) -> str:
         raise ContactKeyError("empty")
     if not text.isprintable():  # PostgreSQL stores no NUL and UTF-8 no lone surrogate: one such row would stop a batch
         raise ContactKeyError("has characters that do not print")
+    if _SCIENTIFIC.fullmatch(text) or (_WHOLE_FLOAT.fullmatch(text) and abs(int(text[:-2])) >= MAX_EXACT_FLOAT):
+        raise ContactKeyError(_DIGITS_WERE_LOST)
     if whole := _WHOLE_AS_DECIMAL.fullmatch(text):
         return "0" if whole[1] == "-0" else whole[1]
     if _UUID.fullmatch(text):
@@ -79,6 +98,11 @@ def _from_decimal(value: Decimal) -> str:
     # Decimal("1E+1000000") is small in memory and a megabyte as text
     if value.is_infinite() or abs(value.adjusted()) > MAX_DECIMAL_DIGITS:
         raise ContactKeyError("not a finite number")
+    exponent = value.as_tuple().exponent
+    # XCom carries Decimals as floats, and makes Decimals of their text again
+    is_of_a_float = exponent == -1 and value == value.to_integral_value()
+    if abs(value) >= MAX_EXACT_FLOAT and (is_of_a_float or (isinstance(exponent, int) and exponent > 0)):
+        raise ContactKeyError(_DIGITS_WERE_LOST)
     text = format(value, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")

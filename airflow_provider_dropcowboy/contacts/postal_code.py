@@ -31,6 +31,7 @@ def read_postal_code(value: object, *, region: str) -> str | None:
     return text if _ANY_POSTAL_CODE.fullmatch(text) else None
 
 
+_WHOLE_AS_DECIMAL: Final = re.compile(r"(?<=[0-9])\.0+$")
 _ZIP: Final = re.compile(r"(?P<zip>[0-9]{3,9})(?:[- ]+(?P<plus4>[0-9]{0,4}))?")
 _CANADIAN: Final = re.compile(r"([A-Za-z][0-9][A-Za-z])[ -]*([0-9][A-Za-z][0-9])")
 _ANY_POSTAL_CODE: Final = re.compile(r"(?=[^0-9]*[0-9])[A-Za-z0-9](?:[A-Za-z0-9 -]{0,8}[A-Za-z0-9])?")
@@ -43,7 +44,7 @@ def _as_text(value: object) -> str:
         case float():
             return str(int(value)) if value.is_integer() else ""
         case str() | Integral():
-            return str(value).strip().removesuffix(".0")
+            return _WHOLE_AS_DECIMAL.sub("", str(value).strip())
         case _:
             return ""
 

@@ -48,19 +48,22 @@ def stream_engine(
     # without parameters the driver must not see any, or it would take a literal % for a placeholder
     options = {"stream_results": True, "yield_per": chunk_rows, "no_parameters": True}
     read_rows = 0
+    description = None
     try:
         with (
             engine.connect() as connection,
             connection.exec_driver_sql(sql, bound, execution_options=options) as result,
         ):
-            names = _column_names(result.cursor.description if result.returns_rows else None)
+            description = result.cursor.description if result.returns_rows else None
+            names = _column_names(description)
             while chunk := result.fetchmany(chunk_rows):
                 for row in chunk:
                     yield dict(zip(names, row, strict=True))
                 read_rows += len(chunk)
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, *_VALUE_ERRORS) as error:
         # SQLAlchemy's own message would print the parameters
-        raise _query_error(getattr(error, "orig", None) or error, read_rows) from None
+        # the first rows are fetched as part of the execution, before there is a description
+        raise _fetch_error(getattr(error, "orig", None) or error, read_rows, description) from None
 
 
 def stream_cursor(
@@ -88,7 +91,7 @@ def stream_cursor(
         try:
             chunk = cursor.fetchmany(chunk_rows)
         except Exception as error:  # noqa: BLE001 - as above
-            raise _query_error(error, read_rows) from None
+            raise _fetch_error(error, read_rows, cursor.description) from None
         if not chunk:
             return
         for row in chunk:
@@ -120,6 +123,40 @@ def _column_names(description: Sequence[Sequence[object]] | None) -> tuple[str, 
             f"The query returns two columns named {', '.join(twice)}. Give each its own name with AS."
         )
     return names
+
+
+def _fetch_error(
+    error: BaseException, read_rows: int, description: Sequence[Sequence[object]] | None
+) -> DropCowboyError:
+    """What stopped the reading of rows: a value that the driver cannot turn into Python's, or the database."""
+    is_of_a_value = isinstance(error, _VALUE_ERRORS) or "DataError" in {cls.__name__ for cls in type(error).__mro__}
+    undecoded = _UNDECODED.match(str(error))
+    # psycopg and psycopg2 name the state of a server's error so; a driver's own has none
+    is_of_the_server = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+    if is_of_the_server or not (is_of_a_value or undecoded):
+        return _query_error(error, read_rows)
+    first_line = next(iter(str(error).splitlines()), "")
+    why = _AFTER_REASON.split(first_line, maxsplit=1)[0].strip() or type(error).__name__
+    names = [undecoded[1]] if undecoded else _columns_of_type(why.partition(" ")[0], description or ())
+    which = f"The value of column {' or '.join(names)}" if names else "A value of a column"
+    why = "not UTF-8" if undecoded else _PERSONAL.sub("***", why)
+    return ConfigurationError(
+        f"{which} cannot be read by the database's driver, after {read_rows} rows: {why}. The query itself ran. "
+        "Leave the column out if it is not used, or cast it to text; then run again: nobody is contacted twice."
+    )
+
+
+_VALUE_ERRORS: Final = (ValueError, OverflowError, ArithmeticError)
+_UNDECODED: Final = re.compile(r"Could not decode to UTF-8 column '([^']*)'")  # sqlite3; what follows is the value
+_AFTER_REASON: Final = re.compile(
+    r"[:(']"
+)  # drivers quote the value behind one of these: "timestamp too large (…): '…'"
+
+
+def _columns_of_type(word: str, description: Sequence[Sequence[object]]) -> list[str]:
+    """The columns of the type that a driver's error begins with, where the driver names types (psycopg)."""
+    displayed = [(str(column[0]), str(getattr(column, "type_display", ""))) for column in description]
+    return [name for name, kind in displayed if word and kind.startswith(word)]
 
 
 def _query_error(error: BaseException, read_rows: int) -> DropCowboyError:

@@ -72,6 +72,11 @@ class ListPlan:
             )
 
     @property
+    def source_columns(self) -> tuple[str, ...]:
+        """The columns of the source that are used, as the user names them."""
+        return tuple(dict.fromkeys([*self.fields.columns, *filter(None, [self.key_column])]))
+
+    @property
     def name(self) -> str:
         """The list, for people."""
         return self.list_name or f"with id {self.list_id}"

@@ -139,7 +139,7 @@ class SendOperator(ArgumentsMixin, BaseOperator):
             show_report(self, context, account=plan.account.name, campaign=plan.campaign)
             url = ledger_url(settings)
             ledger = find_ledger(url) if plan.is_dry_run else open_ledger(url, may_create=True)
-            with open_rows(arguments) as rows, open_suppressed(arguments) as suppressed:
+            with open_rows(arguments, columns=plan.source_columns) as rows, open_suppressed(arguments) as suppressed:
                 if plan.is_dry_run or ledger is None:
                     waits_for = arguments.wave_deadline if plan.waits_until else None
                     summary = preview_campaign(plan, ledger, rows=rows, suppressed=suppressed, waits_for=waits_for)

@@ -1,6 +1,6 @@
 """Opens what a task reads its contacts from; the core reads it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 Rows = Iterator[Mapping[str, object]]
 
 
-def open_rows(arguments: "SourceArguments") -> AbstractContextManager[Rows]:
-    """The rows of the one source."""
+def open_rows(arguments: "SourceArguments", *, columns: Collection[str]) -> AbstractContextManager[Rows]:
+    """The rows of the one source.
+
+    :param columns: those that are used; a Parquet file's others are not read.
+    """
     if arguments.sql is not None:
         assert arguments.sql_conn_id is not None
         return open_sql(
@@ -28,7 +31,7 @@ def open_rows(arguments: "SourceArguments") -> AbstractContextManager[Rows]:
             hook_params=arguments.sql_hook_params,
         )
     if arguments.path is not None:
-        return open_path(arguments.path)
+        return open_path(arguments.path, columns=columns)
     assert arguments.contacts is not None
     return open_contacts(arguments.contacts)
 
@@ -77,7 +80,7 @@ def open_sql(
 
 
 @contextmanager
-def open_path(path: str) -> Iterator[Rows]:
+def open_path(path: str, *, columns: Collection[str]) -> Iterator[Rows]:
     """The rows of a file on Airflow's object storage."""
     from airflow.sdk import ObjectStoragePath
 
@@ -88,8 +91,9 @@ def open_path(path: str) -> Iterator[Rows]:
         file = location.open("rb")
     except FileNotFoundError:
         raise ConfigurationError(f"path: there is no file {location.name}. Nothing was sent.") from None
-    with file:
-        yield read_rows(file, location.name)
+    # the rows are closed before their file: a Parquet reader that is left suspended may end the process with an abort
+    with file, closing(read_rows(file, location.name, columns=columns)) as rows:
+        yield rows
 
 
 @contextmanager

@@ -101,7 +101,7 @@ class SyncContactListOperator(ArgumentsMixin, BaseOperator):
             )
             plan = arguments.plan(settings, who=who)
             ledger = open_ledger(ledger_url(settings), may_create=True)
-            with open_rows(arguments) as rows, open_suppressed(arguments) as suppressed:
+            with open_rows(arguments, columns=plan.source_columns) as rows, open_suppressed(arguments) as suppressed:
                 summary = sync_list(plan, ledger, rows=rows, suppressed=suppressed, stop=self._stop)
         self._synced = arguments, summary
         count_list(summary, tags={"dag_id": self.dag_id, "task_id": self.task_id})

@@ -115,6 +115,35 @@ def test_a_failing_query_shows_no_persons_value(postgresql: Engine, sql: str, ca
     assert "Ann" not in str(failed.value)
 
 
+@pytest.mark.parametrize("first_rows", [0, CHUNK_ROWS])
+def test_a_value_that_the_driver_cannot_read_names_its_column_and_not_the_query(
+    postgresql: Engine, cursor: psycopg.Cursor[tuple[object, ...]], first_rows: int
+) -> None:
+    sql = (
+        f"SELECT n AS id, '{PHONE}' AS phone, CASE WHEN n < {first_rows} THEN now() ELSE 'infinity' END AS valid_until "
+        f"FROM generate_series(0, {first_rows}) AS n"
+    )
+    for rows, which in (
+        (stream_cursor(cursor, sql), "The value of column valid_until"),
+        (stream_engine(postgresql, sql), "The value of column valid_until" if first_rows else "A value of a column"),
+    ):
+        with pytest.raises(ConfigurationError) as stopped:
+            list(rows)
+        assert str(stopped.value).startswith(
+            f"{which} cannot be read by the database's driver, "
+            f"after {first_rows} rows: timestamp too large. The query itself ran. Leave the column out"
+        )
+
+
+def test_a_text_that_is_not_utf_8_names_its_column_and_shows_nothing_of_it(sqlite: Engine) -> None:
+    sql = "SELECT 1 AS id, CAST(x'416e6ee9' AS TEXT) AS name"
+    with closing(sqlite3.connect(":memory:")) as connection, closing(connection.cursor()) as cursor:
+        for rows in (stream_engine(sqlite, sql), stream_cursor(cursor, sql)):
+            with pytest.raises(ConfigurationError, match="The value of column name cannot be read") as stopped:
+                list(rows)
+            assert "Ann" not in str(stopped.value)
+
+
 def test_a_database_that_fails_on_the_way_can_be_asked_again(postgresql: Engine) -> None:
     sql = "SELECT 1 / (3001 - id) AS id FROM (SELECT generate_series(1, 10000) AS id OFFSET 0) AS n"
     rows = stream_engine(postgresql, sql)

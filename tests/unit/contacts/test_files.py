@@ -6,6 +6,7 @@ import io
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pyarrow
 import pytest
@@ -14,7 +15,12 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from airflow_provider_dropcowboy.contacts.files import CHUNK_ROWS, read_rows
+from airflow_provider_dropcowboy.contacts.key import ContactKeyError, canonical_key
+from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.errors import ConfigurationError, SourceError
+from airflow_provider_dropcowboy.phone import Phone, PhoneError
+
+DATA = Path(__file__).parents[2] / "data"
 
 VALUES = st.text(st.characters(codec="utf-8", exclude_characters="\x00"))
 NAMES = st.lists(st.from_regex(r"[a-z]{1,9}", fullmatch=True), min_size=1, max_size=5, unique=True)
@@ -52,6 +58,7 @@ def test_csv_is_read_with_or_without_byte_order_mark() -> None:
         (b"id,phone\n1,2\nJos\xe9,5045550100\n", "Line 3 of due.csv is not UTF-8"),
         ("id,phone\n1,5045550100\n".encode("utf-16"), "Line 1 of due.csv is not UTF-8"),
         ("1,504-555-0100\n", "first line of due.csv holds values, not column names"),
+        ("'+15045550100,Ann\n", "first line of due.csv holds values, not column names"),
         ("Ann,+1 504 555 0100 x5\n", "first line of due.csv holds values, not column names"),
         ("ann@555.org,x\n", "first line of due.csv holds values, not column names"),
         ("id,,phone\n", "Column 2 of due.csv has no name"),
@@ -214,3 +221,63 @@ def test_a_file_is_read_as_its_rows_are_asked_for() -> None:
 
     rows = read_rows(Endless(), "due.csv")  # type: ignore[arg-type]
     assert [next(rows)["id"] for _ in range(CHUNK_ROWS)] == ["1"] * CHUNK_ROWS
+
+
+def test_a_long_cell_is_read() -> None:
+    assert _read(f"id,phone,note\n1,5045550100,{'x' * 200_000}\n", "due.csv")[0]["phone"] == "5045550100"
+
+
+class TestColumnsOfParquet:
+    @pytest.mark.parametrize("name", ["int96-9999.parquet", "nanoseconds.parquet"])
+    def test_that_are_not_used_do_no_harm(self, name: str) -> None:
+        with (DATA / name).open("rb") as file:
+            rows = list(read_rows(file, name, columns=["ID", "phone"]))
+        assert rows == [{"id": 1, "phone": "+15045550501"}, {"id": 2, "phone": "+15045550502"}]
+
+    @pytest.mark.parametrize(
+        ("name", "column"), [("int96-9999.parquet", "valid_to"), ("nanoseconds.parquet", "updated_at")]
+    )
+    def test_that_are_used_and_cannot_be_read_are_named(self, name: str, column: str) -> None:
+        with (DATA / name).open("rb") as file, pytest.raises(ConfigurationError, match=f"Column {column} of {name}"):
+            list(read_rows(file, name, columns=["id", "phone", column]))
+
+    def test_that_nobody_named_have_cells_that_are_no_values(self) -> None:
+        name = "int96-9999.parquet"
+        with (DATA / name).open("rb") as file:
+            numbers = SuppressionList(read_rows(file, name))
+            assert [phone.e164 for phone in numbers] == ["+15045550501", "+15045550502"]
+
+    def test_that_are_missing_are_named_with_those_there_are(self) -> None:
+        with (
+            (DATA / "nanoseconds.parquet").open("rb") as file,
+            pytest.raises(ConfigurationError, match="there are: id,"),
+        ):
+            list(read_rows(file, "nanoseconds.parquet", columns=["id", "mobile"]))
+
+    def test_that_are_not_used_are_not_read_from_the_file(self) -> None:
+        rows = 50_000
+        table = {"id": range(rows), "phone": ["+15045550100"] * rows}
+        table |= {f"text{column}": [f"{column} {row}" for row in range(rows)] for column in range(10)}
+        content = io.BytesIO()
+        parquet.write_table(pyarrow.table(table), content)
+        read: list[int] = []
+
+        class Watched(io.BytesIO):
+            def read(self, size: int | None = -1, /) -> bytes:
+                found = super().read(size)
+                read.append(len(found))
+                return found
+
+        assert len(list(read_rows(Watched(content.getvalue()), "due.parquet", columns=["id", "phone"]))) == rows
+        assert sum(read) < content.tell() / 5
+
+    @pytest.mark.parametrize("kind", [pyarrow.float32(), pyarrow.float16()])
+    def test_of_short_floats_that_lost_digits_are_no_key_and_no_number(self, kind: pyarrow.DataType) -> None:
+        content = io.BytesIO()
+        parquet.write_table(pyarrow.table({"id": pyarrow.array([7.0, 5045550100.0, None], kind)}), content)
+        seven, lost, null = (row["id"] for row in read_rows(content, "due.parquet"))
+        assert (canonical_key(seven), null) == ("7", None)
+        with pytest.raises(ContactKeyError, match="digits were lost"):
+            canonical_key(lost)
+        with pytest.raises(PhoneError):
+            Phone.parse(lost, region="US")

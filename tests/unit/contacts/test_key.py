@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_dropcowboy.contacts.key import MAX_EXACT_FLOAT, ContactKeyError, canonical_key
+from airflow_provider_dropcowboy.contacts.key import LOST, MAX_EXACT_FLOAT, ContactKeyError, canonical_key
 
 CELLS = st.one_of(
     st.none(),
@@ -47,6 +47,11 @@ def test_dates_and_instants_are_iso_and_instants_are_utc() -> None:
     assert canonical_key(datetime(2026, 11, 24, 8, tzinfo=timezone(timedelta(hours=-6)))) == "2026-11-24T14:00:00+00:00"
 
 
+@pytest.mark.parametrize("exact", [10**17 + 1, str(10**17 + 1), Decimal(10**17 + 1), f"{10**17 + 1}.00"])
+def test_a_long_number_that_kept_its_digits_is_a_key(exact: object) -> None:
+    assert canonical_key(exact) == "100000000000000001"
+
+
 def test_texts_that_only_look_alike_stay_apart() -> None:
     assert len({canonical_key(text) for text in ("007", "7", "7a", "7A", "1.10", "1.1", "1e3", "1000")}) == 8
 
@@ -62,8 +67,16 @@ def test_texts_that_only_look_alike_stay_apart() -> None:
         ("nan", "empty"),
         (math.nan, "empty"),
         (Decimal("NaN"), "empty"),
-        (math.inf, "a float too large to be exact; read the column as text or integer"),
-        (float(MAX_EXACT_FLOAT), "a float too large to be exact; read the column as text or integer"),
+        (math.inf, "not a finite number"),
+        (float(MAX_EXACT_FLOAT), "digits were lost; read the column as text"),
+        ("1.23457E+17", "digits were lost; read the column as text"),
+        ("1.2345678901234568e+17", "digits were lost; read the column as text"),
+        ("1E+15", "digits were lost; read the column as text"),
+        ("1,23457E+17", "digits were lost; read the column as text"),
+        ("123456789012345680.0", "digits were lost; read the column as text"),
+        (Decimal("1.2345678901234568E+17"), "digits were lost; read the column as text"),
+        (Decimal("9007199254740992.0"), "digits were lost; read the column as text"),
+        (LOST, "digits were lost; read the column as text"),
         (Decimal("Infinity"), "not a finite number"),
         (Decimal("1E+1000000"), "not a finite number"),
         (True, "a truth value"),

@@ -18,6 +18,7 @@ from airflow_provider_dropcowboy.contacts.postal_code import LOWEST_ZIP, read_po
         (8014, "08014"),
         (8014.0, "08014"),
         ("8014.0", "08014"),
+        ("2101.00", "02101"),
         (Decimal("8014.00"), "08014"),
         (601, "00601"),
         ("90210-0001", "90210-0001"),
