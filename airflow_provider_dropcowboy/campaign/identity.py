@@ -18,12 +18,12 @@ MAX_CAMPAIGN_CHARACTERS: Final = 250  # Airflow's own limit for the ids it is ma
 
 
 def campaign_name(dag_id: str, task_id: str, *, logical_date: datetime | None, run_id: str) -> str:
-    """The default name: schedule, retry, clear and backfill of one date agree on it.
+    """The default name: schedule, retry, clear and backfill of one date agree on it. A long one ends in a digest.
 
     :param logical_date: aware; None for manual and asset-triggered runs, which are a campaign each, by their run id.
     """
     run = logical_date.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if logical_date is not None else run_id
-    return f"{dag_id}.{task_id}@{run}"
+    return _shortened(f"{dag_id}.{task_id}@{run}")
 
 
 def alert_name(dag_id: str, run_id: str, *, task_id: str | None, kind: str) -> str:
@@ -33,7 +33,10 @@ def alert_name(dag_id: str, run_id: str, *, task_id: str | None, kind: str) -> s
     :param kind: what happened, such as ``failed``.
     """
     what = dag_id if task_id is None else f"{dag_id}.{task_id}"
-    name = f"alert {kind}: {what}@{run_id}"
+    return _shortened(f"alert {kind}: {what}@{run_id}")
+
+
+def _shortened(name: str) -> str:
     if len(name) <= MAX_CAMPAIGN_CHARACTERS:
         return name
     rest = hashlib.sha256(name.encode()).hexdigest()[:16]  # so that two long names that begin alike stay two
@@ -46,10 +49,15 @@ def check_campaign_name(name: str) -> str:
     :raises ConfigurationError: empty, the text of a missing value, or too long.
     """
     name = name.strip()
-    if not name or name in {"None", "null"} or len(name) > MAX_CAMPAIGN_CHARACTERS:
+    if not name or name in {"None", "null"}:
         raise ConfigurationError(
-            f"campaign={name!r} names no campaign: it must be 1 to {MAX_CAMPAIGN_CHARACTERS} characters and not the "
-            "text of a missing value. Nothing was sent. A template that renders to nothing is the usual cause."
+            f"campaign={name!r} names no campaign. Nothing was sent. A template that renders to nothing is the usual "
+            f"cause. Write 1 to {MAX_CAMPAIGN_CHARACTERS} characters."
+        )
+    if len(name) > MAX_CAMPAIGN_CHARACTERS:
+        raise ConfigurationError(
+            f"campaign has {len(name)} characters, and {MAX_CAMPAIGN_CHARACTERS} are the most: {name[:60]!r}… Nothing "
+            "was sent. Write a shorter one."
         )
     return name
 

@@ -33,12 +33,11 @@ from airflow_provider_dropcowboy.ledger.counts import count_run, has_sends
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.health import check_campaign
 from airflow_provider_dropcowboy.ledger.held import count_gone, forget_held, keep_held
+from airflow_provider_dropcowboy.ledger.patience import begin_patiently, bind_patiently
 from airflow_provider_dropcowboy.ledger.runs import (
     Campaign,
     Run,
     beat,
-    begin_run,
-    bind_campaign,
     end_run,
     rows_read_last,
 )
@@ -88,7 +87,7 @@ def run_campaign(
         who=plan.who,
         earlier_runs=plan.earlier_runs,
     )
-    campaign = bind_campaign(ledger, account, name=plan.campaign, channel=plan.channel, prefix=prefix)
+    campaign = bind_patiently(ledger, account, name=plan.campaign, channel=plan.channel, prefix=prefix)
     identity = Identity.of(ledger.key, campaign)
     if plan.who.remember is not None:  # not before the ledger knows the campaign: else a crash here looks like a loss
         plan.who.remember(ledger.ledger_id)
@@ -104,7 +103,7 @@ def run_campaign(
     if not plan.is_alert:
         warn_of_plan(plan)
     expected = length_hint(rows) or rows_read_last(ledger, plan.who)
-    run = begin_run(ledger, campaign, who=plan.who, wanted=plan.concurrency)
+    run = begin_patiently(ledger, campaign, who=plan.who, wanted=plan.concurrency)
     started_s = clock.boot_s()
     tally = Tally()
     with Seen() as seen, Seen() as held:

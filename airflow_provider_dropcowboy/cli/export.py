@@ -1,5 +1,6 @@
 """``dropcowboy export``: each send of a campaign with what became of it, as a file."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,8 @@ def export(*, campaign: str, output: Path, account: str | None, channel: str | N
     counted = _Counted(chain.from_iterable(read_campaign(ledger, each) for each in campaigns))
     unfinished = output.with_name(f".{output.name}.unfinished")
     try:
-        with unfinished.open("wb") as file:
+        unfinished.unlink(missing_ok=True)  # of an export that was killed; this one is for its owner only
+        with os.fdopen(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
             write(counted, file)
         unfinished.replace(output)
     finally:

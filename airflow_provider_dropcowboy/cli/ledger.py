@@ -3,12 +3,12 @@
 import click
 
 from airflow_provider_dropcowboy.cli.options import optional_conn_option
-from airflow_provider_dropcowboy.cli.upkeep import adopt, forget, prune, restored
+from airflow_provider_dropcowboy.cli.upkeep import adopt, backup, forget, prune, restored
 
 
 @click.group()
 def ledger() -> None:
-    """Look at the ledger, upgrade its tables, delete persons from it, or tell it that it was restored."""
+    """Look at the ledger, copy it, upgrade its tables, delete persons from it, or tell it that it was restored."""
 
 
 @ledger.command()
@@ -60,5 +60,5 @@ def upgrade(*, conn: str | None) -> None:
     click.echo(f"The ledger at {shown(place)} has schema {version}.")
 
 
-for command in (prune, forget, adopt, restored):
+for command in (backup, prune, forget, adopt, restored):
     ledger.add_command(command)

@@ -1,6 +1,7 @@
 """``dropcowboy ledger prune``, ``forget``, ``adopt`` and ``restored``: what a person tells the ledger."""
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import click
 
@@ -53,6 +54,36 @@ def forget(*, phone: str, reason: str, region: str, conn: str | None) -> None:
     number = read_phone(phone, region)
     forgotten = forget(open_for(conn, may_create=True), number, reason=reason)
     click.echo(f"{number} is forgotten in {forgotten.sends} sends and {forgotten.callbacks} callbacks, and suppressed.")
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@optional_conn_option
+def backup(*, file: Path, conn: str | None) -> None:
+    """Copy the embedded ledger into FILE while senders and receivers go on. PostgreSQL has pg_dump for that.
+
+    The copy is whole and of one moment; `cp` is neither. A file that is there is never overwritten. Every contacted
+    number and the ledger's key are in the copy: only its owner may read it.
+    """
+    from airflow_provider_dropcowboy.cli.connection import find_ledger_place
+    from airflow_provider_dropcowboy.cli.console import instant
+    from airflow_provider_dropcowboy.cli.place import shown
+    from airflow_provider_dropcowboy.clock import utcnow
+    from airflow_provider_dropcowboy.ledger.embedded import back_up
+
+    place = find_ledger_place(conn)
+    if place.get_backend_name() != "sqlite":
+        raise click.UsageError(
+            f"The ledger at {shown(place)} is on PostgreSQL. Nothing was copied. Back up the whole database: "
+            f"pg_dump --format=custom --file={file} {place.database or 'DATABASE'}. Its triggers are needed too, which "
+            "--table leaves out."
+        )
+    begun_at = utcnow()
+    back_up(Path(str(place.database)), file)
+    click.echo(
+        f"The ledger at {shown(place)} is in {file}. It is complete until {instant(begun_at)}: after a restore from "
+        f"it, run `dropcowboy ledger restored`."
+    )
 
 
 @click.command()

@@ -30,6 +30,40 @@ log = logging.getLogger(__name__)
 _Identity = tuple[int, int]
 
 
+def back_up(path: Path, target: Path) -> None:
+    """Copy an embedded ledger, whole and as of one moment, while others write to it.
+
+    ``cp`` misses what is still in the -wal file. The copy is one file, on disk when this returns, for its owner only.
+
+    :raises NoLedgerError: there is no ledger at the path.
+    :raises ConfigurationError: there is a file at the target already, or it cannot be made; nothing is overwritten.
+    :raises LedgerError: the ledger could not be read.
+    """
+    if not path.exists():
+        raise NoLedgerError(f"There is no ledger at {path}.")
+    try:
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_ONLY))
+    except OSError as error:
+        raise ConfigurationError(f"{target} cannot be made: {error.strerror}. Nothing was copied.") from None
+    try:
+        with closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_S)) as source, closing(sqlite3.connect(target)) as copy:
+            source.execute("SELECT count(*) FROM dropcowboy_ledger")
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a -wal beside it
+        for place in (target, target.parent):
+            descriptor = os.open(place, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+    except (OSError, sqlite3.Error) as error:
+        target.unlink(missing_ok=True)
+        raise LedgerError(f"The ledger at {path} could not be copied: {error}. {target} was removed again.") from None
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+
+
 class LedgerFile:
     """An SQLite file that a process has open, compared with what its path names now.
 

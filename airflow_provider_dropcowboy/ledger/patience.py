@@ -2,19 +2,20 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Final
+from datetime import datetime
+from typing import Final, TypeVar
 
 import tenacity
 
-from airflow_provider_dropcowboy.api.messages import Message
+from airflow_provider_dropcowboy.api.messages import Channel, Message
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock, Deadline
 from airflow_provider_dropcowboy.errors import LedgerError, LedgerReplacedError
 from airflow_provider_dropcowboy.ledger.claims import NO_RULES, claim, find_claims, new_claim_id, reclaim
-from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.judgement import Claim, ClaimRules, Judgement
 from airflow_provider_dropcowboy.ledger.lease import LEASE
 from airflow_provider_dropcowboy.ledger.outcomes import Answered, record
-from airflow_provider_dropcowboy.ledger.runs import Run
+from airflow_provider_dropcowboy.ledger.runs import Campaign, Run, Who, begin_run, bind_campaign
 
 CLAIM_PATIENCE_S: Final = 60.0
 """Nothing is lost by giving up a claim: the run fails and Airflow's retry goes on."""
@@ -24,6 +25,28 @@ RECORD_PATIENCE_S: Final = 600.0
 log = logging.getLogger(__name__)
 
 GiveUp = Callable[[], bool]
+T = TypeVar("T")
+
+
+def bind_patiently(ledger: Ledger, account: str, *, name: str, channel: Channel, prefix: str) -> Campaign:
+    """``bind_campaign``, again until it is known to be on disk.
+
+    :raises LedgerError: the database did not come back in time; nothing was sent.
+    """
+    return _until_answered(
+        CLAIM_PATIENCE_S, lambda: bind_campaign(ledger, account, name=name, channel=channel, prefix=prefix)
+    )
+
+
+def begin_patiently(ledger: Ledger, campaign: Campaign, *, who: Who, wanted: int) -> Run:
+    """``begin_run``, again until it is known to be on disk: one row, whatever became of the first answers.
+
+    :raises LedgerError: as ``bind_patiently``.
+    """
+    started_at = _until_answered(CLAIM_PATIENCE_S, lambda: _now(ledger))
+    return _until_answered(
+        CLAIM_PATIENCE_S, lambda: begin_run(ledger, campaign, who=who, wanted=wanted, started_at=started_at)
+    )
 
 
 def claim_patiently(
@@ -73,14 +96,22 @@ def record_patiently(ledger: Ledger, run: Run, *, answered: Sequence[Answered]) 
 
     :raises LedgerError: the database did not come back in time: these sends are in doubt now.
     """
-    conflicts: int = tenacity.Retrying(
+    return _until_answered(RECORD_PATIENCE_S, lambda: record(ledger, run, answered=answered))
+
+
+def _now(ledger: Ledger) -> datetime:
+    with ledger.reading() as connection:
+        return now(connection)
+
+
+def _until_answered(patience_s: float, call: Callable[[], T]) -> T:
+    return tenacity.Retrying(
         retry=tenacity.retry_if_exception(_may_pass),
-        stop=tenacity.stop_after_delay(RECORD_PATIENCE_S),
+        stop=tenacity.stop_after_delay(patience_s),
         wait=_WAIT,
         before_sleep=_warn,
         reraise=True,
-    )(record, ledger, run, answered=answered)
-    return conflicts
+    )(call)
 
 
 def _patiently(

@@ -96,13 +96,22 @@ def bind_campaign(ledger: Ledger, account: str, *, name: str, channel: Channel, 
         return Campaign(key[0], account, name, channel, prefix, True)
 
 
-def begin_run(ledger: Ledger, campaign: Campaign, *, who: Who, wanted: int) -> Run:
+def begin_run(ledger: Ledger, campaign: Campaign, *, who: Who, wanted: int, started_at: datetime | None = None) -> Run:
     """Enter a run; it has no connections until it seeks its share of the account's.
 
     :param wanted: connections it could use.
+    :param started_at: by the ledger's clock: with the process it names the run, which is entered once, however often
+        it is asked for. None: now, and it is entered anew.
     """
-    with ledger.writing() as connection:
+    # under the account's lock: a COMMIT whose answer was lost may still be under way, and holds it until it is over
+    with ledger.claiming(campaign.account) as connection:
         at = now(connection)
+        is_it = sa.and_(
+            RUNS.c.campaign_id == campaign.id, RUNS.c.worker == _this_process(), RUNS.c.started_at == started_at
+        )
+        entered = connection.execute(sa.select(RUNS.c.id).where(is_it)).scalar() if started_at is not None else None
+        if entered is not None:
+            return Run(entered, campaign)
         key = connection.execute(
             RUNS.insert().values(
                 campaign_id=campaign.id,
@@ -113,7 +122,7 @@ def begin_run(ledger: Ledger, campaign: Campaign, *, who: Who, wanted: int) -> R
                 try_number=who.try_number,
                 map_index=who.map_index,
                 worker=_this_process(),
-                started_at=at,
+                started_at=started_at or at,
                 heartbeat_at=at,
                 wanted=wanted,
                 connections=0,

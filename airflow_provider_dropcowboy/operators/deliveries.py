@@ -1,8 +1,9 @@
 """Brings what became of each send back into the warehouse."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -147,8 +148,18 @@ class ExportDeliveriesOperator(BaseOperator):
         location: Any = ObjectStoragePath(str(self.path))
         write = writer_for(location.name)
         # who reads it at this moment sees the former file, and if this fails, it stays
-        with location.fs.transaction, location.open("wb") as file:
+        with _for_owner_only(), location.fs.transaction, location.open("wb") as file:
             write(deliveries, file)
+
+
+@contextmanager
+def _for_owner_only() -> "Iterator[None]":
+    """A file that is made on this machine is readable by its owner alone, as the ledger is."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def _counted(deliveries: "Iterable[Delivery]", counts: Counter[str]) -> "Iterator[Delivery]":

@@ -1,6 +1,7 @@
 """Deliveries are brought into the warehouse; whatever is repeated, the table is the same."""
 
 import sqlite3
+import stat
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -66,6 +67,7 @@ def test_a_file_is_written_whole_and_the_same_again(
 ) -> None:
     run = run_dag(sending(ledger, export(path=f"file://{tmp_path / name}")), logical_date=LOGICAL_DATE)
     assert (only(run, "export")["read"], only(run, "export")["written"]) == (4, 4)
+    assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
     first = (tmp_path / name).read_bytes()
     clear_and_rerun(run, ["export"])
     assert (tmp_path / name).read_bytes() == first

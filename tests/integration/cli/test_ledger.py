@@ -1,9 +1,10 @@
 """``dropcowboy ledger``."""
 
+import stat
 from pathlib import Path
 
 from airflow_provider_dropcowboy.ledger.database import HEAD, open_ledger
-from airflow_provider_dropcowboy.ledger.pauses import pause_all
+from airflow_provider_dropcowboy.ledger.pauses import pause_all, read_pauses
 from tests.integration.cli.program import Program
 
 
@@ -18,6 +19,34 @@ def test_a_ledger_is_told_of_with_what_is_paused(program: Program) -> None:
     assert (shown["schema"], shown["campaigns"]) == (HEAD, "0")
     assert shown["all paused"] == f"{since:%Y-%m-%d %H:%M:%S} UTC"
     ledger.engine.dispose()
+
+
+def test_a_backup_is_whole_private_and_never_overwrites(program: Program, tmp_path: Path) -> None:
+    ledger = open_ledger(program.ledger_url, may_create=True)
+    copy = tmp_path / "backup.db"
+    pause_all(ledger)  # committed, and still in the -wal file alone
+    ended = program.run("ledger", "backup", str(copy))
+    assert (ended.code, ended.stderr) == (0, "")
+    assert "complete until" in ended.stdout
+    ledger.engine.dispose()
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    assert not list(tmp_path.glob("backup.db-*"))
+    restored = open_ledger(f"sqlite:///{copy}")
+    assert restored.ledger_id == ledger.ledger_id
+    assert read_pauses(restored).all_since is not None
+    restored.engine.dispose()
+    before = copy.read_bytes()
+    again = program.run("ledger", "backup", str(copy))
+    assert again.code == 2
+    assert "File exists. Nothing was copied." in again.stderr
+    assert copy.read_bytes() == before
+
+
+def test_a_backup_on_postgresql_names_its_own_way(program: Program) -> None:
+    program.environment = {"DROPCOWBOY_LEDGER_URL": "postgresql+psycopg://me@db.example/crm"}
+    ended = program.run("ledger", "backup", "copy.dump")
+    assert ended.code == 2
+    assert "pg_dump --format=custom --file=copy.dump crm" in ended.stderr
 
 
 def test_the_ledger_of_another_connection_is_set_up_with_conn(program: Program, tmp_path: Path) -> None:

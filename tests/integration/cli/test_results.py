@@ -2,6 +2,7 @@
 
 import csv
 import json
+import stat
 from datetime import timedelta
 
 import pytest
@@ -33,7 +34,7 @@ def test_a_report_shows_states_reasons_cost_and_times(program: Program) -> None:
     assert ["asked", "5"] in lines
     assert ["accepted", "3", "60.0%"] in lines
     assert ["failed", "1", "20.0%", "Voicemail", "box", "full", "(1)"] in lines
-    assert "cost         0.2000 US dollars, told of 2 sends" in ended.stdout
+    assert "cost 0.2000 US dollars, told of 2 sends" in " ".join(ended.stdout.split())
     assert "50 % within" in ended.stdout
     assert max(map(len, ended.stdout.splitlines())) <= 80
 
@@ -101,6 +102,7 @@ def test_an_export_has_one_row_a_send_and_replaces_the_former_one(program: Progr
     for name in ("spring.jsonl", "spring.parquet"):
         assert run("export", "spring", "--output", name).code == 0
         assert (program.folder / name).stat().st_size
+        assert stat.S_IMODE((program.folder / name).stat().st_mode) == 0o600
     assert not list(program.folder.glob(".*"))
 
 

@@ -6,18 +6,28 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 import tenacity
 
 from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
+from airflow_provider_dropcowboy.api.messages import Channel
 from airflow_provider_dropcowboy.errors import LedgerError
 from airflow_provider_dropcowboy.ledger import patience
 from airflow_provider_dropcowboy.ledger.claims import find_claims
 from airflow_provider_dropcowboy.ledger.lease import LEASE
 from airflow_provider_dropcowboy.ledger.outcomes import Answered
-from airflow_provider_dropcowboy.ledger.patience import claim_patiently, reclaim_patiently, record_patiently
+from airflow_provider_dropcowboy.ledger.patience import (
+    begin_patiently,
+    bind_patiently,
+    claim_patiently,
+    reclaim_patiently,
+    record_patiently,
+)
+from airflow_provider_dropcowboy.ledger.runs import Who
+from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, RUNS
 from airflow_provider_dropcowboy.states import State
 from tests.clock import FrozenClock
-from tests.integration.ledger.conftest import Desk, messages
+from tests.integration.ledger.conftest import ACCOUNT, Desk, messages
 
 FATES = ("kept", "lost before", "lost after")
 """What becomes of a COMMIT: it is answered; or its answer never comes, and it was carried out or not."""
@@ -71,6 +81,23 @@ def test_a_claim_whose_commit_got_no_answer_is_found_again_or_made_anew(
         row = desk.row(claim.message)
         assert (row.state, row.attempt, row.claim_id) == (State.CLAIMED, claim.attempt, claim.claim_id)
         assert claim.attempt == 1
+
+
+@pytest.mark.parametrize("fates", list(itertools.product(FATES, repeat=2)))
+def test_a_campaign_and_a_run_whose_commit_got_no_answer_are_entered_once(
+    desk: Desk, commits: Commits, fates: tuple[str, ...]
+) -> None:
+    commits.meet(fates)
+    campaign = bind_patiently(desk.ledger, ACCOUNT, name="autumn", channel=Channel.RVM, prefix="ab" * 6)
+    commits.meet(["kept", *fates])  # the first one is of a transaction that reads the clock
+    run = begin_patiently(desk.ledger, campaign, who=Who(task_id="test"), wanted=10)
+    commits.meet([])
+    other = begin_patiently(desk.ledger, campaign, who=Who(task_id="test"), wanted=10)
+    with desk.ledger.reading() as connection:
+        campaigns = connection.execute(sa.select(CAMPAIGNS.c.id).where(CAMPAIGNS.c.name == "autumn")).scalars().all()
+        runs = connection.execute(sa.select(RUNS.c.id).where(RUNS.c.campaign_id == campaign.id)).scalars().all()
+    assert campaigns == [campaign.id]
+    assert sorted(runs) == [run.id, other.id]
 
 
 @pytest.mark.parametrize("fates", list(itertools.product(FATES, repeat=3)))

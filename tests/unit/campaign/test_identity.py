@@ -101,7 +101,7 @@ class TestCampaignNames:
 
     @pytest.mark.parametrize("name", ["", " ", "\n", "None", "null", " None ", "x" * (MAX_CAMPAIGN_CHARACTERS + 1)])
     def test_a_name_that_is_none_is_refused(self, name: str) -> None:
-        with pytest.raises(ConfigurationError, match=r"campaign=.*Nothing was sent"):
+        with pytest.raises(ConfigurationError, match=r"campaign.*(?s:.)*Nothing was sent"):
             check_campaign_name(name)
 
     @pytest.mark.parametrize("name", ["spring", " spring\n"])
@@ -113,6 +113,15 @@ def test_an_alert_is_named_by_its_event() -> None:
     run = "scheduled__2026-11-24T00:00:00+00:00"
     assert alert_name("nightly", run, task_id="load", kind="failed") == f"alert failed: nightly.load@{run}"
     assert alert_name("nightly", run, task_id=None, kind="failed") == f"alert failed: nightly@{run}"
+
+
+def test_a_default_name_of_any_length_is_one_that_the_ledger_takes() -> None:
+    date = datetime(2026, 11, 24, tzinfo=UTC)
+    names = {
+        campaign_name("d" * 250, "t" * 250, logical_date=date + timedelta(days=day), run_id="r") for day in range(3)
+    } | {campaign_name("d" * 250, "t" * 249 + "u", logical_date=date, run_id="r")}
+    assert len(names) == 4
+    assert {check_campaign_name(name) for name in names} == names
 
 
 def test_long_alerts_that_begin_alike_have_two_names_that_the_ledger_takes() -> None:
