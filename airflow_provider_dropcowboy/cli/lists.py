@@ -94,28 +94,25 @@ def sync(
     from airflow_provider_dropcowboy.errors import ConfigurationError
     from airflow_provider_dropcowboy.ledger.database import open_ledger
     from airflow_provider_dropcowboy.ledger.runs import Who
-    from airflow_provider_dropcowboy.lists.fields import Fields
-    from airflow_provider_dropcowboy.lists.plan import ListPlan, Mode, OnChange
+    from airflow_provider_dropcowboy.lists.arguments import ListArguments
     from airflow_provider_dropcowboy.lists.stop import Stop
     from airflow_provider_dropcowboy.lists.sync import sync_list
 
-    parsed = Fields.parse(_mapping(fields))
-    settings = load_settings(conn)
-    plan = ListPlan(
-        account=settings.account,
-        fields=parsed,
-        list_name=list_name,
-        list_id=list_id,
-        mode=Mode(mode),
-        key_column=key_column,
-        region=region,
-        max_shrink=max_shrink,
-        on_change=OnChange(on_change),
-        max_concurrency=settings.max_concurrency,
-        timeout_s=settings.timeout_s,
-        verify=settings.verify,
-        who=Who(task_id="dropcowboy list sync"),
+    arguments = ListArguments.read(
+        {
+            "path": str(contacts),
+            "fields": _mapping(fields),
+            "list_name": list_name,
+            "list_id": list_id,
+            "mode": mode,
+            "key_column": key_column,
+            "region": region,
+            "on_change": on_change,
+            "max_shrink": max_shrink,
+        }
     )
+    settings = load_settings(conn)
+    plan = arguments.plan(settings, who=Who(task_id="dropcowboy list sync"))
     try:
         file = contacts.open("rb")
     except OSError as error:

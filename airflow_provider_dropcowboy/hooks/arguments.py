@@ -29,6 +29,15 @@ def template_fields_of(init: Callable[..., None]) -> tuple[str, ...]:
     return tuple(ATTRIBUTES.get(name, name) for name in names if name not in NO_TEMPLATES)
 
 
+def is_deferrable(given: bool | None) -> bool:
+    """Whether a sensor waits in the triggerer; None: as Airflow's ``[operators] default_deferrable`` says."""
+    if given is not None:
+        return given
+    from airflow.providers.common.compat.sdk import conf
+
+    return bool(conf.getboolean("operators", "default_deferrable", fallback=False))
+
+
 class ArgumentsMixin:
     """Operators, sensors and the notifier keep, render, check and read their arguments in this way."""
 

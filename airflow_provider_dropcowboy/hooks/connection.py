@@ -1,19 +1,23 @@
 """An Airflow connection of type ``dropcowboy`` as checked settings."""
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from difflib import get_close_matches
 from typing import Final, Protocol, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_dropcowboy.api.account import DEFAULT_BASE_URL, Account
+from airflow_provider_dropcowboy.argument_kinds import FLAG, is_web_url
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.secret import Secret
 
+log = logging.getLogger(__name__)
+
 MIN_SECRET_CHARACTERS: Final = 5  # Airflow's secrets masker leaves shorter ones in the log
-MIN_CALLBACK_SECRET_CHARACTERS: Final = 16
-"""A callback URL goes over many hands, and whoever has one can try secrets against it without asking anybody."""
+MIN_CALLBACK_SECRET_CHARACTERS: Final = 16  # whoever has a callback URL can try secrets against it, unnoticed
 MAX_CONCURRENCY: Final = 99  # API v1: keep concurrent requests under 100
 DEFAULT_CONCURRENCY: Final = 90
 DEFAULT_TIMEOUT_S: Final = 30.0
@@ -43,11 +47,14 @@ class ConnectionSettings:
     :param callback_url: public base URL of the receiver, without a trailing slash.
     :param retired_callback_secrets: of sends that may still be answered; the receiver takes them too.
     :param byoc: the vendor's ``byoc`` object; it holds a carrier's credentials.
+    :param account_webhook: whether the account's own webhook, which is set at Drop Cowboy, posts to the receiver's
+        ``/webhook``.
     :param verify: False, or the path of a CA bundle on the worker, instead of the usual authorities.
     """
 
     account: Account
     callback_url: str | None = None
+    account_webhook: bool = False
     callback_secret: Secret | None = None
     retired_callback_secrets: tuple[Secret, ...] = ()
     default_brand_id: str | None = None
@@ -69,6 +76,7 @@ class ConnectionSettings:
         extra: object = connection.extra_dejson
         if not isinstance(extra, dict):
             raise _wrong("extra", "a JSON object")
+        _check_names(extra)
         return cls(
             account=Account(
                 team_id=_header_text(connection.login or "", "login (team id)"),
@@ -77,6 +85,7 @@ class ConnectionSettings:
                 given_name=_read(extra, "account", _account_name) or "",
             ),
             callback_url=_read(extra, "callback_url", _url),
+            account_webhook=FLAG.read("account_webhook", extra.get("account_webhook") or False) is True,
             callback_secret=_read(extra, "callback_secret", _callback_secret),
             retired_callback_secrets=_read(extra, "callback_secret_retired", _callback_secrets) or (),
             default_brand_id=_read(extra, "default_brand_id", _text),
@@ -114,6 +123,25 @@ def _read(extra: Mapping[str, object], name: str, parse: Callable[[object], T]) 
     except ValueError as error:
         wanted = str(error)
     raise _wrong(f"{name} in the extra", wanted)
+
+
+_NAMES: Final = (
+    "account", "account_webhook", "byoc_secret", "callback_secret", "callback_secret_retired", "callback_url",
+    "default_brand_id", "default_pool_id", "ledger_conn_id", "max_concurrency", "price_rvm_usd", "price_sms_usd",
+    "timeout_s", "verify",
+)  # fmt: skip
+_OTHER_NAMES: Final = {"byoc": "byoc_secret", "brand_id": "default_brand_id", "pool_id": "default_pool_id"}  # API's
+
+
+def _check_names(extra: Mapping[str, object]) -> None:
+    """Refuse a field that is meant for one of these: it would not count, and nobody would notice."""
+    for name in extra.keys() - set(_NAMES):
+        meant = _OTHER_NAMES.get(name) or next(iter(get_close_matches(name.lower(), _NAMES, n=1, cutoff=0.8)), None)
+        if meant is not None:
+            raise ConfigurationError(
+                f"Drop Cowboy connection: the extra has no field {name}. Nothing was sent. Did you mean {meant}?"
+            )
+        log.warning("Drop Cowboy connection: the extra's field %s is not used", name)
 
 
 def _wrong(name: str, wanted: str) -> ConfigurationError:
@@ -168,8 +196,7 @@ def _callback_secrets(value: object) -> tuple[Secret, ...]:
 
 def _url(value: object) -> str:
     url = _text(value).rstrip("/")
-    parts = _split(url)
-    if not parts or parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+    if not is_web_url(url) or "?" in url:
         raise ValueError("a public base URL such as https://hooks.example.com")
     return url
 

@@ -2,15 +2,19 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk import BaseOperator
 
+from airflow_provider_dropcowboy.argument_kinds import FLAG, NAME, PATH, text_kind
+from airflow_provider_dropcowboy.arguments import Arguments, argument
 from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.hooks.arguments import ArgumentsMixin, template_fields_of
 from airflow_provider_dropcowboy.hooks.assets import tell_outlets
 from airflow_provider_dropcowboy.hooks.links import CampaignReportLink, show_report
 from airflow_provider_dropcowboy.operators._failures import airflow_failures
@@ -24,7 +28,43 @@ if TYPE_CHECKING:
     from airflow_provider_dropcowboy.reports.deliveries import Delivery
 
 
-class ExportDeliveriesOperator(BaseOperator):
+def _instant(_name: str, text: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError(
+            f"since={text!r} is no instant. Nothing was exported. Write it like 2026-11-24T00:00:00+00:00."
+        ) from None
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+
+
+INSTANT: Final = text_kind(_instant, "TIME")
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ExportArguments(Arguments):
+    """Which sends are exported, and where to."""
+
+    campaign: str | None = argument(NAME, "One campaign of the connection's account.")
+    since: datetime | None = argument(INSTANT, "All sends to which anything happened since.")
+    table: str | None = argument(NAME, "Table on `table_conn_id`.")
+    table_conn_id: str | None = argument(NAME, "Airflow connection of the warehouse.")
+    create_table: bool = argument(FLAG, "Make the table if it is not there.", default=False)
+    path: str | None = argument(PATH, "File on Airflow's object storage.")
+    dropcowboy_conn_id: str = argument(NAME, "Airflow connection of type `dropcowboy`.", default="dropcowboy_default")
+
+    @classmethod
+    def _check_together(cls, values: Mapping[str, object]) -> None:
+        if (values["campaign"] is None) == (values["since"] is None):
+            raise ConfigurationError("Give either campaign (one of them) or since (whatever changed).")
+        if (values["table"] is None) == (values["path"] is None):
+            raise ConfigurationError("Give either table (with table_conn_id) or path.")
+        is_alone = (values["table"] is None) != (values["table_conn_id"] is None)
+        if is_alone or (values["create_table"] is True and values["table"] is None):
+            raise ConfigurationError("table and table_conn_id belong together, and create_table to them.")
+
+
+class ExportDeliveriesOperator(ArgumentsMixin, BaseOperator):
     """Writes each send with its state, reason, instants and cost into a table or a file. Doing it again is safe.
 
     A table is brought up to date: of what was exported before, only rows that changed since are written (deleted by
@@ -43,7 +83,6 @@ class ExportDeliveriesOperator(BaseOperator):
     :param dropcowboy_conn_id: Airflow connection of type ``dropcowboy``; says whose sends, and where the ledger is.
     """
 
-    template_fields: Sequence[str] = ("campaign", "since", "table", "path")
     operator_extra_links = (CampaignReportLink(),)
     ui_color = "#f6e0c8"
 
@@ -60,19 +99,10 @@ class ExportDeliveriesOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if (campaign is None) == (since is None):
-            raise ConfigurationError("Give either campaign (one of them) or since (whatever changed).")
-        if (table is None) == (path is None):
-            raise ConfigurationError("Give either table (with table_conn_id) or path.")
-        if (table is None) != (table_conn_id is None) or (create_table and table is None):
-            raise ConfigurationError("table and table_conn_id belong together, and create_table to them.")
-        self.campaign = campaign
-        self.since = since
-        self.table = table
-        self.table_conn_id = table_conn_id
-        self.create_table = create_table
-        self.path = path
-        self.dropcowboy_conn_id = dropcowboy_conn_id
+        self._keep(locals())
+        self._check(ExportArguments)
+
+    template_fields: Sequence[str] = template_fields_of(__init__)
 
     def execute(self, context: "Context") -> dict[str, object]:
         """Export.
@@ -87,19 +117,21 @@ class ExportDeliveriesOperator(BaseOperator):
         from airflow_provider_dropcowboy.reports.table import TableError
 
         counts: Counter[str] = Counter()
-        with airflow_failures(), open_results(self.dropcowboy_conn_id) as results:
-            if self.campaign is not None:
-                show_report(self, context, account=results.settings.account.name, campaign=self.campaign)
-            deliveries = _counted(self._deliveries(results), counts)
-            try:
-                if self.table is not None:
-                    written = self._write_table(deliveries)
-                else:
-                    self._write_file(deliveries)
-                    written = counts.total()
-            except TableError as error:
-                raise AirflowException(str(error)) from error
-        named = {"campaign": self.campaign} if self.campaign is not None else {"since": self.since}
+        with airflow_failures():
+            wanted = self._wanted = self._read(ExportArguments, context)
+            with open_results(wanted.dropcowboy_conn_id) as results:
+                if wanted.campaign is not None:
+                    show_report(self, context, account=results.settings.account.name, campaign=wanted.campaign)
+                deliveries = _counted(_deliveries(wanted, results), counts)
+                try:
+                    if wanted.table is not None:
+                        written = _write_table(wanted, deliveries)
+                    else:
+                        _write_file(str(wanted.path), deliveries)
+                        written = counts.total()
+                except TableError as error:
+                    raise AirflowException(str(error)) from error
+        named = {"campaign": wanted.campaign} if wanted.campaign is not None else {"since": str(self.since)}  # type: ignore[attr-defined]  # as it was written
         told: dict[str, object] = {**named, "read": counts.total(), **counts, "written": written}
         tell_outlets(self, context, counts=told)
         return told
@@ -108,48 +140,55 @@ class ExportDeliveriesOperator(BaseOperator):
         """The results in, the table or the file out; asked for by the OpenLineage provider, if it is installed."""
         from airflow_provider_dropcowboy.hooks.dropcowboy import DropCowboyHook
 
-        team_id = DropCowboyHook(self.dropcowboy_conn_id).account.team_id
+        wanted = self._wanted
         return export_lineage(
-            team_id, self.campaign, table=self.table, table_conn_id=self.table_conn_id, path=self.path
+            DropCowboyHook(wanted.dropcowboy_conn_id).account.team_id,
+            wanted.campaign,
+            table=wanted.table,
+            table_conn_id=wanted.table_conn_id,
+            path=wanted.path,
         )
 
-    def _deliveries(self, results: "Results") -> "Iterator[Delivery]":
-        from airflow_provider_dropcowboy.ledger.lookup import find_campaigns
-        from airflow_provider_dropcowboy.reports.deliveries import read_campaign, read_changed
 
-        ledger, account = results.ledger, results.settings.account.name
-        if self.campaign is None:
-            return read_changed(ledger, account, since=_instant(str(self.since)))
-        campaigns = find_campaigns(ledger, self.campaign, account=account)
-        return chain.from_iterable(read_campaign(ledger, campaign) for campaign in campaigns)
+def _deliveries(wanted: ExportArguments, results: "Results") -> "Iterator[Delivery]":
+    from airflow_provider_dropcowboy.ledger.lookup import find_campaigns
+    from airflow_provider_dropcowboy.reports.deliveries import read_campaign, read_changed
 
-    def _write_table(self, deliveries: "Iterable[Delivery]") -> int:
-        from airflow.sdk import BaseHook
+    ledger, account = results.ledger, results.settings.account.name
+    if wanted.since is not None:
+        return read_changed(ledger, account, since=wanted.since)
+    campaigns = find_campaigns(ledger, str(wanted.campaign), account=account)
+    return chain.from_iterable(read_campaign(ledger, campaign) for campaign in campaigns)
 
-        from airflow_provider_dropcowboy.reports.table import Table, create_table, write_deliveries
 
-        connection: Any = BaseHook.get_connection(str(self.table_conn_id))
-        hook = connection.get_hook()
-        if not hasattr(hook, "get_conn") or not hasattr(hook, "placeholder"):
-            raise ConfigurationError(f"table_conn_id={self.table_conn_id!r} is no database connection with DB-API.")
-        table = Table(str(self.table), hook.placeholder)
-        with closing(hook.get_conn()) as session:
-            if hook.supports_autocommit:  # a row must not be gone between its deletion and its insertion
-                hook.set_autocommit(session, False)
-            if self.create_table:
-                create_table(session, table)
-            return write_deliveries(session, table, deliveries=deliveries)
+def _write_table(wanted: ExportArguments, deliveries: "Iterable[Delivery]") -> int:
+    from airflow.sdk import BaseHook
 
-    def _write_file(self, deliveries: "Iterable[Delivery]") -> None:
-        from airflow.sdk import ObjectStoragePath
+    from airflow_provider_dropcowboy.reports.table import Table, create_table, write_deliveries
 
-        from airflow_provider_dropcowboy.reports.files import writer_for
+    connection: Any = BaseHook.get_connection(str(wanted.table_conn_id))
+    hook = connection.get_hook()
+    if not hasattr(hook, "get_conn") or not hasattr(hook, "placeholder"):
+        raise ConfigurationError(f"table_conn_id={wanted.table_conn_id!r} is no database connection with DB-API.")
+    table = Table(str(wanted.table), hook.placeholder)
+    with closing(hook.get_conn()) as session:
+        if hook.supports_autocommit:  # a row must not be gone between its deletion and its insertion
+            hook.set_autocommit(session, False)
+        if wanted.create_table:
+            create_table(session, table)
+        return write_deliveries(session, table, deliveries=deliveries)
 
-        location: Any = ObjectStoragePath(str(self.path))
-        write = writer_for(location.name)
-        # who reads it at this moment sees the former file, and if this fails, it stays
-        with _for_owner_only(), location.fs.transaction, location.open("wb") as file:
-            write(deliveries, file)
+
+def _write_file(path: str, deliveries: "Iterable[Delivery]") -> None:
+    from airflow.sdk import ObjectStoragePath
+
+    from airflow_provider_dropcowboy.reports.files import writer_for
+
+    location: Any = ObjectStoragePath(path)
+    write = writer_for(location.name)
+    # who reads it at this moment sees the former file, and if this fails, it stays
+    with _for_owner_only(), location.fs.transaction, location.open("wb") as file:
+        write(deliveries, file)
 
 
 @contextmanager
@@ -166,13 +205,3 @@ def _counted(deliveries: "Iterable[Delivery]", counts: Counter[str]) -> "Iterato
     for delivery in deliveries:
         counts[delivery.state] += 1
         yield delivery
-
-
-def _instant(text: str) -> datetime:
-    try:
-        instant = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise ConfigurationError(
-            f"since={text!r} is no instant. Nothing was exported. Write it like 2026-11-24T00:00:00+00:00."
-        ) from None
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)

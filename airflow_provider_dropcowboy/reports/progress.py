@@ -43,6 +43,11 @@ class Progress:
         return self.final + self.counts[State.ACCEPTED]
 
     @property
+    def has_results(self) -> bool:
+        """Whether a callback told anything of it."""
+        return self.counts[State.DELIVERED] + self.counts[State.FAILED] > 0
+
+    @property
     def final_share(self) -> float:
         """Of the accepted sends; 1.0 where there are none."""
         return self.final / self.accepted if self.accepted else 1.0

@@ -1,18 +1,37 @@
 """Waits until a contact list has enough contacts."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
-from airflow_provider_dropcowboy.errors import ConfigurationError, DropCowboyError
+from airflow_provider_dropcowboy.argument_kinds import FLAG, ID, NAME, count_kind
+from airflow_provider_dropcowboy.arguments import Arguments, argument, one_of
+from airflow_provider_dropcowboy.errors import DropCowboyError
+from airflow_provider_dropcowboy.hooks.arguments import ArgumentsMixin, is_deferrable, template_fields_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class DropCowboyContactListSensor(BaseSensorOperator):
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ListSensorArguments(Arguments):
+    """Which list is waited for, and how."""
+
+    list_name: str | None = argument(NAME, "Name of a list that the ledger knows.")
+    list_id: str | None = argument(ID, "The vendor's id of a list.")
+    min_count: int = argument(count_kind(0), "Contacts that are waited for.", default=1)
+    dropcowboy_conn_id: str = argument(NAME, "Airflow connection of type `dropcowboy`.", default="dropcowboy_default")
+    deferrable: bool | None = argument(FLAG, "Wait in the triggerer.")
+
+    @classmethod
+    def _check_together(cls, values: Mapping[str, object]) -> None:
+        one_of(values, "list_name", "list_id")
+
+
+class DropCowboyContactListSensor(ArgumentsMixin, BaseSensorOperator):
     """Waits until the vendor counts at least so many contacts in a list; ``{"list_id", "contact_count"}`` is its XCom.
 
     Airflow's own arguments hold: ``timeout`` (seven days if not set), ``poke_interval``, ``mode``, ``soft_fail``.
@@ -24,7 +43,6 @@ class DropCowboyContactListSensor(BaseSensorOperator):
     :param deferrable: wait in the triggerer; None: as Airflow's ``[operators] default_deferrable`` says.
     """
 
-    template_fields: Sequence[str] = ("list_name", "list_id", "min_count")
     ui_color = "#f6e0c8"
 
     def __init__(
@@ -38,17 +56,12 @@ class DropCowboyContactListSensor(BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if (list_name is None) == (list_id is None):
-            raise ConfigurationError("Give exactly one of list_name and list_id.")
-        if isinstance(min_count, int):
-            _count(min_count)
-        self.list_name = list_name
-        self.list_id = list_id
-        self.min_count = min_count
-        self.dropcowboy_conn_id = dropcowboy_conn_id
-        self.deferrable = deferrable
+        self._keep(locals())
+        self._check(ListSensorArguments)
 
-    def poke(self, context: "Context") -> bool | PokeReturnValue:  # noqa: ARG002  # Airflow hands it in
+    template_fields: Sequence[str] = template_fields_of(__init__)
+
+    def poke(self, context: "Context") -> bool | PokeReturnValue:
         """Look once.
 
         :raises AirflowFailException: waiting would be useless.
@@ -57,20 +70,20 @@ class DropCowboyContactListSensor(BaseSensorOperator):
 
         from airflow_provider_dropcowboy.hooks.contact_lists import look_at_list, may_pass
 
-        name = self.list_name or self.list_id
         try:
-            wanted = _count(self.min_count)
-            found = look_at_list(self.dropcowboy_conn_id, list_name=self.list_name, list_id=self.list_id)
+            wanted = self._read(ListSensorArguments, context)
+            found = look_at_list(wanted.dropcowboy_conn_id, list_name=wanted.list_name, list_id=wanted.list_id)
         except DropCowboyError as error:
             if not may_pass(error):
                 raise AirflowFailException(str(error)) from error
             self.log.warning("the list could not be looked at, looking again: %s", error)
             return False
+        name = wanted.list_name or wanted.list_id
         if found is None:
             self.log.info("contact list %s is not there yet", name)
             return False
-        self.log.info("contact list %s: %d contacts of %d", name, found.contact_count, wanted)
-        if found.contact_count < wanted:
+        self.log.info("contact list %s: %d contacts of %d", name, found.contact_count, wanted.min_count)
+        if found.contact_count < wanted.min_count:
             return False
         return PokeReturnValue(
             is_done=True, xcom_value={"list_id": found.list_id, "contact_count": found.contact_count}
@@ -82,13 +95,14 @@ class DropCowboyContactListSensor(BaseSensorOperator):
         :returns: ``{"list_id", "contact_count"}``.
         :raises AirflowFailException: waiting would be useless.
         """
-        if not self._is_deferrable():
-            return super().execute(context)
         from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
         from airflow_provider_dropcowboy.triggers.contact_list import DropCowboyContactListTrigger
 
         try:
+            wanted = self._arguments_of(context)
+            if not is_deferrable(wanted.deferrable):
+                return super().execute(context)
             found = self.poke(context)
         except AirflowFailException as error:
             if self.soft_fail:  # which Airflow itself looks after when it resumes, and when it pokes
@@ -97,10 +111,10 @@ class DropCowboyContactListSensor(BaseSensorOperator):
         if not isinstance(found, PokeReturnValue):
             self.defer(
                 trigger=DropCowboyContactListTrigger(
-                    dropcowboy_conn_id=self.dropcowboy_conn_id,
-                    list_name=self.list_name,
-                    list_id=self.list_id,
-                    min_count=_count(self.min_count),
+                    dropcowboy_conn_id=wanted.dropcowboy_conn_id,
+                    list_name=wanted.list_name,
+                    list_id=wanted.list_id,
+                    min_count=wanted.min_count,
                     poke_interval_s=self.poke_interval,
                 ),
                 method_name=self.execute_complete.__name__,
@@ -116,17 +130,10 @@ class DropCowboyContactListSensor(BaseSensorOperator):
             raise AirflowFailException(event["error"])
         return {"list_id": event["list_id"], "contact_count": event["contact_count"]}
 
-    def _is_deferrable(self) -> bool:
-        if self.deferrable is not None:
-            return self.deferrable
-        from airflow.providers.common.compat.sdk import conf
+    def _arguments_of(self, context: "Context") -> ListSensorArguments:
+        from airflow.providers.common.compat.sdk import AirflowFailException
 
-        return bool(conf.getboolean("operators", "default_deferrable", fallback=False))
-
-
-def _count(value: int | str) -> int:
-    """A number of contacts, from 0."""
-    text = str(value).strip()
-    if not text.isascii() or not text.isdigit():
-        raise ConfigurationError(f"min_count={value!r} is no number of contacts. Write one, from 0.")
-    return int(text)
+        try:
+            return self._read(ListSensorArguments, context)
+        except DropCowboyError as error:
+            raise AirflowFailException(str(error)) from error

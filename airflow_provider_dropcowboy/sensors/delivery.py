@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
+from airflow_provider_dropcowboy.argument_kinds import DURATION, FLAG, NAME, SHARE
+from airflow_provider_dropcowboy.arguments import Arguments, Kind, argument
 from airflow_provider_dropcowboy.errors import ConfigurationError, DropCowboyError
+from airflow_provider_dropcowboy.hooks.arguments import ArgumentsMixin, is_deferrable, template_fields_of
 from airflow_provider_dropcowboy.hooks.assets import tell_outlets
 from airflow_provider_dropcowboy.hooks.deliveries import Results, may_pass, open_results
 from airflow_provider_dropcowboy.hooks.links import CampaignReportLink, show_report
@@ -20,7 +24,42 @@ if TYPE_CHECKING:
     from airflow_provider_dropcowboy.reports.progress import Progress
 
 
-class DropCowboyDeliverySensor(BaseSensorOperator):
+def _bounded(kind: Kind, must: str, *, refused: object = None) -> Kind:
+    """The kind with its bounds in words, and without one value of it."""
+
+    def read(name: str, value: object) -> object:
+        try:
+            found = kind.read(name, value)
+        except ConfigurationError:
+            found = refused
+        if found == refused:
+            raise ConfigurationError(f"{name}={value!r} must be {must}.")
+        return found
+
+    return Kind(read)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class DeliverySensorArguments(Arguments):
+    """Which results are waited for, and how."""
+
+    campaign: str = argument(NAME, "As the send task's XCom names it.", default="")
+    min_final_share: float = argument(
+        _bounded(SHARE, "above 0, and at most 1 for all", refused=0), "Above 0, up to 1.", default=1.0
+    )
+    fail_below_delivered: float | None = argument(
+        _bounded(SHARE, "from 0 to 1, or None"), "Fail if a smaller share of the final sends was delivered."
+    )
+    expire_after: timedelta = argument(
+        _bounded(DURATION, "a time above 0", refused=timedelta(0)),
+        "An accepted send counts as final after so long without a result.",
+        default=timedelta(hours=72),
+    )
+    dropcowboy_conn_id: str = argument(NAME, "Airflow connection of type `dropcowboy`.", default="dropcowboy_default")
+    deferrable: bool | None = argument(FLAG, "Wait in the triggerer.")
+
+
+class DropCowboyDeliverySensor(ArgumentsMixin, BaseSensorOperator):
     """Waits until so large a share of a campaign's accepted sends has come to its end; the counts are its XCom.
 
     Final is what a callback called delivered or failed, and what was told nothing for ``expire_after``. The campaign
@@ -34,12 +73,11 @@ class DropCowboyDeliverySensor(BaseSensorOperator):
     :param min_final_share: above 0, up to 1.
     :param fail_below_delivered: fail, without retry, if a smaller share of the final sends was delivered; None: never.
     :param expire_after: see above; by the full hour, so up to an hour later.
-    :param dropcowboy_conn_id: Airflow connection of type ``dropcowboy``; without a callback URL in it no result ever
-        comes, and the sensor fails at once.
+    :param dropcowboy_conn_id: Airflow connection of type ``dropcowboy``. Where it has neither ``callback_url`` nor
+        ``account_webhook``, and no result of the campaign has come, the sensor fails at once.
     :param deferrable: wait in the triggerer; None: as Airflow's ``[operators] default_deferrable`` says.
     """
 
-    template_fields: Sequence[str] = ("campaign",)
     operator_extra_links = (CampaignReportLink(),)
     ui_color = "#f6e0c8"
 
@@ -55,25 +93,18 @@ class DropCowboyDeliverySensor(BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if not 0 < min_final_share <= 1:
-            raise ConfigurationError(f"min_final_share={min_final_share!r} must be above 0, and at most 1 for all.")
-        if fail_below_delivered is not None and not 0 <= fail_below_delivered <= 1:
-            raise ConfigurationError(f"fail_below_delivered={fail_below_delivered!r} must be from 0 to 1, or None.")
-        if expire_after <= timedelta(0):
-            raise ConfigurationError(f"expire_after={expire_after!r} must be a time above 0.")
-        self.campaign = campaign
-        self.min_final_share = min_final_share
-        self.fail_below_delivered = fail_below_delivered
-        self.expire_after = expire_after
-        self.dropcowboy_conn_id = dropcowboy_conn_id
-        self.deferrable = deferrable
+        self._keep(locals())
+        self._check(DeliverySensorArguments)
+
+    template_fields: Sequence[str] = template_fields_of(__init__)
 
     def poke(self, context: "Context") -> bool | PokeReturnValue:
         """Look once."""
-        progress = self._look(context)
-        if not progress.is_done(min_final_share=self.min_final_share):
+        wanted = self._arguments_of(context)
+        progress = self._look(wanted, context)
+        if not progress.is_done(min_final_share=wanted.min_final_share):
             return False
-        return PokeReturnValue(is_done=True, xcom_value=self._judge(progress, context))
+        return PokeReturnValue(is_done=True, xcom_value=self._judge(progress, wanted, context))
 
     def execute(self, context: "Context") -> object:
         """Wait.
@@ -81,13 +112,14 @@ class DropCowboyDeliverySensor(BaseSensorOperator):
         :returns: ``{"campaign", <one count a state>, "final_share", "delivered_share"}``.
         :raises AirflowFailException: too few were delivered, or no result can ever come.
         """
-        if not self._is_deferrable():
-            return super().execute(context)
         from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
         from airflow_provider_dropcowboy.triggers.delivery import DropCowboyDeliveryTrigger
 
         try:
+            wanted = self._arguments_of(context)
+            if not is_deferrable(wanted.deferrable):
+                return super().execute(context)
             found = self.poke(context)
         except AirflowFailException as error:
             if self.soft_fail:  # which Airflow itself looks after when it resumes, and when it pokes
@@ -96,10 +128,10 @@ class DropCowboyDeliverySensor(BaseSensorOperator):
         if not isinstance(found, PokeReturnValue):
             self.defer(
                 trigger=DropCowboyDeliveryTrigger(
-                    dropcowboy_conn_id=self.dropcowboy_conn_id,
-                    campaign=self.campaign,
-                    min_final_share=self.min_final_share,
-                    expire_after_s=self.expire_after.total_seconds(),
+                    dropcowboy_conn_id=wanted.dropcowboy_conn_id,
+                    campaign=wanted.campaign,
+                    min_final_share=wanted.min_final_share,
+                    expire_after_s=wanted.expire_after.total_seconds(),
                     poke_interval_s=self.poke_interval,
                 ),
                 method_name=self.execute_complete.__name__,
@@ -113,43 +145,48 @@ class DropCowboyDeliverySensor(BaseSensorOperator):
 
         if event["error"]:
             raise AirflowFailException(event["error"])
-        return self._judge(self._look(context), context)
+        wanted = self._arguments_of(context)
+        return self._judge(self._look(wanted, context), wanted, context)
 
-    def _is_deferrable(self) -> bool:
-        if self.deferrable is not None:
-            return self.deferrable
-        from airflow.providers.common.compat.sdk import conf
+    def _arguments_of(self, context: "Context") -> DeliverySensorArguments:
+        with _airflow_failures():
+            return self._read(DeliverySensorArguments, context)
 
-        return bool(conf.getboolean("operators", "default_deferrable", fallback=False))
-
-    def _look(self, context: "Context") -> "Progress":
-        with _airflow_failures(), open_results(self.dropcowboy_conn_id) as results:
-            show_report(self, context, account=results.settings.account.name, campaign=self.campaign)
-            _check_callback_url(results)
-            progress = results.progress(self.campaign, expire_after=self.expire_after)
-        self.log.info("%s", progress if progress.is_begun else f"campaign {self.campaign}: not begun yet")
+    def _look(self, wanted: DeliverySensorArguments, context: "Context") -> "Progress":
+        with _airflow_failures(), open_results(wanted.dropcowboy_conn_id) as results:
+            show_report(self, context, account=results.settings.account.name, campaign=wanted.campaign)
+            progress = results.progress(wanted.campaign, expire_after=wanted.expire_after)
+            _check_that_results_come(results, progress)
+        self.log.info("%s", progress if progress.is_begun else f"campaign {wanted.campaign}: not begun yet")
         return progress
 
-    def _judge(self, progress: "Progress", context: "Context") -> dict[str, object]:
-        least = self.fail_below_delivered
+    def _judge(self, progress: "Progress", wanted: DeliverySensorArguments, context: "Context") -> dict[str, object]:
+        least = wanted.fail_below_delivered
         if least is not None and progress.delivered_share < least:
             from airflow.providers.common.compat.sdk import AirflowFailException
 
             raise AirflowFailException(
                 f"{progress.delivered_share:.1%} of the final sends were delivered, the task asks for {least:.1%}: "
-                f"{progress}. `dropcowboy report '{self.campaign}'` shows the reasons."
+                f"{progress}. `dropcowboy report '{wanted.campaign}'` shows the reasons."
             )
         counts = progress.as_dict()
         tell_outlets(self, context, counts=counts)
         return counts
 
 
-def _check_callback_url(results: Results) -> None:
-    if results.settings.callback_url is None:
+def _check_that_results_come(results: Results, progress: "Progress") -> None:
+    """Refuse to wait where nothing says that a result can come.
+
+    :raises ConfigurationError: the connection names neither a callback URL nor the account's webhook, and no result of
+        the campaign has come.
+    """
+    settings = results.settings
+    if settings.callback_url is None and not settings.account_webhook and not progress.has_results:
         raise ConfigurationError(
             "The connection has no callback_url: the vendor tells each result once, by a callback, so that none would "
             "ever come. Run `dropcowboy receiver`, set its public URL as callback_url in the connection (also if the "
-            "send tasks name their own), and clear the task. What was sent before without it stays without a result."
+            "send tasks name their own), and clear the task. If the account's own webhook is the receiver's /webhook, "
+            "set account_webhook to true there. What was sent before without either stays without a result."
         )
 
 

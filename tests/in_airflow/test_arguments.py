@@ -1,12 +1,13 @@
 """A wrong argument is told when the DAG is parsed, or, where it is a template, before anyone is asked."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import DAG
 from airflow.utils.state import TaskInstanceState
+from airflow.utils.types import DagRunType
 
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.operators.rvm import SendRvmOperator
@@ -97,12 +98,14 @@ class TestWhenTheTaskStarts:
             ({"partition": "{{ 9 }}/8"}, "partition 9/8"),
             ({"campaign": "{{ dag_run.conf.none }}"}, "'None' names no campaign"),
             ({"forwarding_number": "{{ 504 }}"}, "forwarding_number is no number"),
+            ({"recording_id": "{{ dag_run.conf.none or '' }}"}, "recording_id is empty"),
+            ({"dry_run": "{{ dag_run.conf.none }}"}, "dry_run is 'None'"),
         ],
     )
     def test_a_wrong_template_fails_the_task(
         self, sandbox: SandboxProcess, arguments: dict[str, Any], said: str
     ) -> None:
-        assert said in failing(sandbox, SendRvmOperator, contacts=rows(3), **VOICEMAIL, **arguments)
+        assert said in failing(sandbox, SendRvmOperator, contacts=rows(3), **{**VOICEMAIL, **arguments})
 
     def test_a_text_without_a_pool_fails_the_task(self, sandbox: SandboxProcess) -> None:
         assert "pool_id is given neither" in failing(sandbox, SendSmsOperator, contacts=rows(3), **TEXT)
@@ -132,3 +135,32 @@ class TestWhenTheTaskStarts:
         run = run_dag(dag, logical_date=LOGICAL_DATE, run_conf={"recording": RECORDING_ID})
         assert run.task("send").returned["campaign"] == "autumn 2026-11-24"
         assert sandbox.takes_by_phone() == numbers(0, 1, 2)
+
+    def test_a_native_dag_sends_what_was_written_as_its_params_say(self, sandbox: SandboxProcess) -> None:
+        with DAG(
+            "native",
+            schedule=None,
+            render_template_as_native_obj=True,
+            params={"dry": False, "limit": 2, "code": "007"},
+        ) as dag:
+            SendSmsOperator(
+                task_id="send",
+                contacts=rows(3),
+                campaign="{{ ds_nodash }}",
+                pool_id=POOL_ID,
+                limit="{{ params.limit }}",
+                dry_run="{{ params.dry }}",
+                **{**TEXT, "sms_body": "{{ params.code }}"},
+            )
+        sent = run_dag(dag, logical_date=LOGICAL_DATE).task("send").returned
+        assert (sent["campaign"], sent["read"], sent["accepted"], sent["held"]) == ("20261124", 3, 2, 1)
+        bodies = [send["first_body"] for send in sandbox.sends().values()]
+        assert [(body["caller_id"], body["sms_body"]) for body in bodies] == [("+15045550100", "007")] * 2
+
+    def test_a_dag_that_runs_once_is_sent_however_long_ago_its_start_date_is(self, sandbox: SandboxProcess) -> None:
+        begun_at = datetime.now(UTC) - timedelta(days=180)
+        with DAG("once", schedule="@once", start_date=begun_at) as dag:
+            SendRvmOperator(task_id="send", contacts=rows(1), **VOICEMAIL)
+        run = run_dag(dag, logical_date=begun_at, run_type=DagRunType.SCHEDULED)
+        assert run.task("send").state == TaskInstanceState.SUCCESS
+        assert sandbox.takes()["asks"] == 1

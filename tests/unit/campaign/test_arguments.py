@@ -5,10 +5,16 @@ from decimal import Decimal
 
 import pytest
 
-from airflow_provider_dropcowboy.arguments import LATER
+from airflow_provider_dropcowboy.api.account import Account
+from airflow_provider_dropcowboy.arguments import LATER, NOTHING
 from airflow_provider_dropcowboy.campaign.arguments import SendArguments
 from airflow_provider_dropcowboy.campaign.channels import RvmArguments, SmsArguments
+from airflow_provider_dropcowboy.campaign.compose import RvmTemplate
+from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
+from airflow_provider_dropcowboy.ledger.runs import Who
+from airflow_provider_dropcowboy.secret import Secret
 
 RVM: dict[str, object] = {
     "contacts": [{"id": 1}],
@@ -165,3 +171,57 @@ def test_no_message_repeats_a_number() -> None:
     with pytest.raises(ConfigurationError) as wrong:
         check(SmsArguments, SMS, {"caller_id": "1 504 555 0100"})
     assert "504 555" not in str(wrong.value)
+
+
+SETTINGS = ConnectionSettings(
+    account=Account("team", Secret("secret"), "https://localhost/v1"),
+    callback_url="https://hooks.example.com",
+    callback_secret=Secret("signs-all-callbacks"),
+    default_brand_id="b",
+    default_pool_id="p",
+)
+
+
+def plan(settings: ConnectionSettings = SETTINGS, **changes: object) -> Plan:
+    arguments = RvmArguments.read({**RVM, "campaign": "spring", **changes})
+    return arguments.plan(settings, hours=None, who=Who())
+
+
+def test_an_own_callback_url_goes_out_as_it_is() -> None:
+    own = plan(callback_url="https://my.example/hook?x=1")
+    assert (own.callback_url, own.callback_secret) == ("https://my.example/hook?x=1", None)
+    assert plan().callback_secret == SETTINGS.callback_secret
+
+
+def test_the_connections_callback_url_is_not_sent_unsigned_by_a_task() -> None:
+    with pytest.raises(ConfigurationError, match="callback_url is the connection's own"):
+        plan(callback_url="https://hooks.example.com/")
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, "p"), ("", None), ("q", "q")])
+def test_an_empty_pool_means_none(given: str | None, expected: str | None) -> None:
+    template = plan(pool_id=given).template
+    assert template.pool_id == expected
+
+
+def test_an_empty_rendering_of_a_pool_is_no_pool_that_was_left_out() -> None:
+    with pytest.raises(ConfigurationError, match="pool_id is empty"):
+        plan(pool_id=NOTHING)
+
+
+@pytest.mark.parametrize("number", ["+1234567", "+19995550100"])
+def test_a_forwarding_number_that_cannot_exist_is_refused(number: str) -> None:
+    with pytest.raises(ConfigurationError, match="forwarding_number") as wrong:
+        plan(forwarding_number=number)
+    assert number[2:] not in str(wrong.value)
+
+
+def test_a_whole_number_is_the_text_of_it() -> None:
+    numbered = plan(campaign=20261128, forwarding_number=15045550100)
+    assert numbered.campaign == "20261128"
+    assert isinstance(numbered.template, RvmTemplate)
+    assert numbered.template.forwarding_number == "+15045550100"
+
+
+def test_arguments_print_without_their_values() -> None:
+    assert "5045550100" not in repr(SmsArguments.read({**SMS, "campaign": "spring"}))

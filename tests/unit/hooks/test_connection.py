@@ -222,3 +222,23 @@ def test_every_secret_is_named_to_the_masker() -> None:
         "carrier-sid",
         "carrier",
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("byoc", "byoc_secret"),
+        ("callback_ulr", "callback_url"),
+        ("max_concurency", "max_concurrency"),
+        ("pool_id", "default_pool_id"),
+        ("Callback_URL", "callback_url"),
+    ],
+)
+def test_a_misnamed_field_is_refused_with_the_name_that_is_meant(name: str, meant: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"Did you mean {meant}") as wrong:
+        extra(**{name: "carrier-token"})
+    assert "carrier-token" not in str(wrong.value)
+
+
+def test_a_field_of_somebody_else_is_left_alone() -> None:
+    assert extra(cost_center="growth") == extra()
