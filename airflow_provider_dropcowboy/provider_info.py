@@ -73,6 +73,12 @@ _CONNECTION_FIELDS: Final[dict[str, object]] = {
         "Public base URL of the receiver, such as https://hooks.example.com. Without it no result is ever known.",
         type=_TEXT,
     ),
+    "account_webhook": _field(
+        "Account webhook",
+        "true: the account's own webhook, set at Drop Cowboy, posts to the receiver's /webhook.",
+        type=_TEXT,
+        default="false",
+    ),
     "callback_secret": _field(
         "Callback secret",
         "Signs the callback URLs, so that nobody else can report a result. At least 16 characters; "
