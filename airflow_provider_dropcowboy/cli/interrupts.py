@@ -1,7 +1,7 @@
-"""Ctrl-C and SIGTERM: a run stops in order, with what was in flight recorded."""
+"""Ctrl-C, SIGTERM, and a terminal that closes: a run stops in order, with what was in flight recorded."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from queue import SimpleQueue
 from threading import Thread
@@ -11,12 +11,29 @@ from typing import Final
 from airflow_provider_dropcowboy.campaign.control import Control, Order
 from airflow_provider_dropcowboy.campaign.plan import GRACE_S
 
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def catch_signals(handler: Callable[[int, FrameType | None], None]) -> Callable[[], None]:
+    """Call ``handler`` for each signal that asks a command to end. SIGHUP stays ignored under ``nohup``.
+
+    :returns: what puts the former handlers back.
+    """
+    wanted = [
+        number for number in _SIGNALS if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN
+    ]
+    before = {number: signal.signal(number, handler) for number in wanted}
+
+    def put_back() -> None:
+        for number, former in before.items():
+            signal.signal(number, former)
+
+    return put_back
 
 
 @contextmanager
 def stopping_on_signals(control: Control) -> Iterator[None]:
-    """Within the block, either signal stops the run; a second one changes nothing, since it ends in seconds."""
+    """Within the block, each of these signals stops the run; a second one changes nothing: the run ends in seconds."""
     # A handler runs in the main thread, in the middle of anything: also while that holds a lock which stopping needs.
     # Putting into a SimpleQueue is safe there; a thread of its own does the rest.
     came: SimpleQueue[int | None] = SimpleQueue()
@@ -30,11 +47,10 @@ def stopping_on_signals(control: Control) -> Iterator[None]:
 
     obeying = Thread(target=obey, name="dropcowboy-signals", daemon=True)
     obeying.start()
-    before = {number: signal.signal(number, take) for number in SIGNALS}
+    put_back = catch_signals(take)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        put_back()
         came.put(None)
         obeying.join()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from airflow_provider_dropcowboy.lists.stop import Stop
     from airflow_provider_dropcowboy.lists.summary import ListSummary
     from airflow_provider_dropcowboy.lists.upkeep import ListView, Upkeep
-
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 @click.group("list")
@@ -229,12 +227,13 @@ def _stopping_on_signals(stop: "Stop") -> Iterator[None]:
     def take(number: int, _frame: FrameType | None) -> None:
         stop.order(f"{signal.Signals(number).name} came")
 
-    before = {number: signal.signal(number, take) for number in SIGNALS}
+    from airflow_provider_dropcowboy.cli.interrupts import catch_signals
+
+    put_back = catch_signals(take)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        put_back()
 
 
 def _print_summary(summary: "ListSummary") -> None:

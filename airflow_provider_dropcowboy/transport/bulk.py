@@ -1,7 +1,9 @@
 """Many sends at once over aiohttp: bytes out, replies in. What a reply means stands in ``api/answers``."""
 
 import asyncio
+import errno
 import json
+import os
 import ssl
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -271,7 +273,7 @@ def _describe(error: Exception) -> str:
             return "TLS failed"
         case aiohttp.ClientConnectorDNSError():
             return "the host's name was not found"
-        case OSError(strerror=str(text)):
-            return text
+        case OSError(errno=int(number)) if number in errno.errorcode:
+            return os.strerror(number)  # its own text may hold the host and its address
         case _:
             return type(error).__name__

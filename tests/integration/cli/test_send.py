@@ -70,7 +70,7 @@ def test_a_text_goes_only_to_those_who_opted_in(program: Program, contacts: str,
     assert texts == {"Hi Annabel", "Hi Desdemona"}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_command_records_what_it_asked_and_the_next_asks_the_rest(
     program: Program, sandbox: SandboxProcess, number: signal.Signals
 ) -> None:
