@@ -95,9 +95,9 @@ class Client:
         settings = self._session.merge_environment_settings(prepared.url, {}, False, self._verify, None)
         verify = settings["verify"]
         assert verify is not None
-        if not request.is_safe:
-            # one that was kept alive may be closed by the server at this moment, which leaves the change in doubt
-            self._adapter.close()  # it opens new ones when it is used again
+        # each call has a connection of its own: the server may close a kept one at this moment, which leaves a change
+        # in doubt, and an answer that nobody asked for on it would be taken for this call's
+        self._adapter.close()  # it opens new ones when it is used again
         with watch_first_byte(may_write) as first_byte:
             try:
                 with self._adapter.send(

@@ -145,7 +145,9 @@ class KeptConnection(ResponseHandler):
             self.drop()
 
     def drop(self) -> None:
-        """Close it."""
+        """Close it, whatever of a request is still to be written."""
+        if self.transport is not None and self.transport.get_write_buffer_size():
+            self.transport.abort()  # to close it would wait for a server that does not read
         super().close()
 
     @property

@@ -12,6 +12,7 @@ from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.secret import Secret
 from airflow_provider_dropcowboy.transport.client import Client
 from tests.integration.transport.scripted_server import (
+    Conversation,
     ScriptedServer,
     answer,
     in_turn,
@@ -27,9 +28,17 @@ def client(base_url: str, *, verify: bool | str = True) -> Client:
     return Client(Account("team", Secret(SECRET), base_url), timeout_s=5.0, verify=verify)
 
 
-def test_two_questions_share_a_connection() -> None:
-    with ScriptedServer(in_turn(answer(keep_alive=True), answer())) as server, client(server.base_url()) as asking:
-        assert [asking.ask(catalog.brands()), asking.ask(catalog.pools())] == [(), ()]
+def test_an_answer_that_nobody_asked_for_is_not_the_next_calls() -> None:
+    def answer_twice(conversation: Conversation) -> None:
+        answer(404, b'{"error": "No such brand"}', keep_alive=True)(conversation)
+        conversation.peer.sendall(b"HTTP/1.1 404 Said\r\nContent-Length: 0\r\n\r\n")
+        wait_until_the_client_leaves(conversation)
+
+    question = catalog.brands().request
+    with ScriptedServer(answer_twice, answer()) as server, client(server.base_url()) as asking:
+        assert asking.call(question) == Answer(404, b'{"error": "No such brand"}')
+        assert asking.call(question) == Answer(200, b"[]")
+    assert len(server.requests) == 2
 
 
 def test_a_connection_that_the_server_closed_while_idle_is_not_used_again() -> None:
@@ -43,11 +52,12 @@ def test_a_connection_that_the_server_closed_while_idle_is_not_used_again() -> N
     assert len(server.requests) == 2
 
 
-def test_a_change_never_goes_out_on_a_used_connection() -> None:
+@pytest.mark.parametrize("call", [SEND, catalog.brands().request])
+def test_no_call_goes_out_on_a_used_connection(call: Request) -> None:
     stays_open = in_turn(answer(keep_alive=True), wait_until_the_client_leaves)
     with ScriptedServer(stays_open, answer()) as server, client(server.base_url()) as asking:
         asking.ask(catalog.brands())
-        assert asking.call(SEND) == Answer(200, b"[]")
+        assert asking.call(call) == Answer(200, b"[]")
     assert len(server.requests) == 2
 
 
