@@ -41,5 +41,6 @@ with DAG(
         sql_conn_id="warehouse",
         key_column="contact_id",
         campaign="appointment reminder {{ ds }}",
+        message_kind="informational",  # it sells nothing: no law wants consent to sales by recording
         recording_id="a0000000-0000-4000-8000-000000000002",  # one of your account; this is the sandbox's
     )

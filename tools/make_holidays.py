@@ -22,18 +22,20 @@ from dateutil.easter import easter
 
 YEARS: Final = range(2026, 2029)
 TARGET: Final = Path(__file__).parents[1] / "airflow_provider_dropcowboy" / "screening" / "data" / "holidays.toml"
+CHECKED: Final = date(2026, 11, 28)
 SATURDAY, SUNDAY = 5, 6
 
 STATUTES: Final = {
     "US-AL": "Ala. Code 1-3-8",
     "US-LA": "La. R.S. 1:55; PSC General Order R-29617",
     "US-NE": "291 Neb. Admin. Code ch. 11 s. 3",
-    "US-PA": "73 P.S. 2241 ff. (Act 77 of 2019); 44 P.S. 11",
+    "US-PA": "73 P.S. 2245(a) (Act 73 of 2019, Act 47 of 2026); 44 P.S. 11",
     "US-RI": "R.I. Gen. Laws 25-1-1",
     "US-UT": "Utah Code 63G-1-301",
 }
-PROVINCES: Final = ("AB", "BC", "MB", "NB", "NL", "NS", "NT", "NU", "ON", "PE", "QC", "SK", "YT")
-CANADA: Final = "national and provincial holidays"
+BRITISH_COLUMBIA: Final = (
+    "B.C. Telemarketer Licensing Regulation"  # no other province is known to ban calls on holidays
+)
 OWN_SHIFT: Final = {"US-AL", "US-RI"}
 
 
@@ -74,6 +76,9 @@ class Extra:
 DNC: Final = "dnc.com month lists"
 GOVERNOR: Final = "proclaimed by the governor, year by year"
 RHODE_ISLAND: Final = "R.I. Gen. Laws 25-1-1"
+INTERPRETATION: Final = "B.C. Interpretation Act s. 29"
+CAREFUL: Final = "bcfamilylawresource.blogspot.com, 2012-06-03; which list the regulation means was not seen"
+WHY: Final = "careful reading: whether the day binds was not seen, and one too many costs a day's delay"
 
 EXTRAS: Final = (
     Extra("US-AL", "Mrs. Rosa L. Parks Day", on(12, 1), "Ala. Code 1-3-8", DNC, "V"),
@@ -87,6 +92,8 @@ EXTRAS: Final = (
     Extra("US-PA", "Election Day", election, "44 P.S. 11", "not seen", "G"),
     Extra("US-RI", "Rhode Island Independence Day", on(5, 4), RHODE_ISLAND, f"statute text; {DNC}", "S"),
     Extra("US-RI", "Election Day", election, RHODE_ISLAND, "statute text", "S", lambda year: year % 2 == 0),
+    Extra("CA-BC", "Easter Monday", after_easter(1), INTERPRETATION, CAREFUL, "G"),
+    Extra("CA-BC", "Boxing Day", on(12, 26), INTERPRETATION, CAREFUL, "G"),
     Extra("US-UT", "Juneteenth (Monday)", utahs_juneteenth, "Utah Code 63G-1-301", "not seen", "G"),
 )  # fmt: skip
 
@@ -119,7 +126,10 @@ def block(region: str, days: dict[str, set[date]], *, cite: str, source: str, co
     yield f'region = "{region}"'
     yield f'cite = "{cite}"'
     yield f'source = "{source}"'
+    yield f"checked = {CHECKED}"
     yield f'confidence = "{confidence}"'
+    if confidence == "G":
+        yield f'why = "{WHY}"'
     yield "[holidays.days]"
     for name, dates in sorted(days.items(), key=lambda item: min(item[1])):
         kept = ", ".join(day.isoformat() for day in sorted(dates) if day.year in YEARS)
@@ -142,10 +152,8 @@ def lines() -> Iterator[str]:
         group[extra.name] = {shifted for day in dates for shifted in days_off(extra.region, day)}
     for (region, cite, source, confidence), days in groups.items():
         yield from block(region, days, cite=cite, source=source, confidence=confidence)
-    for province in PROVINCES:
-        region = f"CA-{province}"
-        source = f"{package}; which days: dnc.com month lists"
-        yield from block(region, known(region), cite=CANADA, source=source, confidence="V")
+    source = f"{package}; consumerprotectionbc.ca, 2014-08"
+    yield from block("CA-BC", known("CA-BC"), cite=BRITISH_COLUMBIA, source=source, confidence="S")
 
 
 def main() -> None:

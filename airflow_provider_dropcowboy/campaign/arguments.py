@@ -94,9 +94,14 @@ class SendArguments(SourceArguments):
     opt_in_column: str | None = argument(
         COLUMN, "Only rows whose value is a clear yes are sent to. The others are `suppressed`."
     )
+    consent_column: str | None = argument(
+        COLUMN,
+        "Names the kinds of consent that a contact gave: `express`, `written`, `relationship`. Where a law wants "
+        "consent to recorded sales messages, rows without it are `suppressed`. A yes in `opt_in_column` is express.",
+    )
     message_kind: str = argument(
         choice("marketing", "informational"),
-        "States that ban prerecorded sales messages (WA, WY, MA) suppress `marketing`.",
+        "Some states ban recorded sales messages, others want consent: there `marketing` is `suppressed`.",
         default="marketing",
     )
     calling_hours: str = argument(
@@ -256,6 +261,7 @@ class SendArguments(SourceArguments):
             ),
             partition=self.partition,
             opt_in_column=self.opt_in_column,
+            consent_column=self.consent_column,
             callback_url=callback_url,
             callback_secret=callback_secret,
             concurrency=self.concurrency,

@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from airflow_provider_dropcowboy.screening.consent import Need
+
 
 class Ruling(Protocol):
     """Whether a number may be called at a moment, and why."""
@@ -14,6 +16,10 @@ class Ruling(Protocol):
     @property
     def is_banned(self) -> bool:
         """Never, for messages of this kind."""
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """Consent without which it is forbidden, for messages of this kind."""
 
     @property
     def closes_at(self) -> datetime | None:

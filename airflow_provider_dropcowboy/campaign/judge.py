@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from airflow_provider_dropcowboy.api.messages import Message
+from airflow_provider_dropcowboy.api.messages import Channel, Message
 from airflow_provider_dropcowboy.campaign.compose import Composer
 from airflow_provider_dropcowboy.campaign.identity import Identity
 from airflow_provider_dropcowboy.campaign.plan import Plan
@@ -14,10 +14,14 @@ from airflow_provider_dropcowboy.contacts.columns import find_column
 from airflow_provider_dropcowboy.contacts.contact import Contact, Unusable
 from airflow_provider_dropcowboy.contacts.mapping import ContactReader
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
-from airflow_provider_dropcowboy.screening.consent import has_consent
+from airflow_provider_dropcowboy.screening.consent import Consent, Kinds, has_consent, read_kinds, unmet
 from airflow_provider_dropcowboy.screening.verdict import Verdict
 from airflow_provider_dropcowboy.states import State
 
+STATE_BAN: Final = "state_ban"
+"""Begins the reason of a row whose state bans the message."""
+NO_CONSENT: Final = "no consent"
+"""Begins the reason of a row without the consent that the law of its place wants."""
 _SUPPRESSED: Final = "!"  # begins the names of suppressed numbers
 Rows = Iterable[Mapping[str, object]]
 
@@ -89,13 +93,28 @@ class Judge:
             return message
         ruling = hours.judge(contact.phone.e164, postal_code=contact.postal_code, at=utcnow())
         if ruling.is_banned:
-            return replace(message, stop=(State.SUPPRESSED, f"state_ban: {ruling.rule}"))
+            return replace(message, stop=(State.SUPPRESSED, f"{STATE_BAN}: {ruling.rule}"))
+        rule = ruling.rule
+        if ruling.needs:
+            given = self._consent_of(contact.row)
+            if need := unmet(ruling.needs, given):
+                return replace(message, stop=(State.SUPPRESSED, f"{NO_CONSENT}: {need}; calling hours {hours.version}"))
+            rule += f"; consent: {', '.join(sorted(given))}"
         if not ruling.is_open:
             return replace(message, stop=(State.HELD, f"calling hours: {ruling.rule}"), opens_at=ruling.opens_at)
-        return replace(message, closes_at=ruling.closes_at, rule=ruling.rule, caps=message.caps + ruling.caps)
+        return replace(message, closes_at=ruling.closes_at, rule=rule, caps=message.caps + ruling.caps)
 
     def _has_consent(self, row: Mapping[str, object]) -> bool:
         column = self._plan.opt_in_column
-        if column is None:
-            return True
-        return has_consent(row[column] if column in row else row[find_column(column, row)])
+        return column is None or has_consent(_cell(row, column))
+
+    def _consent_of(self, row: Mapping[str, object]) -> Kinds:
+        """The kinds that the row's person gave. A yes in ``opt_in_column`` is express; no text goes without one."""
+        is_express = self._plan.opt_in_column is not None or self._plan.channel is Channel.SMS
+        column = self._plan.consent_column
+        named = frozenset[Consent]() if column is None else read_kinds(_cell(row, column))
+        return named | {Consent.EXPRESS} if is_express else named
+
+
+def _cell(row: Mapping[str, object], column: str) -> object:
+    return row[column] if column in row else row[find_column(column, row)]

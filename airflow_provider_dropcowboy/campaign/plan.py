@@ -32,6 +32,7 @@ class Plan:
     :param callback_secret: makes the token in each request's callback URL.
     :param rate_per_s: requests a second, at most; None: as fast as the connections allow.
     :param opt_in_column: column that says whether the contact consented; None: consent is not looked at.
+    :param consent_column: column that names the kinds of consent that the contact gave; None: no column does.
     :param timeout_s: for one request, from connecting to the last byte of its answer.
     :param verify: whether the server's certificate is checked; a path: by this CA file.
     :param claim_rules: caps, limit, budget, and when to ask once more for what is in doubt.
@@ -54,6 +55,7 @@ class Plan:
     columns: ContactColumns
     partition: Partition | None = None
     opt_in_column: str | None = None
+    consent_column: str | None = None
     callback_url: str | None = field(default=None, repr=False)
     callback_secret: Secret | None = None
     concurrency: int = 50
@@ -111,7 +113,8 @@ class Plan:
         """The columns of the source that are used, as the user names them."""
         columns = self.columns
         text = self.template.tts_body if isinstance(self.template, RvmTemplate) else self.template.sms_body
-        named = (columns.phone_column, columns.key_column, columns.postal_code_column, self.opt_in_column)
+        consent = (self.opt_in_column, self.consent_column)
+        named = (columns.phone_column, columns.key_column, columns.postal_code_column, *consent)
         return tuple(dict.fromkeys([*filter(None, named), *(text.columns if text else ())]))
 
     @property

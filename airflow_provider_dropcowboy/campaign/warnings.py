@@ -6,12 +6,10 @@ from typing import Final
 from airflow_provider_dropcowboy.api.gsm import count_outside_gsm
 from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
 from airflow_provider_dropcowboy.campaign.forecast import Forecast
+from airflow_provider_dropcowboy.campaign.judge import NO_CONSENT, STATE_BAN
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
 from airflow_provider_dropcowboy.states import State
-
-STATE_BAN: Final = "state_ban"
-"""Begins the reason of a row whose state bans the message."""
 
 _TOLL_FREE: Final = ("800", "822", "833", "844", "855", "866", "877", "880", "881", "882", "883", "888")  # NANPA
 
@@ -41,14 +39,26 @@ def warn_of_plan(plan: Plan) -> None:
 
 
 def warn_of_bans(tally: Tally) -> None:
-    """After the last send: how many were not called since their state bans prerecorded marketing."""
-    reasons = tally.reasons.items()
-    banned = sum(n for (state, reason), n in reasons if state is State.SUPPRESSED and reason.startswith(STATE_BAN))
-    if banned:
+    """After the last send: how many were not called since the law of their place forbids it, or wants consent."""
+    counts = {
+        prefix: sum(
+            count
+            for (state, reason), count in tally.reasons.items()
+            if state is State.SUPPRESSED and reason.startswith(f"{prefix}: ")
+        )
+        for prefix in (STATE_BAN, NO_CONSENT)
+    }
+    if counts[STATE_BAN]:
         log.warning(
             "state_ban: %d people were not called, since their states ban prerecorded marketing calls. "
             'If this is none, set message_kind="informational"',
-            banned,
+            counts[STATE_BAN],
+        )
+    if counts[NO_CONSENT]:
+        log.warning(
+            "no consent: %d people were not called, since the law of their place wants consent that their rows do not "
+            "name. Name the column with the kinds of consent (express, written, relationship) in consent_column",
+            counts[NO_CONSENT],
         )
 
 

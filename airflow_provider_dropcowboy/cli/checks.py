@@ -2,18 +2,19 @@
 
 import platform
 from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_dropcowboy.api.answers import http_date
 from airflow_provider_dropcowboy.api.catalog import brands, pools
 from airflow_provider_dropcowboy.api.wire import Answer, Reply
-from airflow_provider_dropcowboy.cli.connection import executor, ledger_place, load_settings
+from airflow_provider_dropcowboy.cli.connection import executor, ledger_place, load_own_rules, load_settings
 from airflow_provider_dropcowboy.cli.finding import Finding
 from airflow_provider_dropcowboy.cli.main import DISTRIBUTION
 from airflow_provider_dropcowboy.cli.place import shown
 from airflow_provider_dropcowboy.cli.receiver_check import look_at_receiver
+from airflow_provider_dropcowboy.cli.rules import is_stale
 from airflow_provider_dropcowboy.cli.vendor import ask
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.errors import DropCowboyError, NoLedgerError
@@ -24,6 +25,7 @@ from airflow_provider_dropcowboy.ledger.facts import clock_skew, commit_s
 from airflow_provider_dropcowboy.ledger.health import MAX_CLOCK_SKEW
 from airflow_provider_dropcowboy.ledger.lookup import campaigns_of, other_names
 from airflow_provider_dropcowboy.screening.places import load_places
+from airflow_provider_dropcowboy.screening.rules import Rulebook
 from airflow_provider_dropcowboy.screening.zones import ZoneRules, installed_copies, is_older
 from airflow_provider_dropcowboy.transport.client import Client
 
@@ -49,6 +51,7 @@ def examine(conn: str) -> Iterator[Finding]:
         yield from _examine_api(settings)
         yield from _examine_ledger(settings)
         yield look_at_receiver(settings)
+    yield _checked("calling hours", lambda: look_at_rules(Rulebook.load(load_own_rules()), today=utcnow().date()))
     yield look_at_zones(installed_copies(), needed=load_places().zone_version)
     yield Finding(
         "versions",
@@ -67,6 +70,17 @@ def compare_clocks(whose: str, skew: timedelta) -> Finding:
     if abs(skew) > MAX_CLOCK_SKEW:
         return Finding("clock", False, f"{differs}. Set them by NTP: calling hours and leases need one time.")
     return Finding("clock", True, differs)
+
+
+def look_at_rules(book: Rulebook, *, today: date) -> Finding:
+    """How old the laws are by which people are called; the check warns, since a law may change on any day."""
+    age = "on no known day" if book.as_of is None else f"{(today - book.as_of).days} days ago"
+    text = f"the rules {book.version} were checked {age}, and know holidays until {book.holidays_until}"
+    if not is_stale(book, today):
+        return Finding("calling hours", True, text)
+    return Finding(
+        "calling hours", True, f"{text}. Install a newer version; `dropcowboy rules stale` says more.", is_warning=True
+    )
 
 
 def look_at_zones(copies: Sequence[ZoneRules], *, needed: str) -> Finding:

@@ -66,6 +66,17 @@ def load_hours(mode: str, *, channel: str, message_kind: str) -> "CallingHours |
         return calling_hours(mode, channel=channel, message_kind=message_kind)
 
 
+def load_own_rules() -> str | None:
+    """The text of the user's own rules of calling hours, by Airflow's setting; None: it names no file.
+
+    :raises ConfigurationError: the file cannot be read.
+    """
+    from airflow_provider_dropcowboy.hooks.calling_hours import own_rules
+
+    with _airflow():
+        return own_rules()
+
+
 def find_ledger_place(conn: str | None) -> "URL":
     """Where the ledger is, for a command that asks the vendor nothing.
 

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 @conn_option
 @click.pass_context
 def doctor(ctx: click.Context, /, *, conn: str) -> None:
-    """Check connection, API, clocks, ledger and versions. Nothing is sent, and no ledger is made.
+    """Check connection, API, clocks, ledger, calling hours and versions. Nothing is sent, and no ledger is made.
 
-    One line a check: "ok", or what to do. Exit code 1 if there is something to do.
+    One line a check: "ok", "WARN", or "FIX" with what to do. Exit code 1 if there is something to fix.
     """
     from airflow_provider_dropcowboy.cli.checks import examine
 
@@ -29,5 +29,8 @@ def doctor(ctx: click.Context, /, *, conn: str) -> None:
 
 
 def _show(finding: "Finding") -> None:
-    mark = click.style("ok  ", fg="green") if finding.is_ok else click.style("FIX ", fg="red", bold=True)
+    if finding.is_warning:
+        mark = click.style("WARN", fg="yellow")
+    else:
+        mark = click.style("ok  ", fg="green") if finding.is_ok else click.style("FIX ", fg="red", bold=True)
     click.echo(f"{mark} {finding.about}: {finding.text}")

@@ -37,6 +37,7 @@ COMMANDS: Final[Mapping[str, _Entry]] = {
     "unknown": _Entry(f"{_CLI}.settling", "unknown", "Sends in doubt: list and settle them."),
     "rejected": _Entry(f"{_CLI}.settling", "rejected", "Sends that the API refused: list and release them."),
     "suppress": _Entry(f"{_CLI}.suppress", "suppress", "Keep numbers from being asked for."),
+    "rules": _Entry(f"{_CLI}.rules", "rules", "Say which laws hold for whom, and how old the tables are."),
     "pause": _Entry(f"{_CLI}.pauses", "pause", "Stop sending: one campaign, or all."),
     "resume": _Entry(f"{_CLI}.pauses", "resume", "Allow sending again."),
     "ledger": _Entry(f"{_CLI}.ledger", "ledger", "Look at the ledger, upgrade it, delete persons from it."),

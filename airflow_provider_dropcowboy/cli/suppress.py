@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +12,8 @@ from airflow_provider_dropcowboy.cli.failures import ExitCode
 from airflow_provider_dropcowboy.cli.options import optional_conn_option, read_allowance
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow_provider_dropcowboy.phone import Phone
 
 SOURCE: Final = "command line"
@@ -52,11 +55,29 @@ def add(*, phone: str, reason: str | None, region: str, conn: str | None) -> Non
 def remove(*, phone: str, region: str, conn: str | None) -> None:
     """Take a number off the list: it may be asked for again, also if the person had opted out."""
     from airflow_provider_dropcowboy.cli.campaigns import open_for
-    from airflow_provider_dropcowboy.ledger.suppressions import unsuppress
+    from airflow_provider_dropcowboy.ledger.suppressions import find_suppression, unsuppress
 
     number = read_phone(phone, region)
-    was_there = unsuppress(open_for(conn, may_create=True), number)
+    ledger = open_for(conn, may_create=True)
+    found = find_suppression(ledger, number)
+    was_there = unsuppress(ledger, number)
     click.echo(f"{number} is no longer suppressed." if was_there else f"{number} was not suppressed.")
+    if found is not None and (law := _law_on_opt_outs(number, found.added_at)):
+        click.echo(f"If the person had opted out: {law}. Then add it again.", err=True)
+
+
+def _law_on_opt_outs(number: "Phone", added_at: "datetime") -> str | None:
+    """The law that keeps an opt-out longest, if one as old as this still holds."""
+    from airflow_provider_dropcowboy.cli.connection import load_hours
+    from airflow_provider_dropcowboy.clock import utcnow
+
+    hours = load_hours("state", channel="sms", message_kind="informational")
+    assert hours is not None  # it is not off
+    laws = [rule for rule in hours.laws(number.e164, postal_code=None, at=utcnow()) if rule.opt_out]
+    longest = max(laws, key=lambda rule: rule.opt_out or timedelta(), default=None)
+    if longest is None or longest.opt_out is None or added_at + longest.opt_out <= utcnow():
+        return None
+    return f"{longest.label} keeps it until {added_at + longest.opt_out:%Y-%m-%d}"
 
 
 @suppress.command()

@@ -12,21 +12,29 @@ def calling_hours(mode: str, *, channel: str, message_kind: str) -> "CallingHour
     :param channel: ``rvm`` or ``sms``.
     :raises ConfigurationError: ``[dropcowboy] calling_hours_rules`` names a file that cannot be read.
     """
+    from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
+
+    if mode == "off":
+        return None
+    return CallingHours.load(Mode(mode), channel=channel, message_kind=message_kind, rules_text=own_rules())
+
+
+def own_rules() -> str | None:
+    """The text of the user's file of rules; None: the setting names none.
+
+    :raises ConfigurationError: ``[dropcowboy] calling_hours_rules`` names a file that cannot be read.
+    """
     from pathlib import Path
 
     from airflow.providers.common.compat.sdk import conf
 
     from airflow_provider_dropcowboy.errors import ConfigurationError
-    from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
 
-    if mode == "off":
-        return None
     rules_path = conf.get("dropcowboy", "calling_hours_rules", fallback=None)
     try:
-        rules_text = Path(rules_path).read_text(encoding="utf-8") if rules_path else None
+        return Path(rules_path).read_text(encoding="utf-8") if rules_path else None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             f"[dropcowboy] calling_hours_rules names a file that cannot be read ({type(error).__name__}). "
             "Nothing was sent."
         ) from None
-    return CallingHours.load(Mode(mode), channel=channel, message_kind=message_kind, rules_text=rules_text)

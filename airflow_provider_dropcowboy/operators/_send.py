@@ -59,6 +59,7 @@ class SendOperator(ArgumentsMixin, BaseOperator):
         region: str = "US",
         partition: str | None = None,
         opt_in_column: str | None = None,
+        consent_column: str | None = None,
         suppression_sql: str | None = None,
         suppression_conn_id: str | None = None,
         suppression_column: str | Sequence[str] | None = None,

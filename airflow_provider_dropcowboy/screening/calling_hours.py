@@ -2,35 +2,37 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import reduce
 from itertools import chain
 from typing import Final
 
-import pendulum
-
 from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.screening.consent import Need
 from airflow_provider_dropcowboy.screening.places import Place, load_places
-from airflow_provider_dropcowboy.screening.rules import CALLED_PARTY, CHANNELS, Pause, Rule, Rulebook
-from airflow_provider_dropcowboy.screening.zones import ZoneRules, clock, is_older, zone_rules
+from airflow_provider_dropcowboy.screening.rules import CALLED_PARTY, CHANNELS, Rule, Rulebook
+from airflow_provider_dropcowboy.screening.spans import Spans, both, force_spans, free_of, shorten, spans_on_the_clock
+from airflow_provider_dropcowboy.screening.zones import ZoneRules, is_older, zone_rules
 
-SEARCH_DAYS: Final = 14
-"""How far ahead the next opening is looked for: longer than any weekend with holidays."""
-
+_BANNED: Final = {
+    "prerecorded": "prerecorded sales messages are banned",
+    "mobile": "sales messages to mobiles, which any number may be, are banned",
+}
 LABELS: Final = 4
 """Rules that a verdict names at most; an area code that nobody knows stands under those of the whole country."""
 
-Spans = list[tuple[float, float]]
-"""Open from the first until before the second, in seconds since the epoch; in order, none touches the next."""
+
+SEARCH_DAYS: Final = 14
+"""How far ahead the next opening is looked for: longer than any weekend with holidays."""
 
 
 class Mode(StrEnum):
     """Which calling hours are kept.
 
-    ``STATE``: the country's and every stricter state's. ``FEDERAL``: the country's alone, without holidays, caps and
-    bans. ``OFF``: none.
+    ``STATE``: the country's and every stricter state's. ``FEDERAL``: the country's alone: its hours, and the consent
+    that it wants for recordings. ``OFF``: none.
     """
 
     STATE = "state"
@@ -46,6 +48,7 @@ class Ruling:
     :param closes_at: aware, UTC; nothing is written from then on. The margin is taken off. None: no end, or not open.
     :param opens_at: aware, UTC: when it is closed, the next opening. None: none within ``SEARCH_DAYS``, or unknown.
     :param is_banned: the law of a place forbids the message at any hour.
+    :param needs: the consent that the laws of its places want; without it the message is forbidden at any hour.
     :param rule: for a person and an auditor: what it was judged by, and of which version.
     :param caps: so many messages to one number within so long a time; those of all its places.
     """
@@ -56,6 +59,7 @@ class Ruling:
     is_banned: bool
     rule: str
     caps: tuple[tuple[int, timedelta], ...] = ()
+    needs: tuple[Need, ...] = ()
     regions: tuple[str, ...] = ()
     zones: tuple[str, ...] = ()
 
@@ -73,6 +77,7 @@ class CallingHours:
         self._book = book
         self._rules = rules
         self._has_bans = has_bans
+        self._needs = {rule: Need(rule.consent, rule.label) for rule in rules if rule.consent}
         self._places = load_places()
         self._holidays = {region: frozenset(chain(*days.values())) for region, days in book.holidays.items()}
         self._standings: dict[Place, _Standing] = {}
@@ -85,7 +90,8 @@ class CallingHours:
         """The rules this package ships, with those of a user's file.
 
         :param channel: ``rvm`` or ``sms``.
-        :param message_kind: ``marketing`` or ``informational``; only the former is banned in some states.
+        :param message_kind: ``marketing`` or ``informational``; only the former is banned, or needs consent, in some
+            states.
         :param rules_text: the user's file; see :meth:`Rulebook.load`.
         :raises ConfigurationError: the file cannot be read, or this machine's time zone rules are older than the tables
             of places; it says what to change.
@@ -100,7 +106,15 @@ class CallingHours:
         book = Rulebook.load(rules_text)
         is_national = mode is Mode.FEDERAL
         rules = tuple(r for r in book.rules if channel in r.channels and (len(r.region) == 2 or not is_national))
-        return cls(mode, book, rules=rules, has_bans=channel == "rvm" and message_kind == "marketing")
+        if message_kind != "marketing":
+            rules = tuple(replace(r, ban="", consent=()) for r in rules if r.is_about_hours or r.opt_out)
+        elif channel != "rvm":
+            rules = tuple(
+                replace(rule, ban="") if rule.bans_prerecorded else rule
+                for rule in rules
+                if rule.is_about_hours or not rule.bans_prerecorded
+            )
+        return cls(mode, book, rules=rules, has_bans=message_kind == "marketing")
 
     def judge(
         self,
@@ -128,6 +142,31 @@ class CallingHours:
             standing = self._standings[place] = self._look(place, now)
         return standing.ruling
 
+    def laws(
+        self,
+        e164: str,
+        *,
+        postal_code: str | None,
+        state: str | None = None,
+        timezone: str | None = None,
+        at: datetime,
+    ) -> tuple[Rule, ...]:
+        """The rules that hold for the person at that moment; the parameters are those of :meth:`judge`."""
+        if self._mode is Mode.OFF:
+            return ()
+        place = self._places.locate(e164, postal_code=postal_code, state=state, timezone=timezone)
+        return tuple(self._held(self._rules_of(place), place, at.timestamp())[0])
+
+    def _rules_of(self, place: Place) -> list[Rule]:
+        regions = _with_countries(place)
+        return [rule for rule in self._rules if rule.region in regions]
+
+    def _held(self, rules: Sequence[Rule], place: Place, now: float) -> tuple[list[Rule], list[float]]:
+        """Those that hold now, in a zone at least of which they speak, and the moments at which one begins or ends."""
+        spans = {rule: [force_spans(rule, zone) for zone in _zones_of(rule, place)] for rule in rules if rule.is_dated}
+        held = [rule for rule in rules if rule not in spans or any(b <= now < e for b, e in spans[rule])]
+        return held, list(chain.from_iterable(chain.from_iterable(spans.values())))
+
     def _look(self, place: Place, now: float) -> "_Standing":
         """The ruling, and from when until when it is the same; not past the end of the day in UTC."""
         today = datetime.fromtimestamp(now, UTC).date()
@@ -138,30 +177,33 @@ class CallingHours:
                 f"is {today}. Nobody is called who may have one. Install a newer version of this package, or write "
                 "holidays_until and the holidays into a file of your own (docs/screening.md)."
             )
-        in_force = {*place.regions, *(region[:2] for region in place.regions)}
-        rules = [rule for rule in self._rules if rule.region in in_force]
-        gap = place.gap or _lawless(place, rules)
-        bans = [rule for rule in rules if rule.bans_prerecorded and self._has_bans]
+        rules = self._rules_of(place)
+        held, begins_and_ends = self._held(rules, place, now)
+        next_day = min(edge for edge in (midnight, *begins_and_ends) if edge > now)
+        gap = place.gap or _lawless(place, held)
+        bans = [rule for rule in held if rule.ban and self._has_bans]
         if bans and place.new_area_code:  # it may be there: neither called nor told that it is
             gap = f"the area code {place.new_area_code} is in no table: give a postal code"
         if gap or bans:
-            reason = f"held: {gap}" if gap else f"prerecorded sales messages are banned: {_labels(bans)}"
-            return _Standing(now, midnight, self._ruling(place, rules, reason, is_banned=not gap))
-        pauses = [pause for pause in self._book.pauses if pause.region in in_force]
-        laws = [(rule.label, self._spans(rule, place, today=today)) for rule in rules]
-        laws += [(pause.label, _free_of(pause)) for pause in pauses]
-        spans = _shorten(reduce(_both, (times for _, times in laws)), by_s=self._book.margin.total_seconds())
+            reason = f"held: {gap}" if gap else f"{_BANNED[bans[0].ban]}: {_labels(bans)}"
+            return _Standing(now, next_day, self._ruling(place, held, reason, is_banned=not gap))
+        regions = _with_countries(place)
+        pauses = [pause for pause in self._book.pauses if pause.region in regions]
+        laws = [(rule.label, self._spans(rule, place, today=today)) for rule in rules if rule.is_about_hours]
+        laws += [(pause.label, free_of(pause)) for pause in pauses]
+        spans = shorten(reduce(both, (times for _, times in laws)), by_s=self._book.margin.total_seconds())
         following = bisect_right(spans, now, key=lambda span: span[0])
         if following and now < spans[following - 1][1]:
-            begins, ends = spans[following - 1]
-            ruling = self._ruling(place, rules, f"open: {_labels(rules)}", closes_at=_moment(ends))
-            return _Standing(begins, min(ends, midnight), ruling)
+            ends = spans[following - 1][1]
+            labels = _labels(rule for rule in held if rule.is_about_hours)
+            ruling = self._ruling(place, held, f"open: {labels}", closes_at=_moment(ends))
+            return _Standing(now, min(ends, next_day), ruling)
         closed = [label for label, times in laws if not any(begins <= now < ends for begins, ends in times)]
         reason = f"closed: {_joined(closed)}" if closed else "closed: the margin before the end"
         opens_at = _moment(spans[following][0]) if following < len(spans) else None
         edges = chain.from_iterable(chain(spans, *(times for _, times in laws)))
-        ends = min(edge for edge in chain(edges, [midnight]) if edge > now)
-        return _Standing(now, ends, self._ruling(place, rules, reason, opens_at=opens_at))
+        ends = min(edge for edge in chain(edges, [next_day]) if edge > now)
+        return _Standing(now, ends, self._ruling(place, held, reason, opens_at=opens_at))
 
     def _ruling(
         self,
@@ -180,14 +222,14 @@ class CallingHours:
             is_banned=is_banned,
             rule=f"{reason}; calling hours {self.version}",
             caps=tuple(sorted({cap for rule in rules for cap in rule.caps})),
+            needs=tuple(self._needs[rule] for rule in rules if rule.consent),
             regions=place.regions,
             zones=place.zones,
         )
 
     def _spans(self, rule: Rule, place: Place, *, today: date) -> Spans:
         """When a rule is open in every zone of which it speaks."""
-        zones = {zone for name in rule.zones for zone in (place.zones if name == CALLED_PARTY else (name,))}
-        return reduce(_both, (self._spans_in(rule, zone, today=today) for zone in sorted(zones)))
+        return reduce(both, (self._spans_in(rule, zone, today=today) for zone in _zones_of(rule, place)))
 
     def _spans_in(self, rule: Rule, zone: str, *, today: date) -> Spans:
         if today != self._day:
@@ -195,7 +237,9 @@ class CallingHours:
         spans = self._spans_of.get((rule, zone))
         if spans is None:
             holidays = self._holidays.get(rule.region, frozenset())
-            spans = self._spans_of[rule, zone] = _spans_on_the_clock(rule, zone, today=today, holidays=holidays)
+            spans = self._spans_of[rule, zone] = spans_on_the_clock(
+                rule, zone, today=today, days=SEARCH_DAYS, holidays=holidays
+            )
         return spans
 
 
@@ -206,32 +250,6 @@ class _Standing:
     begins: float
     ends: float
     ruling: Ruling
-
-
-def _spans_on_the_clock(rule: Rule, zone: str, *, today: date, holidays: frozenset[date]) -> Spans:
-    """When a rule is open on the wall clock of one zone, from yesterday on."""
-    wall = clock(zone)
-    spans: Spans = []
-    for number in range(-1, SEARCH_DAYS + 2):
-        day = today + timedelta(days=number)
-        hours = rule.hours_on(day, holidays=holidays)
-        if hours is None:
-            continue
-        begins, ends = max(_instants(day, hours[0], wall)), min(_instants(day, hours[1], wall))
-        if spans and begins <= spans[-1][1]:  # midnight to midnight, two days running: no end in between
-            spans[-1] = (spans[-1][0], max(ends, spans[-1][1]))
-        elif begins < ends:
-            spans.append((begins, ends))
-    return spans
-
-
-def _instants(day: date, minutes: int, wall: pendulum.Timezone) -> tuple[float, float]:
-    """Both readings of a wall clock that shows a time twice, or never, on a night of daylight saving.
-
-    The later one for an opening, the earlier one for an end: the narrower hours hold in either reading.
-    """
-    moment_local = datetime.combine(day, time(), wall) + timedelta(minutes=minutes)
-    return moment_local.replace(fold=0).timestamp(), moment_local.replace(fold=1).timestamp()
 
 
 def _check_zone_rules(rules: ZoneRules, needed: str) -> None:
@@ -247,35 +265,17 @@ def _check_zone_rules(rules: ZoneRules, needed: str) -> None:
         )
 
 
-def _free_of(pause: Pause) -> Spans:
-    """All the time outside of it."""
-    before = (float("-inf"), pause.begins_at.timestamp())
-    return [before] if pause.ends_at is None else [before, (pause.ends_at.timestamp(), float("inf"))]
+def _with_countries(place: Place) -> set[str]:
+    return {*place.regions, *(region[:2] for region in place.regions)}
 
 
-def _both(first: Spans, second: Spans) -> Spans:
-    """When both are open."""
-    spans: Spans = []
-    here = there = 0
-    while here < len(first) and there < len(second):
-        begins, ends = max(first[here][0], second[there][0]), min(first[here][1], second[there][1])
-        if begins < ends:
-            spans.append((begins, ends))
-        if first[here][1] <= second[there][1]:
-            here += 1
-        else:
-            there += 1
-    return spans
-
-
-def _shorten(spans: Spans, *, by_s: float) -> Spans:
-    """The spans with their ends moved up; what is too short is none."""
-    return [(begins, ends - by_s) for begins, ends in spans if begins < ends - by_s]
+def _zones_of(rule: Rule, place: Place) -> list[str]:
+    return sorted({zone for name in rule.zones for zone in (place.zones if name == CALLED_PARTY else (name,))})
 
 
 def _lawless(place: Place, rules: Sequence[Rule]) -> str | None:
     """Where no country's hours are known, any hour would be a guess."""
-    known = {rule.region for rule in rules}
+    known = {rule.region for rule in rules if rule.is_about_hours}
     countries = sorted({region[:2] for region in place.regions} - known)
     return (
         f"no calling hours are known for {', '.join(countries)}: add a rule in a file of your own"

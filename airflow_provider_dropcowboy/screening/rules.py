@@ -3,12 +3,13 @@
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Final
 
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.screening._table import Table
+from airflow_provider_dropcowboy.screening.consent import Consent, Kinds
 from airflow_provider_dropcowboy.screening.places import DATA, load_places
 from airflow_provider_dropcowboy.screening.zones import is_zone
 
@@ -20,9 +21,10 @@ Hours = tuple[int, int]
 """Minutes after midnight, on the wall clock: open from the first, closed from the second."""
 
 ALL_DAY: Final[Hours] = (0, 24 * 60)
+BANS: Final = ("prerecorded", "mobile")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # compared and hashed by identity, for every place
 class Rule:
     """One law in one region.
 
@@ -30,8 +32,16 @@ class Rule:
     :param week: Monday to Sunday; None is closed, ``ALL_DAY`` adds nothing to the other rules.
     :param holiday: the same for a legal holiday, where ``keeps_holidays``.
     :param zones: whose wall clock it speaks of: ``CALLED_PARTY``, or zones by name.
-    :param caps: so many messages within so long a time.
-    :param bans_prerecorded: no prerecorded sales message at any hour.
+    :param caps: so many messages to one number within so long a time, whatever they sell.
+    :param ban: ``prerecorded``: no prerecorded sales message at any hour; ``mobile``: no sales message to a mobile, and
+        every North American number may be one; empty: neither.
+    :param consent: kinds of consent without which a sales message is forbidden, as alternatives.
+    :param opt_out: how long an opt-out must be kept, at least.
+    :param effective_from: first day of the wall clock on which it holds; ``effective_until``: the last; None: open.
+    :param why: what a reader should know, such as the careful reading of an unclear text.
+    :param checked: when the source was last looked at.
+    :ivar is_about_hours: it says when people may be called, or how often; else only whether.
+    :ivar label: for a person and an auditor: ``US-FL (Fla. Stat. 501.616(6)(a), (b))``.
     """
 
     region: str
@@ -41,18 +51,43 @@ class Rule:
     keeps_holidays: bool
     zones: tuple[str, ...]
     caps: tuple[tuple[int, timedelta], ...]
-    bans_prerecorded: bool
+    ban: str
+    consent: tuple[Kinds, ...]
+    opt_out: timedelta | None
+    effective_from: date | None
+    effective_until: date | None
+    why: str
     cite: str
     source: str
+    checked: date | None
     confidence: str
+    is_about_hours: bool = field(init=False)
+    is_dated: bool = field(init=False)
+    label: str = field(init=False)
 
     @property
-    def label(self) -> str:
-        """The rule for a person and an auditor: ``US-FL (Fla. Stat. 501.616(6)(a), (b))``."""
-        return f"{self.region} ({self.cite}{', unverified' if self.confidence == 'G' else ''})"
+    def bans_prerecorded(self) -> bool:
+        """No prerecorded sales message at any hour."""
+        return self.ban == "prerecorded"
+
+    def __post_init__(self) -> None:
+        is_other = bool(self.ban or self.consent or self.opt_out)
+        has_hours = bool(self.caps) or self.keeps_holidays or self.week != (ALL_DAY,) * 7
+        unverified = ", unverified" if self.confidence == "G" else ""
+        object.__setattr__(self, "is_about_hours", has_hours or not is_other)
+        object.__setattr__(self, "is_dated", self.effective_from is not None or self.effective_until is not None)
+        object.__setattr__(self, "label", f"{self.region} ({self.cite}{unverified})")
+
+    def holds_on(self, day: date) -> bool:
+        """Whether it is in force on a day of the wall clock."""
+        return (self.effective_from is None or self.effective_from <= day) and (
+            self.effective_until is None or day <= self.effective_until
+        )
 
     def hours_on(self, day: date, *, holidays: frozenset[date]) -> Hours | None:
-        """When it is open on a day of the wall clock."""
+        """When it is open on a day of the wall clock; before and after its time it closes nothing."""
+        if not self.holds_on(day):
+            return ALL_DAY
         return self.holiday if self.keeps_holidays and day in holidays else self.week[day.weekday()]
 
 
@@ -70,11 +105,13 @@ class Pause:
 class Rulebook:
     """All rules of one or two files.
 
+    :param as_of: when the shipped file was last checked as a whole.
     :param holidays_until: the last day whose holidays are known.
     :param holidays: by region, then by name.
     """
 
     version: str
+    as_of: date | None
     margin: timedelta
     holidays_until: date
     rules: tuple[Rule, ...]
@@ -93,6 +130,11 @@ class Rulebook:
         book = _read("\n".join(shipped), where="the shipped calling hours", below=None)
         return book if extension is None else _read(extension, where="the file of calling hours", below=book)
 
+    @classmethod
+    def read_alone(cls, text: str) -> "Rulebook":
+        """The rules of one whole file, such as another version of this package ships; raises as :meth:`load` does."""
+        return _read(text, where="the file of calling hours", below=None)
+
 
 def _read(text: str, *, where: str, below: Rulebook | None) -> Rulebook:
     try:
@@ -100,7 +142,7 @@ def _read(text: str, *, where: str, below: Rulebook | None) -> Rulebook:
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{where[0].upper()}{where[1:]} is no TOML: {error}. Nothing was sent.") from error
     version = table.text("version")
-    table.day("as_of", None)
+    as_of = table.day("as_of", None)
     margin = table.number("margin_minutes", None if below is None else int(below.margin / timedelta(minutes=1)), low=0)
     holidays_until = table.day("holidays_until", below.holidays_until if below else None)
     rules = tuple(rule for entry in table.tables("rule") for rule in _read_rule(entry))
@@ -115,6 +157,7 @@ def _read(text: str, *, where: str, below: Rulebook | None) -> Rulebook:
         )
     return Rulebook(
         version=version if below is None else f"{below.version}+{version}",
+        as_of=as_of if below is None else below.as_of,
         margin=timedelta(minutes=margin),
         holidays_until=holidays_until,
         rules=(*_without(below.rules if below else (), rules), *rules),
@@ -144,13 +187,14 @@ def _read_rule(table: Table) -> Iterator[Rule]:
         raise table.wrong(
             "zones", f"has {', '.join(sorted(odd))}", "Write called_party, or a zone like America/Chicago."
         )
-    caps = [
-        (cap.number("count", None, low=1), timedelta(hours=cap.number("hours", None, low=1)))
-        for cap in table.tables("caps")
-    ]
-    if (ban := table.text("ban", "")) not in ("", "prerecorded"):
-        raise table.wrong("ban", f"is {ban!r}", 'Write "prerecorded", or leave it out.')
-    table.text("why", "")
+    caps = [_read_cap(cap) for cap in table.tables("caps")]
+    if (ban := table.text("ban", "")) not in ("", *BANS):
+        raise table.wrong("ban", f"is {ban!r}", f"Write {' or '.join(BANS)}, or leave it out.")
+    effective_from, effective_until = table.day("effective_from", None), table.day("effective_until", None)
+    if effective_from and effective_until and effective_until < effective_from:
+        raise table.wrong("effective_until", "is before effective_from", "Write the last day on which it holds.")
+    consent = tuple(_read_kinds(text, table) for text in table.texts("consent", ())) if "consent" in table else ()
+    opt_out_days = table.number("opt_out_days", 0, low=0)
     for region in regions:
         yield Rule(
             region=_region(region, table),
@@ -160,18 +204,45 @@ def _read_rule(table: Table) -> Iterator[Rule]:
             keeps_holidays="holidays" in table,
             zones=zones,
             caps=tuple(caps),
-            bans_prerecorded=bool(ban),
+            ban=ban,
+            consent=consent,
+            opt_out=timedelta(days=opt_out_days) if opt_out_days else None,
+            effective_from=effective_from,
+            effective_until=effective_until,
+            why=table.text("why", ""),
             cite=table.text("cite"),
             source=table.text("source"),
+            checked=table.day("checked", None),
             confidence=_confidence(table),
         )
     table.end()
 
 
+def _read_cap(table: Table) -> tuple[int, timedelta]:
+    """``{ count = 3, hours = 24 }``, or in days; ``per`` says of what, and is no wider than every message."""
+    count = table.number("count", None, low=1)
+    unit = "days" if "days" in table else "hours"
+    window = timedelta(**{unit: table.number(unit, None, low=1)})
+    if (per := table.text("per", "number")) not in ("number", "offer"):
+        raise table.wrong("per", f"is {per!r}", 'Write "number" or "offer"; both count every message to the number.')
+    table.end()
+    return count, window
+
+
+def _read_kinds(text: str, table: Table) -> Kinds:
+    """``written``, or ``express+relationship`` where both are needed."""
+    kinds = text.split("+")
+    if odd := sorted(set(kinds) - set(Consent)):
+        raise table.wrong("consent", f"has {', '.join(odd)}", f"Write {', '.join(Consent)}, or two joined by a plus.")
+    return frozenset(map(Consent, kinds))
+
+
 def _read_days(table: Table) -> dict[str, frozenset[date]]:
     days = table.table("days")
+    table.text("why", "")
     table.text("cite")
     table.text("source")
+    table.day("checked", None)
     _confidence(table)
     table.end()
     return {name: frozenset(days.days(name)) for name in days}
@@ -187,6 +258,7 @@ def _read_pause(table: Table) -> Pause:
         raise table.wrong("to", "is not after from", "Write when it ends, or leave it out until it does.")
     pause = Pause(region, begins_at, ends_at, f"{region} (paused: {table.text('why')}, {table.text('cite')})")
     table.text("source")
+    table.day("checked", None)
     _confidence(table)
     table.end()
     return pause

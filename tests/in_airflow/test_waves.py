@@ -117,7 +117,7 @@ def test_a_banned_state_is_suppressed_and_an_informational_message_is_not(
 ) -> None:
     clock.move_to(SIX_IN_NEW_YORK + timedelta(hours=8))
     people = [{"contact_id": 1, "phone": "+12065550100"}]  # Seattle
-    sold = run_dag(sending(contacts=lambda: people)).task("send")
+    sold = run_dag(sending(contacts=lambda: people, message_kind="marketing")).task("send")
     assert sold.returned["suppressed"] == 1
-    told = run_dag(sending(contacts=lambda: people, message_kind="informational")).task("send")
+    told = run_dag(sending(contacts=lambda: people)).task("send")
     assert told.returned["accepted"] == 1

@@ -40,7 +40,10 @@ def sending(**arguments: Any) -> DAG:
     people = [{"contact_id": number[-7:] + zone, "phone": number} for number, zone in ZONES.items()]
     with DAG("waves", schedule=None) as dag:
         SendRvmOperator(
-            task_id="send", **{"contacts": lambda: people, "key_column": "contact_id", **VOICEMAIL, **arguments}
+            task_id="send",
+            # California wants consent to sales by recording
+            message_kind=arguments.pop("message_kind", "informational"),
+            **{"contacts": lambda: people, "key_column": "contact_id", **VOICEMAIL, **arguments},
         )
     return dag
 

@@ -11,6 +11,7 @@ from airflow_provider_dropcowboy.errors import DropCowboyError, NotTakenError
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.lease import LEASE
 from airflow_provider_dropcowboy.ledger.schema import SENDS
+from airflow_provider_dropcowboy.screening.consent import Need
 from airflow_provider_dropcowboy.states import State
 from tests.clock import MovableClock
 from tests.integration.campaign.conftest import states, taken_once
@@ -28,6 +29,7 @@ class Ruling:
     opens_at: datetime | None = None
     rule: str = "test"
     caps: tuple[tuple[int, timedelta], ...] = ()
+    needs: tuple[Need, ...] = ()
 
 
 @dataclass(frozen=True)

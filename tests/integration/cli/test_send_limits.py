@@ -118,3 +118,19 @@ def test_calling_hours_and_the_bans_of_states_hold_unless_switched_off(program: 
     assert program.run(*line).json["suppressed"] == 3
     assert program.run(*line, "--message-kind", "informational").json["ready"] == 3
     assert program.run(*line, "--calling-hours", "off").json["ready"] == 3
+
+
+def test_a_sales_voicemail_needs_the_consent_that_the_law_of_its_place_wants(program: Program) -> None:
+    name = program.write(
+        "asked.csv", "id,phone,agreed\n1,5045550101,express\n2,5045550102,relationship\n3,5045550103,\n"
+    )
+    rule = BANNED.replace('ban = "prerecorded"', 'consent = ["express"]')
+    rules = program.write("rules.toml", RULES.read_text().replace('"tests"', '"consent"', 1) + rule)
+    program.environment["AIRFLOW__DROPCOWBOY__CALLING_HOURS_RULES"] = str(program.folder / rules)
+    line = (*RVM, "--contacts", name, "--campaign", "spring", "--dry-run", "--json")
+    without = program.run(*line)
+    assert without.json["suppressed"] == 3
+    assert "no consent: 3 people were not called" in without.stderr
+    agreed = program.run(*line, "--consent-column", "agreed").json
+    assert (agreed["ready"], agreed["suppressed"]) == (1, 2)
+    assert program.run(*line, "--message-kind", "informational").json["ready"] == 3

@@ -27,6 +27,21 @@ def test_a_suppressed_number_is_not_asked_for_until_it_is_removed(
     assert run(*SEND, "--contacts", contacts, "--json").json["asked"] == 1
 
 
+def test_who_removes_an_opt_out_reads_how_long_the_law_of_the_place_keeps_it(
+    in_process: pytest.MonkeyPatch, program: Program
+) -> None:
+    in_process.setenv("AIRFLOW__DROPCOWBOY__CALLING_HOURS_RULES", program.write("own.toml", 'version = "1"'))
+    for number, law in (
+        ("8045550100", "US-VA (Va. Code 59.1-514 ff. (SB 1339 of 2025))"),
+        ("5045550100", "US (47 CFR"),
+    ):
+        run("suppress", "add", number)
+        ended = run("suppress", "remove", number)
+        assert "no longer" in ended.stdout
+        assert f"If the person had opted out: {law}" in ended.stderr
+    assert run("suppress", "remove", "5045550100").stderr == ""  # it was not there
+
+
 def test_a_file_is_imported_and_its_unusable_entries_are_counted(program: Program) -> None:
     rows = [f"504555{last:04}" for last in range(100, 200)] * 12
     name = program.write("stop.csv", "mobile\n" + "\n".join(["12345", *rows]) + "\n")

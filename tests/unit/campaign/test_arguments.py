@@ -104,6 +104,7 @@ def test_right_arguments_of_a_text_are_taken(changes: dict[str, object]) -> None
         ({"phone_column": ""}, "phone_column is empty"),
         ({"postal_code_column": ""}, "postal_code_column is empty"),
         ({"opt_in_column": ""}, "opt_in_column is empty"),
+        ({"consent_column": " "}, "consent_column is empty"),
         ({"region": "us"}, "region 'us'"),
         ({"partition": "9/8"}, "partition 9/8"),
         ({"partition": "3 of 8"}, "partition='3 of 8'"),

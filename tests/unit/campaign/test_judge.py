@@ -20,6 +20,7 @@ from airflow_provider_dropcowboy.contacts.partition import Partition
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.contacts.text import Template
 from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
 from airflow_provider_dropcowboy.screening.verdict import Verdict
 from airflow_provider_dropcowboy.secret import Secret
 from airflow_provider_dropcowboy.states import State
@@ -205,3 +206,56 @@ def test_a_suppression_list_that_cannot_be_read_ends_the_run_before_anyone_is_ju
     identity = Identity(bytes(32), made.account.name, made.campaign, made.channel)
     with Seen() as seen, pytest.raises(ConfigurationError, match="the list is gone"):
         Judge(made, identity, seen=seen).read_suppressed(SuppressionList(broken()))
+
+
+MARKETING = {
+    channel: CallingHours.load(
+        Mode.STATE,
+        channel=channel,
+        message_kind="marketing",
+        rules_text='version = "t"\n[[rule]]\nregion = "US"\ncite = "c"\nsource = "s"\nconfidence = "S"',
+    )
+    for channel in ("rvm", "sms")
+}
+"""Without federal hours: an hour of the day decides nothing here."""
+
+
+@pytest.mark.parametrize(
+    ("cells", "columns", "is_stopped"),
+    [
+        ({}, {}, True),
+        ({"consent": "express"}, {"consent_column": "consent"}, False),
+        ({"CONSENT": "written"}, {"consent_column": "consent"}, False),
+        ({"consent": "relationship"}, {"consent_column": "consent"}, True),
+        ({"consent": None}, {"consent_column": "consent"}, True),
+        ({"yes": True}, {"opt_in_column": "yes"}, False),
+    ],
+)
+def test_a_sales_voicemail_goes_only_with_the_consent_that_the_law_of_its_place_wants(
+    cells: dict[str, object], columns: dict[str, object], is_stopped: bool
+) -> None:
+    virginia = row(phone="+18045550100", **cells)
+    (item,) = judged([virginia], plan(RVM, hours=MARKETING["rvm"], **columns))
+    message = only(item)
+    if is_stopped:
+        assert message.stop is not None
+        state, reason = message.stop
+        assert state is State.SUPPRESSED
+        assert reason.startswith(
+            "no consent: US-VA (Va. Code 59.1-518.2) needs consent: express; calling hours 2026.11.28"
+        )
+    else:
+        assert message.stop is None
+        assert message.rule is not None
+        assert "; consent: express" in message.rule  # kept with the send
+
+
+def test_a_text_has_express_consent_by_itself() -> None:
+    (item,) = judged([row(phone="+18045550100")], plan(SMS, hours=MARKETING["sms"]))
+    assert only(item).stop is None
+
+
+def test_a_consent_column_is_read_from_the_source_and_stops_the_run_where_it_is_missing() -> None:
+    assert "agreed" in plan(opt_in_column="ok", consent_column="agreed").source_columns
+    with pytest.raises(ConfigurationError, match="consent"):
+        judged([row(phone="+18045550100")], plan(hours=MARKETING["rvm"], consent_column="consent"))

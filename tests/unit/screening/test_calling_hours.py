@@ -133,22 +133,25 @@ def test_the_ruling_names_the_rules_their_statutes_and_the_version() -> None:
     opened = judge("+14075550100", at("18:00"))
     assert opened.rule == (
         "open: US (47 CFR 64.1200(c)(1); 16 CFR 310.4(c)), US-FL (Fla. Stat. 501.616(6)(a), (b)); "
-        f"calling hours 2026.11.24, time zones {zone_rules().version}"
+        f"calling hours 2026.11.28, time zones {zone_rules().version}"
     )
     closed = judge("+14075550100", at("25:30"))  # 20:30: open by the federal rule
-    assert closed.rule.startswith("closed: US-FL (Fla. Stat. 501.616(6)(a), (b)); calling hours 2026.11.24, time ")
+    assert closed.rule.startswith("closed: US-FL (Fla. Stat. 501.616(6)(a), (b)); calling hours 2026.11.28, time ")
     assert judge("+14075550100", at("24:50")).rule.startswith("closed: the margin before the end")
 
 
 def test_a_rule_that_nobody_has_checked_is_called_unverified() -> None:
-    ruling = judge("+15015550100", at("14:30"))  # Arkansas, 8:30
-    assert ruling.rule.startswith("closed: US-AR (Ark. Code 5-63-204, unverified); ")
+    ruling = judge("+14165550100", at("13:59"), channel="sms")  # no law was found that sets hours for texts to Canada
+    assert ruling.rule.startswith(
+        "closed: CA (CRTC Unsolicited Telecommunications Rules, Part III, by analogy, unverified); "
+    )
     assert "unverified" not in judge("+14075550100", at("18:00")).rule
 
 
 def test_the_longest_weekend_ends_in_an_opening() -> None:
     friday = datetime(2026, 12, 24, 23, tzinfo=UTC)  # Christmas Day is a Friday; Maine's voicemails are for weekdays
-    assert judge("+12075550100", friday).opens_at == datetime(2026, 12, 25, 14, tzinfo=UTC)
+    maine = judge("+12075550100", friday, kind="informational")
+    assert maine.opens_at == datetime(2026, 12, 25, 14, tzinfo=UTC)
     louisiana = judge("+15045550100", datetime(2026, 12, 23, 23, 59, tzinfo=UTC) + timedelta(hours=3))
     assert louisiana.opens_at == datetime(2026, 12, 28, 14, tzinfo=UTC)  # the 24th to the 26th, then Sunday
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from airflow_provider_dropcowboy.screening.consent import has_consent
+from airflow_provider_dropcowboy.screening.consent import Consent, has_consent, read_kinds
 
 
 @pytest.mark.parametrize("value", [True, 1, 1.0, Decimal(1), Decimal("1.00"), "true", "TRUE", " t ", "yes", "Y", "1"])
@@ -20,3 +20,23 @@ def test_a_clear_yes_is_a_consent(value: object) -> None:
 )  # fmt: skip
 def test_anything_else_is_none(value: object) -> None:
     assert not has_consent(value)
+
+
+@pytest.mark.parametrize(
+    ("cell", "kinds"),
+    [
+        ("express", {"express"}),
+        (" Written ", {"written", "express"}),  # who signed also said so
+        ("relationship", {"relationship"}),
+        ("express, relationship", {"express", "relationship"}),
+        ("express and relationship", {"express", "relationship"}),
+        ("written+relationship", {"written", "express", "relationship"}),
+        (Consent.EXPRESS, {"express"}),
+        *(
+            (cell, set())
+            for cell in (None, "", "none", "no", "not express", "express?", "oral", True, 1, "yes", b"express")
+        ),
+    ],
+)
+def test_a_cell_gives_the_kinds_of_consent_that_it_names_and_no_other(cell: object, kinds: set[str]) -> None:
+    assert read_kinds(cell) == kinds

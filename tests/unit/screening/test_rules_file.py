@@ -32,7 +32,15 @@ def load(text: str, *, channel: str = "rvm") -> CallingHours:
 def test_every_line_of_the_shipped_rules_has_its_source(entry: dict[str, object]) -> None:
     assert str(entry["cite"]).strip()
     assert str(entry["source"]).strip()
+    assert isinstance(entry["checked"], date)
     assert entry["confidence"] in ("S", "V", "G")
+    if entry["confidence"] == "G":
+        assert entry["why"]  # the careful reading that is kept
+
+
+def test_the_shipped_rules_were_checked_no_later_than_the_file_says() -> None:
+    book = Rulebook.load()
+    assert book.as_of == max(rule.checked for rule in book.rules if rule.checked)
 
 
 @pytest.mark.parametrize("key", ["cite", "source", "confidence"])
@@ -65,7 +73,7 @@ def test_a_users_rule_replaces_all_shipped_ones_of_its_region_and_channel() -> N
     ruling = hours.judge("+12065550100", postal_code=None, at=NOON)
     assert (ruling.is_open, ruling.closes_at) == (True, datetime(2026, 11, 24, 19, 45, tzinfo=UTC))
     assert "US-WA (Counsel)" in ruling.rule
-    assert hours.version.startswith("2026.11.24+7, time zones ")
+    assert hours.version.startswith("2026.11.28+7, time zones ")
     assert ruling.rule.endswith(f"; calling hours {hours.version}")
     text = load(lifted, channel="sms").judge("+12065550100", postal_code=None, at=NOON)
     assert "RCW 80.36.390" in text.rule
@@ -111,7 +119,7 @@ def test_a_pause_that_begins_today_closes_the_hours_early_and_one_without_an_end
 def test_the_example_of_the_documentation_can_be_read() -> None:
     page = (Path(__file__).parents[3] / "docs" / "screening.md").read_text(encoding="utf-8")
     book = Rulebook.load(page.split("```toml\n")[1].split("```")[0])
-    assert book.version == "2026.11.24+acme-3"
+    assert book.version == "2026.11.28+acme-3"
     assert not any(rule.bans_prerecorded for rule in book.rules if rule.region == "US-WA")
 
 
@@ -169,7 +177,21 @@ RULE = '[[rule]]\nregion = "US-NY"\n'
         (f'version = "1"\n{RULE}sat = "shut"\n{SOURCE}', r"sat is \['shut'\]"),
         (f'version = "1"\n{RULE}sat = 9\n{SOURCE}', r"sat is no list of texts"),
         (f'version = "1"\n{RULE}zones = ["Eastern"]\n{SOURCE}', r"zones has Eastern"),
-        (f'version = "1"\n{RULE}ban = "all"\n{SOURCE}', r"ban is 'all'"),
+        (f'version = "1"\n{RULE}ban = "all"\n{SOURCE}', r"ban is 'all'\. Write prerecorded or mobile"),
+        (
+            f'version = "1"\n{RULE}consent = ["oral"]\n{SOURCE}',
+            r"consent has oral\. Write express, written, relationship",
+        ),
+        (f'version = "1"\n{RULE}consent = []\n{SOURCE}', r"consent is no list of texts"),
+        (f'version = "1"\n{RULE}opt_out_days = "5"\n{SOURCE}', r"opt_out_days is no whole number from 0"),
+        (f'version = "1"\n{RULE}effective_from = "2026-10-18"\n{SOURCE}', r"effective_from is no date"),
+        (
+            f'version = "1"\n{RULE}effective_from = 2026-10-18\neffective_until = 2026-10-17\n{SOURCE}',
+            r"effective_until is before effective_from",
+        ),
+        (f'version = "1"\n{RULE}caps = [{{ count = 1, days = 0 }}]\n{SOURCE}', r"days is no whole number from 1"),
+        (f'version = "1"\n{RULE}caps = [{{ count = 1, days = 1, per = "day" }}]\n{SOURCE}', r"per is 'day'"),
+        (f'version = "1"\n{RULE}caps = [{{ count = 1, weeks = 1, days = 1 }}]\n{SOURCE}', r"weeks is unknown here"),
         (f'version = "1"\n{RULE}caps = [{{ count = 3 }}]\n{SOURCE}', r"hours is missing"),
         (f'version = "1"\n{RULE}caps = [{{ count = 0, hours = 24 }}]\n{SOURCE}', r"count is no whole number from 1"),
         (f'version = "1"\n{RULE}sunday = "closed"\n{SOURCE}', r"sunday is unknown here"),

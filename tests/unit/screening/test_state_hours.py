@@ -27,7 +27,6 @@ DAYS = {
 # state, its zone, then Monday to Friday, Saturday, Sunday; for texts the same unless a line says otherwise
 VOICEMAILS = """
 AL Chicago      08:00-20:00 08:00-20:00 -
-AR Chicago      09:00-17:00 09:00-17:00 09:00-17:00
 CA Los_Angeles  09:00-21:00 09:00-21:00 09:00-21:00
 CT New_York     09:00-20:00 09:00-20:00 09:00-20:00
 FL New_York     08:00-20:00 08:00-20:00 08:00-20:00
@@ -40,13 +39,12 @@ MD New_York     08:00-20:00 08:00-20:00 08:00-20:00
 ME New_York     09:00-17:00 -           -
 MI Detroit      09:00-21:00 09:00-21:00 09:00-21:00
 MN Chicago      09:00-21:00 09:00-21:00 09:00-21:00
-MS Chicago      08:00-20:00 08:00-20:00 -
 NE Chicago      08:00-21:00 08:00-21:00 13:00-21:00
 NM Denver       09:00-21:00 09:00-21:00 09:00-21:00
 NV Los_Angeles  09:00-20:00 09:00-20:00 09:00-20:00
 OK Chicago      09:00-20:00 09:00-20:00 09:00-20:00
 OR Los_Angeles  08:00-20:00 08:00-20:00 08:00-20:00
-PA New_York     08:00-21:00 08:00-21:00 13:30-21:00
+PR Puerto_Rico  09:00-21:00 09:00-21:00 09:00-21:00
 RI New_York     09:00-18:00 10:00-17:00 -
 SC New_York     08:00-19:00 08:00-19:00 08:00-19:00
 SD Chicago      10:00-21:00 -           -
@@ -59,7 +57,6 @@ BC Vancouver    09:00-21:30 10:00-18:00 10:00-18:00
 NL St_Johns     09:00-21:30 10:00-18:00 10:00-18:00
 """
 TEXTS = """
-AR Chicago      08:00-21:00 08:00-21:00 08:00-21:00
 CA Los_Angeles  08:00-21:00 08:00-21:00 08:00-21:00
 IL Chicago      08:00-21:00 08:00-21:00 08:00-21:00
 IN Indianapolis 08:00-21:00 08:00-21:00 08:00-21:00
@@ -67,15 +64,15 @@ ME New_York     08:00-21:00 08:00-21:00 08:00-21:00
 MN Chicago      08:00-21:00 08:00-21:00 08:00-21:00
 NE Chicago      08:00-21:00 08:00-21:00 08:00-21:00
 OK Chicago      08:00-20:00 08:00-20:00 08:00-20:00
-PA New_York     08:00-21:00 08:00-21:00 08:00-21:00
 SC New_York     08:00-21:00 08:00-21:00 08:00-21:00
 SD Chicago      09:00-21:00 09:00-21:00 -
 """
 AS_FEDERAL = {
-    "AK": "Anchorage", "AZ": "Phoenix", "CO": "Denver", "DC": "New_York", "DE": "New_York", "GA": "New_York",
+    "AK": "Anchorage", "AR": "Chicago", "AZ": "Phoenix", "CO": "Denver", "DC": "New_York", "DE": "New_York",
+    "GA": "New_York",
     "HI": "Honolulu", "IA": "Chicago", "ID": "Boise", "KS": "Chicago", "MO": "Chicago", "MT": "Denver",
     "NC": "New_York", "ND": "Chicago", "NH": "New_York", "NJ": "New_York", "NY": "New_York", "OH": "New_York",
-    "PR": "Puerto_Rico", "TN": "Chicago", "VA": "New_York", "VT": "New_York", "WI": "Chicago", "WV": "New_York",
+    "TN": "Chicago", "VA": "New_York", "VT": "New_York", "WI": "Chicago", "WV": "New_York",
 }  # fmt: skip
 ZONES = {"Honolulu": "Pacific/Honolulu", "Indianapolis": "America/Indiana/Indianapolis"}
 
@@ -115,7 +112,7 @@ def instant(day: date, text: str, zone: str) -> datetime:
 
 
 def test_every_state_and_territory_with_rules_is_in_the_table() -> None:
-    states = {*read(VOICEMAILS), *AS_FEDERAL}
+    states = {*read(VOICEMAILS), *AS_FEDERAL, "MS", "PA"}  # those two have tests of their own below
     assert len(states - {"PR", "ON", "BC", "NL"}) == 51
 
 
@@ -151,8 +148,7 @@ HOLIDAYS = {
     "PA": ["2026-12-15", "2027-06-14", "2026-11-03", "2026-11-26"],
     "RI": ["2027-05-04", "2028-11-07", "2026-07-06", "2026-08-10", "2027-12-27", "2026-11-26"],
     "UT": ["2028-07-24", "2026-06-15", "2027-06-21", "2026-11-26"],
-    "ON": ["2026-12-25", "2026-12-26", "2027-07-01"],
-    "QC": ["2027-06-24"],
+    "BC": ["2026-12-25", "2026-12-26", "2027-03-29", "2027-07-01"],
 }
 
 
@@ -161,6 +157,13 @@ def test_nobody_is_called_on_a_holiday_of_a_state_that_keeps_them(state: str, da
     noon = instant(date.fromisoformat(day), "12:00", "America/New_York")
     assert not is_open("rvm", state, "America/New_York", at=noon)
     assert not is_open("sms", state, "America/New_York", at=noon)
+
+
+@pytest.mark.parametrize(("state", "day"), [("ON", "2026-12-25"), ("QC", "2027-06-24"), ("AB", "2026-09-07")])
+def test_no_province_but_british_columbia_is_known_to_ban_calls_on_a_holiday(state: str, day: str) -> None:
+    noon = instant(date.fromisoformat(day), "12:00", "America/Toronto")
+    assert is_open("rvm", state, "America/Toronto", at=noon)
+    assert is_open("sms", state, "America/Toronto", at=noon)
 
 
 @pytest.mark.parametrize("state", ["NY", "MS", "KY", "FL"])
@@ -189,9 +192,12 @@ def test_texas_opens_at_noon_on_sundays_by_its_own_clock_and_by_that_of_the_call
     assert not is_open("rvm", "TX", "America/Denver", at=instant(sunday, "20:00", "America/Denver"))  # 21:00 in Dallas
 
 
-def test_mississippi_keeps_central_time_wherever_its_people_are() -> None:
-    day = date(2026, 8, 19)
-    assert not is_open("rvm", "MS", "America/New_York", at=instant(day, "08:30", "America/New_York"))
-    assert is_open("rvm", "MS", "America/New_York", at=instant(day, "09:00", "America/New_York"))
-    assert is_open("rvm", "MS", "America/New_York", at=instant(day, "20:59", "America/New_York"))
-    assert not is_open("rvm", "MS", "America/Denver", at=instant(day, "07:30", "America/Denver"))
+def test_mississippi_keeps_central_time_and_central_standard_time_wherever_its_people_are() -> None:
+    for day, opens in ((date(2026, 8, 19), "09:00"), (date(2026, 11, 18), "08:00")):  # summer clocks, winter clocks
+        for zone in ("America/Chicago", "America/New_York"):
+            begins, ends = instant(day, opens, "America/Chicago"), instant(day, "20:00", "America/Chicago")
+            assert not is_open("rvm", "MS", zone, at=begins - MINUTE)
+            assert is_open("rvm", "MS", zone, at=begins)
+            assert is_open("rvm", "MS", zone, at=ends - MINUTE)
+            assert not is_open("rvm", "MS", zone, at=ends)
+    assert not is_open("rvm", "MS", "America/Chicago", at=instant(date(2026, 8, 23), "12:00", "America/Chicago"))
