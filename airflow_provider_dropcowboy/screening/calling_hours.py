@@ -186,7 +186,8 @@ class CallingHours:
             gap = f"the area code {place.new_area_code} is in no table: give a postal code"
         if gap or bans:
             reason = f"held: {gap}" if gap else f"{_BANNED[bans[0].ban]}: {_labels(bans)}"
-            return _Standing(now, next_day, self._ruling(place, held, reason, is_banned=not gap))
+            # where a person is not known to be, no law is known to want consent
+            return _Standing(now, next_day, self._ruling(place, [] if gap else held, reason, is_banned=not gap))
         regions = _with_countries(place)
         pauses = [pause for pause in self._book.pauses if pause.region in regions]
         laws = [(rule.label, self._spans(rule, place, today=today)) for rule in rules if rule.is_about_hours]

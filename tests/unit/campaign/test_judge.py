@@ -250,6 +250,18 @@ def test_a_sales_voicemail_goes_only_with_the_consent_that_the_law_of_its_place_
         assert "; consent: express" in message.rule  # kept with the send
 
 
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [("+18615550100", "the area code 861 is in no table"), ("+18005550100", "belongs to no place")],
+)
+def test_a_voicemail_to_nobody_knows_where_is_held_for_its_place_and_not_for_consent(number: str, reason: str) -> None:
+    (item,) = judged([row(phone=number)], plan(hours=MARKETING["rvm"]))
+    stop = only(item).stop
+    assert stop is not None
+    assert stop[0] is State.HELD
+    assert reason in stop[1]
+
+
 def test_a_text_has_express_consent_by_itself() -> None:
     (item,) = judged([row(phone="+18045550100")], plan(SMS, hours=MARKETING["sms"]))
     assert only(item).stop is None
