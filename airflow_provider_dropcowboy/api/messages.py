@@ -88,7 +88,8 @@ class Message:
     """One contact's message of one campaign.
 
     :param foreign_id: keyed digest of account, campaign, contact key and channel; the name of the send everywhere.
-    :param earlier_ids: names under which it may have been sent before, when the account was spelled in another way.
+    :param earlier_ids: names under which it may have been sent before, when the account or the contact
+        key was spelled in another way.
     :param number_digest: keyed digest of the number.
     :param content_digest: keyed digest of what is asked for: differs when text, brand, pool or recording differ.
     :param caps: most attempts on the number in a time, such as ``(3, timedelta(days=1))``, over all campaigns.

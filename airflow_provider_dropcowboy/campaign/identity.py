@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from airflow_provider_dropcowboy.api.messages import Channel
+from airflow_provider_dropcowboy.contacts.key import other_notations, same_person
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.ledger.digest import digest, framed, mac, number_digest
 from airflow_provider_dropcowboy.ledger.runs import Campaign
@@ -91,12 +92,28 @@ class Identity:
         return cls(key, campaign.digest_account or campaign.account, campaign.name, campaign.channel, earlier)
 
     def earlier_ids(self, contact_key: str) -> tuple[str, ...]:
-        """Other names of the contact's message, by which it may have been sent before."""
-        return tuple(each.foreign_id(contact_key) for each in self.earlier)
+        """Other names of the contact's message, by which it may have been sent before.
+
+        Older releases named it by the contact key as the source wrote it, and so does a ledger that they wrote.
+        """
+        others = other_notations(contact_key)
+        if not others and not self.earlier:
+            return ()
+        texts = (same_person(contact_key), *others)
+        return tuple(self._name(text) for text in others) + tuple(
+            each._name(text) for each in self.earlier for text in texts
+        )
+
+    def names(self, contact_key: str) -> tuple[str, ...]:
+        """All names by which the contact's message may be in the ledger; the first is the one it gets now."""
+        return (self.foreign_id(contact_key), *self.earlier_ids(contact_key))
 
     def foreign_id(self, contact_key: str) -> str:
-        """The name of the contact's message: the same in every run, no personal data in it."""
-        name = mac(self.key, self._send + framed(contact_key))
+        """The name of the contact's message: the same in every run and notation of the key, no personal data in it."""
+        return self._name(same_person(contact_key))
+
+    def _name(self, text: str) -> str:
+        name = mac(self.key, self._send + framed(text))
         return self.prefix + name[: FOREIGN_ID_CHARACTERS - PREFIX_CHARACTERS]
 
     def number_digest(self, phone: Phone) -> str:

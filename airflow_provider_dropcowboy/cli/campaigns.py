@@ -65,8 +65,11 @@ def open_for(conn: str | None, *, may_create: bool = False) -> "Ledger":
 
 
 def keys(contacts: tuple[str, ...]) -> list[str] | None:
-    """Contact keys as the ledger writes them; None: no contact was named."""
-    return [read_key(contact) for contact in contacts] or None
+    """Contact keys in each notation in which the ledger may hold them; None: no contact was named."""
+    from airflow_provider_dropcowboy.contacts.key import other_notations, same_person
+
+    read = [read_key(contact) for contact in contacts]
+    return [text for key in read for text in (same_person(key), *other_notations(key))] or None
 
 
 def read_key(contact: str) -> str:

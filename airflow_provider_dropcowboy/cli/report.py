@@ -146,9 +146,9 @@ def _show_lives(
     found = []
     for campaign in campaigns:
         # by the message's own name, which also finds it after its person was pruned
-        life = read_life(ledger, Identity.of(ledger.key, campaign).foreign_id(key))
-        if life is not None:
-            found.append((campaign, life))
+        for name in Identity.of(ledger.key, campaign).names(key):
+            if (life := read_life(ledger, name)) is not None:
+                found.append((campaign, life))
     if not found:
         raise ConfigurationError(
             f"Nobody with that contact key was ever asked for in campaign {name!r}. The key is what key_column holds, "

@@ -1,6 +1,7 @@
 """The contact key: one text for one person, whatever type the column had today."""
 
 import re
+import unicodedata
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from math import inf
@@ -69,6 +70,47 @@ def canonical_key(value: object) -> str:
 
 
 _WHOLE_AS_DECIMAL: Final = re.compile(r"(-?[0-9]+)\.0+")
+
+
+def same_person(key: str) -> str:
+    """One text for all notations of a contact key: what persons are told apart by, in a campaign and in a list.
+
+    A UUID has hyphens and lower case, characters are composed (NFC), a decimal has no zeros at its end. The contact key
+    itself stays as the source writes it, so that exports can be joined with the source.
+
+    :param key: from :func:`canonical_key`.
+    """
+    if key.isdecimal():
+        return key
+    if not key.isascii():
+        key = unicodedata.normalize("NFC", key)
+    if uuid := _UUID_NOTATION.fullmatch(key):
+        return "-".join(part.lower() for part in uuid.groups())
+    if _DECIMAL.fullmatch(key):
+        return key.rstrip("0")
+    return key
+
+
+def other_notations(key: str) -> tuple[str, ...]:
+    """The texts, other than ``same_person``, by which an older release of this package may have named the person."""
+    if key.isdecimal():
+        return ()
+    same = same_person(key)
+    texts = {key}
+    if not key.isascii():
+        texts.add(unicodedata.normalize("NFD", key))
+    if _UUID.fullmatch(same):
+        texts |= {same.replace("-", ""), same.replace("-", "").upper()}
+    elif _ONE_DECIMAL.fullmatch(same):
+        texts.add(f"{same}0")
+    return tuple(sorted(texts - {same}))
+
+
+_UUID_NOTATION: Final = re.compile(
+    r"(?:urn:uuid:|\{)?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?", re.IGNORECASE
+)
+_DECIMAL: Final = re.compile(r"-?[0-9]+\.[0-9]*[1-9]0+")
+_ONE_DECIMAL: Final = re.compile(r"-?[0-9]+\.[1-9]")
 _WHOLE_FLOAT: Final = re.compile(r"-?[0-9]{16,}\.0")  # as programs write a float: a Decimal has more zeros, or none
 # 1E10 may be an article number; who writes a rounded number writes a sign or a point
 _SCIENTIFIC: Final = re.compile(r"-?[0-9](?:[.,][0-9]+E[+-]?|E[+-])[0-9]{1,3}", re.IGNORECASE)

@@ -19,6 +19,7 @@ from airflow_provider_dropcowboy.ledger.judgement import (
     ClaimRules,
     Judgement,
     by_foreign_id,
+    by_its_name,
     judge,
     state_now,
 )
@@ -159,8 +160,10 @@ def find_claims(ledger: Ledger, run: Run, *, messages: Sequence[Message], claim_
     """
     # under the account's lock: a COMMIT that is still under way holds it, and is over once we have it
     with ledger.claiming(run.campaign.account) as connection:
-        rows = by_foreign_id(connection, [message.foreign_id for message in messages])
-    found = ((message, rows.get(message.foreign_id)) for message in messages)
+        rows = by_foreign_id(
+            connection, [name for message in messages for name in (message.foreign_id, *message.earlier_ids)]
+        )
+    found = (by_its_name(message, rows) for message in messages)
     return [
         Claim(message, row.attempt, claim_id)
         for message, row in found

@@ -1,7 +1,7 @@
 """What a claim would say of each message, from what the ledger holds of it; nothing is written here."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final
@@ -14,7 +14,7 @@ from airflow_provider_dropcowboy.ledger.allowance import read_allowance
 from airflow_provider_dropcowboy.ledger.attempts import Attempts
 from airflow_provider_dropcowboy.ledger.batch import is_among, names
 from airflow_provider_dropcowboy.ledger.runs import Campaign, is_live
-from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, PROVES_A_SEND, RUNS, SENDS
+from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, PREFIX_CHARACTERS, PROVES_A_SEND, RUNS, SENDS
 from airflow_provider_dropcowboy.ledger.suppressed import suppressed_among
 from airflow_provider_dropcowboy.states import State
 
@@ -118,8 +118,8 @@ def judge(
     suppressed = suppressed_among(connection, numbers)
     attempts = Attempts.of(connection, messages, rules.repeat_window, at=at)
     free: list[tuple[Message, Any]] = []
-    for message in messages:
-        row = known.get(message.foreign_id)
+    for given in messages:
+        message, row = by_its_name(given, known)
         earlier = _sent_earlier(message, known, at=at)
         if earlier is not None:
             judgement.already.append(Already(message, state_now(earlier, at), earlier.reason, earlier.run_id))
@@ -131,7 +131,7 @@ def judge(
             judgement.already.append(Already(message, lost[names_lost[0]], LOST, run_id=0))
             owners.setdefault(message.number_digest, message.foreign_id)
         elif message.stop is not None and message.stop[0] is State.SUPPRESSED:
-            judgement.stopped.append(message)
+            judgement.stopped.append(given)
         elif message.number_digest in suppressed:
             judgement.suppressed.append(message)
         elif owners.setdefault(message.number_digest, message.foreign_id) != message.foreign_id:
@@ -139,7 +139,7 @@ def judge(
         elif reason := attempts.cap(message, campaign.id):
             judgement.capped.append((message, reason))
         elif message.stop is not None:
-            judgement.stopped.append(message)
+            judgement.stopped.append(given)  # a later wave knows it by the name it gives
         elif message.closes_at is not None and at >= message.closes_at:
             judgement.held.append((message, "the calling hours ended before it was claimed"))
         else:
@@ -185,6 +185,18 @@ def by_foreign_id(connection: sa.Connection, foreign_ids: Sequence[str]) -> dict
     dialect = connection.dialect.name
     rows = connection.execute(_known(dialect), {"foreign_ids": names(foreign_ids, dialect)})
     return {row.foreign_id: row for row in rows}
+
+
+def by_its_name(message: Message, rows: Mapping[str, Any]) -> tuple[Message, Any]:
+    """The message under the name that its row has in the ledger, with the row; None: there is none.
+
+    An older release may have named it by another notation of its contact key. That row goes on: it owns the number.
+    """
+    for name in (message.foreign_id, *message.earlier_ids):
+        is_of_campaign = name[:PREFIX_CHARACTERS] == message.foreign_id[:PREFIX_CHARACTERS]
+        if is_of_campaign and (row := rows.get(name)) is not None:
+            return (message if name == message.foreign_id else replace(message, foreign_id=name)), row
+    return message, None
 
 
 def _known_and_lost(connection: sa.Connection, foreign_ids: Sequence[str]) -> tuple[dict[str, Any], dict[str, State]]:

@@ -54,8 +54,8 @@ def report_app(conn_ids: Iterable[str]) -> "FastAPI":
     from airflow_provider_dropcowboy.campaign.identity import Identity
     from airflow_provider_dropcowboy.reports.page.app import ReportPage
 
-    def name_message(ledger: "Ledger", campaign: "Campaign", contact_key: str) -> str:
-        return Identity.of(ledger.key, campaign).foreign_id(contact_key)
+    def name_message(ledger: "Ledger", campaign: "Campaign", contact_key: str) -> tuple[str, ...]:
+        return Identity.of(ledger.key, campaign).names(contact_key)
 
     names = tuple(conn_ids) or (DEFAULT_CONN_ID,)
     page = ReportPage(lambda: _open_ledger(names), name_message=name_message)

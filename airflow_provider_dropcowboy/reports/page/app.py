@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
@@ -28,8 +28,8 @@ MAX_FIELD_CHARACTERS: Final = 2_000
 Fields = Mapping[str, str]
 """What was asked: the query, and of the one form that is posted, its body."""
 
-NameMessage = Callable[[Ledger, Campaign, str], str]
-"""The foreign_id of the message to a contact, by its key."""
+NameMessage = Callable[[Ledger, Campaign, str], Sequence[str]]
+"""The foreign_ids that the message to a contact may have, by its key."""
 
 
 class ReportPage:
@@ -95,8 +95,9 @@ class ReportPage:
             problem = "That is no contact key."
         else:
             found = (
-                (report.campaign.channel, read_life(ledger, self._name_message(ledger, report.campaign, key)))
+                (report.campaign.channel, read_life(ledger, name))
                 for report in reports
+                for name in self._name_message(ledger, report.campaign, key)
             )
             lives = [(channel, life) for channel, life in found if life is not None]
             if not lives:

@@ -272,3 +272,46 @@ def test_a_run_leaves_its_row_ended_with_its_counts(plan: MakePlan, run: RunPlan
     campaign = find_campaign(ledger, row.account, name="spring", channel=Channel.RVM)
     assert campaign is not None
     assert count_campaign(ledger, campaign) == {State.ACCEPTED: 10}
+
+
+UUID_KEY = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (UUID_KEY, UUID_KEY.replace("-", "")),
+        (UUID_KEY.replace("-", ""), UUID_KEY),
+        (UUID_KEY.replace("-", "").upper(), UUID_KEY),
+        (UUID_KEY.replace("-", ""), UUID_KEY.replace("-", "")),
+        ("Zoe\u0308", "Zo\u00eb"),
+        ("1.50", 1.5),
+    ],
+)
+@pytest.mark.parametrize("is_of_older_release", [False, True])
+def test_a_person_is_sent_to_once_whatever_the_notation_of_the_key(
+    plan: MakePlan, run: RunPlan, monkeypatch: pytest.MonkeyPatch, before: str, after: object, is_of_older_release: bool
+) -> None:
+    with monkeypatch.context() as older:
+        if is_of_older_release:  # it named a message by the key as it was written
+            older.setattr("airflow_provider_dropcowboy.campaign.identity.same_person", lambda key: key)
+            older.setattr("airflow_provider_dropcowboy.campaign.identity.other_notations", lambda _key: ())
+        assert run(plan(), [{"id": before, "phone": "+15042000001"}]).asked == 1
+    again = run(plan(), [{"id": after, "phone": "+15042000002"}, {"id": before, "phone": "+15042000003"}])
+    assert (again.asked, again.already, dict(again.counts)) == (0, 1, {"accepted": 1, "duplicate": 1})
+
+
+def test_a_message_of_an_older_release_that_was_not_sent_goes_on_under_its_name(
+    sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = {"id": UUID_KEY.replace("-", ""), "phone": "+15042000001"}
+    sandbox.fault("invalid_400", share=1.0)
+    with monkeypatch.context() as older:
+        older.setattr("airflow_provider_dropcowboy.campaign.identity.same_person", lambda key: key)
+        older.setattr("airflow_provider_dropcowboy.campaign.identity.other_notations", lambda _key: ())
+        with pytest.raises(DropCowboyError):
+            run(plan(), [row])
+    sandbox.clear_faults()
+    other = plan(template=RvmTemplate(brand_id=BRAND_ID, recording_id=SECOND_RECORDING_ID))
+    assert run(other, [row]).asked == 1
+    assert states(ledger) == {State.ACCEPTED: 1}

@@ -16,6 +16,7 @@ from airflow_provider_dropcowboy.campaign.identity import (
     campaign_name,
     check_campaign_name,
 )
+from airflow_provider_dropcowboy.contacts.key import same_person
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.ledger.schema import DIGEST_CHARACTERS, FOREIGN_ID_CHARACTERS, PREFIX_CHARACTERS
 from airflow_provider_dropcowboy.phone import Phone
@@ -35,7 +36,7 @@ def foreign_id(account: str, campaign: str, channel: Channel, key: str) -> str:
 def test_messages_that_differ_in_any_part_have_different_names(
     one: tuple[str, str, Channel, str], other: tuple[str, str, Channel, str]
 ) -> None:
-    assume(one != other)
+    assume((*one[:3], same_person(one[3])) != (*other[:3], same_person(other[3])))
     assert foreign_id(*one) != foreign_id(*other)
 
 

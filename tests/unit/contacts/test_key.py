@@ -9,7 +9,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_dropcowboy.contacts.key import LOST, MAX_EXACT_FLOAT, ContactKeyError, canonical_key
+from airflow_provider_dropcowboy.contacts.key import (
+    LOST,
+    MAX_EXACT_FLOAT,
+    ContactKeyError,
+    canonical_key,
+    other_notations,
+    same_person,
+)
 
 CELLS = st.one_of(
     st.none(),
@@ -50,6 +57,42 @@ def test_dates_and_instants_are_iso_and_instants_are_utc() -> None:
 @pytest.mark.parametrize("exact", [10**17 + 1, str(10**17 + 1), Decimal(10**17 + 1), f"{10**17 + 1}.00"])
 def test_a_long_number_that_kept_its_digits_is_a_key(exact: object) -> None:
     assert canonical_key(exact) == "100000000000000001"
+
+
+UUIDS = ["a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "a0eebc999c0b4ef8bb6d6bb9bd380a11", "A0EEBC999C0B4EF8BB6D6BB9BD380A11"]
+
+
+@pytest.mark.parametrize(
+    "notations",
+    [
+        [*UUIDS, UUID(UUIDS[0]), f"{{{UUIDS[0]}}}", f"urn:uuid:{UUIDS[0]}"],
+        ["Zo\u00eb", "Zoe\u0308"],
+        ["1.50", "1.5", 1.5, Decimal("1.500")],
+        ["-0.10", -0.1],
+    ],
+)
+def test_a_person_is_one_whatever_the_notation_of_the_key(notations: list[object]) -> None:
+    keys = [canonical_key(cell) for cell in notations]
+    (same,) = {same_person(key) for key in keys}
+    assert same_person(same) == same
+    for key in keys:
+        assert {key, same} <= {same, *other_notations(key)}
+
+
+def test_a_key_stays_as_the_source_writes_it() -> None:
+    texts = [UUIDS[1], UUIDS[2], "Zoe\u0308", "1.50"]
+    assert [canonical_key(text) for text in texts] == texts
+
+
+@pytest.mark.parametrize("key", ["1", "007", "+15045550100", "A-17", "1.5.0", "1.", "2026-11-24", "12345678"])
+def test_most_keys_have_one_notation(key: str) -> None:
+    assert (same_person(key), other_notations(key)) == (key, ())
+
+
+@given(st.text(min_size=1))
+def test_a_notation_is_never_its_own_other(key: str) -> None:
+    assert same_person(same_person(key)) == same_person(key)
+    assert same_person(key) not in other_notations(key)
 
 
 def test_texts_that_only_look_alike_stay_apart() -> None:

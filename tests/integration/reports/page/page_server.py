@@ -71,10 +71,10 @@ class PageServer:
         return self._session.post(f"{self.url}/{path}", data=fields, timeout=DEADLINE_S)
 
 
-def name_message(ledger: Ledger, campaign: Campaign, contact_key: str) -> str:
+def name_message(ledger: Ledger, campaign: Campaign, contact_key: str) -> tuple[str, ...]:
     """As a run names it."""
     identity = Identity(ledger.key, campaign.account, campaign.name, campaign.channel)
-    return identity.foreign_id(contact_key)
+    return identity.names(contact_key)
 
 
 def text_of(answer: requests.Response) -> str:
