@@ -106,6 +106,12 @@ def other_notations(key: str) -> tuple[str, ...]:
     return tuple(sorted(texts - {same}))
 
 
+def same_value(text: str) -> str:
+    """One text for all notations of a value, as :func:`same_person`; 10.50 is 10.5, and 10.0 is 10."""
+    whole = _WHOLE_AS_DECIMAL.fullmatch(text)
+    return whole[1] if whole else same_person(text)
+
+
 _UUID_NOTATION: Final = re.compile(
     r"(?:urn:uuid:|\{)?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?", re.IGNORECASE
 )

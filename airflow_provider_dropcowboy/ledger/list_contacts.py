@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
+from itertools import islice
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -198,6 +199,28 @@ def contents(ledger: Ledger, list_row: int) -> Iterator[Inside]:
     with ledger.reading() as connection:
         for key_digest, content_digest, content_before, state in connection.execute(statement):
             yield Inside(key_digest, content_digest, content_before, ContactState(state))
+
+
+def restate_contents(hold: Hold, list_row: int, *, contents: Iterable[tuple[str, str, str]]) -> None:
+    """Digests that an older release wrote of contacts' values are those that this one writes.
+
+    :param contents: key digest, content digest as it is, and as it is to be.
+    """
+    statement = (
+        LIST_CONTACTS.update()
+        .where(
+            _contact.list == list_row,
+            _contact.key_digest == sa.bindparam("b_key_digest"),
+            _contact.content_digest == sa.bindparam("b_old"),
+        )
+        .values(content_digest=sa.bindparam("b_new"))
+    )
+    rest = iter(contents)
+    while chunk := list(islice(rest, READ_ROWS)):
+        with hold.writing("compare") as connection:
+            connection.execute(
+                statement, [{"b_key_digest": key, "b_old": old, "b_new": new} for key, old, new in chunk]
+            )
 
 
 def odd_digests(ledger: Ledger, list_row: int) -> list[tuple[str, ContactState]]:

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from operator import itemgetter
 from typing import Final, TypeVar
 
 from airflow_provider_dropcowboy.contacts.contact import Unusable
+from airflow_provider_dropcowboy.contacts.key import other_notations, same_person, same_value
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.digest import digest, number_digest
@@ -112,18 +114,26 @@ def _unsuppressed(
         phones = [phone for phone in person.phones if digests[phone] not in suppressed]
         if phones:
             values = values_with(fields, person, phones)
+            written = [(name, value) for name, value in zip(fields.names, values, strict=True) if value is not None]
+            # neither the order of the fields nor the notation of a value is a change; several phones have an order
+            same = sorted(((name, same_value(value)) for name, value in written), key=itemgetter(0))
             yield WantedContact(
-                key_digest=digest(ledger.key, "list contact", person.key)[:DIGEST_CHARACTERS],
-                content_digest=_content_digest(ledger.key, fields, values),
+                key_digest=_key_digest(ledger.key, same_person(person.key)),
+                other_keys=tuple(_key_digest(ledger.key, text) for text in other_notations(person.key)),
+                content_digest=_content_digest(ledger.key, same),
+                old_content=None if same == written else _content_digest(ledger.key, written),
                 contact_key=person.key,
                 values=values,
             )
 
 
-def _content_digest(key: bytes, fields: Fields, values: list[str | None]) -> str:
+def _key_digest(key: bytes, text: str) -> str:
+    return digest(key, "list contact", text)[:DIGEST_CHARACTERS]
+
+
+def _content_digest(key: bytes, values: list[tuple[str, str]]) -> str:
     """Differs when what the list holds of the contact would differ."""
-    parts = (f"{name}={value}" for name, value in zip(fields.names, values, strict=True) if value is not None)
-    return digest(key, "list content", *parts)[:DIGEST_CHARACTERS]
+    return digest(key, "list content", *(f"{name}={value}" for name, value in values))[:DIGEST_CHARACTERS]
 
 
 def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:

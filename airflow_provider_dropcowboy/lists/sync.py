@@ -9,7 +9,7 @@ from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.errors import GuardError, RejectedError, VendorDownError
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.health import check_list
-from airflow_provider_dropcowboy.ledger.list_contacts import contents, odd_digests
+from airflow_provider_dropcowboy.ledger.list_contacts import contents, odd_digests, restate_contents
 from airflow_provider_dropcowboy.ledger.lists import (
     KnownList,
     ListState,
@@ -207,6 +207,7 @@ class _Sync:
 
     def _compare(self, current: KnownList) -> Comparison:
         comparison = self._wanted.compare(contents(self._ledger, current.id))
+        restate_contents(self._hold, current.id, contents=self._wanted.restated())
         if self._first is None:
             self._wanted.remember()
             self._first = comparison

@@ -12,10 +12,30 @@ from typing import Final, Self
 from airflow_provider_dropcowboy.ledger.list_contacts import ContactState, Inside
 
 _TABLES: Final = """
-CREATE TABLE wanted (place INTEGER PRIMARY KEY, key TEXT UNIQUE, content TEXT, standing TEXT, first_standing TEXT);
+CREATE TABLE wanted (
+    place INTEGER PRIMARY KEY, key TEXT UNIQUE, content TEXT, old_content TEXT, standing TEXT, first_standing TEXT
+);
+CREATE TABLE names (key TEXT PRIMARY KEY, place INTEGER) WITHOUT ROWID;
 CREATE TABLE texts (place INTEGER PRIMARY KEY, contact_key TEXT, cells TEXT);
-CREATE TABLE inside (key TEXT PRIMARY KEY, content TEXT, before TEXT, state TEXT) WITHOUT ROWID;
+CREATE TABLE inside (key TEXT PRIMARY KEY, content TEXT, before TEXT, state TEXT, restated TEXT) WITHOUT ROWID;
 CREATE TABLE suppressed (number TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+
+
+# an older release named a contact by another notation of its key: it stays in the list under that name
+_TAKE_NAMES_INSIDE: Final = """
+UPDATE OR IGNORE wanted SET key = (SELECT key FROM names JOIN inside USING (key) WHERE names.place = wanted.place)
+WHERE place IN (SELECT place FROM names JOIN inside USING (key))
+AND NOT EXISTS (SELECT 1 FROM inside WHERE inside.key = wanted.key)
+"""
+# and its digest of the values depended on the order of the fields and on how the source wrote a value
+_RESTATE: Final = """
+UPDATE inside SET restated = content, content = (SELECT content FROM wanted WHERE wanted.key = inside.key)
+WHERE content = (SELECT old_content FROM wanted WHERE wanted.key = inside.key)
+"""
+_RESTATE_BEFORE: Final = """
+UPDATE inside SET before = (SELECT content FROM wanted WHERE wanted.key = inside.key)
+WHERE before = (SELECT old_content FROM wanted WHERE wanted.key = inside.key)
 """
 
 
@@ -49,12 +69,16 @@ class WantedContact:
     """One contact to append.
 
     :param values: one a field.
+    :param other_keys: key digests under which an older release may have put the contact into the list.
+    :param old_content: what an older release's ``content_digest`` was of the same values; None: the same.
     """
 
     key_digest: str
     content_digest: str
     contact_key: str = field(repr=False)
     values: list[str | None] = field(repr=False)
+    other_keys: tuple[str, ...] = ()
+    old_content: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +128,21 @@ class Wanted:
         places = range(self._places, self._places + len(contacts))
         self._places += len(contacts)
         added = self._connection.executemany(
-            f"INSERT OR IGNORE INTO wanted VALUES (?, ?, ?, '{Standing.ADDED}', '{Standing.ADDED}')",  # noqa: S608
-            [(place, one.key_digest, one.content_digest) for place, one in zip(places, contacts, strict=True)],
+            f"INSERT OR IGNORE INTO wanted VALUES (?, ?, ?, ?, '{Standing.ADDED}', '{Standing.ADDED}')",  # noqa: S608
+            [
+                (place, one.key_digest, one.content_digest, one.old_content)
+                for place, one in zip(places, contacts, strict=True)
+            ],
         ).rowcount
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO names VALUES (?, ?)",
+            [
+                (name, place)
+                for place, one in zip(places, contacts, strict=True)
+                if one.other_keys
+                for name in (one.key_digest, *one.other_keys)
+            ],
+        )
         self._connection.executemany(
             "INSERT INTO texts VALUES (?, ?, ?)",
             [(place, one.contact_key, json.dumps(one.values)) for place, one in zip(places, contacts, strict=True)],
@@ -130,10 +166,11 @@ class Wanted:
         """
         self._connection.execute("DELETE FROM inside")
         self._connection.executemany(
-            "INSERT INTO inside VALUES (?, ?, ?, ?)",
+            "INSERT INTO inside VALUES (?, ?, ?, ?, NULL)",
             ((one.key_digest, one.content_digest, one.content_before, one.state.value) for one in contents),
         )
-        self._connection.execute(_STANDING)
+        for statement in (_TAKE_NAMES_INSIDE, _RESTATE, _RESTATE_BEFORE, _STANDING):
+            self._connection.execute(statement)
         standings = Counter(self._counts("standing"))
         is_in = "state <> 'rejected' OR before IS NOT NULL"
         return Comparison(
@@ -148,6 +185,10 @@ class Wanted:
                 "OR (state = 'rejected' AND before IS NOT NULL)"
             ),
         )
+
+    def restated(self) -> Iterator[tuple[str, str, str]]:
+        """Contacts in the list whose values an older release wrote down: key, its digest of them, and theirs now."""
+        yield from self._connection.execute("SELECT key, restated, content FROM inside WHERE restated IS NOT NULL")
 
     def remember(self) -> None:
         """How the contacts stand now is how they stood before the sync, for its summary."""

@@ -14,6 +14,7 @@ from airflow_provider_dropcowboy.ledger.health import mark_restored
 from airflow_provider_dropcowboy.ledger.list_contacts import count_contacts, odd_contacts
 from airflow_provider_dropcowboy.ledger.lists import current_list
 from airflow_provider_dropcowboy.ledger.runs import Who
+from airflow_provider_dropcowboy.lists.fields import Fields
 from airflow_provider_dropcowboy.lists.plan import Mode, OnChange
 from airflow_provider_dropcowboy.lists.summary import ListSummary
 from airflow_provider_dropcowboy.lists.upkeep import Upkeep
@@ -166,3 +167,38 @@ def test_a_list_that_was_synced_with_another_ledger_is_not_changed(append: Sync,
     with pytest.raises(GuardError, match=r"used ledger other before.*Nothing was changed.*list adopt 'leads' ID"):
         append(persons(3), who=Who(dag_id="daily", earlier_ledger="other"))
     assert inside(sandbox) == {}
+
+
+UUID_KEY = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
+
+
+def older_release(patch: pytest.MonkeyPatch) -> None:
+    """A contact was named by its key as it was written, and its values counted in the order of the fields."""
+    reading = "airflow_provider_dropcowboy.lists.reading"
+    patch.setattr(f"{reading}.same_person", lambda key: key)
+    patch.setattr(f"{reading}.other_notations", lambda _key: ())
+    patch.setattr(f"{reading}.same_value", lambda value: value)
+    patch.setattr(f"{reading}.sorted", lambda values, **_: list(values), raising=False)
+
+
+@pytest.mark.parametrize("is_of_older_release", [False, True])
+@pytest.mark.parametrize("mode", [Mode.APPEND, Mode.MIRROR])
+def test_the_order_of_the_fields_and_the_notation_of_a_value_change_nothing(
+    sync: Sync, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, mode: Mode, is_of_older_release: bool
+) -> None:
+    fields = {"record_id": "id", "phone": "mobile", "first_name": "first", "custom1": "owes"}
+    turned = {"first_name": "first", "custom1": "owes", "record_id": "id", "phone": "mobile"}
+    rows = [{"id": UUID_KEY, "mobile": "+15042000001", "first": "Zo\u00eb", "owes": 10.5}]
+    same = [{"id": UUID_KEY.replace("-", ""), "mobile": "504-200-0001", "first": "Zoe\u0308", "owes": "10.50"}]
+    options: dict[str, Any] = {"mode": mode}
+    if mode is Mode.APPEND:
+        options["on_change"] = OnChange.APPEND
+    with monkeypatch.context() as older:
+        if is_of_older_release:
+            older_release(older)
+        assert sync(rows, fields=Fields.parse(fields), **options).added == 1
+    for read, written in ((rows, fields), (same, turned), (rows, turned), (same, fields)):
+        again = sync(read, fields=Fields.parse(written), **options)
+        assert (again.unchanged, again.appends, again.is_rebuilt, again.contact_count) == (1, 0, False, 1)
+    changed = sync([{**rows[0], "owes": 10.51}], fields=Fields.parse(turned), **options)
+    assert changed.changed == 1
