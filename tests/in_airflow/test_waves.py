@@ -3,12 +3,15 @@
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import time_machine
+from airflow.providers.common.compat.sdk import AirflowFailException
 from pytest_mock import MockerFixture
 
+from airflow_provider_dropcowboy.ledger.database import open_ledger
 from tests.in_airflow.dag_runs import clear_and_rerun, run_dag
 from tests.in_airflow.waves import (
     SIX_IN_NEW_YORK,
@@ -67,6 +70,24 @@ def test_a_process_killed_between_two_waves_leaves_the_rest_to_a_later_one(
     assert (send.returned["asked"], send.returned["already"]) == (4, 1)
     assert sandbox.takes_by_phone() == dict.fromkeys(ZONES, 1)
     assert outside_hours() == []
+
+
+def test_a_wave_that_finds_another_ledger_sends_nothing_more(
+    sandbox: SandboxProcess, clock: time_machine.Traveller, mocker: MockerFixture, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    open_ledger(f"sqlite:///{tmp_path / 'other.db'}", may_create=True).engine.dispose()
+
+    def swap() -> None:
+        if sandbox.asks():
+            monkeypatch.setenv("DROPCOWBOY_LEDGER_URL", f"sqlite:///{tmp_path / 'other.db'}")
+
+    waiting = move_clock_while_waiting(clock, between=swap)
+    mocker.patch("airflow_provider_dropcowboy.triggers.opening.asyncio", waiting)
+    error = run_dag(sending()).task("send").error
+    assert isinstance(error, AirflowFailException)
+    assert "used ledger" in str(error)
+    assert sandbox.takes_by_phone() == {"+12125550100": 1}
 
 
 def test_a_dry_run_foresees_the_waves_in_which_the_task_then_sends(

@@ -1,8 +1,13 @@
 """``dropcowboy ledger prune``, ``forget``, ``adopt`` and ``restored``."""
 
+import shutil
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from airflow_provider_dropcowboy.api.messages import Channel
 from airflow_provider_dropcowboy.ledger.facts import read_facts
@@ -62,6 +67,29 @@ def test_a_restored_ledger_refuses_older_runs_until_their_campaign_is_adopted(pr
         assert adopted.code == 0
         assert adopted.stdout.count("Adopted: spring (") == 2
         assert {each.channel for each in find_campaigns(ledger, "spring")} == {Channel.RVM, Channel.SMS}
+
+
+def test_the_same_command_after_a_restore_contacts_nobody_twice(
+    program: Program, contacts: str, sandbox: SandboxProcess, tmp_path: Path
+) -> None:
+    unknown = (*SEND, "--contacts", contacts, "--campaign", "autumn", "--repeat-window", "off")
+    run(*SEND, "--contacts", contacts, "--limit", "1")
+    ledger, copy = Path(str(make_url(program.ledger_url).database)), tmp_path / "copy.db"
+    with closing(sqlite3.connect(ledger)) as connection:
+        connection.execute("VACUUM INTO ?", [str(copy)])
+    run(*SEND, "--contacts", contacts)
+    run(*unknown)
+    assert sorted(sandbox.asks().values()) == [1] * 6
+    for name in ("", "-wal", "-shm"):
+        Path(f"{ledger}{name}").unlink(missing_ok=True)
+    shutil.copy(copy, ledger)
+    assert run("ledger", "restored").code == 0
+    again = run(*SEND, "--contacts", contacts)
+    assert again.code == 1
+    assert "Nothing was sent" in again.stderr
+    assert "`dropcowboy ledger adopt 'spring'` and run it again" in again.stderr
+    assert "does not know campaign 'autumn', which may have been sent before" in run(*unknown).stderr
+    assert sorted(sandbox.asks().values()) == [1] * 6
 
 
 def test_one_channel_may_be_adopted_alone(program: Program) -> None:
