@@ -113,14 +113,16 @@ def _print_funnel(funnel: "Funnel") -> None:
             ("first asked", funnel.first_claimed_at),
             ("last result", funnel.last_final_at),
             ("to delivery", took or None),
-            ("lost by the ledger", _lost(funnel.lost)),
+            ("lost sends", _lost(funnel.lost)),
             ("cost", f"{funnel.cost_usd:.4f} US dollars, told of {funnel.costed} sends"),
         ]
     )
 
 
 def _lost(sends: int) -> str | None:
-    return f"{sends} sends, which their results prove: they are not sent again" if sends else None
+    return (
+        f"{sends}: results came, and the ledger has no record of the sends; they are not sent again" if sends else None
+    )
 
 
 def _most(found: "Sequence[tuple[str, int]]") -> str:

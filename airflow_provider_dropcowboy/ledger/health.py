@@ -57,7 +57,7 @@ class Evidence:
         return self.adopted_at is not None and (self.restored_at is None or self.adopted_at >= self.restored_at)
 
 
-class Doubt(StrEnum):
+class Refusal(StrEnum):
     """Why a ledger may not know every send."""
 
     CLOCKS_DIFFER = "clocks_differ"
@@ -70,13 +70,13 @@ class Doubt(StrEnum):
     RESTORED_AND_UNKNOWN = "restored_and_unknown"
 
 
-def doubt_about(evidence: Evidence) -> Doubt | None:
+def refusal_of(evidence: Evidence) -> Refusal | None:
     """The first reason in ``REFUSALS`` that applies; None: go on. Only the clocks outweigh what a person confirmed."""
     return next(
         (
-            doubt
-            for doubt, applies in REFUSALS
-            if applies(evidence) and (doubt is Doubt.CLOCKS_DIFFER or not evidence.is_adopted)
+            refusal
+            for refusal, applies in REFUSALS
+            if applies(evidence) and (refusal is Refusal.CLOCKS_DIFFER or not evidence.is_adopted)
         ),
         None,
     )
@@ -98,10 +98,10 @@ def check_campaign(
                 CAMPAIGNS.c.account == account, CAMPAIGNS.c.name == name, CAMPAIGNS.c.channel == channel
             )
         ).one_or_none()
+        known_id = campaign.id if campaign else -1
+        ids = sa.select(CAMPAIGNS.c.id).where(sa.or_(CAMPAIGNS.c.id == known_id, CAMPAIGNS.c.merged_into == known_id))
         known_runs = connection.execute(
-            sa.select(sa.func.count()).where(
-                RUNS.c.id.in_(earlier_runs), RUNS.c.campaign_id == (campaign.id if campaign else None)
-            )
+            sa.select(sa.func.count()).where(RUNS.c.id.in_(earlier_runs), RUNS.c.campaign_id.in_(ids))
         ).scalar_one()
         evidence = _evidence(
             ledger,
@@ -228,32 +228,32 @@ def _evidence(
 
 
 def _check(evidence: Evidence, what: str, *, nothing: str, adopt: str) -> None:
-    doubt = doubt_about(evidence)
-    if doubt is None:
+    refusal = refusal_of(evidence)
+    if refusal is None:
         return
     due, restored, begun = (_text(at) for at in (evidence.who.due_at, evidence.restored_at, evidence.born_at))
     was_restored = f"The ledger was restored at {restored} and may lack what was sent before."
     here = f"this is ledger {evidence.ledger_id}, which may not know what was sent then"
     go_back = "Set ledger_conn_id or DROPCOWBOY_LEDGER_URL to the earlier ledger. If you moved on purpose: "
+    may_be_lost = "an earlier ledger may be lost, with a replaced container for example."
     texts = {
-        Doubt.CLOCKS_DIFFER: f"This machine's clock and the ledger's differ by {abs(evidence.clock_skew)}. {nothing} "
+        Refusal.CLOCKS_DIFFER: f"This machine's clock and the ledger's differ by {abs(evidence.clock_skew)}. {nothing} "
         "Calling hours, leases, and caps need one time. Set both clocks by NTP, then clear the task.",
-        Doubt.OTHER_LEDGER: f"This task used ledger {evidence.who.earlier_ledger} before, and {here}. {nothing} "
+        Refusal.OTHER_LEDGER: f"This task used ledger {evidence.who.earlier_ledger} before, and {here}. {nothing} "
         + go_back + adopt,
-        Doubt.OTHER_LEDGER_IN_DAG_RUN: f"A task of this DAG run used ledger "
+        Refusal.OTHER_LEDGER_IN_DAG_RUN: f"A task of this DAG run used ledger "
         f"{', '.join(sorted(evidence.who.sibling_ledgers))} for {what}, and {here}. {nothing} {go_back}{adopt}",
-        Doubt.EARLIER_RUNS_MISSING: f"This task began {what} before, and this ledger has no record of that: an earlier "
-        f"ledger may be lost, with a replaced container for example. {nothing} {adopt}",
-        Doubt.YOUNGER_THAN_RUN: f"This is try {evidence.who.try_number} of a run that was due at {due}. The ledger is "
-        f"younger (it began at {begun}) and does not know {what}: an earlier ledger may be lost, with a replaced "
-        f"container for example. {nothing} {adopt}",
-        Doubt.RESTORED_SINCE_DUE: f"{was_restored} This run was due at {due}. {nothing} {adopt}",
-        Doubt.RESTORED_SINCE_CREATED: f"{was_restored} It has known {what} since {_text(evidence.created_at)}. "
+        Refusal.EARLIER_RUNS_MISSING: f"This task began {what} before, and this ledger has no record of that: "
+        f"{may_be_lost} {nothing} {adopt}",
+        Refusal.YOUNGER_THAN_RUN: f"This is try {evidence.who.try_number} of a run that was due at {due}. The "
+        f"ledger is younger (it began at {begun}) and does not know {what}: {may_be_lost} {nothing} {adopt}",
+        Refusal.RESTORED_SINCE_DUE: f"{was_restored} This run was due at {due}. {nothing} {adopt}",
+        Refusal.RESTORED_SINCE_CREATED: f"{was_restored} It has known {what} since {_text(evidence.created_at)}. "
         f"{nothing} {adopt}",
-        Doubt.RESTORED_AND_UNKNOWN: f"{was_restored} It does not know {what}, which may have been sent before. "
+        Refusal.RESTORED_AND_UNKNOWN: f"{was_restored} It does not know {what}, which may have been sent before. "
         f"{nothing} {adopt}",
     }  # fmt: skip
-    raise GuardError(texts[doubt])
+    raise GuardError(texts[refusal])
 
 
 def _again(who: Who) -> str:
@@ -276,16 +276,16 @@ def _is_unknown_after_restore(evidence: Evidence) -> bool:
     return evidence.has_results or (is_recent and evidence.who.is_command_line)
 
 
-REFUSALS: Final[tuple[tuple[Doubt, Callable[[Evidence], bool]], ...]] = (
-    (Doubt.CLOCKS_DIFFER, lambda its: abs(its.clock_skew) > MAX_CLOCK_SKEW),
-    (Doubt.OTHER_LEDGER, lambda its: its.who.earlier_ledger not in {None, "", its.ledger_id}),
-    (Doubt.OTHER_LEDGER_IN_DAG_RUN, lambda its: not its.who.sibling_ledgers <= {its.ledger_id}),
-    (Doubt.EARLIER_RUNS_MISSING, lambda its: its.is_forgotten),
-    (Doubt.RESTORED_SINCE_DUE, lambda its: _is_since(its.restored_at, its.who.due_at)),
-    (Doubt.RESTORED_SINCE_CREATED, lambda its: _is_since(its.restored_at, its.created_at)),
-    (Doubt.RESTORED_AND_UNKNOWN, _is_unknown_after_restore),
+REFUSALS: Final[tuple[tuple[Refusal, Callable[[Evidence], bool]], ...]] = (
+    (Refusal.CLOCKS_DIFFER, lambda its: abs(its.clock_skew) > MAX_CLOCK_SKEW),
+    (Refusal.OTHER_LEDGER, lambda its: its.who.earlier_ledger not in {None, "", its.ledger_id}),
+    (Refusal.OTHER_LEDGER_IN_DAG_RUN, lambda its: not its.who.sibling_ledgers <= {its.ledger_id}),
+    (Refusal.EARLIER_RUNS_MISSING, lambda its: its.is_forgotten),
+    (Refusal.RESTORED_SINCE_DUE, lambda its: _is_since(its.restored_at, its.who.due_at)),
+    (Refusal.RESTORED_SINCE_CREATED, lambda its: _is_since(its.restored_at, its.created_at)),
+    (Refusal.RESTORED_AND_UNKNOWN, _is_unknown_after_restore),
     (
-        Doubt.YOUNGER_THAN_RUN,
+        Refusal.YOUNGER_THAN_RUN,
         # a try that is known to have failed before it had a ledger has sent nothing
         lambda its: (
             its.created_at is None

@@ -188,6 +188,7 @@ class Upkeep:
             )
         with self._holding(known.name) as (hold, _vendor):
             rename_in_ledger(hold, known, name)
+            free_list(hold, known)
 
     def _current(self, name: str) -> KnownList:
         current = current_list(self.ledger, self.account.name, name=name)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_dropcowboy.ledger.health import REFUSALS, Doubt, Evidence, doubt_about
+from airflow_provider_dropcowboy.ledger.health import REFUSALS, Evidence, Refusal, refusal_of
 from airflow_provider_dropcowboy.ledger.runs import Who
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -24,52 +24,55 @@ def evidence(
 
 
 @pytest.mark.parametrize(
-    ("doubt", "of"),
+    ("refusal", "of"),
     [
         (None, evidence()),
         (None, evidence(COMMAND)),
         (None, evidence(RETRY, created=NOW)),
         # clocks, whoever adopted
-        (Doubt.CLOCKS_DIFFER, evidence(clock_skew=timedelta(seconds=31), created=NOW, adopted_at=NOW)),
-        (Doubt.CLOCKS_DIFFER, evidence(clock_skew=timedelta(seconds=-31))),
+        (Refusal.CLOCKS_DIFFER, evidence(clock_skew=timedelta(seconds=31), created=NOW, adopted_at=NOW)),
+        (Refusal.CLOCKS_DIFFER, evidence(clock_skew=timedelta(seconds=-31))),
         (None, evidence(clock_skew=timedelta(seconds=29))),
         # the task remembers
-        (Doubt.OTHER_LEDGER, evidence(replace(TASK, earlier_ledger="other"))),
-        (Doubt.OTHER_LEDGER, evidence(replace(RETRY, earlier_ledger="other"), created=NOW - HOUR, born_at=NOW - HOUR)),
+        (Refusal.OTHER_LEDGER, evidence(replace(TASK, earlier_ledger="other"))),
+        (
+            Refusal.OTHER_LEDGER,
+            evidence(replace(RETRY, earlier_ledger="other"), created=NOW - HOUR, born_at=NOW - HOUR),
+        ),
         (None, evidence(replace(RETRY, earlier_ledger="here"), created=NOW - HOUR)),
         (None, evidence(replace(RETRY, earlier_ledger=""))),
         (None, evidence(replace(TASK, earlier_ledger="other"), created=NOW - HOUR, adopted_at=NOW)),
         # its DAG run remembers
-        (Doubt.OTHER_LEDGER_IN_DAG_RUN, evidence(replace(TASK, sibling_ledgers=frozenset({"here", "other"})))),
+        (Refusal.OTHER_LEDGER_IN_DAG_RUN, evidence(replace(TASK, sibling_ledgers=frozenset({"here", "other"})))),
         (None, evidence(replace(TASK, sibling_ledgers=frozenset({"here"})), created=NOW)),
         # earlier runs of its own
-        (Doubt.EARLIER_RUNS_MISSING, evidence(is_forgotten=True)),
+        (Refusal.EARLIER_RUNS_MISSING, evidence(is_forgotten=True)),
         (None, evidence(is_forgotten=True, created=NOW, adopted_at=NOW)),
         # a retry on a ledger that is younger than its run
-        (Doubt.YOUNGER_THAN_RUN, evidence(replace(RETRY, due_at=NOW - 25 * HOUR))),
+        (Refusal.YOUNGER_THAN_RUN, evidence(replace(RETRY, due_at=NOW - 25 * HOUR))),
         (None, evidence(replace(TASK, due_at=NOW - 25 * HOUR))),
         (None, evidence(replace(RETRY, due_at=NOW - 25 * HOUR, earlier_ledger=""))),
         (None, evidence(replace(RETRY, due_at=NOW - 25 * HOUR), created=NOW)),
         # a restore
-        (Doubt.RESTORED_SINCE_DUE, evidence(replace(TASK, due_at=NOW - 2 * HOUR), restored=NOW - HOUR)),
+        (Refusal.RESTORED_SINCE_DUE, evidence(replace(TASK, due_at=NOW - 2 * HOUR), restored=NOW - HOUR)),
         (None, evidence(restored=NOW - HOUR)),
         (None, evidence(restored=NOW - HOUR, created=NOW)),
-        (Doubt.RESTORED_SINCE_CREATED, evidence(restored=NOW - HOUR, created=NOW - 2 * HOUR)),
-        (Doubt.RESTORED_SINCE_CREATED, evidence(COMMAND, restored=NOW - HOUR, created=NOW - 2 * HOUR)),
+        (Refusal.RESTORED_SINCE_CREATED, evidence(restored=NOW - HOUR, created=NOW - 2 * HOUR)),
+        (Refusal.RESTORED_SINCE_CREATED, evidence(COMMAND, restored=NOW - HOUR, created=NOW - 2 * HOUR)),
         (
-            Doubt.RESTORED_SINCE_CREATED,
+            Refusal.RESTORED_SINCE_CREATED,
             evidence(restored=NOW - HOUR, created=NOW - 3 * HOUR, adopted_at=NOW - 2 * HOUR),
         ),
         (None, evidence(COMMAND, restored=NOW - HOUR, created=NOW - 2 * HOUR, adopted_at=NOW)),
-        (Doubt.RESTORED_AND_UNKNOWN, evidence(COMMAND, restored=NOW - HOUR)),
+        (Refusal.RESTORED_AND_UNKNOWN, evidence(COMMAND, restored=NOW - HOUR)),
         (None, evidence(COMMAND, restored=NOW - timedelta(days=30))),
-        (Doubt.RESTORED_AND_UNKNOWN, evidence(restored=NOW - HOUR, has_results=True)),
+        (Refusal.RESTORED_AND_UNKNOWN, evidence(restored=NOW - HOUR, has_results=True)),
         (None, evidence(has_results=True)),
     ],
 )
-def test_a_run_begins_only_where_the_ledger_can_know_every_send(doubt: Doubt | None, of: Evidence) -> None:
-    assert doubt_about(of) is doubt
+def test_a_run_begins_only_where_the_ledger_can_know_every_send(refusal: Refusal | None, of: Evidence) -> None:
+    assert refusal_of(of) is refusal
 
 
-def test_every_doubt_is_in_the_table() -> None:
-    assert {doubt for doubt, _applies in REFUSALS} == set(Doubt)
+def test_every_refusal_is_in_the_table() -> None:
+    assert {refusal for refusal, _applies in REFUSALS} == set(Refusal)
