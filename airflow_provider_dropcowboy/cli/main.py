@@ -43,7 +43,7 @@ COMMANDS: Final[Mapping[str, _Entry]] = {
     "ledger": _Entry(f"{_CLI}.ledger", "ledger", "Look at the ledger, upgrade it, delete persons from it."),
     "doctor": _Entry(f"{_CLI}.doctor", "doctor", "Check connection, API, clocks, ledger and versions."),
     "receiver": _Entry(f"{_CLI}.receiver", "receiver", "Keep what the vendor's callbacks say."),
-    "sandbox": _Entry("airflow_provider_dropcowboy.sandbox.command", "sandbox", "Play the API on a local port."),
+    "sandbox": _Entry("airflow_provider_dropcowboy.sandbox.__main__", "sandbox", "Play the API on a local port."),
 }
 
 

@@ -1,6 +1,110 @@
-"""``python -m airflow_provider_dropcowboy.sandbox``."""
+"""The sandbox from the command line: ``dropcowboy sandbox``, or this package with ``python -m``."""
 
-from airflow_provider_dropcowboy.sandbox.command import sandbox
+import asyncio
+from collections.abc import Callable
+
+import click
+
+from airflow_provider_dropcowboy.sandbox.faults import Fault
+from airflow_provider_dropcowboy.sandbox.server import serve
+from airflow_provider_dropcowboy.sandbox.settings import Settings, SettingsError
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.option("--team-id", default="sandbox-team", show_default=True, help="The account's team id.")
+@click.option("--secret", default="sandbox-secret", show_default=True, help="The account's secret; not a real one.")
+@click.option("--latency-ms", default=0.0, show_default=True, help="Before every answer of the API.")
+@click.option("--max-concurrency", type=int, help="Answer 429 above so many requests at once.")
+@click.option("--rate-per-s", type=float, help="Answer 429 above so many requests a second.")
+@click.option("--callback-delay-s", default=0.2, show_default=True, help="From the taking of a send to its callback.")
+@click.option("--callback-concurrency", default=100, show_default=True, help="Callbacks on the way at once.")
+@click.option(
+    "--outcome",
+    "outcomes",
+    multiple=True,
+    metavar="NAME=SHARE",
+    help="Share of success, failure, dnc or silent (no callback); success takes the rest. Repeatable.",
+)
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="NAME[=SHARE]",
+    help="A fault of the sending routes by its name, for a share of the requests. Repeatable.",
+)
+@click.option("--seed", default=0, show_default=True, help="Of the dice for faults with a share.")
+def sandbox(
+    *,
+    host: str,
+    port: int,
+    team_id: str,
+    secret: str,
+    latency_ms: float,
+    max_concurrency: int | None,
+    rate_per_s: float | None,
+    callback_delay_s: float,
+    callback_concurrency: int,
+    outcomes: tuple[str, ...],
+    faults: tuple[str, ...],
+    seed: int,
+) -> None:
+    """Play the Drop Cowboy API v1 on a local port; nobody is called.
+
+    What was asked and taken is shown at /_sandbox.
+    """
+    try:
+        shares = dict(_named_share(text, missing=None) for text in outcomes)
+        settings = Settings(
+            team_id=team_id,
+            secret=secret,
+            latency_ms=latency_ms,
+            max_concurrency=max_concurrency,
+            rate_per_s=rate_per_s,
+            callback_delay_s=callback_delay_s,
+            callback_concurrency=callback_concurrency,
+            seed=seed,
+            **({"outcomes": shares} if shares else {}),
+        )
+        wanted = tuple(
+            Fault(name=name, share=share) for name, share in (_named_share(text, missing=1.0) for text in faults)
+        )
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from error
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        try:
+            runner.run(
+                serve(
+                    settings,
+                    host=host,
+                    port=port,
+                    when_listening=lambda url: click.echo(f"sandbox listening on {url}"),
+                    faults=wanted,
+                )
+            )
+        except OSError as error:
+            raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+
+
+def _named_share(text: str, *, missing: float | None) -> tuple[str, float]:
+    name, has_share, share = text.partition("=")
+    if not has_share and missing is not None:
+        return name, missing
+    try:
+        return name, float(share)
+    except ValueError:
+        raise SettingsError(f"{text!r} is not NAME=SHARE with a share such as 0.02") from None
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop where it is installed (Airflow brings it): a twentieth more requests a second."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
 
 if __name__ == "__main__":
     sandbox()

@@ -60,26 +60,3 @@ POOLS: Final[list[dict[str, object]]] = [
 BRAND_IDS: Final = frozenset(str(row["brand_id"]) for row in BRANDS)
 RECORDING_IDS: Final = frozenset(str(row["media_id"]) for row in RECORDINGS)
 POOL_IDS: Final = frozenset(str(row["pool_id"]) for row in POOLS)
-
-CONTACT_FIELDS: Final = frozenset(
-    {
-        "record_id",
-        "first_name",
-        "last_name",
-        "company",
-        "email",
-        "phone",
-        "address1",
-        "address2",
-        "city",
-        "state",
-        "postal",
-        "country",
-        "custom1",
-        "custom2",
-        "custom3",
-        "custom4",
-        "custom5",
-    }
-)
-"""API v1, POST /list/{list_id}/contacts."""

@@ -1,17 +1,28 @@
-"""What a test may ask of the sandbox while it runs: faults, settings, a reset; and the trap behind a redirect."""
+"""What the sandbox saw, for tests (JSON) and for people (one page), and what a test may change while it runs.
+
+It asks for no credentials: the sandbox listens on this machine alone unless it is told otherwise.
+"""
 
 import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from html import escape
+from typing import Final
 
 from aiohttp import web
 
+from airflow_provider_dropcowboy.sandbox.callbacks import outcome_of
 from airflow_provider_dropcowboy.sandbox.faults import TRAP_PATH, Fault
+from airflow_provider_dropcowboy.sandbox.protocol import QUEUED
 from airflow_provider_dropcowboy.sandbox.settings import SettingsError
 from airflow_provider_dropcowboy.sandbox.vendor import Vendor
-from airflow_provider_dropcowboy.sandbox.wire import QUEUED
+
+MAX_WAIT_S: Final = 600.0
+MAX_ROWS_ON_PAGE: Final = 50
 
 
 class Control:
-    """The routes below ``/_sandbox`` that change something."""
+    """The routes below ``/_sandbox``."""
 
     def __init__(self, vendor: Vendor) -> None:
         self._vendor = vendor
@@ -19,12 +30,84 @@ class Control:
     def routes(self) -> list[web.RouteDef]:
         """For the application's router."""
         return [
+            web.get("/_sandbox", self.page),
+            web.get("/_sandbox/stats", self.stats),
+            web.get("/_sandbox/takes", self.takes),
+            web.get("/_sandbox/sends", self.sends),
+            web.get("/_sandbox/phones", self.phones),
+            web.get("/_sandbox/lists", self.lists),
+            web.get("/_sandbox/callbacks", self.callbacks),
+            web.get("/_sandbox/faults", self.faults),
             web.post("/_sandbox/faults", self.add_faults),
             web.delete("/_sandbox/faults", self.clear_faults),
             web.post("/_sandbox/settings", self.change_settings),
             web.post("/_sandbox/reset", self.reset),
             web.route("*", TRAP_PATH, self.trap),
         ]
+
+    async def page(self, _request: web.Request) -> web.Response:
+        """Totals, faults and the first sends, for people."""
+        sections = [
+            _table("Totals", {**self._vendor.state.takes(), "in_flight": self._vendor.state.in_flight}),
+            _table("Requests by route", self._vendor.state.requests),
+            _table("Answers by status", {str(status): count for status, count in self._vendor.state.answers.items()}),
+            _table(
+                "Callbacks", {name: value for name, value in self._vendor.callbacks.shown().items() if name != "last"}
+            ),
+            _table("Settings", self._vendor.settings.shown()),
+            _table("Faults", {f"{n}. {row['name']}": row for n, row in enumerate(self._vendor.faults.shown(), 1)}),
+            _table(f"The first {MAX_ROWS_ON_PAGE} sends", self._sends("", limit=MAX_ROWS_ON_PAGE)),
+        ]
+        head = "<!doctype html><html lang=en><meta charset=utf-8><title>Sandbox</title><h1>Sandbox</h1>"
+        return web.Response(text=head + "".join(sections), content_type="text/html")
+
+    async def stats(self, _request: web.Request) -> web.Response:
+        """Totals of everything."""
+        state = self._vendor.state
+        return web.json_response(
+            {
+                **state.takes(),
+                "in_flight": state.in_flight,
+                "requests": dict(state.requests),
+                "answers": {str(status): count for status, count in state.answers.items()},
+                "unauthorized": state.answers[401],
+                "lists": len(self._vendor.lists),
+                "faults_met": {str(row["name"]): row["met"] for row in self._vendor.faults.shown()},
+                "callbacks": {name: value for name, value in self._vendor.callbacks.shown().items() if name != "last"},
+                "trap": asdict(state.trap),
+            }
+        )
+
+    async def takes(self, request: web.Request) -> web.Response:
+        """The compact account; with ``?asks=N`` or ``?takes=N`` it waits until there are so many."""
+        asks, takes = _wanted(request, "asks"), _wanted(request, "takes")
+        await self._vendor.state.wait_until(
+            lambda: self._vendor.state.total.asks >= asks and self._vendor.state.total.takes >= takes,
+            timeout_s=_timeout_s(request),
+        )
+        return web.json_response(self._vendor.state.takes())
+
+    async def sends(self, request: web.Request) -> web.Response:
+        """Every send by its foreign_id; with ``?contains=`` only those with that in their id or number."""
+        return web.json_response(self._sends(request.query.get("contains", "")))
+
+    async def phones(self, _request: web.Request) -> web.Response:
+        """Asks and takes of every number, over all campaigns and channels."""
+        return web.json_response({number: asdict(tally) for number, tally in self._vendor.state.phones.items()})
+
+    async def lists(self, _request: web.Request) -> web.Response:
+        """Every contact list with all its contacts."""
+        return web.json_response(self._vendor.lists.shown())
+
+    async def callbacks(self, request: web.Request) -> web.Response:
+        """Counts and the last callbacks; with ``?done=N`` it waits until so many were answered or given up."""
+        done = _wanted(request, "done")
+        await self._vendor.state.wait_until(lambda: self._vendor.callbacks.done >= done, timeout_s=_timeout_s(request))
+        return web.json_response(self._vendor.callbacks.shown())
+
+    async def faults(self, _request: web.Request) -> web.Response:
+        """The faults in force, and how often each was met."""
+        return web.json_response(self._vendor.faults.shown())
 
     async def add_faults(self, request: web.Request) -> web.Response:
         """Faults of a JSON list are in force, all or (400) none of them."""
@@ -67,6 +150,16 @@ class Control:
         trap.with_secret += secret.encode() in raw or request.headers.get("x-secret") == secret
         return web.Response(body=QUEUED.body, content_type=QUEUED.content_type)
 
+    def _sends(self, contains: str, *, limit: int | None = None) -> dict[str, dict[str, object]]:
+        found: dict[str, dict[str, object]] = {}
+        for key, send in self._vendor.state.sends.items():
+            if len(found) == limit:
+                break
+            if contains in key or contains in send.phone_number:
+                outcome = outcome_of(send.phone_number, self._vendor.settings.outcomes)
+                found[key] = {**asdict(send), "outcome": outcome if send.takes else ""}
+        return found
+
 
 async def _json(request: web.Request) -> object:
     try:
@@ -77,3 +170,22 @@ async def _json(request: web.Request) -> object:
 
 def _refused(error: SettingsError) -> web.Response:
     return web.json_response({"error": str(error)}, status=400)
+
+
+def _wanted(request: web.Request, name: str) -> int:
+    try:
+        return int(request.query.get(name, "0"))
+    except ValueError:
+        raise web.HTTPBadRequest(text=f"{name} must be a whole number") from None
+
+
+def _timeout_s(request: web.Request) -> float:
+    try:
+        return min(float(request.query.get("timeout_s", "30")), MAX_WAIT_S)
+    except ValueError:
+        raise web.HTTPBadRequest(text="timeout_s must be a number of seconds") from None
+
+
+def _table(title: str, rows: Mapping[str, object]) -> str:
+    cells = "".join(f"<tr><th align=left>{escape(name)}<td>{escape(str(value))}" for name, value in rows.items())
+    return f"<h2>{escape(title)}</h2><table>{cells or '<tr><td>none'}</table>"

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from aiohttp import web
 
 from airflow_provider_dropcowboy.sandbox.faults import Ending, Fault
-from airflow_provider_dropcowboy.sandbox.wire import Answer
+from airflow_provider_dropcowboy.sandbox.protocol import Answer
 
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, for 0 s: close sends RST instead of FIN
 

@@ -6,8 +6,8 @@ from enum import StrEnum
 from random import Random
 from typing import Final, Self
 
+from airflow_provider_dropcowboy.sandbox.protocol import QUEUED, Answer, json_answer
 from airflow_provider_dropcowboy.sandbox.settings import SettingsError
-from airflow_provider_dropcowboy.sandbox.wire import QUEUED, Answer, json_answer
 
 HTML: Final = "text/html; charset=utf-8"
 TRAP_PATH: Final = "/_sandbox/trap"

@@ -10,10 +10,9 @@ from aiohttp.typedefs import Handler
 
 from airflow_provider_dropcowboy.sandbox.control import Control
 from airflow_provider_dropcowboy.sandbox.faults import Fault
+from airflow_provider_dropcowboy.sandbox.protocol import CarryOut
 from airflow_provider_dropcowboy.sandbox.settings import Settings
 from airflow_provider_dropcowboy.sandbox.vendor import Vendor
-from airflow_provider_dropcowboy.sandbox.view import View
-from airflow_provider_dropcowboy.sandbox.wire import CarryOut
 
 MAX_BODY_BYTES: Final = 64 * 2**20
 """10,000 contacts with every field filled, with room to spare: a call that is too large is refused by its count."""
@@ -49,7 +48,6 @@ def build_app(settings: Settings, *, faults: tuple[Fault, ...] = ()) -> web.Appl
             web.get("/v1/recording", endpoint("recording", account.recordings), allow_head=False),
             web.get("/v1/media", endpoint("media", account.media), allow_head=False),
             web.get("/v1/pool", endpoint("pool", account.pools), allow_head=False),
-            *View(vendor).routes(),
             *Control(vendor).routes(),
         ]
     )

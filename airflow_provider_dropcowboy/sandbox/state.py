@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from airflow_provider_dropcowboy.sandbox.wire import Ask
+from airflow_provider_dropcowboy.sandbox.protocol import Ask
 
 MAX_BODIES: Final = 10_000
 """So many sends keep their first body: with all of them a million sends would fill a laptop's memory."""

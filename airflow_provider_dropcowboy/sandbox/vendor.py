@@ -7,16 +7,13 @@ from typing import Final
 
 from aiohttp import web
 
-from airflow_provider_dropcowboy.sandbox.account import Account
 from airflow_provider_dropcowboy.sandbox.callbacks import Callbacks
 from airflow_provider_dropcowboy.sandbox.endings import Endings, response
 from airflow_provider_dropcowboy.sandbox.faults import Fault, Faults
-from airflow_provider_dropcowboy.sandbox.limits import Limits
-from airflow_provider_dropcowboy.sandbox.lists import Lists
-from airflow_provider_dropcowboy.sandbox.sends import Sends
-from airflow_provider_dropcowboy.sandbox.settings import Settings
+from airflow_provider_dropcowboy.sandbox.protocol import Answer, Ask, CarryOut, RefusedError, json_answer
+from airflow_provider_dropcowboy.sandbox.routes import Account, Lists, Sends
+from airflow_provider_dropcowboy.sandbox.settings import Limits, Settings
 from airflow_provider_dropcowboy.sandbox.state import State
-from airflow_provider_dropcowboy.sandbox.wire import Answer, Ask, CarryOut, RefusedError, json_answer
 
 TOO_MANY: Final = json_answer({"error": "Too many requests"}, status=429)
 

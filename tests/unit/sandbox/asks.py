@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from airflow_provider_dropcowboy.sandbox import catalog
-from airflow_provider_dropcowboy.sandbox.wire import Ask
+from airflow_provider_dropcowboy.sandbox.protocol import Ask
 
 MakeAsk = Callable[..., Ask]
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from airflow_provider_dropcowboy.sandbox.protocol import Ask
 from airflow_provider_dropcowboy.sandbox.settings import Settings
 from airflow_provider_dropcowboy.sandbox.vendor import Vendor
-from airflow_provider_dropcowboy.sandbox.wire import Ask
 from tests.unit.sandbox.asks import HEADERS, RVM, SMS, MakeAsk, ask
 
 

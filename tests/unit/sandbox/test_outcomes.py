@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from airflow_provider_dropcowboy.sandbox.outcomes import callback_body, outcome_of
+from airflow_provider_dropcowboy.sandbox.callbacks import callback_body, outcome_of
 from airflow_provider_dropcowboy.sandbox.settings import DEFAULT_OUTCOMES, OUTCOMES, SettingsError, complete_outcomes
 from tests.unit.sandbox.asks import MakeAsk
 

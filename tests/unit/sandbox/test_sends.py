@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from airflow_provider_dropcowboy.sandbox import catalog
+from airflow_provider_dropcowboy.sandbox.protocol import QUEUED, RefusedError
 from airflow_provider_dropcowboy.sandbox.vendor import Vendor
-from airflow_provider_dropcowboy.sandbox.wire import QUEUED, RefusedError
 from tests.unit.sandbox.asks import MakeAsk
 
 

@@ -3,9 +3,8 @@
 import pytest
 from click.testing import CliRunner
 
-from airflow_provider_dropcowboy.sandbox.command import sandbox
-from airflow_provider_dropcowboy.sandbox.limits import Limits
-from airflow_provider_dropcowboy.sandbox.settings import Settings, SettingsError
+from airflow_provider_dropcowboy.sandbox.__main__ import sandbox
+from airflow_provider_dropcowboy.sandbox.settings import Limits, Settings, SettingsError
 
 
 def test_a_change_leaves_the_rest_as_it_was() -> None:
