@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from airflow_provider_dropcowboy.clock import Clock
+from airflow_provider_dropcowboy.clock import Clock, Deadline
 
 
 class MovableClock(Clock):
@@ -39,3 +39,24 @@ class FrozenClock(MovableClock):
 
     def boot_s(self) -> float:
         return self._began_s + self._slept.total_seconds()
+
+
+class SleepyClock(MovableClock):
+    """A machine that is suspended between a claim and its request.
+
+    :param before: the number of the request; of each ``before``-th one if ``is_again``.
+    """
+
+    def __init__(self, sleeps_for: timedelta, *, before: int, is_again: bool = False) -> None:
+        super().__init__()
+        self._sleeps_for = sleeps_for
+        self._before = before
+        self._is_again = is_again
+        self._looks = 0
+
+    def has_passed(self, deadline: Deadline) -> bool:
+        self._looks += 1
+        if self._looks == self._before:
+            self.suspend(self._sleeps_for)
+            self._looks = 0 if self._is_again else self._looks
+        return super().has_passed(deadline)

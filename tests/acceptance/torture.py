@@ -25,6 +25,8 @@ CONCURRENCY: Final = 16
 LATENCY_MS: Final = 40
 TIMEOUT_S: Final = 2.0
 """Of one request; short, since this vendor now and then never answers."""
+SLEEPS_EVERY: Final = 300
+"""Requests of a run, after which its machine seems to be suspended until all its claims are over."""
 MAX_TRIES: Final = 10
 """Of one run after the last kill; each of them asks for what was surely not taken."""
 KILLS_A_ROUND: Final = 12
@@ -57,7 +59,14 @@ def torture(ledger_url: str, *, rows: int, kills: int, seed: int, folder: Path) 
     dice = Random(seed)
     with SandboxProcess("--latency-ms", str(LATENCY_MS), "--seed", str(seed)) as sandbox:
         sandbox.faults(*EVERY_FAULT)
-        task = Task(sandbox=sandbox, ledger_url=ledger_url, log=folder / "runs.log", rows=rows, concurrency=CONCURRENCY)
+        task = Task(
+            sandbox=sandbox,
+            ledger_url=ledger_url,
+            log=folder / "runs.log",
+            rows=rows,
+            concurrency=CONCURRENCY,
+            sleeps_every=SLEEPS_EVERY,
+        )
         pair = _Pair(task)
         try:
             # a fifth of the requests is left for what comes after the last kill

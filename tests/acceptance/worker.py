@@ -14,13 +14,16 @@ from airflow_provider_dropcowboy.campaign.compose import RvmTemplate
 from airflow_provider_dropcowboy.campaign.control import Control, Order
 from airflow_provider_dropcowboy.campaign.plan import GRACE_S, Plan
 from airflow_provider_dropcowboy.campaign.run import run_campaign
+from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK
 from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
 from airflow_provider_dropcowboy.errors import InterruptedRunError, LedgerError, NotTakenError, VendorDownError
 from airflow_provider_dropcowboy.ledger.database import open_ledger
+from airflow_provider_dropcowboy.ledger.lease import LEASE
 from airflow_provider_dropcowboy.ledger.runs import Who
 from airflow_provider_dropcowboy.sandbox.catalog import BRAND_ID, RECORDING_ID
 from airflow_provider_dropcowboy.secret import Secret
 from tests.acceptance.contacts import contact_table, number
+from tests.clock import SleepyClock
 
 RUN_AGAIN: Final = 75
 """Exit code of a run that Airflow would try again (sysexits.h, EX_TEMPFAIL)."""
@@ -39,12 +42,13 @@ def main() -> int:
         timeout_s=options.timeout_s,
         who=Who(task_id="acceptance"),
     )
+    clock = SleepyClock(LEASE, before=options.sleeps_every, is_again=True) if options.sleeps_every else SYSTEM_CLOCK
     control = Control()
     signal.signal(signal.SIGTERM, lambda _number, _frame: control.stop(Order("the process is to end", grace_s=GRACE_S)))
     ledger = open_ledger(options.ledger, may_create=True)
     rows = _clean_rows(options.rows) if options.clean else contact_table(options.rows).rows
     try:
-        summary = run_campaign(plan, ledger, rows=rows, control=control)
+        summary = run_campaign(plan, ledger, rows=rows, control=control, clock=clock)
     except (NotTakenError, VendorDownError, LedgerError, InterruptedRunError) as error:
         print(json.dumps({"error": f"{type(error).__name__}: {error}"}))
         return RUN_AGAIN
@@ -70,6 +74,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, required=True)
     parser.add_argument("--concurrency", type=int, required=True)
     parser.add_argument("--timeout-s", type=float, required=True)
+    parser.add_argument("--sleeps-every", type=int, default=0)
     parser.add_argument("--log-level", default="INFO")
     parser.add_argument("--clean", action="store_true")
     return parser.parse_args()

@@ -21,6 +21,7 @@ class Task:
 
     :param timeout_s: of one request.
     :param log: file that its log is added to.
+    :param sleeps_every: the machine seems to be suspended for a lease before each so many-th request; 0: never.
     :param is_clean: each row can be sent to, and rows are made while they are read.
     """
 
@@ -33,6 +34,7 @@ class Task:
     campaign: str = "acceptance"
     log_level: str = "INFO"
     is_clean: bool = False
+    sleeps_every: int = 0
 
     def start(self) -> "WorkerProcess":
         """One try of it has begun."""
@@ -125,5 +127,6 @@ def _words(task: Task) -> list[str]:
         "--concurrency": task.concurrency,
         "--timeout-s": task.timeout_s,
         "--log-level": task.log_level,
+        "--sleeps-every": task.sleeps_every,
     }
     return [str(word) for option in options.items() for word in option] + ["--clean"] * task.is_clean

@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.clock import Deadline, utcnow
+from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.errors import DropCowboyError, NotTakenError
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.lease import LEASE
 from airflow_provider_dropcowboy.ledger.schema import SENDS
 from airflow_provider_dropcowboy.screening.consent import Need
 from airflow_provider_dropcowboy.states import State
-from tests.clock import MovableClock
+from tests.clock import SleepyClock
 from tests.integration.campaign.conftest import states, taken_once
 from tests.integration.conftest import MakePlan, RunPlan, people
 from tests.sandbox_process import SandboxProcess
@@ -57,25 +57,12 @@ def test_who_was_claimed_and_not_asked_when_the_hours_end_is_left_for_the_next_r
     assert set(sandbox.asks().values()) == {1}
 
 
-class SleepyClock(MovableClock):
-    """The machine is suspended once, between a claim and its third request."""
-
-    def __init__(self, sleeps_for: timedelta) -> None:
-        super().__init__()
-        self._sleeps_for = sleeps_for
-        self._looks = 0
-
-    def has_passed(self, deadline: Deadline) -> bool:
-        self._looks += 1
-        if self._looks == 3:
-            self.suspend(self._sleeps_for)
-        return super().has_passed(deadline)
-
-
 def test_a_machine_that_slept_past_its_leases_claims_anew_before_it_writes(
     sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, ledger: Ledger
 ) -> None:
-    assert run(plan(concurrency=1), people(PEOPLE), clock=SleepyClock(LEASE)).counts == {State.ACCEPTED: PEOPLE}
+    assert run(plan(concurrency=1), people(PEOPLE), clock=SleepyClock(LEASE, before=3)).counts == {
+        State.ACCEPTED: PEOPLE
+    }
     with ledger.reading() as connection:
         rows = connection.execute(sa.select(SENDS.c.contact_key, SENDS.c.attempt)).all()
     attempts = {row.contact_key: row.attempt for row in rows}
@@ -88,5 +75,5 @@ def test_a_machine_that_slept_past_the_calling_hours_writes_nothing_more(
 ) -> None:
     closing = plan(concurrency=1, hours=OpenUntil(utcnow() + LEASE / 2))
     with pytest.raises(DropCowboyError):
-        run(closing, people(PEOPLE), clock=SleepyClock(LEASE / 2))
+        run(closing, people(PEOPLE), clock=SleepyClock(LEASE / 2, before=3))
     assert sandbox.takes()["asks"] == 2
