@@ -105,7 +105,7 @@ class Receiver:
             return
         spool = Spool(self._spool_folder / spool_name(wiring.ledger_url))
         self._store = Store(wiring.ledger_url, spool, metrics=self._metrics)
-        self._intake = Intake(self._store, self._metrics)
+        self._intake = Intake(self._store.keep, self._metrics)
         self._tasks += [asyncio.create_task(self._store.run()), asyncio.create_task(self._intake.run())]
 
     async def _take_signed(self, request: Request) -> Response:

@@ -5,11 +5,11 @@ import logging
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 import sqlalchemy as sa
 
@@ -42,19 +42,14 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class Keeps(Protocol):
-    """Where batches go."""
-
-    async def keep(self, arrivals: list[Arrival], /) -> bool:
-        """Whether they are on disk."""
-        ...
-
-
 class Intake:
-    """Group commit without a timer: while one batch is put on disk, the next gathers; then all of it are answered."""
+    """Group commit without a timer: while one batch is put on disk, the next gathers; then all of it are answered.
 
-    def __init__(self, store: Keeps, metrics: Metrics) -> None:
-        self._store = store
+    :param keep: puts a batch on disk; False: there is no room.
+    """
+
+    def __init__(self, keep: Callable[[list[Arrival]], Awaitable[bool]], metrics: Metrics) -> None:
+        self._keep = keep
         self._metrics = metrics
         self._waiting: deque[tuple[Arrival, asyncio.Future[bool], float]] = deque()
         self._came = asyncio.Event()
@@ -80,7 +75,7 @@ class Intake:
         batch = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
         is_kept = False
         try:
-            is_kept = await self._store.keep([arrival for arrival, _, _ in batch])
+            is_kept = await self._keep([arrival for arrival, _, _ in batch])
         except Exception as error:  # noqa: BLE001  # whatever it was, who waits is told, and the next batch is tried
             log.error("a batch of callbacks could not be kept: %s", type(error).__name__)
         finally:
@@ -134,6 +129,8 @@ class Store:
             await asyncio.wait({commit}, timeout=PATIENCE_S)
             if commit.done() and commit.exception() is None:
                 return True
+            if not commit.done():
+                self._give_up_thread()
             self._lose(ledger, commit.exception() if commit.done() else _SLOW)
             self._is_troubled.set()
         is_kept = await self._disk_thread.submit(self._spool.append, arrivals)
@@ -209,16 +206,19 @@ class Store:
             async with asyncio.timeout(HANGING_S):
                 return await self._ledger_thread.submit(function, *arguments)
         except TimeoutError:
+            self._give_up_thread()
             raise _SLOW from None
+
+    def _give_up_thread(self) -> None:
+        """What it waits for may hang for as long as the database does; the next call must not wait behind it."""
+        self._ledger_thread.end()
+        self._ledger_thread = _Thread("dropcowboy-ledger")
 
     def _lose(self, ledger: Ledger, error: BaseException | None) -> None:
         """The ledger is not used until ``run`` has opened it anew."""
         if self._ledger is ledger:
             self._ledger = None
             self._tell(error)
-        if error is _SLOW:  # its thread may hang for as long as the database does
-            self._ledger_thread.end()
-            self._ledger_thread = _Thread("dropcowboy-ledger")
         ledger.engine.dispose()
 
     def _tell(self, error: BaseException | None) -> None:
@@ -275,8 +275,8 @@ def _warn_of_unreadable(received: Sequence[Received]) -> None:
     if unreadable:
         named = [item.foreign_id or "no send, by the account's webhook" for item in unreadable[:5]]
         log.warning(
-            "%d callbacks could not be read, so their results count for nothing; the ledger keeps them as they came. "
-            "About: %s%s",
+            "callbacks that could not be read: %d. The ledger keeps them as they came, and their results count for "
+            "nothing. About: %s%s",
             len(unreadable),
             ", ".join(named),
             ", …" if len(unreadable) > len(named) else "",

@@ -91,7 +91,7 @@ def test_a_callback_that_cannot_be_read_is_kept_as_it_came(
     (row,) = kept(ledger)
     assert (row.match, row.foreign_id, row.is_verified) == ("unreadable", "f1", True)
     (warning,) = caplog.messages
-    assert warning.startswith("1 callbacks could not be read")
+    assert warning.startswith("callbacks that could not be read: 1.")
     assert warning.endswith("About: f1"), "nothing of the payload is logged"
     assert row.payload == payload.decode(errors="backslashreplace").replace("\0", "\\x00")
     assert receiver.metric("dropcowboy_callbacks_stored_total", match="unreadable") == 1

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -188,6 +189,27 @@ def test_whatever_keeps_the_ledger_from_being_opened_it_is_tried_again(
     receiver.wait_for_ledger()
     for fault in faults:
         assert f"callbacks wait on disk: {type(fault).__name__}" in caplog.messages
+
+
+def test_a_ledger_that_hangs_while_it_is_opened_is_opened_anew(
+    start: Start, ledger: Ledger, mocker: MockerFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "HANGING_S", 0.05)
+    ended = threading.Event()
+    attempts: list[sa.URL] = []
+
+    def open_the_second_time(url: sa.URL) -> Ledger:
+        attempts.append(url)
+        if len(attempts) == 1:
+            ended.wait()
+        return ledger
+
+    mocker.patch.object(store, "open_ledger", side_effect=open_the_second_time)
+    receiver = start()
+    receiver.wait_for_ledger()
+    assert receiver.post("f1").status_code == 200
+    assert [row.foreign_id for row in kept(ledger)] == ["f1"]
+    ended.set()
 
 
 def test_a_spool_entry_that_cannot_be_opened_keeps_no_callback_from_the_ledger(

@@ -99,7 +99,8 @@ def test_every_body_under_a_good_token_is_kept_once(
     open_receiver: RunningReceiver, kept_ledger: Ledger, payload: bytes
 ) -> None:
     before = len(kept(kept_ledger))
-    answer = open_receiver.post_raw(f"/callbacks/{open_receiver.token('a' * FOREIGN_ID_CHARACTERS)}", payload)
+    foreign_id = f"{before:0{FOREIGN_ID_CHARACTERS}x}"  # each is another send's: the repeats of one are limited
+    answer = open_receiver.post_raw(f"/callbacks/{open_receiver.token(foreign_id)}", payload)
     assert answer.status_code == 200
     assert len(kept(kept_ledger)) == before + 1
     assert open_receiver.ready()["spooled"] == 0

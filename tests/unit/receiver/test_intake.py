@@ -49,7 +49,7 @@ def run(scene: Callable[[SlowStore, Intake], Awaitable[None]]) -> None:
 
     async def play() -> None:
         store = SlowStore()
-        intake = Intake(store, Metrics())
+        intake = Intake(store.keep, Metrics())
         running = asyncio.create_task(intake.run())
         await scene(store, intake)
         running.cancel()
