@@ -60,15 +60,15 @@ SITUATIONS: Final[tuple[tuple[str, Reply], ...]] = (
 MEANINGS: Final = {
     Outcome.ACCEPTED: ("accepted", "no"),
     Outcome.REJECTED: ("rejected", "by a later run, if its request differs"),
-    Outcome.RELEASED: ("surely not taken", "yes, after a pause; then by a later run"),
-    Outcome.REFUSED: ("the request is wrong for all: the run stops", "by a later run"),
-    Outcome.UNKNOWN: ("may have been taken", "no"),
+    Outcome.RELEASED: ("not accepted", "yes, after a pause; then by a later run"),
+    Outcome.REFUSED: ("a refusal that holds for every message: the run stops", "by a later run"),
+    Outcome.UNKNOWN: ("in doubt: it may have been accepted", "no"),
 }
 
 
 def table() -> str:
     """The table, in Markdown."""
-    lines = ["| what happens | it means | asked again |", "|---|---|---|"]
+    lines = ["| what happens | it means | sent again |", "|---|---|---|"]
     for situation, reply in SITUATIONS:
         meaning, is_asked_again = MEANINGS[read_send_answer(reply).kind]
         lines.append(f"| {situation} | {meaning} | {is_asked_again} |")
