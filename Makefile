@@ -49,8 +49,9 @@ fmt: $(INSTALLED) ## format, and mend what ruff can
 types: $(INSTALLED) ## check the types
 	$(BIN)/mypy
 
-docs: $(INSTALLED) ## build the documentation into site/; anything wrong in it fails
+docs: $(INSTALLED) ## build the documentation into site/ and check how it reads; anything wrong in it fails
 	$(BIN)/zensical build --strict
+	$(BIN)/python -m tools.readability
 
 bench: $(INSTALLED) ## measure; prints ratios
 	$(BIN)/python -m benchmarks
