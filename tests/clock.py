@@ -41,6 +41,9 @@ class FrozenClock(MovableClock):
         return self._began_s + self._slept.total_seconds()
 
 
+LOOKS_A_REQUEST = 2  # when its turn comes, and before its first byte
+
+
 class SleepyClock(MovableClock):
     """A machine that is suspended between a claim and its request.
 
@@ -56,7 +59,7 @@ class SleepyClock(MovableClock):
 
     def has_passed(self, deadline: Deadline) -> bool:
         self._looks += 1
-        if self._looks == self._before:
+        if self._looks == LOOKS_A_REQUEST * self._before:
             self.suspend(self._sleeps_for)
             self._looks = 0 if self._is_again else self._looks
         return super().has_passed(deadline)

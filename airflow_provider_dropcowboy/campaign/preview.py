@@ -3,7 +3,7 @@
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
@@ -14,15 +14,15 @@ from airflow_provider_dropcowboy.campaign.forecast import Outlook
 from airflow_provider_dropcowboy.campaign.identity import Identity
 from airflow_provider_dropcowboy.campaign.judge import Batch, Judge, Rows
 from airflow_provider_dropcowboy.campaign.plan import Plan
-from airflow_provider_dropcowboy.campaign.seen import Seen
+from airflow_provider_dropcowboy.campaign.seen import Seen, Unsent
 from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
 from airflow_provider_dropcowboy.campaign.warnings import warn_of_bans, warn_of_forecast, warn_of_plan
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.ledger.allowance import allowance_after, read_allowance
-from airflow_provider_dropcowboy.ledger.claims import preview
-from airflow_provider_dropcowboy.ledger.database import Ledger
-from airflow_provider_dropcowboy.ledger.judgement import Claim, Judgement
+from airflow_provider_dropcowboy.ledger.claims import NO_RULES
+from airflow_provider_dropcowboy.ledger.database import Ledger, now
+from airflow_provider_dropcowboy.ledger.judgement import Claim, ClaimRules, Facts, Judgement, judge, read_facts
 from airflow_provider_dropcowboy.ledger.runs import Campaign, find_campaign
 from airflow_provider_dropcowboy.states import State
 
@@ -71,7 +71,7 @@ def preview_campaign(
     key = ledger.key if ledger else secrets.token_bytes(32)
     campaign = _campaign(plan, ledger)
     identity = Identity.of(key, campaign)
-    with Seen() as keys, Seen() as numbers:
+    with Seen() as keys, Unsent() as unsent:
         judge = Judge(plan, identity, seen=keys)
         if suppressed is not None:
             judge.read_suppressed(suppressed)
@@ -79,23 +79,31 @@ def preview_campaign(
         source = iter(rows)
         while read := list(islice(source, BATCH_ROWS)):
             batch = judge.judge(read)
-            ready = tally.states[State.READY]
-            judgement = (
-                preview(ledger, campaign, messages=batch.messages, rules=plan.claim_rules, foreseen=ready)
-                if ledger
-                else _judge_unknown(plan, batch.messages, foreseen=ready)
+            tally.read += len(read) - batch.elsewhere
+            met = unsent.owners([message.number_digest for message in batch.messages])
+            judgement = judge_messages(
+                ledger,
+                campaign,
+                messages=batch.messages,
+                rules=plan.claim_rules,
+                met=met,
+                foreseen=tally.states[State.READY],
             )
+            judgement.stopped += map(judge.close, judgement.closed)
+            judgement.closed.clear()
             for verdict in batch.verdicts:
                 tally.count(verdict.state, verdict.reason)
             tally.count_unclaimed(judgement, run_id=None)
-            free = [_judge_number(claim.message, numbers) for claim in judgement.claimed]
-            for row in free:
-                tally.count(row.state, row.reason)
-            for row in _judged(batch, judgement=judgement, free=free):
+            unsent.add_all(judgement)
+            for claim in judgement.claimed:
+                tally.count(State.READY)
+                unsent.add(claim.message, State.READY)
+            for row in _judged(batch, judgement=judgement):
                 if row.message is not None:
                     outlook.add(row.message, row.state, row.reason)
                 if observe is not None:
                     observe(row)
+    tally.check_rows()
     forecast = outlook.forecast(allowed=_allowed(plan, ledger, campaign, foreseen=tally.states[State.READY]))
     summary = Summary.of(
         tally,
@@ -119,45 +127,51 @@ def _campaign(plan: Plan, ledger: Ledger | None) -> Campaign:
     return known or Campaign(0, account, plan.campaign, plan.channel, "", True)
 
 
-def _judge_number(message: Message, numbers: Seen) -> JudgedRow:
-    # in a run the ledger would know by now that an earlier batch took the number
-    if numbers.add(message.number_digest):
-        return JudgedRow(State.READY, None, message.contact_key, message)
-    return JudgedRow(State.DUPLICATE, "another key has the same number", message.contact_key, message)
+def judge_messages(
+    ledger: Ledger | None,
+    campaign: Campaign,
+    *,
+    messages: Sequence[Message],
+    rules: ClaimRules = NO_RULES,
+    met: Mapping[str, str] | None = None,
+    foreseen: int = 0,
+) -> Judgement:
+    """What a claim would say of a batch now; pauses are not looked at.
 
-
-def _judge_unknown(plan: Plan, messages: list[Message], *, foreseen: int) -> Judgement:
-    """As a ledger would that is empty."""
-    judgement = Judgement(stopped=[message for message in messages if message.stop is not None])
-    free = [message for message in messages if message.stop is None]
-    allowance = allowance_after(foreseen, 0, **_limits(plan))
-    if allowance is not None:
-        judgement.held = [(message, allowance.reason) for message in free[allowance.sends :]]
-        free = free[: allowance.sends]
-    judgement.claimed = [Claim(message, 1, "") for message in free]
+    :param ledger: None: an empty one.
+    :param met: numbers of earlier batches: number digest to foreign_id; None: none.
+    :param foreseen: sends that earlier batches came to.
+    """
+    if ledger is None:
+        facts = Facts(at=utcnow(), allowance=allowance_after(foreseen, **rules.limits))
+    else:
+        with ledger.reading() as connection:
+            facts = read_facts(
+                connection, campaign, messages=messages, rules=rules, at=now(connection), foreseen=foreseen
+            )
+    judgement = Judgement()
+    free = judge(campaign, messages=messages, facts=facts, judgement=judgement, rules=rules, met=met)
+    judgement.claimed = [Claim(message, 1 if row is None else row.attempt + 1, "") for message, row in free]
     return judgement
 
 
 def _allowed(plan: Plan, ledger: Ledger | None, campaign: Campaign, *, foreseen: int) -> int | None:
     """Sends that limit and budget leave for later waves; None: any number."""
+    limits = plan.claim_rules.limits
     if ledger is None:
-        allowance = allowance_after(foreseen, 0, **_limits(plan))
+        allowance = allowance_after(foreseen, **limits)
     else:
         with ledger.reading() as connection:
-            allowance = read_allowance(connection, campaign, foreseen=foreseen, **_limits(plan))
+            allowance = read_allowance(connection, campaign, foreseen=foreseen, **limits)
     return None if allowance is None else allowance.sends
 
 
-def _limits(plan: Plan) -> dict[str, int | None]:
-    rules = plan.claim_rules
-    return {"limit": rules.limit, "budget_micros": rules.budget_micros, "price_micros": rules.price_micros}
-
-
-def _judged(batch: Batch, *, judgement: Judgement, free: list[JudgedRow]) -> Iterator[JudgedRow]:
+def _judged(batch: Batch, *, judgement: Judgement) -> Iterator[JudgedRow]:
     for verdict in batch.verdicts:
         yield JudgedRow(verdict.state, verdict.reason, verdict.key)
     for row in judgement.already:
         yield JudgedRow(row.state, row.reason, row.message.contact_key, row.message)
     for message, state, reason in judgement.not_asked():
         yield JudgedRow(state, reason, message.contact_key, message)
-    yield from free
+    for claim in judgement.claimed:
+        yield JudgedRow(State.READY, None, claim.message.contact_key, claim.message)

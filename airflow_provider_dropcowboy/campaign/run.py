@@ -10,23 +10,20 @@ from datetime import timedelta
 from operator import length_hint
 from typing import Final
 
-from airflow_provider_dropcowboy.campaign.control import Control, Order
+from airflow_provider_dropcowboy.campaign.control import Control, Order, raise_if_not_done
 from airflow_provider_dropcowboy.campaign.identity import Identity
 from airflow_provider_dropcowboy.campaign.judge import Judge, Rows
 from airflow_provider_dropcowboy.campaign.pipeline import Pipeline
 from airflow_provider_dropcowboy.campaign.plan import GRACE_S, Plan
 from airflow_provider_dropcowboy.campaign.progress import Watch
-from airflow_provider_dropcowboy.campaign.seen import Seen
+from airflow_provider_dropcowboy.campaign.seen import Seen, Unsent
 from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
 from airflow_provider_dropcowboy.campaign.warnings import warn_of_bans, warn_of_doubt, warn_of_plan
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.errors import (
-    BalanceError,
     InterruptedRunError,
     LedgerError,
-    NothingAcceptedError,
-    NotTakenError,
     StaleRunError,
 )
 from airflow_provider_dropcowboy.ledger.counts import count_run, has_sends
@@ -42,7 +39,6 @@ from airflow_provider_dropcowboy.ledger.runs import (
     rows_read_last,
 )
 from airflow_provider_dropcowboy.ledger.shares import seek_share
-from airflow_provider_dropcowboy.states import BINDING, State
 from airflow_provider_dropcowboy.transport.pacing import Pace
 
 WAIT_FOR_CONNECTIONS_S: Final = 1.0
@@ -106,7 +102,7 @@ def run_campaign(
     run = begin_patiently(ledger, campaign, who=plan.who, wanted=plan.concurrency)
     started_s = clock.boot_s()
     tally = Tally()
-    with Seen() as seen, Seen() as held:
+    with Seen() as seen, Unsent() as unsent:
         pace = Pace(0, rate_per_s=plan.rate_per_s)
         pipeline = Pipeline(
             plan,
@@ -115,7 +111,7 @@ def run_campaign(
             rows=rows,
             suppressed=suppressed,
             judge=Judge(plan, identity, seen=seen),
-            held=held,
+            unsent=unsent,
             pace=pace,
             control=control,
             tally=tally,
@@ -128,6 +124,11 @@ def run_campaign(
             pace.limit = _wait_for_connections(ledger, run, plan=plan, control=control)
             _run_in_thread(pipeline, control)
             tally.balance(count_run(ledger, run))
+            if control.order is None:
+                _count_waves(plan, ledger, run, tally=tally, seen=seen, unsent=unsent)
+                tally.check_rows()
+            else:
+                tally.leave_unread()
         except BaseException as error:
             failure = f"failed with {type(error).__name__}"  # no more: another's text may hold what it failed on
             raise
@@ -135,8 +136,6 @@ def run_campaign(
             # first the ledger: a reader that is deep in the user's database may be waited for until this is killed
             _leave(ledger, run, tally=tally, reason=control.order.reason if control.order else failure)
             pipeline.close()
-        if control.order is None:
-            _keep_waves(plan, ledger, run, tally=tally, seen=seen, held=held)
     summary = Summary.of(
         tally,
         campaign=campaign.name,
@@ -152,7 +151,7 @@ def run_campaign(
         tell(summary)
     warn_of_bans(tally)
     warn_of_doubt(summary)
-    _raise_if_not_done(plan, tally, control)
+    raise_if_not_done(plan, tally, control)
     return summary
 
 
@@ -192,15 +191,17 @@ def _wait_for_connections(ledger: Ledger, run: Run, *, plan: Plan, control: Cont
         beat(ledger, run, counts={})
 
 
-def _keep_waves(plan: Plan, ledger: Ledger, run: Run, *, tally: Tally, seen: Seen, held: Seen) -> None:
-    """Count whom earlier waves read and this one did not; remember whom this one held."""
-    scope = str(plan.partition or "")
+def _count_waves(plan: Plan, ledger: Ledger, run: Run, *, tally: Tally, seen: Seen, unsent: Unsent) -> None:
+    """Count the rows that earlier waves read and this one did not; remember those that this one held."""
     if plan.earlier_runs:
-        tally.states += count_gone(ledger, run.campaign, scope=scope, run_ids=plan.earlier_runs, is_read=seen.has)
+        tally.count_gone(count_gone(ledger, run.campaign, run_ids=plan.earlier_runs, is_read=seen.has))
+    if plan.waits_until is None:
+        return
+    first_run_id = plan.earlier_runs[0] if plan.earlier_runs else run.id
     if plan.waits_for(tally.next_opening):
-        keep_held(ledger, run.campaign, held, scope=scope)
-    elif plan.earlier_runs:
-        forget_held(ledger, run.campaign, scope=scope)
+        keep_held(ledger, run.campaign, unsent.held(), first_run_id=first_run_id)
+    else:
+        forget_held(ledger, run, first_run_id=first_run_id)
 
 
 def _leave(ledger: Ledger, run: Run, *, tally: Tally, reason: str | None) -> None:
@@ -254,46 +255,3 @@ def _old_objects_left_alone() -> Iterator[None]:
     finally:
         if not is_frozen:
             gc.unfreeze()
-
-
-def _raise_if_not_done(plan: Plan, tally: Tally, control: Control) -> None:
-    if tally.conflicts:
-        raise BalanceError(
-            f"{tally.conflicts} answers contradict what the ledger says of their sends; its history names them "
-            "(`dropcowboy report`). Stop sending (`dropcowboy pause --all`) until it is known why."
-        )
-    if control.order is not None:
-        raise control.order.error or InterruptedRunError(
-            f"The run was stopped: {control.order.reason}. What was asked is recorded; run it again for the rest."
-        )
-    released = tally.own[State.RELEASED]
-    if released:
-        raise NotTakenError(
-            f"{released} of {tally.own.total()} messages were surely not taken, most often with "
-            f'"{_commonest(tally, State.RELEASED)}". Run it again: these are asked, nobody else is asked twice.'
-        )
-    if not plan.is_alert and not plan.waits_for(tally.next_opening):
-        _raise_if_nothing_accepted(tally)
-
-
-def _raise_if_nothing_accepted(tally: Tally) -> None:
-    rejected, unknown = tally.states[State.REJECTED], tally.states[State.UNKNOWN]
-    if rejected + unknown == 0 or any(tally.states[state] for state in BINDING - {State.UNKNOWN}):
-        return
-    parts = [f"None of {rejected + unknown} messages was accepted."]
-    if rejected:
-        parts.append(
-            f'{rejected} were rejected, most often with "{_commonest(tally, State.REJECTED)}". Correct what the reason '
-            "names, then clear the task: a rejected message is sent again if its request is another one."
-        )
-    if unknown:
-        parts.append(
-            f'{unknown} are in doubt, most often with "{_commonest(tally, State.UNKNOWN)}". They are not sent again '
-            "until it is known that they were not accepted: `dropcowboy unknown list` names them."
-        )
-    raise NothingAcceptedError(" ".join(parts))
-
-
-def _commonest(tally: Tally, state: State) -> str:
-    counts = {reason: count for (of, reason), count in tally.reasons.items() if of is state}
-    return max(counts, key=counts.__getitem__, default="no reason")

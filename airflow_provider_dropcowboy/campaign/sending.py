@@ -2,35 +2,44 @@
 
 import asyncio
 import logging
+from collections.abc import Collection
 from dataclasses import replace
+from typing import Final
 
 from airflow_provider_dropcowboy.api.answers import LIMITED, ODD_SHAPE, Outcome, SendOutcome
 from airflow_provider_dropcowboy.api.callback_url import CallbackUrls, Ticket
 from airflow_provider_dropcowboy.api.messages import send_body
-from airflow_provider_dropcowboy.api.wire import Answer
-from airflow_provider_dropcowboy.campaign.again import Again, Ask
+from airflow_provider_dropcowboy.api.wire import Answer, NotWritten
 from airflow_provider_dropcowboy.campaign.control import CUT_OFF, STOPPED, Brakes, Control, unwatched
+from airflow_provider_dropcowboy.campaign.in_flight import Ask, InFlightLimit, RetryQueue
+from airflow_provider_dropcowboy.campaign.judge import Judge
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.summary import Tally
 from airflow_provider_dropcowboy.campaign.vendor_clock import VendorClock
 from airflow_provider_dropcowboy.clock import Clock
 from airflow_provider_dropcowboy.ledger.judgement import Claim
-from airflow_provider_dropcowboy.ledger.outcomes import Answered
+from airflow_provider_dropcowboy.ledger.outcomes import HOURS_ENDED, OPTED_OUT, Answered
+from airflow_provider_dropcowboy.states import State
 from airflow_provider_dropcowboy.transport.bulk import BulkSender, NothingWrittenError, Reading, UnwatchedError
 from airflow_provider_dropcowboy.transport.pacing import Pace
+
+SUPPRESSED: Final = (State.SUPPRESSED, "on the ledger's suppression list")
+LEASE_OVER: Final = SendOutcome(Outcome.RELEASED, "not written: the claim's lease was over")
 
 log = logging.getLogger(__name__)
 
 
 class Sending:
-    """The stage that writes. Every claim passed on comes out as an answer, or waits in ``again``. In one event loop."""
+    """The stage that writes. Each claim passed on becomes an answer, or waits in ``retries``. In one event loop."""
 
     def __init__(
         self,
         plan: Plan,
         *,
+        judge: Judge,
         answers: asyncio.Queue[Answered],
-        again: Again,
+        retries: RetryQueue,
+        in_flight: InFlightLimit,
         pace: Pace,
         control: Control,
         tally: Tally,
@@ -41,11 +50,14 @@ class Sending:
         self._clock = clock
         self._vendor_clock = vendor_clock
         self._answers = answers
-        self._again = again
+        self._judge = judge
+        self._retries = retries
+        self._in_flight = in_flight
         self._pace = pace
         self._control = control
         self._tally = tally
-        self._to_send: asyncio.Queue[Ask] = asyncio.Queue()
+        self._waiting: dict[str, Ask] = {}  # by foreign_id: claimed, and neither written nor held back
+        self._to_send: asyncio.Queue[str] = asyncio.Queue()
         self._workers: list[asyncio.Task[None]] = []
         self._writing: set[asyncio.Task[None]] = set()
         self._confirming: set[asyncio.Task[None]] = set()
@@ -59,13 +71,34 @@ class Sending:
 
     def pass_on(self, ask: Ask) -> None:
         """Send it when its turn comes; not at all if the run is stopping."""
-        closes_at = ask.claim.message.closes_at
-        if closes_at is not None:
-            ask = replace(ask, lease_ends=ask.lease_ends.at_most(self._clock.deadline_at(closes_at)))
+        message = ask.claim.message
+        if message.closes_at is not None:
+            hours_end = self._clock.deadline_at(message.closes_at)
+            ask = replace(ask, hours_end=hours_end, lease_ends=ask.lease_ends.at_most(hours_end))
         if self._control.order is not None:
             self._answers.put_nowait(Answered(ask.claim, STOPPED))
         else:
-            self._to_send.put_nowait(ask)
+            self._waiting[message.foreign_id] = ask
+            self._to_send.put_nowait(message.foreign_id)
+
+    def waiting_numbers(self) -> list[str]:
+        """Digests of the numbers that are claimed and not written to."""
+        return [ask.claim.message.number_digest for ask in self._waiting.values()]
+
+    def hold_back(self, number_digests: Collection[str]) -> None:
+        """Send nothing to these numbers, which opted out since they were claimed."""
+        for ask in [ask for ask in self._waiting.values() if ask.claim.message.number_digest in number_digests]:
+            del self._waiting[ask.claim.message.foreign_id]
+            self.give_back_opted_out(ask)
+
+    def give_back_opted_out(self, ask: Ask) -> None:
+        """The claim is released, and its row counts as suppressed."""
+        stopped = replace(ask.claim.message, stop=SUPPRESSED)
+        self._answers.put_nowait(Answered(ask.claim, OPTED_OUT, held_back=stopped))
+
+    def give_back_closed(self, ask: Ask) -> None:
+        """The claim is released, and its row counts as held until its calling hours open again."""
+        self._answers.put_nowait(Answered(ask.claim, HOURS_ENDED, held_back=self._judge.close(ask.claim.message)))
 
     def start(self, wire: BulkSender, stages: asyncio.TaskGroup) -> None:
         """Begin to send: a worker for each connection, which goes on to the next ask in the moment it has an answer.
@@ -85,9 +118,9 @@ class Sending:
         for worker in self._workers:
             if worker not in self._writing:
                 worker.cancel()
-        waiting = [self._to_send.get_nowait() for _ in range(self._to_send.qsize())]
-        for ask in (*waiting, *self._again.drain()):
+        for ask in (*self._waiting.values(), *self._retries.drain()):
             self._answers.put_nowait(Answered(ask.claim, STOPPED))
+        self._waiting.clear()
 
     def cut_off(self) -> None:
         """Nothing under way is awaited any longer."""
@@ -98,17 +131,27 @@ class Sending:
         worker = asyncio.current_task()
         assert worker is not None
         while self._control.order is None:
-            ask = await self._to_send.get()
-            try:
-                await self._pace.enter()
-            except asyncio.CancelledError:
-                self._answers.put_nowait(Answered(ask.claim, STOPPED))
-                raise
+            foreign_id = await self._to_send.get()
+            await self._pace.enter()
+            ask = self._waiting.pop(foreign_id, None)
+            if ask is None or self._has_ended(ask):  # or it was held back while it waited for its turn
+                self._pace.leave()
+                continue
             self._writing.add(worker)
             try:
                 await self._send(wire, ask)
             finally:
                 self._writing.discard(worker)
+
+    def _has_ended(self, ask: Ask) -> bool:
+        """Whether the claim may no longer be written; then it is given back, or claimed anew if its lease is over."""
+        if not self._clock.has_passed(ask.lease_ends):
+            return False
+        if ask.hours_end is not None and self._clock.has_passed(ask.hours_end):
+            self.give_back_closed(ask)
+        elif not self._retries.put(ask, retry_after_s=0.0):
+            self._answers.put_nowait(Answered(ask.claim, LEASE_OVER))
+        return True
 
     async def _send(self, wire: BulkSender, ask: Ask) -> None:
         message = ask.claim.message
@@ -119,20 +162,24 @@ class Sending:
             foreign_id=message.foreign_id,
             callback_url=self._callback_url(ask.claim),
         )
-        if ask.asks == 1:
-            self._tally.asked += 1
-        asked_at = self._clock.now()
+        asked_at, asked_s = self._clock.now(), self._clock.boot_s()
         try:
             reading = await wire.send(message.channel.path, body, lease_ends=ask.lease_ends, key=ask.claim)
         except UnwatchedError as error:
             self._control.stop(unwatched())
             reading = error.reading
         except asyncio.CancelledError as error:
-            outcome = STOPPED if isinstance(error, NothingWrittenError) else CUT_OFF
-            self._answers.put_nowait(Answered(ask.claim, outcome))
+            is_written = not isinstance(error, NothingWrittenError)
+            self._count(ask, is_written=is_written)
+            self._answers.put_nowait(Answered(ask.claim, CUT_OFF if is_written else STOPPED))
             raise
         finally:
             self._pace.leave()
+        is_written = not isinstance(reading.reply, NotWritten)
+        if not is_written and self._has_ended(ask):
+            return
+        ask = self._count(ask, is_written=is_written)
+        self._in_flight.request.add(self._clock.boot_s() - asked_s)
         if order := self._vendor_clock.check(reading.reply, asked_at=asked_at):
             self._control.stop(order)
         self._heed(reading)
@@ -142,6 +189,13 @@ class Sending:
             confirming = self._stages.create_task(self._confirm(ask, reading))
             self._confirming.add(confirming)
             confirming.add_done_callback(self._confirming.discard)
+
+    def _count(self, ask: Ask, *, is_written: bool) -> Ask:
+        """A message is counted once, however often its request is written."""
+        if not is_written or ask.is_counted:
+            return ask
+        self._tally.asked += 1
+        return replace(ask, is_counted=True)
 
     def _callback_url(self, claim: Claim) -> str | None:
         if self._callback_urls is None:
@@ -175,5 +229,5 @@ class Sending:
     def _settle(self, ask: Ask, outcome: SendOutcome) -> None:
         """Ask again what was surely not taken, a few times; record everything else."""
         is_again = outcome.kind is Outcome.RELEASED and self._control.order is None
-        if not (is_again and self._again.put(ask, retry_after_s=outcome.retry_after_s)):
+        if not (is_again and self._retries.put(ask, retry_after_s=outcome.retry_after_s)):
             self._answers.put_nowait(Answered(ask.claim, outcome))

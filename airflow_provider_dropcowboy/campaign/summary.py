@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from airflow_provider_dropcowboy.api.messages import Message
 from airflow_provider_dropcowboy.campaign.forecast import Forecast
 from airflow_provider_dropcowboy.errors import BalanceError
 from airflow_provider_dropcowboy.ledger.judgement import Judgement
@@ -16,9 +17,11 @@ MAX_REASONS: Final = 3
 
 @dataclass(slots=True)
 class Tally:
-    """Counts while a run goes on. Every row that was judged is in exactly one state.
+    """Counts while a run goes on. Every row that was read comes to exactly one state.
 
+    :param read: rows of the source, and those that only earlier waves read.
     :param own: states of the rows that this run claimed; part of ``states``.
+    :param held_back: rows that this run claimed, did not send and gave back, for the verdict in which they count.
     :param asked: messages this run wrote a request for.
     :param already: rows that another run had asked for.
     :param conflicts: outcomes that contradict the ledger; anything but 0 is a broken promise.
@@ -27,6 +30,7 @@ class Tally:
     :param unconfirmed: messages whose claim may stand, since the answer to its COMMIT never came; none was asked for.
     """
 
+    read: int = 0
     states: Counter[State] = field(default_factory=Counter)
     own: Counter[State] = field(default_factory=Counter)
     reasons: Counter[tuple[State, str]] = field(default_factory=Counter)
@@ -35,12 +39,8 @@ class Tally:
     conflicts: int = 0
     unconfirmed: int = 0
     unreadable_suppressions: int = 0
+    held_back: int = 0
     next_opening: datetime | None = None
-
-    @property
-    def read(self) -> int:
-        """Rows judged so far."""
-        return self.states.total()
 
     def count(self, state: State, reason: str | None = None) -> None:
         """One more row stands in ``state``."""
@@ -63,8 +63,8 @@ class Tally:
         for message, state, reason in judgement.not_asked():
             self.count(state, reason)
             # what another rule stopped waits for no opening
-            if message.opens_at is not None and message.stop == (state, reason):
-                self.next_opening = min(self.next_opening or message.opens_at, message.opens_at)
+            if message.stop == (state, reason):
+                self._wait_for(message)
 
     def claim(self) -> None:
         """One more row is claimed by this run."""
@@ -85,6 +85,15 @@ class Tally:
         self.own[State.UNKNOWN] += 1
         self.count(State.UNKNOWN, reason)
 
+    def hold_back(self, message: Message) -> None:
+        """A claim of this run was given back unsent, for the verdict that stops its message."""
+        assert message.stop is not None
+        self.own[State.CLAIMED] -= 1
+        self.held_back += 1
+        self.states[State.CLAIMED] -= 1
+        self.count(*message.stop)
+        self._wait_for(message)
+
     def lose(self, state: State, reason: str | None = None) -> None:
         """Somebody else moved a row that this run had claimed and not asked for."""
         self.own[State.CLAIMED] -= 1
@@ -101,20 +110,50 @@ class Tally:
         own = +self.own
         recorded = +recorded
         recorded[State.UNKNOWN] += recorded.pop(State.CLAIMED, 0)  # the run is over: nobody will answer for these
+        held_back = self.held_back
+        for state in (State.RELEASED, State.UNKNOWN):  # the latter: it was a resend, and the first request is in doubt
+            given_back = min(held_back, max(recorded[state] - own[state], 0))
+            recorded[state] -= given_back
+            held_back -= given_back
+        recorded = +recorded
         # what was surely not taken, or is in doubt, may by now be another run's
         movable = own[State.RELEASED] + own[State.REJECTED] + own[State.UNKNOWN]
         gone = own.total() - recorded.total()
         taken = sum(recorded[state] for state in (State.ACCEPTED, State.DELIVERED, State.FAILED, State.EXPIRED))
-        if not -self.unconfirmed <= gone <= movable or taken < own[State.ACCEPTED]:
+        if not -self.unconfirmed - held_back <= gone <= movable or taken < own[State.ACCEPTED]:
             raise BalanceError(
                 f"This run claimed {own.total()} rows and recorded {own[State.ACCEPTED]} as accepted; the ledger says "
                 f"{recorded.total()} and {taken}. Stop sending (`dropcowboy pause --all`) and look into the ledger: "
                 "it was changed, restored, or lost what it had committed."
             )
-        if gone <= 0:
+        if -self.unconfirmed <= gone <= 0:
             self.states += recorded
             self.states -= own
             self.own = recorded
+
+    def count_gone(self, gone: Counter[State]) -> None:
+        """Rows that earlier waves read and this one did not."""
+        self.read += gone.total()
+        self.states += gone
+
+    def check_rows(self) -> None:
+        """Every row that was read stands in one state.
+
+        :raises BalanceError: a row was lost on its way, or counted twice.
+        """
+        if self.read != self.states.total():
+            raise BalanceError(
+                f"{self.read} rows were read, and {self.states.total()} are counted: {self.as_counts()}. What was sent "
+                "is in the ledger, and a rerun sends nothing twice. This is a fault of this package: please report it."
+            )
+
+    def leave_unread(self) -> None:
+        """The run was stopped: rows that came to no state are left for the next one, as if they were not read."""
+        self.read = self.states.total()
+
+    def _wait_for(self, message: Message) -> None:
+        if message.opens_at is not None:
+            self.next_opening = min(self.next_opening or message.opens_at, message.opens_at)
 
     def verdicts(self) -> dict[str, dict[str, int]]:
         """Why rows were not asked for: by state, how many for which reason."""

@@ -1,12 +1,20 @@
 """What a campaign may still send and spend, whatever the try and the partition."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypedDict
 
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.ledger.runs import Campaign
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS
+
+
+class Limits(TypedDict):
+    """What a campaign may send, and spend in millionths of a US dollar; None: no limit."""
+
+    limit: int | None
+    budget_micros: int | None
+    price_micros: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,10 @@ from airflow_provider_dropcowboy.ledger.judgement import (
     by_foreign_id,
     by_its_name,
     judge,
+    read_facts,
     state_now,
 )
-from airflow_provider_dropcowboy.ledger.runs import Campaign, Run, stop_reason
+from airflow_provider_dropcowboy.ledger.runs import Run, stop_reason
 from airflow_provider_dropcowboy.ledger.schema import HISTORY, SENDS
 from airflow_provider_dropcowboy.ledger.suppressed import suppressed_among
 from airflow_provider_dropcowboy.states import BINDING, State
@@ -37,7 +38,13 @@ def new_claim_id() -> str:
 
 
 def claim(
-    ledger: Ledger, run: Run, *, messages: Sequence[Message], claim_id: str, rules: ClaimRules = NO_RULES
+    ledger: Ledger,
+    run: Run,
+    *,
+    messages: Sequence[Message],
+    claim_id: str,
+    rules: ClaimRules = NO_RULES,
+    met: Mapping[str, str] | None = None,
 ) -> Judgement:
     """Write down who will be asked, before anyone is.
 
@@ -46,6 +53,7 @@ def claim(
 
     :param messages: of the run's campaign, each foreign_id once. One transaction.
     :param claim_id: from ``new_claim_id``.
+    :param met: numbers of earlier messages of this run that were not sent: number digest to foreign_id.
     :returns: only the caller may send what is claimed, before ``LEASE`` is over.
     :raises LedgerError: whether it is on disk is not known: ask ``find_claims`` before anything else.
     """
@@ -57,7 +65,8 @@ def claim(
         at = now(connection)
         inserts: list[Message] = []
         updates: list[dict[str, object]] = []
-        free = judge(connection, run.campaign, messages=messages, judgement=judgement, rules=rules, at=at)
+        facts = read_facts(connection, run.campaign, messages=messages, rules=rules, at=at)
+        free = judge(run.campaign, messages=messages, facts=facts, judgement=judgement, rules=rules, met=met)
         for message, row in free:
             judgement.claimed.append(Claim(message, 1 if row is None else row.attempt + 1, claim_id))
             if row is None:
@@ -72,34 +81,11 @@ def claim(
     return judgement
 
 
-def preview(
-    ledger: Ledger,
-    campaign: Campaign,
-    *,
-    messages: Sequence[Message],
-    rules: ClaimRules = NO_RULES,
-    foreseen: int = 0,
-) -> Judgement:
-    """What ``claim`` would say now; nothing is written.
-
-    :param foreseen: sends that earlier batches of the same preview came to.
-    :returns: as ``claimed``, with an empty claim id, those who would be asked; pauses are not looked at.
-    """
-    judgement = Judgement()
-    with ledger.reading() as connection:
-        at = now(connection)
-        free = judge(
-            connection, campaign, messages=messages, judgement=judgement, rules=rules, at=at, foreseen=foreseen
-        )
-    judgement.claimed = [Claim(message, 1 if row is None else row.attempt + 1, "") for message, row in free]
-    return judgement
-
-
 def reclaim(ledger: Ledger, run: Run, *, claims: Sequence[Claim], claim_id: str) -> Judgement:
     """Claim the next attempt of messages whose last request was surely not taken, within their run.
 
     :returns: as ``claimed``, the claims that nobody moved meanwhile; as ``already``, those that a callback, another
-        run or a person did; as ``suppressed`` and ``held``, those whose person opted out or whose hours ended, which
+        run or a person did; as ``suppressed`` and ``closed``, those whose person opted out or whose hours ended, which
         stay claimed by this run.
     :raises LedgerError: as ``claim``.
     """
@@ -147,7 +133,7 @@ def _still_allowed(
         if message.number_digest in suppressed:
             judgement.suppressed.append(message)
         elif message.closes_at is not None and at >= message.closes_at:
-            judgement.held.append((message, "the calling hours ended"))
+            judgement.closed.append(message)
         else:
             allowed.append(claim)
     return allowed

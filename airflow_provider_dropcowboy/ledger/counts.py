@@ -9,12 +9,17 @@ from typing import Final
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
+from airflow_provider_dropcowboy.ledger.outcomes import HOURS_ENDED, OPTED_OUT
 from airflow_provider_dropcowboy.ledger.runs import Campaign, Run
 from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, COUNTS, PROVES_A_SEND, SENDS
 from airflow_provider_dropcowboy.ledger.standing import EXPIRE_AFTER, is_claimed_by_the_dead, kept_standing
 from airflow_provider_dropcowboy.states import State
 
 _AFTER_HEX: Final = "g"  # the character after the last of hex digits: ends a range of foreign_ids
+# the run that gave these back counts their rows by its verdict: held, or suppressed
+_IS_SENT: Final = sa.not_(
+    sa.and_(COUNTS.c.state == State.RELEASED.value, COUNTS.c.reason.in_([HOURS_ENDED.reason, OPTED_OUT.reason]))
+)
 _SENDS: Final = sa.cast(sa.func.sum(COUNTS.c.sends), sa.Integer).label("sends")
 
 
@@ -69,7 +74,7 @@ def count_standing(
     state = kept_standing(at, expire_after=expire_after).label("state")
     rows = connection.execute(
         sa.select(COUNTS.c.campaign_id, state, _SENDS)
-        .where(COUNTS.c.campaign_id.in_(campaign_ids))
+        .where(COUNTS.c.campaign_id.in_(campaign_ids), _IS_SENT)
         .group_by(COUNTS.c.campaign_id, state)
     )
     for row in rows:
@@ -84,7 +89,7 @@ def count_reasons(connection: sa.Connection, campaign: Campaign, *, at: datetime
     cost, costed = sa.func.sum(COUNTS.c.cost_micros), sa.func.sum(COUNTS.c.costed)
     rows = connection.execute(
         sa.select(state, COUNTS.c.reason, _SENDS, cost.label("cost_micros"), costed.label("costed"))
-        .where(COUNTS.c.campaign_id == campaign.id)
+        .where(COUNTS.c.campaign_id == campaign.id, _IS_SENT)
         .group_by(state, COUNTS.c.reason)
         .having(sa.func.sum(COUNTS.c.sends) != 0)
         .order_by(_SENDS.desc(), state, COUNTS.c.reason)
@@ -109,7 +114,7 @@ def count_hours(connection: sa.Connection, campaign: Campaign, *, at: datetime) 
     state = kept_standing(at).label("state")
     rows = connection.execute(
         sa.select(COUNTS.c.hour, state, _SENDS)
-        .where(COUNTS.c.campaign_id == campaign.id)
+        .where(COUNTS.c.campaign_id == campaign.id, _IS_SENT)
         .group_by(COUNTS.c.hour, state)
         .having(sa.func.sum(COUNTS.c.sends) != 0)
         .order_by(COUNTS.c.hour)

@@ -1,4 +1,4 @@
-"""Who was held or asked by earlier waves of a run, so that nobody vanishes whom the source no longer names."""
+"""The rows that earlier waves of a task read, so that none vanishes from its counts when the source drops it."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -10,57 +10,76 @@ import sqlalchemy as sa
 from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch
 from airflow_provider_dropcowboy.ledger.counts import rows_of
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.runs import Campaign, is_live
+from airflow_provider_dropcowboy.ledger.runs import Campaign, Run, is_live
 from airflow_provider_dropcowboy.ledger.schema import HELD, RUNS, SENDS
-from airflow_provider_dropcowboy.states import State
+from airflow_provider_dropcowboy.states import OPEN, State
 
 CHUNK_ROWS: Final = 1_000
 
 
-def keep_held(ledger: Ledger, campaign: Campaign, foreign_ids: Iterable[str], *, scope: str) -> None:
-    """Write down whom a wave held; who was held before stays."""
+def keep_held(ledger: Ledger, campaign: Campaign, foreign_ids: Iterable[str], *, first_run_id: int) -> None:
+    """Write down the rows that a wave held; those that an earlier wave of the task held stay.
+
+    :param first_run_id: of the task's first wave.
+    """
     rest = iter(foreign_ids)
     while chunk := list(islice(rest, CHUNK_ROWS)):
         with ledger.claiming(campaign.account) as connection:
             new = batch(connection.dialect.name, ("foreign_id", "text"))
-            is_there = sa.exists().where(
-                HELD.c.campaign_id == campaign.id, HELD.c.scope == scope, HELD.c.foreign_id == new.c.foreign_id
-            )
-            row = sa.select(sa.literal(campaign.id), sa.literal(scope), new.c.foreign_id).where(~is_there)
-            insert = HELD.insert().from_select(["campaign_id", "scope", "foreign_id"], row)
+            is_there = sa.exists().where(HELD.c.first_run_id == first_run_id, HELD.c.foreign_id == new.c.foreign_id)
+            row = sa.select(sa.literal(first_run_id), new.c.foreign_id).where(~is_there)
+            insert = HELD.insert().from_select(["first_run_id", "foreign_id"], row)
             connection.execute(insert, {"rows": as_parameter((foreign_id,) for foreign_id in chunk)})
 
 
 def count_gone(
-    ledger: Ledger, campaign: Campaign, *, scope: str, run_ids: Sequence[int], is_read: Callable[[str], bool]
+    ledger: Ledger, campaign: Campaign, *, run_ids: Sequence[int], is_read: Callable[[str], bool]
 ) -> Counter[State]:
-    """Rows of earlier waves that this one did not read: where those asked stand, and those held as ``withdrawn``.
+    """Rows of earlier waves that this one did not read: where they stand if they were sent, ``withdrawn`` if not.
 
-    :param run_ids: of the earlier waves.
+    :param run_ids: of the earlier waves, the first one first.
     :param is_read: whether this wave read the row of a foreign_id.
     """
     gone: Counter[State] = Counter()
+    is_held = sa.and_(HELD.c.first_run_id == run_ids[0], HELD.c.foreign_id == SENDS.c.foreign_id)
     with ledger.reading() as connection:
         at = now(connection)
-        asked = connection.execution_options(yield_per=CHUNK_ROWS).execute(
-            sa.select(SENDS.c.foreign_id, SENDS.c.state, RUNS.c.ended_at, RUNS.c.heartbeat_at)
+        sent = connection.execution_options(yield_per=CHUNK_ROWS).execute(
+            sa.select(SENDS.c.foreign_id, SENDS.c.state, RUNS.c.ended_at, RUNS.c.heartbeat_at, HELD.c.first_run_id)
             .join_from(SENDS, RUNS, RUNS.c.id == SENDS.c.run_id)
-            .where(*rows_of(campaign), SENDS.c.run_id.in_(run_ids))
+            .outerjoin(HELD, is_held)
+            # also what another task of the campaign sent meanwhile
+            .where(*rows_of(campaign), sa.or_(SENDS.c.run_id.in_(run_ids), HELD.c.first_run_id.is_not(None)))
         )
-        for row in asked:
-            if not is_read(row.foreign_id):
-                is_dead = row.state == State.CLAIMED and not is_live(row.ended_at, row.heartbeat_at, at=at)
-                gone[State.UNKNOWN if is_dead else State(row.state)] += 1
+        for row in sent:
+            if is_read(row.foreign_id):
+                continue
+            state = State(row.state)
+            if state in OPEN and row.first_run_id is not None:  # its hours ended between its claim and its request
+                state = State.WITHDRAWN
+            elif state is State.CLAIMED and not is_live(row.ended_at, row.heartbeat_at, at=at):
+                state = State.UNKNOWN
+            gone[state] += 1
         held = connection.execution_options(yield_per=CHUNK_ROWS).execute(
             sa.select(HELD.c.foreign_id)
             .outerjoin_from(HELD, SENDS, SENDS.c.foreign_id == HELD.c.foreign_id)
-            .where(HELD.c.campaign_id == campaign.id, HELD.c.scope == scope, SENDS.c.foreign_id.is_(None))
+            .where(HELD.c.first_run_id == run_ids[0], SENDS.c.foreign_id.is_(None))
         )
         gone[State.WITHDRAWN] += sum(not is_read(row.foreign_id) for row in held)
     return +gone
 
 
-def forget_held(ledger: Ledger, campaign: Campaign, *, scope: str) -> None:
-    """The last wave is over."""
-    with ledger.claiming(campaign.account) as connection:
-        connection.execute(HELD.delete().where(HELD.c.campaign_id == campaign.id, HELD.c.scope == scope))
+def forget_held(ledger: Ledger, run: Run, *, first_run_id: int) -> None:
+    """Nobody waits any more: the task's last wave is over, and so are the waves of its tries that were killed."""
+    with ledger.claiming(run.campaign.account) as connection:
+        row = connection.execute(sa.select(RUNS).where(RUNS.c.id == run.id)).one()
+        same_task = sa.select(RUNS.c.id).where(
+            RUNS.c.campaign_id == run.campaign.id,
+            RUNS.c.dag_id == row.dag_id,
+            RUNS.c.task_id == row.task_id,
+            RUNS.c.run_id == row.run_id,
+            RUNS.c.map_index.is_not_distinct_from(row.map_index),
+            RUNS.c.id < first_run_id,
+        )
+        which = sa.or_(HELD.c.first_run_id == first_run_id, HELD.c.first_run_id.in_(same_task))
+        connection.execute(HELD.delete().where(which))

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.callbacks import DeliveryStatus
 from airflow_provider_dropcowboy.api.messages import Message
-from airflow_provider_dropcowboy.ledger.allowance import read_allowance
+from airflow_provider_dropcowboy.ledger.allowance import Allowance, Limits, read_allowance
 from airflow_provider_dropcowboy.ledger.attempts import Attempts
 from airflow_provider_dropcowboy.ledger.batch import is_among, names
 from airflow_provider_dropcowboy.ledger.runs import Campaign, is_live
@@ -59,8 +59,8 @@ class Judgement:
     suppressed: list[Message] = field(default_factory=list)
     capped: list[tuple[Message, str]] = field(default_factory=list)
     stopped: list[Message] = field(default_factory=list)  # by their own verdict
-    held: list[tuple[Message, str]] = field(default_factory=list)
-    is_used_up: bool = False  # the campaign's limit or budget: nobody else of it is claimed
+    closed: list[Message] = field(default_factory=list)  # their calling hours ended after they were screened
+    held: list[tuple[Message, str]] = field(default_factory=list)  # over the campaign's limit or budget
     stop: str | None = None
 
     def not_asked(self) -> Iterator[tuple[Message, State, str]]:
@@ -74,6 +74,8 @@ class Judgement:
         for message in self.stopped:
             assert message.stop is not None
             yield message, *message.stop
+        for message in self.closed:
+            yield message, State.HELD, "the calling hours ended before it was claimed"
         for message, reason in self.held:
             yield message, State.HELD, reason
 
@@ -94,29 +96,77 @@ class ClaimRules:
     budget_micros: int | None = None
     price_micros: int | None = None
 
+    @property
+    def limits(self) -> Limits:
+        """What the campaign may send and spend."""
+        return {"limit": self.limit, "budget_micros": self.budget_micros, "price_micros": self.price_micros}
 
-def judge(
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a ledger holds that matters for some messages; the default is an empty ledger.
+
+    :param known: rows of these messages, by foreign_id.
+    :param lost: where sends stand of which only a result is known, by foreign_id.
+    :param owners: who owns a number in the campaign: number digest to foreign_id.
+    :param suppressed: number digests on the suppression list.
+    :param attempts: on the numbers, over all campaigns; None: there are none.
+    :param allowance: what the campaign may still send; None: nothing limits it.
+    """
+
+    at: datetime
+    known: Mapping[str, Any] = field(default_factory=dict)
+    lost: Mapping[str, State] = field(default_factory=dict)
+    owners: Mapping[str, str] = field(default_factory=dict)
+    suppressed: frozenset[str] = frozenset()
+    attempts: Attempts | None = None
+    allowance: Allowance | None = None
+
+
+def read_facts(
     connection: sa.Connection,
     campaign: Campaign,
     *,
     messages: Sequence[Message],
-    judgement: Judgement,
     rules: ClaimRules,
     at: datetime,
     foreseen: int = 0,
+) -> Facts:
+    """The facts at one moment; for a claim, under the account's lock.
+
+    :param foreseen: sends that a preview has counted so far.
+    """
+    numbers = [message.number_digest for message in messages]
+    ids = [name for message in messages for name in (message.foreign_id, *message.earlier_ids)]
+    known, lost = _known_and_lost(connection, ids)
+    return Facts(
+        at=at,
+        known=known,
+        lost=lost,
+        owners=_owners_of(connection, campaign, numbers),
+        suppressed=suppressed_among(connection, numbers),
+        attempts=Attempts.of(connection, messages, rules.repeat_window, at=at),
+        allowance=read_allowance(connection, campaign, **rules.limits, foreseen=foreseen),
+    )
+
+
+def judge(
+    campaign: Campaign,
+    *,
+    messages: Sequence[Message],
+    facts: Facts,
+    judgement: Judgement,
+    rules: ClaimRules,
+    met: Mapping[str, str] | None = None,
 ) -> list[tuple[Message, Any]]:
     """The messages that may be asked for, each with its row if there is one; the others go into ``judgement``.
 
     The first of two new messages to one number wins; one that was asked wins over both.
 
-    :param foreseen: sends that a preview has counted so far.
+    :param met: numbers of earlier messages of this run that were not sent, as ``facts.owners``; None: none.
     """
-    ids = [name for message in messages for name in (message.foreign_id, *message.earlier_ids)]
-    known, lost = _known_and_lost(connection, ids)
-    numbers = [message.number_digest for message in messages]
-    owners = _owners_of(connection, campaign, numbers)
-    suppressed = suppressed_among(connection, numbers)
-    attempts = Attempts.of(connection, messages, rules.repeat_window, at=at)
+    owners = {**(met or {}), **facts.owners}
+    known, lost, at = facts.known, facts.lost, facts.at
     free: list[tuple[Message, Any]] = []
     for given in messages:
         message, row = by_its_name(given, known)
@@ -132,41 +182,21 @@ def judge(
             owners.setdefault(message.number_digest, message.foreign_id)
         elif message.stop is not None and message.stop[0] is State.SUPPRESSED:
             judgement.stopped.append(given)
-        elif message.number_digest in suppressed:
+        elif message.number_digest in facts.suppressed:
             judgement.suppressed.append(message)
         elif owners.setdefault(message.number_digest, message.foreign_id) != message.foreign_id:
             judgement.duplicates.append(message)
-        elif reason := attempts.cap(message, campaign.id):
+        elif facts.attempts is not None and (reason := facts.attempts.cap(message, campaign.id)):
             judgement.capped.append((message, reason))
         elif message.stop is not None:
             judgement.stopped.append(given)  # a later wave knows it by the name it gives
         elif message.closes_at is not None and at >= message.closes_at:
-            judgement.held.append((message, "the calling hours ended before it was claimed"))
+            judgement.closed.append(given)
         else:
             free.append((message, row))
-    return _within_allowance(connection, campaign, free, judgement=judgement, rules=rules, foreseen=foreseen)
-
-
-def _within_allowance(
-    connection: sa.Connection,
-    campaign: Campaign,
-    free: list[tuple[Message, Any]],
-    *,
-    judgement: Judgement,
-    rules: ClaimRules,
-    foreseen: int,
-) -> list[tuple[Message, Any]]:
-    allowance = read_allowance(
-        connection,
-        campaign,
-        limit=rules.limit,
-        budget_micros=rules.budget_micros,
-        price_micros=rules.price_micros,
-        foreseen=foreseen,
-    )
-    if allowance is None or len(free) <= allowance.sends:
+    allowance = facts.allowance
+    if allowance is None:
         return free
-    judgement.is_used_up = True
     judgement.held += [(message, allowance.reason) for message, _row in free[allowance.sends :]]
     return free[: allowance.sends]
 

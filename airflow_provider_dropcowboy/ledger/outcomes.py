@@ -11,6 +11,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
+from airflow_provider_dropcowboy.api.messages import Message
 from airflow_provider_dropcowboy.ledger.allowance import book
 from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
@@ -27,6 +28,10 @@ STATE_OF: Final = {
     Outcome.UNKNOWN: State.UNKNOWN,
 }
 
+HOURS_ENDED: Final = SendOutcome(Outcome.RELEASED, "not sent: the calling hours ended")
+OPTED_OUT: Final = SendOutcome(Outcome.RELEASED, "not sent: opted out after it was claimed")
+"""Of claims that a verdict stopped before their request: the run counts the verdict, and the ledger has them back."""
+
 log = logging.getLogger(__name__)
 
 
@@ -35,11 +40,13 @@ class Answered:
     """A claim and what its request came to.
 
     :param is_correction: it was answered as accepted before, and that is in doubt now.
+    :param held_back: the claim's message with the verdict that kept its request from being written; None: none did.
     """
 
     claim: Claim
     outcome: SendOutcome
     is_correction: bool = False
+    held_back: Message | None = None
 
 
 def record(ledger: Ledger, run: Run, *, answered: Sequence[Answered]) -> int:

@@ -1,7 +1,7 @@
 """Claims and outcomes over a database that goes away for a while."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, TypeVar
 
@@ -56,11 +56,13 @@ def claim_patiently(
     messages: Sequence[Message],
     give_up: GiveUp,
     rules: ClaimRules = NO_RULES,
+    met: Mapping[str, str] | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> tuple[Judgement, Deadline]:
     """``claim``, again until it is known to be on disk.
 
     :param give_up: asked before each further try.
+    :param met: as ``claim`` has it.
     :returns: the judgement, and when the lease of its claims ends. It counts from before the first try.
     :raises LedgerError: the database did not come back in time; what may have been claimed is not sent.
     """
@@ -68,7 +70,7 @@ def claim_patiently(
         ledger,
         run,
         messages={message.foreign_id: message for message in messages},
-        claim_rest=lambda claim_id, rest: claim(ledger, run, messages=rest, claim_id=claim_id, rules=rules),
+        claim_rest=lambda claim_id, rest: claim(ledger, run, messages=rest, claim_id=claim_id, rules=rules, met=met),
         give_up=give_up,
         clock=clock,
     )

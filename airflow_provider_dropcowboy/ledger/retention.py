@@ -12,7 +12,7 @@ from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.digest import number_digest
 from airflow_provider_dropcowboy.ledger.lease import DOUBT_LASTS
 from airflow_provider_dropcowboy.ledger.reconcile import Match
-from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, LIST_APPENDS, LIST_CONTACTS, SENDS
+from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, HELD, LIST_APPENDS, LIST_CONTACTS, RUNS, SENDS
 from airflow_provider_dropcowboy.ledger.suppressions import suppress_forgotten
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.states import State
@@ -65,6 +65,9 @@ def prune(ledger: Ledger, *, older_than: timedelta) -> Pruned:
             sa.select(sa.func.count()).where(is_old, has_person, SENDS.c.state.in_(_IN_DOUBT))
         ).scalar_one()
     _prune_list_contacts(ledger, before)
+    with ledger.writing() as connection:  # left by tasks that were killed while they waited, and never ran again
+        old_runs = sa.select(RUNS.c.id).where(RUNS.c.started_at <= before)
+        connection.execute(HELD.delete().where(HELD.c.first_run_id.in_(old_runs)))
     return Pruned(
         sends=_prune_sends(ledger, sa.and_(is_old, has_person, SENDS.c.state.not_in(_IN_DOUBT))),
         callbacks=_prune_callbacks(ledger, before),

@@ -210,8 +210,8 @@ SUPPRESSIONS: Final = sa.Table(
 HELD: Final = sa.Table(
     "dropcowboy_held",
     METADATA,
-    sa.Column("campaign_id", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("scope", sa.String, primary_key=True),  # the task's partition: each has waves of its own
+    # the first run of the waves that wait: each mapped task, and each try, has waves of its own
+    sa.Column("first_run_id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("foreign_id", Name, primary_key=True),
 )
 

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.ledger.batch import is_among, names
+from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.schema import SUPPRESSIONS
 
 
@@ -15,6 +16,14 @@ def suppressed_among(connection: sa.Connection, number_digests: Sequence[str]) -
     dialect = connection.dialect.name
     found = connection.execute(_suppressed(dialect), {"digests": names(number_digests, dialect)})
     return frozenset(found.scalars())
+
+
+def find_suppressed(ledger: Ledger, number_digests: Sequence[str]) -> frozenset[str]:
+    """Those of the numbers that are on the list now, for who holds no connection."""
+    if not number_digests:
+        return frozenset()
+    with ledger.reading() as connection:
+        return suppressed_among(connection, number_digests)
 
 
 @cache

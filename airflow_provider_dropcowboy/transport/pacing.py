@@ -41,6 +41,11 @@ class Pace:
         self._limit = limit
         self._changed.set()
 
+    @property
+    def connections(self) -> int:
+        """Requests that may be under way at once now: fewer than the limit after a 429."""
+        return max(int(self._window), min(self._limit, 1))
+
     async def enter(self) -> None:
         """Wait for a turn, and take it."""
         is_door_open = self._limiter is None and not self._door.locked()
@@ -62,7 +67,7 @@ class Pace:
                     await self._changed.wait()
 
     def _has_room(self) -> bool:
-        return self.in_flight < max(int(self._window), min(self._limit, 1))
+        return self.in_flight < self.connections
 
     def leave(self) -> None:
         """Give the turn back."""

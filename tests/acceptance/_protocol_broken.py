@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
 from airflow_provider_dropcowboy.api.wire import Answer, Reply
-from airflow_provider_dropcowboy.campaign.again import Ask
+from airflow_provider_dropcowboy.campaign.in_flight import Ask
 from airflow_provider_dropcowboy.errors import BalanceError
 from airflow_provider_dropcowboy.ledger.lease import DOUBT_LASTS
 from airflow_provider_dropcowboy.ledger.outcomes import STATE_OF, Answered

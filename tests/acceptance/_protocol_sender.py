@@ -8,8 +8,8 @@ from typing import Protocol
 from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome, read_send_answer
 from airflow_provider_dropcowboy.api.messages import Message, Rvm
 from airflow_provider_dropcowboy.api.wire import NotWritten, Reply
-from airflow_provider_dropcowboy.campaign.again import Ask
 from airflow_provider_dropcowboy.campaign.control import STOPPED
+from airflow_provider_dropcowboy.campaign.in_flight import Ask
 from airflow_provider_dropcowboy.campaign.summary import Tally
 from airflow_provider_dropcowboy.clock import Deadline
 from airflow_provider_dropcowboy.ledger.claims import claim, find_claims, new_claim_id, reclaim

@@ -15,7 +15,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.campaign.pipeline import DOUBT_PER_CONNECTION
+from airflow_provider_dropcowboy.campaign.in_flight import PER_CONNECTION
 from airflow_provider_dropcowboy.ledger.database import open_ledger
 from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
 from airflow_provider_dropcowboy.states import State
@@ -64,7 +64,7 @@ def measure_doubt(
 
 def bound(concurrency: int) -> int:
     """The most that the design allows."""
-    return DOUBT_PER_CONNECTION * concurrency
+    return PER_CONNECTION * concurrency
 
 
 def _claimed(ledger_url: str) -> set[str]:
@@ -99,7 +99,7 @@ def main() -> int:
     print(f"  least    {min(claims):>5}")
     print(f"  median   {statistics.median(claims):>5.0f}")
     print(f"  maximum  {max(claims):>5}   of these taken by the vendor: at most {max(doubt.taken for doubt in left)}")
-    print(f"  bound    {limit:>5}   {DOUBT_PER_CONNECTION} x concurrency")
+    print(f"  bound    {limit:>5}   {PER_CONNECTION} x concurrency")
     return 1 if max(claims) > limit else 0
 
 

@@ -1,7 +1,9 @@
 """Caps, limits and budgets are exact: whatever the try, the partition, the process and the moment."""
 
 import json
+import random
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -9,12 +11,17 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.callbacks import parse_callback
+from airflow_provider_dropcowboy.api.messages import Message
+from airflow_provider_dropcowboy.campaign import pipeline
 from airflow_provider_dropcowboy.campaign.compose import RvmTemplate
 from airflow_provider_dropcowboy.campaign.preview import JudgedRow, preview_campaign
+from airflow_provider_dropcowboy.clock import Deadline
+from airflow_provider_dropcowboy.errors import BalanceError
 from airflow_provider_dropcowboy.ledger.database import Ledger
-from airflow_provider_dropcowboy.ledger.judgement import ClaimRules
+from airflow_provider_dropcowboy.ledger.judgement import ClaimRules, Judgement
+from airflow_provider_dropcowboy.ledger.patience import claim_patiently
 from airflow_provider_dropcowboy.ledger.reconcile import Received, reconcile
-from airflow_provider_dropcowboy.ledger.runs import SILENT_AFTER
+from airflow_provider_dropcowboy.ledger.runs import SILENT_AFTER, Run
 from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
 from airflow_provider_dropcowboy.ledger.suppressions import suppress
 from airflow_provider_dropcowboy.phone import Phone
@@ -172,12 +179,26 @@ class TestDryRun:
         expected = {"held": 500, "ready": 700}
         assert dict(preview_campaign(limited, None, rows=people(1_200)).counts) == expected
         assert dict(preview_campaign(limited, ledger, rows=people(1_200)).counts) == expected
-        run(limited, people(5))
+        assert dict(run(limited, people(5)).counts) == {"accepted": 5}
         assert dict(preview_campaign(limited, ledger, rows=people(1_205)).counts) == {
             "held": 505,
             "accepted": 5,
             "ready": 695,
         }
+
+    @pytest.mark.parametrize("rules", [ClaimRules(limit=70), ClaimRules(budget_micros=70 * PRICE, price_micros=PRICE)])
+    def test_a_dry_run_and_the_run_count_every_row_alike(
+        self, plan: MakePlan, run: RunPlan, ledger: Ledger, rules: ClaimRules
+    ) -> None:
+        # numbers come twice: beside each other, far apart, below the limit and above it
+        rows = [*people(300), *({**row, "id": f"again {row['id']}"} for row in people(300)), {"id": 9, "phone": "x"}]
+        random.Random(0).shuffle(rows)
+        limited = plan(claim_rules=rules)
+        foreseen = preview_campaign(limited, ledger, rows=rows)
+        summary = run(limited, rows)
+        assert dict(foreseen.counts) == {"ready": 70, "invalid": 1, "duplicate": 300, "held": 230}
+        assert dict(summary.counts) == {"accepted": 70, "invalid": 1, "duplicate": 300, "held": 230}
+        assert summary.read == foreseen.read == len(rows)
 
     def test_a_dry_run_tells_of_every_row_once(self, plan: MakePlan, run: RunPlan, ledger: Ledger) -> None:
         run(plan(), people(3))
@@ -188,6 +209,17 @@ class TestDryRun:
         counts = Counter(row.state.value for row in told)
         assert counts == dict(seen.counts) == {"accepted": 3, "ready": 1, "held": 2, "duplicate": 1, "invalid": 1}
         assert "+1504" not in repr(told)
+
+
+def test_a_row_that_is_lost_on_its_way_fails_the_run(
+    plan: MakePlan, run: RunPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def losing(ledger: Ledger, at_run: Run, *, messages: Sequence[Message], **named: Any) -> tuple[Judgement, Deadline]:
+        return claim_patiently(ledger, at_run, messages=[each for each in messages if each.contact_key != "7"], **named)
+
+    monkeypatch.setattr(pipeline, "claim_patiently", losing)
+    with pytest.raises(BalanceError, match="10 rows were read, and 9 are counted"):
+        run(plan(), people(10))
 
 
 def call_back(ledger: Ledger, **fields: Any) -> None:

@@ -6,16 +6,20 @@ from typing import Any
 import pytest
 
 from airflow_provider_dropcowboy.campaign import pipeline
+from airflow_provider_dropcowboy.campaign.control import Control
 from airflow_provider_dropcowboy.campaign.preview import preview_campaign
+from airflow_provider_dropcowboy.campaign.progress import Standing
+from airflow_provider_dropcowboy.campaign.run import run_campaign
 from airflow_provider_dropcowboy.clock import Deadline
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
-from airflow_provider_dropcowboy.errors import ConfigurationError, NotTakenError, SourceError
+from airflow_provider_dropcowboy.errors import ConfigurationError, SourceError
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.judgement import Judgement
 from airflow_provider_dropcowboy.ledger.patience import reclaim_patiently
 from airflow_provider_dropcowboy.ledger.suppressions import suppress, unsuppress
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.states import State
+from tests.integration.campaign.conftest import states
 from tests.integration.conftest import MakePlan, RunPlan, people
 from tests.sandbox_process import SandboxProcess
 
@@ -98,9 +102,32 @@ def test_who_opts_out_between_two_requests_is_not_asked_again(
 
     sandbox.fault("429", to=ANYBODY.e164, times=1)
     monkeypatch.setattr(pipeline, "reclaim_patiently", after_an_opt_out)
-    with pytest.raises(NotTakenError, match="opted out meanwhile"):
-        run(plan(), people(10))
-    summary = run(plan(), people(10))
-    assert dict(summary.counts) == {"suppressed": 1, "accepted": 9}
+    for _ in range(2):
+        summary = run(plan(), people(10))
+        assert dict(summary.counts) == {"suppressed": 1, "accepted": 9}
     assert sandbox.takes_by_phone()[ANYBODY.e164] == 0
-    assert set(sandbox.asks().values()) == {1}
+
+
+def test_who_opts_out_between_the_claim_and_the_request_is_not_called(
+    sandbox: SandboxProcess, plan: MakePlan, ledger: Ledger
+) -> None:
+    optout = Phone("+15042000006")
+    most_out: list[int] = []
+
+    def opt_out_after_the_first(standing: Standing) -> None:
+        most_out.append(standing.in_doubt)
+        if standing.asked:
+            suppress(ledger, [optout], source="callback")
+
+    summary = run_campaign(
+        plan(concurrency=50, rate_per_s=6.0),
+        ledger,
+        rows=people(12),
+        control=Control(),
+        watch=opt_out_after_the_first,
+    )
+    assert dict(summary.counts) == {"suppressed": 1, "accepted": 11}
+    assert summary.reasons == {(State.SUPPRESSED, "on the ledger's suppression list"): 1}
+    assert optout.e164 not in sandbox.takes_by_phone()
+    assert states(ledger) == {State.ACCEPTED: 11, State.RELEASED: 1}
+    assert max(most_out) <= 9  # so many claims, and no more, wait for a pace of 6 a second

@@ -8,7 +8,8 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.answers import Outcome
 from airflow_provider_dropcowboy.api.messages import Message
-from airflow_provider_dropcowboy.ledger.claims import find_claims, new_claim_id, preview, reclaim
+from airflow_provider_dropcowboy.campaign.preview import judge_messages
+from airflow_provider_dropcowboy.ledger.claims import find_claims, new_claim_id, reclaim
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.judgement import Claim
 from airflow_provider_dropcowboy.ledger.runs import end_run
@@ -223,7 +224,7 @@ class TestPreview:
         desk.record(desk.claim_one(released), kind=Outcome.RELEASED)
         desk.record(desk.claim_one(refused), kind=Outcome.REJECTED)
         batch: list[Message] = [accepted, released, refused, message("4"), dup]
-        seen = preview(desk.ledger, desk.run.campaign, messages=batch)
+        seen = judge_messages(desk.ledger, desk.run.campaign, messages=batch)
         before = [desk.row(item) for item in (accepted, released, refused)]
         said = desk.claim(*batch)
         assert [(item.message, item.attempt) for item in seen.claimed] == [

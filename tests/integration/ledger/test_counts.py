@@ -130,7 +130,7 @@ def test_a_transaction_that_fails_counts_nothing(desk: Desk) -> None:
 def test_an_upgrade_counts_what_stands_already(ledger_url: str) -> None:
     engine = sa.create_engine(ledger_url)
     with engine.begin() as connection:
-        _migrate_to(connection, "0004")
+        migrate_to(connection, "0004")
         at = datetime(2026, 11, 24, 13, 59, tzinfo=UTC)
         for number, (state, reason, cost, final_at) in enumerate(
             [
@@ -165,7 +165,7 @@ def test_an_upgrade_counts_what_stands_already(ledger_url: str) -> None:
     ledger.engine.dispose()
 
 
-def _migrate_to(connection: sa.Connection, revision: str) -> None:
+def migrate_to(connection: sa.Connection, revision: str) -> None:
     """Tables as an older version of this package made them."""
     config = Config()
     config.set_main_option("script_location", str(Path(database.__file__).parent / "migrations"))

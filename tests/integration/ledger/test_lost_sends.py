@@ -5,8 +5,9 @@ import json
 import pytest
 
 from airflow_provider_dropcowboy.api.callbacks import parse_callback
+from airflow_provider_dropcowboy.campaign.preview import judge_messages
 from airflow_provider_dropcowboy.ledger.batch import names
-from airflow_provider_dropcowboy.ledger.claims import claim, new_claim_id, preview
+from airflow_provider_dropcowboy.ledger.claims import claim, new_claim_id
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.judgement import LOST, _known_or_lost
 from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconcile
@@ -32,7 +33,7 @@ def test_a_message_that_only_its_result_proves_is_not_claimed_again(sent: Sent) 
     unreadable = Received(sent.foreign_id(3), 1, None, "<html>")
     assert reconcile(sent.ledger, [unreadable])[Match.UNREADABLE] == 1
     messages = [sent.message(key) for key in (1, 2, 3, 4)]
-    foreseen = preview(sent.ledger, sent.campaign, messages=messages)
+    foreseen = judge_messages(sent.ledger, sent.campaign, messages=messages)
     judgement = claim(sent.ledger, sent.run, messages=messages, claim_id=new_claim_id())
     for each in (foreseen, judgement):
         assert {(row.message.contact_key, row.state, row.reason) for row in each.already} == {

@@ -15,7 +15,7 @@ def test_hours_that_end_between_verdict_and_claim_hold_the_row(desk: Desk) -> No
     going_on = replace(message("2"), closes_at=utcnow() + HOUR)
     judgement = desk.claim(ended, going_on)
     assert [claim.message for claim in judgement.claimed] == [going_on]
-    assert judgement.held == [(ended, "the calling hours ended before it was claimed")]
+    assert judgement.closed == [ended]
 
 
 def test_hours_that_end_between_two_requests_hold_the_second(desk: Desk) -> None:
@@ -23,4 +23,4 @@ def test_hours_that_end_between_two_requests_hold_the_second(desk: Desk) -> None
     over = replace(claim, message=replace(claim.message, closes_at=utcnow() - HOUR))
     judgement = reclaim(desk.ledger, desk.run, claims=[over], claim_id=new_claim_id())
     assert not judgement.claimed
-    assert judgement.held == [(over.message, "the calling hours ended")]
+    assert judgement.closed == [over.message]

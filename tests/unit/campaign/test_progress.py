@@ -17,6 +17,7 @@ def clock() -> FrozenClock:
 
 
 def read(tally: Tally, rows: int) -> None:
+    tally.read += rows
     for _ in range(rows):
         tally.asked += 1
         tally.count(State.ACCEPTED)

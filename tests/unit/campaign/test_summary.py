@@ -1,17 +1,34 @@
 """Counts that add up, and that notice when they cannot."""
 
 from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
+from airflow_provider_dropcowboy.api.messages import Message, Rvm
 from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
 from airflow_provider_dropcowboy.errors import BalanceError
+from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.states import State
+
+
+def message(**fields: Any) -> Message:
+    """To somebody."""
+    return Message(
+        foreign_id="f",
+        contact_key="k",
+        phone=Phone("+15045550100"),
+        content=Rvm(brand_id="b"),
+        number_digest="n",
+        content_digest="c",
+        **fields,
+    )
 
 
 def tally(**came_to: int) -> Tally:
     """A run that claimed so many and settled them."""
-    made = Tally()
+    made = Tally(read=sum(came_to.values()))
     for name, count in came_to.items():
         for _ in range(count):
             made.claim()
@@ -21,10 +38,11 @@ def tally(**came_to: int) -> Tally:
 
 def test_every_row_is_in_one_state() -> None:
     made = tally(accepted=3, unknown=1)
+    made.read += 2
     made.count(State.INVALID, "phone: empty")
     made.claim()
     made.lose(State.ACCEPTED)
-    assert made.read == 6 == sum(made.as_counts().values())
+    made.check_rows()
     assert (made.already, made.own.total()) == (1, 4)
     assert made.as_counts() == {"invalid": 1, "accepted": 4, "unknown": 1}
 
@@ -43,7 +61,7 @@ def test_every_row_is_in_one_state() -> None:
 def test_what_happened_meanwhile_is_no_imbalance(own: dict[str, int], recorded: dict[str, int]) -> None:
     made = tally(**own)
     made.balance(Counter({State(name): count for name, count in recorded.items()}))
-    assert made.read == sum(own.values())
+    made.check_rows()
 
 
 @pytest.mark.parametrize(
@@ -66,6 +84,39 @@ def test_claims_that_nobody_confirmed_are_counted_where_the_ledger_has_them() ->
     made.unconfirmed = 2
     made.balance(Counter({State.ACCEPTED: 3, State.CLAIMED: 2}))
     assert made.as_counts() == {"accepted": 3, "unknown": 2}
+
+
+@pytest.mark.parametrize("states", [{"accepted": 2}, {"accepted": 3, "invalid": 1}])
+def test_a_row_that_is_lost_or_counted_twice_is_reported(states: dict[str, int]) -> None:
+    made = tally(**states)
+    made.read = 3
+    with pytest.raises(BalanceError, match="3 rows were read"):
+        made.check_rows()
+
+
+HELD = message(stop=(State.HELD, "calling hours"), opens_at=datetime(2026, 12, 2, 13, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    "recorded",
+    [
+        {"accepted": 2, "released": 3},
+        {"delivered": 2, "released": 3},
+        {"accepted": 2, "released": 2},  # another run took one over
+        {"accepted": 2, "released": 2, "unknown": 1},  # one was a resend, and the first request is in doubt
+        {"accepted": 2, "released": 2, "failed": 1},  # a callback proved that one was sent
+    ],
+)
+def test_claims_that_were_given_back_count_by_their_verdict_and_are_no_imbalance(recorded: dict[str, int]) -> None:
+    made = tally(accepted=2, released=1)
+    for _ in range(2):
+        made.read += 1
+        made.claim()
+        made.hold_back(HELD)
+    made.balance(Counter({State(name): count for name, count in recorded.items()}))
+    made.check_rows()
+    assert (made.states[State.HELD], made.own[State.RELEASED]) == (2, 1)
+    assert made.next_opening == HELD.opens_at
 
 
 def test_a_summary_holds_counts_alone() -> None:
