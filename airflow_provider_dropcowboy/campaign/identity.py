@@ -5,15 +5,24 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_dropcowboy.api.messages import Channel
 from airflow_provider_dropcowboy.contacts.key import other_notations, same_person
 from airflow_provider_dropcowboy.errors import ConfigurationError
-from airflow_provider_dropcowboy.ledger.digest import digest, framed, mac, number_digest
-from airflow_provider_dropcowboy.ledger.runs import Campaign
-from airflow_provider_dropcowboy.ledger.schema import DIGEST_CHARACTERS, FOREIGN_ID_CHARACTERS, PREFIX_CHARACTERS
+from airflow_provider_dropcowboy.ledger.digest import (
+    DIGEST_CHARACTERS,
+    FOREIGN_ID_CHARACTERS,
+    PREFIX_CHARACTERS,
+    digest,
+    framed,
+    mac,
+    number_digest,
+)
 from airflow_provider_dropcowboy.phone import Phone
+
+if TYPE_CHECKING:
+    from airflow_provider_dropcowboy.ledger.runs import Campaign
 
 MAX_CAMPAIGN_CHARACTERS: Final = 250  # Airflow's own limit for the ids it is made of
 
@@ -86,7 +95,7 @@ class Identity:
         object.__setattr__(self, "_send", framed("send", *names))  # once, and not for every contact
 
     @classmethod
-    def of(cls, key: bytes, campaign: Campaign) -> "Identity":
+    def of(cls, key: bytes, campaign: "Campaign") -> "Identity":
         """Of a campaign that the ledger knows, whose foreign_ids may spell the account in an older way."""
         earlier = tuple(cls.of(key, each) for each in campaign.earlier)
         return cls(key, campaign.digest_account or campaign.account, campaign.name, campaign.channel, earlier)

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Generator, Mapping, Sequence
-from typing import Final, Protocol
-
-from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
+from typing import TYPE_CHECKING, Final, Protocol
 
 from airflow_provider_dropcowboy.errors import ConfigurationError, DropCowboyError, SourceError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 CHUNK_ROWS: Final = 2_000
 
@@ -30,7 +30,7 @@ class Cursor(Protocol):
 
 
 def stream_engine(
-    engine: Engine, sql: str, *, parameters: Parameters | None = None, chunk_rows: int = CHUNK_ROWS
+    engine: "Engine", sql: str, *, parameters: Parameters | None = None, chunk_rows: int = CHUNK_ROWS
 ) -> Generator[Row, None, None]:
     """The rows of a query, read by a server-side cursor where the database has one.
 
@@ -44,6 +44,8 @@ def stream_engine(
     :raises ConfigurationError: the query is wrong, returns no rows, or two columns of one name; before the first row.
     :raises SourceError: the database was not reached, or failed on the way.
     """
+    from sqlalchemy.exc import SQLAlchemyError
+
     bound = _bind(parameters)
     # without parameters the driver must not see any, or it would take a literal % for a placeholder
     options = {"stream_results": True, "yield_per": chunk_rows, "no_parameters": True}

@@ -3,8 +3,12 @@
 import hmac
 from typing import Final
 
-from airflow_provider_dropcowboy.ledger.schema import DIGEST_CHARACTERS
 from airflow_provider_dropcowboy.phone import Phone
+
+FOREIGN_ID_CHARACTERS: Final = 48
+DIGEST_CHARACTERS: Final = 32
+PREFIX_CHARACTERS: Final = 12
+"""Of a foreign_id: the part that all sends of a campaign share."""
 
 
 def digest(key: bytes, *parts: str) -> str:

@@ -7,10 +7,6 @@ import sqlalchemy as sa
 
 VERSION_TABLE: Final = "dropcowboy_alembic_version"
 
-FOREIGN_ID_CHARACTERS: Final = 48
-DIGEST_CHARACTERS: Final = 32
-PREFIX_CHARACTERS: Final = 12
-
 
 class Instant(sa.types.TypeDecorator[datetime]):
     """An aware instant; SQLite, which has no time zones, stores it as UTC."""

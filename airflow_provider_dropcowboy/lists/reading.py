@@ -9,8 +9,7 @@ from airflow_provider_dropcowboy.contacts.contact import Unusable
 from airflow_provider_dropcowboy.contacts.key import other_notations, same_person, same_value
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.ledger.database import Ledger
-from airflow_provider_dropcowboy.ledger.digest import digest, number_digest
-from airflow_provider_dropcowboy.ledger.schema import DIGEST_CHARACTERS
+from airflow_provider_dropcowboy.ledger.digest import DIGEST_CHARACTERS, digest, number_digest
 from airflow_provider_dropcowboy.ledger.suppressed import suppressed_among
 from airflow_provider_dropcowboy.lists.fields import Fields
 from airflow_provider_dropcowboy.lists.people import Person, Rows, read_people, values_with

@@ -10,8 +10,8 @@ from starlette.requests import Request
 from airflow_provider_dropcowboy.api.callback_url import Ticket
 from airflow_provider_dropcowboy.api.callbacks import Callback, parse_callback
 from airflow_provider_dropcowboy.errors import CallbackError
+from airflow_provider_dropcowboy.ledger.digest import FOREIGN_ID_CHARACTERS
 from airflow_provider_dropcowboy.ledger.reconcile import Received
-from airflow_provider_dropcowboy.ledger.schema import FOREIGN_ID_CHARACTERS
 from airflow_provider_dropcowboy.receiver.metrics import Refusal
 
 MAX_BYTES: Final = 64 * 1024  # a callback has some 500; the vendor may add fields

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from airflow_provider_dropcowboy.api.callback_url import Ticket
-from airflow_provider_dropcowboy.ledger.schema import FOREIGN_ID_CHARACTERS
+from airflow_provider_dropcowboy.ledger.digest import FOREIGN_ID_CHARACTERS
 from airflow_provider_dropcowboy.receiver.arrival import MAX_BYTES as MAX_BODY_BYTES
 from airflow_provider_dropcowboy.receiver.arrival import Arrival
 

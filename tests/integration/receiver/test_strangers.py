@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
-from airflow_provider_dropcowboy.ledger.schema import FOREIGN_ID_CHARACTERS
+from airflow_provider_dropcowboy.ledger.digest import FOREIGN_ID_CHARACTERS
 from tests.integration.receiver.conftest import kept
 from tests.integration.receiver.running import RunningReceiver, body
 

@@ -18,7 +18,7 @@ from airflow_provider_dropcowboy.campaign.identity import (
 )
 from airflow_provider_dropcowboy.contacts.key import same_person
 from airflow_provider_dropcowboy.errors import ConfigurationError
-from airflow_provider_dropcowboy.ledger.schema import DIGEST_CHARACTERS, FOREIGN_ID_CHARACTERS, PREFIX_CHARACTERS
+from airflow_provider_dropcowboy.ledger.digest import DIGEST_CHARACTERS, FOREIGN_ID_CHARACTERS, PREFIX_CHARACTERS
 from airflow_provider_dropcowboy.phone import Phone
 
 KEY = bytes(range(32))

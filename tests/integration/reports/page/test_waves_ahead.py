@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from airflow_provider_dropcowboy.screening.consent import Need
 from tests.integration.conftest import MakePlan, RunPlan, people
 from tests.integration.reports.page.page_server import PageServer, text_of
 
@@ -19,6 +20,8 @@ class Closed:
     opens_at: datetime | None = OPENING
     rule: str = "tests: closed"
     caps: tuple[tuple[int, timedelta], ...] = ()
+    needs: tuple[Need, ...] = ()
+    version: str = "tests"
 
     def judge(self, e164: str, *, postal_code: str | None, at: datetime) -> "Closed":
         return self
