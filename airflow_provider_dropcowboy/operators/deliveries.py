@@ -7,11 +7,11 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_dropcowboy.argument_kinds import FLAG, NAME, PATH, text_kind
+from airflow_provider_dropcowboy.argument_kinds import FLAG, NAME, PATH
 from airflow_provider_dropcowboy.arguments import Arguments, argument
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.hooks.arguments import ArgumentsMixin, template_fields_of
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from airflow_provider_dropcowboy.reports.deliveries import Delivery
 
 
-def _instant(_name: str, text: str) -> datetime:
+def _instant(text: str) -> datetime:
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
@@ -38,15 +38,12 @@ def _instant(_name: str, text: str) -> datetime:
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
-INSTANT: Final = text_kind(_instant, "TIME")
-
-
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ExportArguments(Arguments):
     """Which sends are exported, and where to."""
 
     campaign: str | None = argument(NAME, "One campaign of the connection's account.")
-    since: datetime | None = argument(INSTANT, "All sends to which anything happened since.")
+    since: str | None = argument(NAME, "All sends to which anything happened since.")
     table: str | None = argument(NAME, "Table on `table_conn_id`.")
     table_conn_id: str | None = argument(NAME, "Airflow connection of the warehouse.")
     create_table: bool = argument(FLAG, "Make the table if it is not there.", default=False)
@@ -131,7 +128,7 @@ class ExportDeliveriesOperator(ArgumentsMixin, BaseOperator):
                         written = counts.total()
                 except TableError as error:
                     raise AirflowException(str(error)) from error
-        named = {"campaign": wanted.campaign} if wanted.campaign is not None else {"since": str(self.since)}  # type: ignore[attr-defined]  # as it was written
+        named = {"campaign": wanted.campaign} if wanted.campaign is not None else {"since": wanted.since}
         told: dict[str, object] = {**named, "read": counts.total(), **counts, "written": written}
         tell_outlets(self, context, counts=told)
         return told
@@ -156,7 +153,7 @@ def _deliveries(wanted: ExportArguments, results: "Results") -> "Iterator[Delive
 
     ledger, account = results.ledger, results.settings.account.name
     if wanted.since is not None:
-        return read_changed(ledger, account, since=wanted.since)
+        return read_changed(ledger, account, since=_instant(wanted.since))
     campaigns = find_campaigns(ledger, str(wanted.campaign), account=account)
     return chain.from_iterable(read_campaign(ledger, campaign) for campaign in campaigns)
 
