@@ -1,90 +1,261 @@
-"""How commands name a campaign, and what they find by that name."""
+"""What a person does to a campaign: ``dropcowboy pause``, ``resume``, ``unknown`` and ``rejected``."""
 
-from collections.abc import Callable
+import shlex
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from airflow_provider_dropcowboy.cli.options import optional_conn_option
+from airflow_provider_dropcowboy.cli.failures import ExitCode
+from airflow_provider_dropcowboy.cli.options import (
+    account_option,
+    contacts_option,
+    json_option,
+    names_campaign,
+    optional_conn_option,
+    read_keys,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
     from airflow_provider_dropcowboy.ledger.database import Ledger
     from airflow_provider_dropcowboy.ledger.runs import Campaign
+    from airflow_provider_dropcowboy.ledger.settling import Open
 
-Function = Callable[..., None]
-
-channel_option: Final = click.option(
-    "--channel", type=click.Choice(["rvm", "sms"]), help="Only voicemails, or only texts.  [default: both]"
-)
-account_option: Final = click.option(
-    "--account", metavar="TEAM@HOST", help="If several accounts have a campaign of that name."
-)
-contacts_option: Final = click.option(
-    "--contact", "contacts", multiple=True, metavar="KEY", help="Only this contact. Repeatable.  [default: all]"
+_campaign = click.argument("campaign", required=False)
+reason_option: Final = click.option(
+    "--reason", required=True, metavar="TEXT", help="How you know. Kept for good, so without a person's name or number."
 )
 
 
-def names_campaign(function: Function) -> Function:
-    """The options by which a command finds its campaigns in the ledger; ``CAMPAIGN`` itself is its argument."""
-    for option in (optional_conn_option, channel_option, account_option):
-        function = option(function)
-    return function
+@click.command()
+@_campaign
+@click.option("--all", "is_all", is_flag=True, help="Every campaign of every account.")
+@account_option
+@optional_conn_option
+def pause(*, campaign: str | None, is_all: bool, account: str | None, conn: str | None) -> None:
+    """Stop sending: nobody else is asked for until `dropcowboy resume`.
 
+    Runs under way stop within seconds and fail; what they asked is recorded.
 
-def open_campaigns(
-    name: str, *, account: str | None, channel: str | None, conn: str | None
-) -> "tuple[Ledger, list[Campaign]]":
-    """The ledger, and the campaigns of that name in it, one a channel.
-
-    :raises DropCowboyError: there is no such ledger or campaign, or the name is not enough.
+    \b
+    Examples:
+      dropcowboy pause spring
+      dropcowboy pause --all
     """
-    from airflow_provider_dropcowboy.api.messages import Channel
-    from airflow_provider_dropcowboy.ledger.lookup import find_campaigns
+    from airflow_provider_dropcowboy.cli.console import campaign_label, instant
+    from airflow_provider_dropcowboy.ledger.pauses import pause_all, pause_campaign
 
-    ledger = open_for(conn)
-    return ledger, find_campaigns(ledger, name, account=account, channel=None if channel is None else Channel(channel))
+    ledger = _open(campaign, is_all, account=account, conn=conn)
+    if campaign is None:
+        click.echo(f"Paused: all campaigns, since {instant(pause_all(ledger))}. `dropcowboy resume --all` ends it.")
+        return
+    for paused in pause_campaign(ledger, campaign, account=account):
+        assert paused.paused_at is not None
+        click.echo(f"Paused: {campaign_label(paused)}, since {instant(paused.paused_at)}.")
+    click.echo(f"`dropcowboy resume {shlex.quote(campaign)}` ends it.")
 
 
-def open_for(conn: str | None, *, may_create: bool = False) -> "Ledger":
-    """The ledger of a connection.
+@click.command()
+@_campaign
+@click.option("--all", "is_all", is_flag=True, help="End the pause of all; one of a campaign by itself stays.")
+@account_option
+@optional_conn_option
+def resume(*, campaign: str | None, is_all: bool, account: str | None, conn: str | None) -> None:
+    """Allow sending again. Clear the tasks that the pause stopped: they go on where they were.
 
-    :param may_create: set it up if there is none, and say so: for what a person writes before the first campaign, such
-        as opt-outs. In another ledger than the sender's they would keep nobody from being contacted.
+    \b
+    Examples:
+      dropcowboy resume spring
+      dropcowboy resume --all
     """
-    from airflow_provider_dropcowboy.cli.connection import find_ledger_place
-    from airflow_provider_dropcowboy.ledger.database import find_ledger, open_ledger
+    from airflow_provider_dropcowboy.cli.console import campaign_label
+    from airflow_provider_dropcowboy.ledger.pauses import read_pauses, resume_all, resume_campaign
 
-    place = find_ledger_place(conn)
-    if not may_create:
-        return open_ledger(place)
-    ledger = find_ledger(place)
-    if ledger is None:
-        ledger = open_ledger(place, may_create=True)
-        click.echo(f"Set up a new ledger: {ledger}. Senders must use the same one.", err=True)
-    return ledger
-
-
-def keys(contacts: tuple[str, ...]) -> list[str] | None:
-    """Contact keys in each notation in which the ledger may hold them; None: no contact was named."""
-    from airflow_provider_dropcowboy.contacts.key import other_notations, same_person
-
-    read = [read_key(contact) for contact in contacts]
-    return [text for key in read for text in (same_person(key), *other_notations(key))] or None
+    ledger = _open(campaign, is_all, account=account, conn=conn)
+    if campaign is None:
+        since = resume_all(ledger)
+        click.echo(f"Resumed: all campaigns, {_was(since)}.")
+        for paused in read_pauses(ledger).campaigns:
+            click.echo(
+                f"Still paused by itself: {campaign_label(paused)} (dropcowboy resume {shlex.quote(paused.name)})."
+            )
+        return
+    for resumed in resume_campaign(ledger, campaign, account=account):
+        click.echo(f"Resumed: {campaign_label(resumed)}, {_was(resumed.paused_at)}.")
+    if read_pauses(ledger).all_since is not None:
+        click.echo("Still paused: all campaigns (dropcowboy resume --all).")
 
 
-def read_key(contact: str) -> str:
-    """A contact key as the ledger writes it.
+@click.group()
+def unknown() -> None:
+    """Look at sends of which nobody knows whether they were taken, and settle them.
 
-    :raises click.UsageError: it names nobody; the text does not repeat it.
+    A callback settles one by itself. A person does so after looking at Drop Cowboy's own pages.
     """
-    from airflow_provider_dropcowboy.contacts.key import ContactKeyError, canonical_key
-
-    try:
-        return canonical_key(contact)
-    except ContactKeyError as error:
-        raise click.UsageError(f"--contact: {error}.") from None
 
 
-def title(campaign: "Campaign") -> str:
-    """A campaign as it is shown above its figures."""
-    return f"campaign {campaign.name} ({campaign.channel}, account {campaign.account})"
+@unknown.command("list")
+@click.argument("campaign")
+@names_campaign
+@json_option
+def list_unknown(*, campaign: str, account: str | None, channel: str | None, conn: str | None, as_json: bool) -> None:
+    """List a campaign's sends in doubt, oldest first, and from when on each may be settled."""
+    from airflow_provider_dropcowboy.ledger.settling import list_unknown
+
+    _list(list_unknown, campaign, account=account, channel=channel, conn=conn, as_json=as_json)
+
+
+@unknown.command()
+@click.argument("campaign")
+@click.option(
+    "--as",
+    "verdict",
+    required=True,
+    type=click.Choice(["sent", "not-sent"]),
+    help="sent: counts as accepted. not-sent: the next run asks again.",
+)
+@reason_option
+@contacts_option
+@names_campaign
+@click.pass_context
+def settle(
+    ctx: click.Context,
+    /,
+    *,
+    campaign: str,
+    verdict: str,
+    reason: str,
+    contacts: tuple[str, ...],
+    account: str | None,
+    channel: str | None,
+    conn: str | None,
+) -> None:
+    """Say of sends in doubt whether they were taken. A wrong "not-sent" calls people twice.
+
+    What is younger than 75 minutes is left: its request may still be on its way. Exit code 1 if there is any.
+
+    \b
+    Examples:
+      dropcowboy unknown settle spring --as sent --reason 'in their log'
+      dropcowboy unknown settle spring --as not-sent --contact 4711 \\
+          --reason 'not in their log'
+    """
+    from airflow_provider_dropcowboy.cli.connection import open_campaigns
+    from airflow_provider_dropcowboy.ledger.settling import settle_unknown
+
+    contact_keys = read_keys(contacts)
+    ledger, campaigns = open_campaigns(campaign, account=account, channel=channel, conn=conn)
+    settled = [
+        settle_unknown(ledger, each, is_sent=verdict == "sent", reason=reason, contact_keys=contact_keys)
+        for each in campaigns
+    ]
+    click.echo(f"{sum(each.moved for each in settled)} sends of campaign {campaign} are settled as {verdict}.")
+    too_young = sum(each.too_young for each in settled)
+    if too_young:
+        click.echo(f"{too_young} are too young and left as they are; `dropcowboy unknown list` says when.", err=True)
+        ctx.exit(ExitCode.UNFINISHED)
+
+
+@click.group()
+def rejected() -> None:
+    """Look at sends that the API refused, and release them."""
+
+
+@rejected.command("list")
+@click.argument("campaign")
+@names_campaign
+@json_option
+def list_rejected(*, campaign: str, account: str | None, channel: str | None, conn: str | None, as_json: bool) -> None:
+    """List a campaign's refused sends with the API's reason, oldest first."""
+    from airflow_provider_dropcowboy.ledger.settling import list_rejected
+
+    _list(list_rejected, campaign, account=account, channel=channel, conn=conn, as_json=as_json)
+
+
+@rejected.command()
+@click.argument("campaign")
+@reason_option
+@contacts_option
+@names_campaign
+def release(
+    *,
+    campaign: str,
+    reason: str,
+    contacts: tuple[str, ...],
+    account: str | None,
+    channel: str | None,
+    conn: str | None,
+) -> None:
+    """Let the next run ask again for what was refused, with the same request.
+
+    Not needed where the request is another one by now: another brand, text or recording is asked for by itself.
+    """
+    from airflow_provider_dropcowboy.cli.connection import open_campaigns
+    from airflow_provider_dropcowboy.ledger.settling import release_rejected
+
+    contact_keys = read_keys(contacts)
+    ledger, campaigns = open_campaigns(campaign, account=account, channel=channel, conn=conn)
+    moved = sum(release_rejected(ledger, each, reason=reason, contact_keys=contact_keys).moved for each in campaigns)
+    click.echo(f"{moved} sends of campaign {campaign} are released: the next run asks for them.")
+
+
+def _open(campaign: str | None, is_all: bool, *, account: str | None, conn: str | None) -> "Ledger":
+    from airflow_provider_dropcowboy.cli.connection import open_ledger_of
+
+    if (campaign is not None) == is_all:
+        raise click.UsageError("Give either the name of a campaign or --all.")
+    if is_all and account is not None:
+        raise click.UsageError("--all is every account; leave out --account.")
+    return open_ledger_of(conn, may_create=is_all)
+
+
+def _was(paused_at: "datetime | None") -> str:
+    from airflow_provider_dropcowboy.cli.console import instant
+
+    return "not paused before" if paused_at is None else f"paused since {instant(paused_at)}"
+
+
+def _list(
+    find: "Callable[[Ledger, Campaign], Sequence[Open]]",
+    name: str,
+    *,
+    account: str | None,
+    channel: str | None,
+    conn: str | None,
+    as_json: bool,
+) -> None:
+    from airflow_provider_dropcowboy.cli.connection import open_campaigns
+    from airflow_provider_dropcowboy.cli.console import campaign_label, print_json, print_table
+    from airflow_provider_dropcowboy.ledger.settling import MAX_LISTED
+
+    ledger, campaigns = open_campaigns(name, account=account, channel=channel, conn=conn)
+    found = [(campaign, find(ledger, campaign)) for campaign in campaigns]
+    if as_json:
+        print_json([_as_dict(campaign, send) for campaign, sends in found for send in sends])
+        return
+    for campaign, sends in found:
+        if not sends:
+            click.echo(f"campaign {campaign_label(campaign)}: none")
+            continue
+        print_table(
+            ["contact", "why", "attempt", "claimed", "settle from"],
+            [(send.contact_key, send.reason, send.attempt, send.claimed_at, send.settles_at) for send in sends],
+            title=f"campaign {campaign_label(campaign)}",
+        )
+        if len(sends) == MAX_LISTED:
+            click.echo(f"These are the oldest {MAX_LISTED}; there may be more.")
+
+
+def _as_dict(campaign: "Campaign", send: "Open") -> dict[str, object]:
+    return {
+        "campaign": campaign.name,
+        "channel": campaign.channel,
+        "contact_key": send.contact_key,
+        "foreign_id": send.foreign_id,
+        "reason": send.reason,
+        "attempt": send.attempt,
+        "claimed_at": send.claimed_at,
+        "settles_at": send.settles_at,
+    }

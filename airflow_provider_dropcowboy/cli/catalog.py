@@ -90,11 +90,10 @@ def _list(
     columns: Sequence[str],
     cells: "Callable[[Row], Sequence[Cell]]",
 ) -> None:
-    from airflow_provider_dropcowboy.cli.connection import load_settings
+    from airflow_provider_dropcowboy.cli.connection import fetch, load_settings
     from airflow_provider_dropcowboy.cli.console import print_json, print_table
-    from airflow_provider_dropcowboy.cli.vendor import ask
 
-    rows = ask(load_settings(conn), call)
+    rows = fetch(load_settings(conn), call)
     if as_json:
         print_json([asdict(row) for row in rows])
     else:

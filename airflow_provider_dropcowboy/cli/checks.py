@@ -2,20 +2,26 @@
 
 import platform
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
+from http import HTTPStatus
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_dropcowboy.api.answers import http_date
+from airflow_provider_dropcowboy.api.callback_url import CallbackUrls, Ticket
 from airflow_provider_dropcowboy.api.catalog import brands, pools
-from airflow_provider_dropcowboy.api.wire import Answer, Reply
-from airflow_provider_dropcowboy.cli.connection import executor, ledger_place, load_own_rules, load_settings
-from airflow_provider_dropcowboy.cli.finding import Finding
+from airflow_provider_dropcowboy.api.wire import Answer, NotWritten, Reply
+from airflow_provider_dropcowboy.cli.connection import (
+    executor,
+    fetch,
+    ledger_url_of,
+    load_own_rules,
+    load_settings,
+    redacted_url,
+)
 from airflow_provider_dropcowboy.cli.main import DISTRIBUTION
-from airflow_provider_dropcowboy.cli.place import shown
-from airflow_provider_dropcowboy.cli.receiver_check import look_at_receiver
 from airflow_provider_dropcowboy.cli.rules import is_stale
-from airflow_provider_dropcowboy.cli.vendor import ask
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.errors import DropCowboyError, NoLedgerError
 from airflow_provider_dropcowboy.hooks.access import brand_access, brands_of, host_of
@@ -28,6 +34,7 @@ from airflow_provider_dropcowboy.screening.places import load_places
 from airflow_provider_dropcowboy.screening.rules import Rulebook
 from airflow_provider_dropcowboy.screening.zones import ZoneRules, installed_copies, is_older
 from airflow_provider_dropcowboy.transport.client import Client
+from airflow_provider_dropcowboy.transport.probe import probe
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -38,6 +45,24 @@ if TYPE_CHECKING:
 
 SLOW_COMMIT_S: Final = 0.5
 """A batch of claims is as large as the connections in use: at half a second a batch, the ledger slows the wire."""
+
+RECEIVER: Final = "receiver"
+NO_MESSAGE: Final = Ticket("doctor", 0)
+"""What a token is made of that belongs to no message: whoever has it can report no result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of ``dropcowboy doctor``.
+
+    :param text: what is well, or what is not and what to do.
+    :param is_warning: nothing is wrong yet, and someone should look.
+    """
+
+    about: str
+    is_ok: bool
+    text: str
+    is_warning: bool = False
 
 
 def examine(conn: str) -> Iterator[Finding]:
@@ -104,6 +129,53 @@ def look_at_zones(copies: Sequence[ZoneRules], *, needed: str) -> Finding:
     return Finding("time zones", True, f"calling hours use {newest.version}, from {newest.origin}{unused}")
 
 
+def look_at_receiver(settings: "ConnectionSettings") -> Finding:
+    """Whether the callback URL leads to a receiver that knows the connection's secret. Nothing is stored there."""
+    base_url = settings.callback_url
+    if base_url is None:
+        return Finding(
+            RECEIVER,
+            True,
+            "no callback_url: what becomes of a message will not be known. To know it, run `dropcowboy receiver`, and "
+            "set callback_url and callback_secret.",
+        )
+    if settings.callback_secret is None:
+        return Finding(
+            RECEIVER,
+            True,
+            f"results go to {base_url} as it is, since there is no callback_secret: none will come to the ledger",
+        )
+    reply = probe(CallbackUrls(base_url, settings.callback_secret).url(NO_MESSAGE), verify=settings.verify)
+    if isinstance(reply, NotWritten):
+        return Finding(
+            RECEIVER,
+            False,
+            f"{base_url} was not reached from this machine: {reply.why}. Start `dropcowboy receiver`, look at its "
+            "proxy, or correct callback_url. If only this machine cannot reach it, try from outside.",
+        )
+    match reply.status:
+        case HTTPStatus.OK:
+            return Finding(RECEIVER, True, f"{base_url} is reached from this machine, and knows the callback_secret")
+        case HTTPStatus.SERVICE_UNAVAILABLE:
+            told = "found no connection or ledger: its own /ready says what is wrong"
+            return Finding(RECEIVER, False, f"{base_url} answers, but its receiver {told} (HTTP 503).")
+        case HTTPStatus.NOT_FOUND if _is_receiver(base_url, settings):
+            return Finding(
+                RECEIVER,
+                False,
+                f"the receiver at {base_url} does not know the connection's callback_secret, and would refuse every "
+                "result. Start it with this connection (--conn; in Airflow [dropcowboy] receiver_conn_ids), or wait a "
+                "minute if the secret was just changed.",
+            )
+        case status:
+            return Finding(
+                RECEIVER,
+                False,
+                f"{base_url} is reached, but something else answers there (HTTP {status}). Correct callback_url, or "
+                "let the proxy pass /callbacks/ on to the receiver.",
+            )
+
+
 def _examine_api(settings: "ConnectionSettings") -> Iterator[Finding]:
     try:
         with Client(settings.account, timeout_s=settings.timeout_s, verify=settings.verify) as client:
@@ -127,7 +199,7 @@ def _vendor_clock(reply: Reply) -> Finding:
 
 
 def _pool(settings: "ConnectionSettings", default: str) -> Finding:
-    if default not in {pool.pool_id for pool in ask(settings, pools())}:
+    if default not in {pool.pool_id for pool in fetch(settings, pools())}:
         return Finding(
             "default pool",
             False,
@@ -138,13 +210,13 @@ def _pool(settings: "ConnectionSettings", default: str) -> Finding:
 
 def _examine_ledger(settings: "ConnectionSettings") -> Iterator[Finding]:
     try:
-        place = ledger_place(settings)
+        url = ledger_url_of(settings)
     except DropCowboyError as error:
         yield Finding("ledger", False, str(error))
         return
-    yield _kind(place)
+    yield _kind(url)
     try:
-        ledger = open_ledger(place)
+        ledger = open_ledger(url)
     except NoLedgerError:
         yield Finding("ledger", True, "empty or not there yet: the first send sets it up")
         return
@@ -157,16 +229,16 @@ def _examine_ledger(settings: "ConnectionSettings") -> Iterator[Finding]:
     yield _checked("ledger", lambda: _latency(ledger))
 
 
-def _kind(place: "URL") -> Finding:
+def _kind(url: "URL") -> Finding:
     name = executor()
-    if place.get_backend_name() == "sqlite" and any(part in name for part in SPREADING_EXECUTORS):
+    if url.get_backend_name() == "sqlite" and any(part in name for part in SPREADING_EXECUTORS):
         return Finding(
             "ledger",
             False,
-            f"{shown(place)} is a file of this machine, but {name} may run a task on another one. "
+            f"{redacted_url(url)} is a file of this machine, but {name} may run a task on another one. "
             "Use PostgreSQL: set ledger_conn_id in the connection, or DROPCOWBOY_LEDGER_URL.",
         )
-    return Finding("ledger", True, f"{shown(place)} suits {name}")
+    return Finding("ledger", True, f"{redacted_url(url)} suits {name}")
 
 
 def _account(account: "Account", ledger: "Ledger") -> Finding:
@@ -208,3 +280,8 @@ def _checked(about: str, check: Callable[[], Finding]) -> Finding:
         return check()
     except DropCowboyError as error:
         return Finding(about, False, str(error))
+
+
+def _is_receiver(base_url: str, settings: "ConnectionSettings") -> bool:
+    reply = probe(f"{base_url}/health", verify=settings.verify)
+    return not isinstance(reply, NotWritten) and (reply.status, reply.body) == (HTTPStatus.OK, b"alive\n")

@@ -1,23 +1,40 @@
-"""Settings as Airflow resolves them. The one file of the command line that imports Airflow, which takes two seconds."""
+"""What a command reaches through a connection: its settings as Airflow resolves them, its ledger, and the vendor.
+
+The one file of the command line that imports Airflow, which takes two seconds.
+"""
 
 import logging
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
+from urllib.parse import urlsplit
+
+import click
+import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.account import Account
+from airflow_provider_dropcowboy.api.catalog import brands
+from airflow_provider_dropcowboy.api.messages import Channel
+from airflow_provider_dropcowboy.api.replies import Call, read_reply
+from airflow_provider_dropcowboy.api.wire import NotWritten, Reply, Request
+from airflow_provider_dropcowboy.cli.failures import UnreachedError
 from airflow_provider_dropcowboy.cli.options import DEFAULT_CONN
-from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.errors import ConfigurationError, NotTakenError
 from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
+from airflow_provider_dropcowboy.ledger.database import Ledger, find_ledger, open_ledger
+from airflow_provider_dropcowboy.ledger.lookup import find_campaigns
 from airflow_provider_dropcowboy.secret import Secret
+from airflow_provider_dropcowboy.transport.client import Client
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
-    from sqlalchemy import URL
 
+    from airflow_provider_dropcowboy.ledger.runs import Campaign
     from airflow_provider_dropcowboy.screening.calling_hours import CallingHours
+
+T = TypeVar("T")
 
 ENVIRONMENT: Final = "env:"
 
@@ -38,7 +55,7 @@ def load_settings(conn: str) -> ConnectionSettings:
         return ConnectionSettings.of(connection)
 
 
-def ledger_place(settings: ConnectionSettings) -> "URL":
+def ledger_url_of(settings: ConnectionSettings) -> sa.URL:
     """Where the ledger of a connection is.
 
     :raises ConfigurationError: it is named wrongly, or two places are named.
@@ -77,7 +94,7 @@ def load_own_rules() -> str | None:
         return own_rules()
 
 
-def find_ledger_place(conn: str | None) -> "URL":
+def find_ledger_url(conn: str | None) -> sa.URL:
     """Where the ledger is, for a command that asks the vendor nothing.
 
     :param conn: None: that of ``dropcowboy_default`` if there is such a connection, else what Airflow's configuration
@@ -90,7 +107,74 @@ def find_ledger_place(conn: str | None) -> "URL":
             raise
         # of a connection, only ledger_conn_id says where the ledger is; this one has none
         settings = ConnectionSettings(account=Account(team_id="-", secret=Secret("-")))
-    return ledger_place(settings)
+    return ledger_url_of(settings)
+
+
+def redacted_url(url: sa.URL) -> str:
+    """A database's URL without user, password and options."""
+    return sa.URL.create(url.drivername, host=url.host, port=url.port, database=url.database).render_as_string()
+
+
+def open_ledger_of(conn: str | None, *, may_create: bool = False) -> Ledger:
+    """The ledger of a connection.
+
+    :param may_create: set it up if there is none, and say so: for what a person writes before the first campaign, such
+        as opt-outs. In another ledger than the sender's they would keep nobody from being contacted.
+    """
+    url = find_ledger_url(conn)
+    if not may_create:
+        return open_ledger(url)
+    ledger = find_ledger(url)
+    if ledger is None:
+        ledger = open_ledger(url, may_create=True)
+        click.echo(f"Set up a new ledger: {ledger}. Senders must use the same one.", err=True)
+    return ledger
+
+
+def open_campaigns(
+    name: str, *, account: str | None, channel: str | None, conn: str | None
+) -> "tuple[Ledger, list[Campaign]]":
+    """The ledger, and the campaigns of that name in it, one a channel.
+
+    :raises DropCowboyError: there is no such ledger or campaign, or the name is not enough.
+    """
+    ledger = open_ledger_of(conn)
+    return ledger, find_campaigns(ledger, name, account=account, channel=None if channel is None else Channel(channel))
+
+
+def fetch(settings: ConnectionSettings, call: Call[T]) -> T:
+    """The value of a call.
+
+    :raises UnreachedError: the vendor was not reached, or asks to be left alone.
+    :raises VendorError: it answered something else.
+    """
+    try:
+        return read_reply(call, reply_of(settings, call.request))
+    except NotTakenError as error:
+        raise UnreachedError(str(error)) from error
+
+
+def reply_of(settings: ConnectionSettings, request: Request) -> Reply:
+    """What came back for a request.
+
+    :raises UnreachedError: no byte of it was written.
+    """
+    with Client(settings.account, timeout_s=settings.timeout_s, verify=settings.verify) as client:
+        reply = client.call(request)
+    if isinstance(reply, NotWritten):
+        raise UnreachedError(
+            f"{urlsplit(settings.account.base_url).netloc} was not reached: {reply.why}. Nothing was sent. "
+            "Check host, port and schema of the connection, the network and any proxy."
+        )
+    return reply
+
+
+def check_reached(settings: ConnectionSettings) -> None:
+    """Nothing, if the vendor answers anything at all: asked before anyone is claimed.
+
+    :raises UnreachedError: nothing was sent.
+    """
+    reply_of(settings, brands().request)
 
 
 def executor() -> str:

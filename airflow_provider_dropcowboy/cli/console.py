@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 from rich import box
@@ -13,6 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from airflow_provider_dropcowboy.cli.failures import PACKAGE
+
+if TYPE_CHECKING:
+    from airflow_provider_dropcowboy.ledger.pauses import Pausable
+    from airflow_provider_dropcowboy.ledger.runs import Campaign
 
 Cell = str | int | bool | datetime | None
 
@@ -61,6 +66,11 @@ def print_pairs(pairs: Iterable[tuple[str, Cell]]) -> None:
 def instant(at: datetime) -> str:
     """An instant for people."""
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def campaign_label(campaign: "Campaign | Pausable") -> str:
+    """A campaign for people, told from another of its name."""
+    return f"{campaign.name} ({campaign.channel}, account {campaign.account})"
 
 
 def _cell(value: Cell) -> Text:

@@ -1,9 +1,19 @@
-"""``dropcowboy ledger``: ``info`` and ``upgrade`` are here, what a person tells the ledger is in ``upkeep``."""
+"""``dropcowboy ledger``: look at it, copy and upgrade it, and what a person tells it."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import click
 
-from airflow_provider_dropcowboy.cli.options import optional_conn_option
-from airflow_provider_dropcowboy.cli.upkeep import adopt, backup, forget, prune, restored
+from airflow_provider_dropcowboy.cli.options import (
+    channel_option,
+    conn_option,
+    optional_conn_option,
+    read_instant,
+    read_phone,
+    read_time,
+    region_option,
+)
 
 
 @click.group()
@@ -15,19 +25,18 @@ def ledger() -> None:
 @optional_conn_option
 def info(*, conn: str | None) -> None:
     """Say where the ledger is, what it knows and what is paused."""
-    from airflow_provider_dropcowboy.cli.connection import find_ledger_place
+    from airflow_provider_dropcowboy.cli.connection import find_ledger_url, redacted_url
     from airflow_provider_dropcowboy.cli.console import instant, print_pairs
-    from airflow_provider_dropcowboy.cli.place import shown
     from airflow_provider_dropcowboy.ledger.database import HEAD, open_ledger
     from airflow_provider_dropcowboy.ledger.facts import read_facts
     from airflow_provider_dropcowboy.ledger.pauses import read_pauses
 
-    place = find_ledger_place(conn)
-    opened = open_ledger(place)
+    url = find_ledger_url(conn)
+    opened = open_ledger(url)
     facts, pauses = read_facts(opened), read_pauses(opened)
     print_pairs(
         [
-            ("place", shown(place)),
+            ("place", redacted_url(url)),
             ("ledger", opened.ledger_id),
             ("schema", HEAD),
             ("began", opened.born_at),
@@ -51,14 +60,133 @@ def upgrade(*, conn: str | None) -> None:
 
     Creates them if there are none. Stop the senders of an older package first: they refuse the new tables.
     """
-    from airflow_provider_dropcowboy.cli.connection import find_ledger_place
-    from airflow_provider_dropcowboy.cli.place import shown
+    from airflow_provider_dropcowboy.cli.connection import find_ledger_url, redacted_url
     from airflow_provider_dropcowboy.ledger.database import upgrade_ledger
 
-    place = find_ledger_place(conn)
-    version = upgrade_ledger(place)
-    click.echo(f"The ledger at {shown(place)} has schema {version}.")
+    url = find_ledger_url(conn)
+    version = upgrade_ledger(url)
+    click.echo(f"The ledger at {redacted_url(url)} has schema {version}.")
 
 
-for command in (backup, prune, forget, adopt, restored):
-    ledger.add_command(command)
+@ledger.command()
+@click.option(
+    "--older-than",
+    required=True,
+    callback=read_time,
+    metavar="TIME",
+    help="Since the last thing that happened to a message: 90d, say. At least 8 days.",
+)
+@optional_conn_option
+def prune(*, older_than: timedelta, conn: str | None) -> None:
+    """Delete persons from messages that came to their end long ago.
+
+    Contact key, number, network and the callbacks' payloads go. What keeps a message from being sent twice stays, and
+    so do counts, costs and the suppression list. Sends in doubt are left: settle them first.
+    """
+    from airflow_provider_dropcowboy.cli.connection import open_ledger_of
+    from airflow_provider_dropcowboy.ledger.retention import prune
+
+    pruned = prune(open_ledger_of(conn), older_than=older_than)
+    click.echo(f"Pruned: {pruned.sends} sends and {pruned.callbacks} callbacks.")
+    if pruned.in_doubt:
+        click.echo(f"{pruned.in_doubt} sends are in doubt and left as they are (dropcowboy unknown list).", err=True)
+
+
+@ledger.command()
+@click.option("--phone", required=True, metavar="NUMBER", help="Of the person who wants to be forgotten.")
+@click.option(
+    "--reason", default="asked to be forgotten", show_default=True, metavar="TEXT", help="Kept with the suppression."
+)
+@region_option
+@optional_conn_option
+def forget(*, phone: str, reason: str, region: str, conn: str | None) -> None:
+    """Delete everything personal of a number, and keep it from being asked for again.
+
+    The ledger keeps its digest alone. Your own tables and exports are not touched: delete the person there too.
+    """
+    from airflow_provider_dropcowboy.cli.connection import open_ledger_of
+    from airflow_provider_dropcowboy.ledger.retention import forget
+
+    number = read_phone(phone, region)
+    forgotten = forget(open_ledger_of(conn, may_create=True), number, reason=reason)
+    click.echo(f"{number} is forgotten in {forgotten.sends} sends and {forgotten.callbacks} callbacks, and suppressed.")
+
+
+@ledger.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@optional_conn_option
+def backup(*, file: Path, conn: str | None) -> None:
+    """Copy the embedded ledger into FILE while senders and receivers go on. PostgreSQL has pg_dump for that.
+
+    The copy is whole and of one moment; `cp` is neither. A file that is there is never overwritten. Every contacted
+    number and the ledger's key are in the copy: only its owner may read it.
+    """
+    from airflow_provider_dropcowboy.cli.connection import find_ledger_url, redacted_url
+    from airflow_provider_dropcowboy.cli.console import instant
+    from airflow_provider_dropcowboy.clock import utcnow
+    from airflow_provider_dropcowboy.ledger.embedded import back_up
+
+    url = find_ledger_url(conn)
+    if url.get_backend_name() != "sqlite":
+        raise click.UsageError(
+            f"The ledger at {redacted_url(url)} is on PostgreSQL. Nothing was copied. Back up the whole database: "
+            f"pg_dump --format=custom --file={file} {url.database or 'DATABASE'}. Its triggers are needed too, which "
+            "--table leaves out."
+        )
+    begun_at = utcnow()
+    back_up(Path(str(url.database)), file)
+    click.echo(
+        f"The ledger at {redacted_url(url)} is in {file}. It is complete until {instant(begun_at)}: after a restore "
+        f"from it, run `dropcowboy ledger restored`."
+    )
+
+
+@ledger.command()
+@click.argument("campaign")
+@channel_option
+@conn_option
+def adopt(*, campaign: str, channel: str | None, conn: str) -> None:
+    """Allow a campaign to send although the ledger may be missing earlier sends.
+
+    After a restore, or on another ledger. Anyone who is missing from the ledger will be contacted again, so compare it
+    with Drop Cowboy's own pages first.
+    """
+    from airflow_provider_dropcowboy.api.messages import Channel
+    from airflow_provider_dropcowboy.campaign.identity import Identity, check_campaign_name
+    from airflow_provider_dropcowboy.cli.connection import ledger_url_of, load_settings
+    from airflow_provider_dropcowboy.ledger.database import open_ledger
+    from airflow_provider_dropcowboy.ledger.health import adopt_campaign
+
+    name = check_campaign_name(campaign)
+    settings = load_settings(conn)
+    account = settings.account.name
+    ledger = open_ledger(ledger_url_of(settings))
+    for each in Channel if channel is None else [Channel(channel)]:
+        prefix = Identity(ledger.key, account, name, each).prefix
+        adopt_campaign(ledger, account, name=name, channel=each, prefix=prefix)
+        click.echo(f"Adopted: {name} ({each}, account {account}). Clear its task, or send again.")
+
+
+@ledger.command()
+@click.option(
+    "--at", callback=read_instant, metavar="INSTANT", help="Since when the ledger is complete again.  [default: now]"
+)
+@optional_conn_option
+def restored(*, at: datetime | None, conn: str | None) -> None:
+    """Say that the ledger's database was restored, or lost its last commits.
+
+    DAG runs that were due before, and campaigns and contact lists that began before, send nothing until you adopt the
+    campaign or list.
+    """
+    from airflow_provider_dropcowboy.cli.connection import open_ledger_of
+    from airflow_provider_dropcowboy.cli.console import instant
+    from airflow_provider_dropcowboy.clock import utcnow
+    from airflow_provider_dropcowboy.ledger.health import mark_restored
+
+    if at is not None and at > utcnow():
+        raise click.UsageError("--at lies ahead: every run that falls due until then would be refused.")
+    watermark = mark_restored(open_ledger_of(conn, may_create=True), at=at)
+    click.echo(
+        f"DAG runs that were due before {instant(watermark)}, and campaigns and contact lists that began before, send "
+        "nothing until you adopt them (dropcowboy ledger adopt, dropcowboy list adopt)."
+    )

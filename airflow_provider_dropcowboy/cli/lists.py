@@ -86,7 +86,7 @@ def sync(
       dropcowboy list sync --list-name leads --mode mirror --contacts leads.csv \\
           --key-column id --field record_id=id --field phone=mobile
     """
-    from airflow_provider_dropcowboy.cli.connection import ledger_place, load_settings
+    from airflow_provider_dropcowboy.cli.connection import ledger_url_of, load_settings
     from airflow_provider_dropcowboy.cli.console import print_json
     from airflow_provider_dropcowboy.contacts.files import read_rows
     from airflow_provider_dropcowboy.errors import ConfigurationError
@@ -117,7 +117,7 @@ def sync(
         raise ConfigurationError(f"--contacts: {contacts.name} cannot be opened: {error.strerror}.") from None
     stop = Stop()
     with file, _stopping_on_signals(stop):
-        ledger = open_ledger(ledger_place(settings), may_create=True)
+        ledger = open_ledger(ledger_url_of(settings), may_create=True)
         with closing(read_rows(file, contacts.name, columns=plan.source_columns)) as rows:
             summary = sync_list(plan, ledger, rows=rows, stop=stop)
     if as_json:
@@ -147,14 +147,14 @@ def adopt(*, name: str, list_id: str, conn: str) -> None:
 def show(*, name: str, conn: str, as_json: bool) -> None:
     """Show a list: how many are in it, who was refused or is in doubt, and its last syncs."""
     from airflow_provider_dropcowboy.api.lists import get_list
+    from airflow_provider_dropcowboy.cli.connection import fetch
     from airflow_provider_dropcowboy.cli.console import print_json
-    from airflow_provider_dropcowboy.cli.vendor import ask
     from airflow_provider_dropcowboy.errors import RejectedError
 
     upkeep, settings = _open(conn)
     view = upkeep.view(name)
     try:
-        found = ask(settings, get_list(view.current.vendor_id))
+        found = fetch(settings, get_list(view.current.vendor_id))
     except RejectedError:
         found = None
     if as_json:
@@ -202,12 +202,12 @@ def settle(*, name: str, inside: bool, conn: str) -> None:
 
 
 def _open(conn: str, *, may_create: bool = False) -> "tuple[Upkeep, ConnectionSettings]":
-    from airflow_provider_dropcowboy.cli.connection import ledger_place, load_settings
+    from airflow_provider_dropcowboy.cli.connection import ledger_url_of, load_settings
     from airflow_provider_dropcowboy.ledger.database import open_ledger
     from airflow_provider_dropcowboy.lists.upkeep import Upkeep
 
     settings = load_settings(conn)
-    ledger = open_ledger(ledger_place(settings), may_create=may_create)
+    ledger = open_ledger(ledger_url_of(settings), may_create=may_create)
     upkeep = Upkeep(account=settings.account, ledger=ledger, timeout_s=settings.timeout_s, verify=settings.verify)
     return upkeep, settings
 
@@ -227,7 +227,7 @@ def _stopping_on_signals(stop: "Stop") -> Iterator[None]:
     def take(number: int, _frame: FrameType | None) -> None:
         stop.order(f"{signal.Signals(number).name} came")
 
-    from airflow_provider_dropcowboy.cli.interrupts import catch_signals
+    from airflow_provider_dropcowboy.cli.runs import catch_signals
 
     put_back = catch_signals(take)
     try:

@@ -92,10 +92,10 @@ def find_wiring(conns: tuple[str, ...]) -> "Wiring":
 
     :raises ConfigurationError: one is not there or wrong, or they have different ledgers.
     """
-    from airflow_provider_dropcowboy.cli.connection import ledger_place, load_settings
+    from airflow_provider_dropcowboy.cli.connection import ledger_url_of, load_settings
     from airflow_provider_dropcowboy.receiver.wiring import Connected, wire
 
     found = {conn: load_settings(conn) for conn in conns}
     return wire(
-        [Connected(conn, settings.callback_secrets(), ledger_place(settings)) for conn, settings in found.items()]
+        [Connected(conn, settings.callback_secrets(), ledger_url_of(settings)) for conn, settings in found.items()]
     )

@@ -1,17 +1,18 @@
-"""``dropcowboy report``: what became of a campaign, of one message of it, and what was never told."""
+"""``dropcowboy report`` and ``export``: what became of a campaign, of one message of it, and what was never told."""
 
+import os
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from airflow_provider_dropcowboy.cli.campaigns import names_campaign
-from airflow_provider_dropcowboy.cli.options import json_option
-from airflow_provider_dropcowboy.cli.times import read_time
+from airflow_provider_dropcowboy.cli.options import json_option, names_campaign, read_key, read_time
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from airflow_provider_dropcowboy.reports.deliveries import Delivery
     from airflow_provider_dropcowboy.reports.funnel import Funnel
     from airflow_provider_dropcowboy.reports.life import Life
 
@@ -62,7 +63,7 @@ def report(
 
 
 def _show_funnels(name: str, *, account: str | None, channel: str | None, conn: str | None, as_json: bool) -> None:
-    from airflow_provider_dropcowboy.cli.campaigns import open_campaigns
+    from airflow_provider_dropcowboy.cli.connection import open_campaigns
     from airflow_provider_dropcowboy.cli.console import print_json
     from airflow_provider_dropcowboy.reports.funnel import read_funnel
 
@@ -76,8 +77,7 @@ def _show_funnels(name: str, *, account: str | None, channel: str | None, conn: 
 
 
 def _print_funnel(funnel: "Funnel") -> None:
-    from airflow_provider_dropcowboy.cli.campaigns import title
-    from airflow_provider_dropcowboy.cli.console import print_pairs, print_table
+    from airflow_provider_dropcowboy.cli.console import campaign_label, print_pairs, print_table
     from airflow_provider_dropcowboy.states import State
 
     asked = funnel.counts.total()
@@ -96,7 +96,7 @@ def _print_funnel(funnel: "Funnel") -> None:
                 for state in states
             ),
         ],
-        title=title(funnel.campaign),
+        title=f"campaign {campaign_label(funnel.campaign)}",
     )
     not_asked = funnel.not_asked
     if not_asked.counts:
@@ -138,8 +138,8 @@ def _show_lives(
     name: str, contact: str, *, account: str | None, channel: str | None, conn: str | None, as_json: bool
 ) -> None:
     from airflow_provider_dropcowboy.campaign.identity import Identity
-    from airflow_provider_dropcowboy.cli.campaigns import open_campaigns, read_key, title
-    from airflow_provider_dropcowboy.cli.console import print_json
+    from airflow_provider_dropcowboy.cli.connection import open_campaigns
+    from airflow_provider_dropcowboy.cli.console import campaign_label, print_json
     from airflow_provider_dropcowboy.errors import ConfigurationError
     from airflow_provider_dropcowboy.reports.life import read_life
 
@@ -162,7 +162,7 @@ def _show_lives(
         )
         return
     for campaign, life in found:
-        _print_life(title(campaign), life)
+        _print_life(f"campaign {campaign_label(campaign)}", life)
 
 
 def _print_life(heading: str, life: "Life") -> None:
@@ -187,11 +187,11 @@ def _print_life(heading: str, life: "Life") -> None:
 
 
 def _show_gaps(name: str | None, *, quiet_after: timedelta, conn: str | None, as_json: bool) -> None:
-    from airflow_provider_dropcowboy.cli.campaigns import open_for
+    from airflow_provider_dropcowboy.cli.connection import open_ledger_of
     from airflow_provider_dropcowboy.cli.console import print_json, print_table
     from airflow_provider_dropcowboy.reports.gaps import LOOK_BACK, read_gaps
 
-    gaps = read_gaps(open_for(conn), quiet_after=quiet_after, campaign=name)
+    gaps = read_gaps(open_ledger_of(conn), quiet_after=quiet_after, campaign=name)
     if as_json:
         print_json([gap.as_dict() for gap in gaps])
     elif gaps:
@@ -201,3 +201,53 @@ def _show_gaps(name: str | None, *, quiet_after: timedelta, conn: str | None, as
         )
     else:
         click.echo(f"Of all that was accepted in the last {LOOK_BACK.days} days a result came in time.")
+
+
+@click.command()
+@click.argument("campaign")
+@click.option(
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Named *.jsonl, *.csv or *.parquet. A file that is there is replaced once the new one is complete.",
+)
+@names_campaign
+def export(*, campaign: str, output: Path, account: str | None, channel: str | None, conn: str | None) -> None:
+    """Write each send of a campaign with its state, reason, instants and cost. Keys and numbers are in the file.
+
+    \b
+    Example:
+      dropcowboy export spring --output spring.parquet
+    """
+    from itertools import chain
+
+    from airflow_provider_dropcowboy.cli.connection import open_campaigns
+    from airflow_provider_dropcowboy.reports.deliveries import read_campaign
+    from airflow_provider_dropcowboy.reports.files import writer_for
+
+    write = writer_for(output.name)
+    ledger, campaigns = open_campaigns(campaign, account=account, channel=channel, conn=conn)
+    counted = _Counted(chain.from_iterable(read_campaign(ledger, each) for each in campaigns))
+    unfinished = output.with_name(f".{output.name}.unfinished")
+    try:
+        unfinished.unlink(missing_ok=True)  # of an export that was killed; this one is for its owner only
+        with os.fdopen(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+            write(counted, file)
+        unfinished.replace(output)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    click.echo(f"{counted.count} sends of campaign {campaign} are in {output}.")
+
+
+class _Counted:
+    """Deliveries, counted as they are read."""
+
+    def __init__(self, deliveries: "Iterable[Delivery]") -> None:
+        self.count = 0
+        self._deliveries = deliveries
+
+    def __iter__(self) -> "Iterator[Delivery]":
+        for delivery in self._deliveries:
+            self.count += 1
+            yield delivery

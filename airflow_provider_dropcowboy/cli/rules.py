@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from airflow_provider_dropcowboy.cli.failures import ExitCode
-from airflow_provider_dropcowboy.cli.options import json_option
-from airflow_provider_dropcowboy.cli.times import read_instant, read_time
+from airflow_provider_dropcowboy.cli.options import json_option, read_instant, read_phone, read_time, region_option
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
 MAX_AGE: Final = timedelta(days=90)
 """Laws of four states changed within the 90 days before the tables were last checked."""
 
-region_option: Final = click.option(
-    "--region", default="US", show_default=True, metavar="CC", help="Country of a number without a country code."
-)
 channel_option: Final = click.option(
     "--channel", type=click.Choice(["rvm", "sms"]), default="rvm", show_default=True, help="Voicemails or texts."
 )
@@ -90,7 +86,6 @@ def check(
     """Say whether a number may be called at a moment: which laws, which hours, why, from which source."""
     from airflow_provider_dropcowboy.cli.connection import load_hours
     from airflow_provider_dropcowboy.cli.console import print_json, print_pairs, print_table
-    from airflow_provider_dropcowboy.cli.suppress import read_phone
     from airflow_provider_dropcowboy.clock import utcnow
     from airflow_provider_dropcowboy.contacts.postal_code import read_postal_code
 

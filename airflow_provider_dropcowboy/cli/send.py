@@ -157,12 +157,13 @@ def _send(kind: type[RvmArguments | SmsArguments], options: Mapping[str, Any]) -
     from airflow_provider_dropcowboy.campaign.control import Control
     from airflow_provider_dropcowboy.campaign.preview import preview_campaign
     from airflow_provider_dropcowboy.campaign.run import run_campaign
-    from airflow_provider_dropcowboy.cli.bar import watching_on_terminal
-    from airflow_provider_dropcowboy.cli.connection import ledger_place, load_hours, load_settings
-    from airflow_provider_dropcowboy.cli.interrupts import stopping_on_signals
-    from airflow_provider_dropcowboy.cli.judged_rows import rows_written
-    from airflow_provider_dropcowboy.cli.summaries import show_summary
-    from airflow_provider_dropcowboy.cli.vendor import check_reached
+    from airflow_provider_dropcowboy.cli.connection import check_reached, ledger_url_of, load_hours, load_settings
+    from airflow_provider_dropcowboy.cli.runs import (
+        rows_written,
+        show_summary,
+        stopping_on_signals,
+        watching_on_terminal,
+    )
     from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
     from airflow_provider_dropcowboy.ledger.database import find_ledger, open_ledger
     from airflow_provider_dropcowboy.ledger.runs import Who
@@ -175,7 +176,7 @@ def _send(kind: type[RvmArguments | SmsArguments], options: Mapping[str, Any]) -
         settings = load_settings(options["conn"])
         hours = load_hours(arguments.calling_hours, channel=kind.channel.value, message_kind=arguments.message_kind)
         plan = arguments.plan(settings, hours=hours, who=Who(task_id=f"dropcowboy send {kind.channel}"))
-    place = ledger_place(settings)
+    url = ledger_url_of(settings)
 
     def tell(summary: "Summary") -> None:
         if summary.read:
@@ -195,11 +196,11 @@ def _send(kind: type[RvmArguments | SmsArguments], options: Mapping[str, Any]) -
             )
         if plan.is_dry_run:
             with rows_written(rows_output, plan) as observe:
-                summary = preview_campaign(plan, find_ledger(place), rows=rows, suppressed=suppressed, observe=observe)
+                summary = preview_campaign(plan, find_ledger(url), rows=rows, suppressed=suppressed, observe=observe)
             show_summary(summary, kind.channel, as_json=options["as_json"])
             return
         check_reached(settings)
-        ledger = open_ledger(place, may_create=True)
+        ledger = open_ledger(url, may_create=True)
         control = Control()
         with (
             stopping_on_signals(control),

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from airflow_provider_dropcowboy.cli.failures import ExitCode
-from airflow_provider_dropcowboy.cli.options import optional_conn_option, read_allowance
+from airflow_provider_dropcowboy.cli.options import (
+    check_region,
+    optional_conn_option,
+    read_allowance,
+    read_phone,
+    region_option,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,9 +24,6 @@ if TYPE_CHECKING:
 
 SOURCE: Final = "command line"
 
-region_option: Final = click.option(
-    "--region", default="US", show_default=True, metavar="CC", help="Country of numbers without a country code."
-)
 phone_argument: Final = click.argument("phone")
 why_option: Final = click.option("--reason", metavar="TEXT", help="Why. Without a person's name or number.")
 
@@ -40,11 +43,11 @@ def suppress() -> None:
 @optional_conn_option
 def add(*, phone: str, reason: str | None, region: str, conn: str | None) -> None:
     """Put a number on the list. Runs under way heed it from their next batch on."""
-    from airflow_provider_dropcowboy.cli.campaigns import open_for
+    from airflow_provider_dropcowboy.cli.connection import open_ledger_of
     from airflow_provider_dropcowboy.ledger.suppressions import suppress
 
     number = read_phone(phone, region)
-    is_new = suppress(open_for(conn, may_create=True), [number], source=SOURCE, reason=reason) == 1
+    is_new = suppress(open_ledger_of(conn, may_create=True), [number], source=SOURCE, reason=reason) == 1
     click.echo(f"{number} is suppressed." if is_new else f"{number} was suppressed already.")
 
 
@@ -54,11 +57,11 @@ def add(*, phone: str, reason: str | None, region: str, conn: str | None) -> Non
 @optional_conn_option
 def remove(*, phone: str, region: str, conn: str | None) -> None:
     """Take a number off the list: it may be asked for again, also if the person had opted out."""
-    from airflow_provider_dropcowboy.cli.campaigns import open_for
+    from airflow_provider_dropcowboy.cli.connection import open_ledger_of
     from airflow_provider_dropcowboy.ledger.suppressions import find_suppression, unsuppress
 
     number = read_phone(phone, region)
-    ledger = open_for(conn, may_create=True)
+    ledger = open_ledger_of(conn, may_create=True)
     found = find_suppression(ledger, number)
     was_there = unsuppress(ledger, number)
     click.echo(f"{number} is no longer suppressed." if was_there else f"{number} was not suppressed.")
@@ -86,12 +89,12 @@ def _law_on_opt_outs(number: "Phone", added_at: "datetime") -> str | None:
 @optional_conn_option
 def check(*, phone: str, region: str, conn: str | None) -> None:
     """Say whether a number is on the list, since when and why."""
-    from airflow_provider_dropcowboy.cli.campaigns import open_for
+    from airflow_provider_dropcowboy.cli.connection import open_ledger_of
     from airflow_provider_dropcowboy.cli.console import instant
     from airflow_provider_dropcowboy.ledger.suppressions import find_suppression
 
     number = read_phone(phone, region)
-    found = find_suppression(open_for(conn), number)
+    found = find_suppression(open_ledger_of(conn), number)
     if found is None:
         click.echo(f"{number} is not suppressed.")
         return
@@ -136,14 +139,14 @@ def import_file(
     Doing it again adds nothing twice, and goes on where a killed import ended. Exit code 1 if an entry is no phone
     number: all others are suppressed, and that person is not.
     """
-    from airflow_provider_dropcowboy.cli.campaigns import open_for
+    from airflow_provider_dropcowboy.cli.connection import open_ledger_of
     from airflow_provider_dropcowboy.contacts.files import read_rows
     from airflow_provider_dropcowboy.contacts.suppression import SuppressionList, UnreadableSuppressionsError
     from airflow_provider_dropcowboy.ledger.suppressions import suppress
 
     check_region(region)
     failure: UnreadableSuppressionsError | None = None
-    ledger = open_for(conn, may_create=True)
+    ledger = open_ledger_of(conn, may_create=True)
     with file.open("rb") as opened, closing(read_rows(opened, file.name, columns=columns or None)) as rows:
         numbers = SuppressionList(
             rows,
@@ -170,28 +173,3 @@ def import_file(
         ctx.exit(ExitCode.UNFINISHED)
     if numbers.unreadable:
         click.echo(f"{numbers.unreadable} of {numbers.entries} entries cannot be read as phone numbers.", err=True)
-
-
-def read_phone(text: str, region: str) -> "Phone":
-    """The number that was typed.
-
-    :raises click.UsageError: it is none; the text does not repeat it.
-    """
-    from airflow_provider_dropcowboy.phone import Phone, PhoneError
-
-    check_region(region)
-    try:
-        return Phone.parse(text, region=region)
-    except PhoneError as error:
-        raise click.UsageError(f"The number cannot be used: {error}.") from None
-
-
-def check_region(region: str) -> None:
-    """Nothing, if numbers without a country code can be read as numbers of this country.
-
-    :raises click.UsageError: they cannot.
-    """
-    from airflow_provider_dropcowboy.phone import is_region
-
-    if not is_region(region):
-        raise click.UsageError(f"--region {region!r} is no country that has phone numbers. Write it like US.")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_dropcowboy.cli.connection import find_ledger_place, load_settings
+from airflow_provider_dropcowboy.cli.connection import find_ledger_url, load_settings
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.sandbox.catalog import BRAND_ID
 from tests.integration.cli.program import Program
@@ -41,16 +41,16 @@ def test_a_ledger_connection_that_is_not_there_is_named(in_process: pytest.Monke
     connection = {**program.connection, "extra": {"ledger_conn_id": "gone"}}
     in_process.setenv("AIRFLOW_CONN_DROPCOWBOY_DEFAULT", json.dumps(connection))
     with pytest.raises(ConfigurationError, match="ledger_conn_id"):
-        find_ledger_place(None)
+        find_ledger_url(None)
 
 
 def test_without_a_connection_the_ledger_is_that_of_the_environment(
     in_process: pytest.MonkeyPatch, program: Program
 ) -> None:
     in_process.delenv("AIRFLOW_CONN_DROPCOWBOY_DEFAULT")
-    assert find_ledger_place(None).render_as_string() == program.ledger_url
+    assert find_ledger_url(None).render_as_string() == program.ledger_url
     with pytest.raises(ConfigurationError, match="no connection 'dropcowboy_default'"):
-        find_ledger_place("dropcowboy_default")
+        find_ledger_url("dropcowboy_default")
 
 
 @pytest.mark.airflow
