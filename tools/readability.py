@@ -12,14 +12,26 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-SEPARATE: Final = ("decisions", "changelog.md")
-"""Below docs/: pages with figures of their own, which have no goal."""
+CHANGELOG: Final = "docs/changelog.md"
+"""It shows CHANGELOG.md, which is not measured."""
 
-PRIVATE_WORDS: Final = ("asked", "taken", "told", "reckoned", "stand-in", "surely not", "one that")
-BEFORE: Final = {"median sentence": 16, "nine of ten, at most": 30, "longest sentence": 61}
-"""Commit 46e5744, in words."""
+PRIVATE_WORDS: Final = {
+    "asked": 58,
+    "taken": 48,
+    "told": 5,
+    "reckoned": 2,
+    "stand-in": 9,
+    "surely not": 19,
+    "one that": 4,
+}
+"""How often each stood there in commit 46e5744. The goal is 0."""
+
+BEFORE: Final = {"median sentence": 15, "nine of ten, at most": 28, "longest sentence": 61}
+"""Commit 46e5744, in words, counted in the same way."""
 
 GOALS: Final = {"median sentence": 13, "nine of ten, at most": 22, "longest sentence": 35}
+
+SHORTEST: Final = 3  # words; less is no sentence
 
 _FENCE: Final = re.compile(r"^ *```.*?^ *```$|<!--.*?-->", re.MULTILINE | re.DOTALL)
 _INLINE_CODE: Final = re.compile(r"`[^`]+`")
@@ -46,19 +58,19 @@ def main() -> None:
     root = Path(__file__).parents[1]
     every = [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
     pages = {str(page.relative_to(root)): page.read_text(encoding="utf-8") for page in every}
-    aside = {name for name in pages if any(part in SEPARATE for part in Path(name).parts)}
-    found = [sentence for name in pages.keys() - aside for sentence in sentences(name, pages[name])]
+    del pages[CHANGELOG]
+    found = [sentence for name, text in pages.items() for sentence in sentences(name, text)]
     now = figures(found)
     print(f"{'words':22}  46e5744   now  goal")
     for name, goal in GOALS.items():
         print(f"{name:22}  {BEFORE[name]:7}  {now[name]:4g}  {goal:4}")
-    counted = {word: sum(uses(word, pages[name]) for name in pages.keys() - aside) for word in PRIVATE_WORDS}
-    print("private words:", ", ".join(f"{word} {count}" for word, count in counted.items()))
+    counted = {word: sum(uses(word, text) for text in pages.values()) for word in PRIVATE_WORDS}
+    for word, count in counted.items():
+        print(f"{word:22}  {PRIVATE_WORDS[word]:7}  {count:4}     0")
     longest = max(found, key=lambda sentence: sentence.words)
     print(f"the longest is in {longest.page}: {' '.join(longest.text.split()[:10]).replace(_CODE, '`…`')} …")
-    print("not counted:", ", ".join(sorted(aside)))
     if "--pages" in sys.argv:
-        _print_pages({name: pages[name] for name in sorted(pages)})
+        _print_pages(pages)
     if any(now[name] > goal for name, goal in GOALS.items()) or any(counted.values()):
         sys.exit("A goal is missed: `python -m tools.readability --pages` shows where.")
 
@@ -73,7 +85,9 @@ def sentences(page: str, text: str) -> Iterator[Sentence]:
     """The sentences of a page's paragraphs and list items."""
     for block in _blocks(_FENCE.sub("\n\n", text)):
         plain = _LINK.sub(r"\1", _INLINE_CODE.sub(_CODE, block))
-        yield from (Sentence(page, part) for part in _SENTENCE_END.split(plain) if Sentence(page, part).words)
+        yield from (
+            Sentence(page, part) for part in _SENTENCE_END.split(plain) if Sentence(page, part).words >= SHORTEST
+        )
 
 
 def uses(word: str, text: str) -> int:
