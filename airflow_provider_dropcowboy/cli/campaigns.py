@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _campaign = click.argument("campaign", required=False)
 reason_option: Final = click.option(
-    "--reason", required=True, metavar="TEXT", help="How you know. Kept for good, so without a person's name or number."
+    "--reason", required=True, metavar="TEXT", help="How you know. Kept permanently, so leave out names and numbers."
 )
 
 
@@ -35,9 +35,10 @@ reason_option: Final = click.option(
 @account_option
 @optional_conn_option
 def pause(*, campaign: str | None, is_all: bool, account: str | None, conn: str | None) -> None:
-    """Stop sending: nobody else is asked for until `dropcowboy resume`.
+    """Stop sending: one campaign, or all.
 
-    Runs under way stop within seconds and fail; what they asked is recorded.
+    Nobody else is contacted until `dropcowboy resume`. Runs under way stop within seconds and fail; what they sent is
+    recorded.
 
     \b
     Examples:
@@ -59,11 +60,11 @@ def pause(*, campaign: str | None, is_all: bool, account: str | None, conn: str 
 
 @click.command()
 @_campaign
-@click.option("--all", "is_all", is_flag=True, help="End the pause of all; one of a campaign by itself stays.")
+@click.option("--all", "is_all", is_flag=True, help="End the pause of all. A campaign paused by name stays paused.")
 @account_option
 @optional_conn_option
 def resume(*, campaign: str | None, is_all: bool, account: str | None, conn: str | None) -> None:
-    """Allow sending again. Clear the tasks that the pause stopped: they go on where they were.
+    """Allow sending again. Clear the tasks that the pause stopped: they continue where they were.
 
     \b
     Examples:
@@ -90,9 +91,10 @@ def resume(*, campaign: str | None, is_all: bool, account: str | None, conn: str
 
 @click.group()
 def unknown() -> None:
-    """Look at sends of which nobody knows whether they were taken, and settle them.
+    """List and settle sends in doubt.
 
-    A callback settles one by itself. A person does so after looking at Drop Cowboy's own pages.
+    Nobody knows whether Drop Cowboy accepted them. A callback settles a send. Where none comes, look at Drop Cowboy's
+    own pages and settle it yourself.
     """
 
 
@@ -101,7 +103,10 @@ def unknown() -> None:
 @names_campaign
 @json_option
 def list_unknown(*, campaign: str, account: str | None, channel: str | None, conn: str | None, as_json: bool) -> None:
-    """List a campaign's sends in doubt, oldest first, and from when on each may be settled."""
+    """List a campaign's sends in doubt, oldest first.
+
+    Each with the time from which it may be settled.
+    """
     from airflow_provider_dropcowboy.ledger.settling import list_unknown
 
     _list(list_unknown, campaign, account=account, channel=channel, conn=conn, as_json=as_json)
@@ -114,7 +119,7 @@ def list_unknown(*, campaign: str, account: str | None, channel: str | None, con
     "verdict",
     required=True,
     type=click.Choice(["sent", "not-sent"]),
-    help="sent: counts as accepted. not-sent: the next run asks again.",
+    help="sent: counts as accepted. not-sent: the next run sends it again.",
 )
 @reason_option
 @contacts_option
@@ -132,9 +137,10 @@ def settle(
     channel: str | None,
     conn: str | None,
 ) -> None:
-    """Say of sends in doubt whether they were taken. A wrong "not-sent" calls people twice.
+    """Record whether sends in doubt were accepted.
 
-    What is younger than 75 minutes is left: its request may still be on its way. Exit code 1 if there is any.
+    A wrong "not-sent" contacts people twice. Sends younger than 75 minutes are left alone: the request may still be on
+    its way. Exit code 1 if there are any.
 
     \b
     Examples:
@@ -160,7 +166,7 @@ def settle(
 
 @click.group()
 def rejected() -> None:
-    """Look at sends that the API refused, and release them."""
+    """List and release sends that the API refused."""
 
 
 @rejected.command("list")
@@ -168,7 +174,10 @@ def rejected() -> None:
 @names_campaign
 @json_option
 def list_rejected(*, campaign: str, account: str | None, channel: str | None, conn: str | None, as_json: bool) -> None:
-    """List a campaign's refused sends with the API's reason, oldest first."""
+    """List a campaign's refused sends, oldest first.
+
+    Each with the API's reason.
+    """
     from airflow_provider_dropcowboy.ledger.settling import list_rejected
 
     _list(list_rejected, campaign, account=account, channel=channel, conn=conn, as_json=as_json)
@@ -188,9 +197,9 @@ def release(
     channel: str | None,
     conn: str | None,
 ) -> None:
-    """Let the next run ask again for what was refused, with the same request.
+    """Let the next run send refused messages again.
 
-    Not needed where the request is another one by now: another brand, text or recording is asked for by itself.
+    Not needed if the request has changed: with another brand, text or recording, the next run sends it anyway.
     """
     from airflow_provider_dropcowboy.cli.connection import open_campaigns
     from airflow_provider_dropcowboy.ledger.settling import release_rejected

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @conn_option
 @json_option
 def brands(*, conn: str, as_json: bool) -> None:
-    """List the account's brands; --brand-id takes one that the API may use."""
+    """List the account's brands. Pass one that the API may use as --brand-id."""
     from airflow_provider_dropcowboy.api.catalog import brands
 
     _list(
@@ -38,7 +38,7 @@ def brands(*, conn: str, as_json: bool) -> None:
 @conn_option
 @json_option
 def recordings(*, conn: str, as_json: bool) -> None:
-    """List the account's recordings; --recording-id takes one that the API may use."""
+    """List the account's recordings. Pass one that the API may use as --recording-id."""
     from airflow_provider_dropcowboy.api.catalog import recordings
 
     _list_recordings(recordings(), conn, as_json=as_json)
@@ -58,7 +58,7 @@ def media(*, conn: str, as_json: bool) -> None:
 @conn_option
 @json_option
 def pools(*, conn: str, as_json: bool) -> None:
-    """List the account's pools of numbers; --pool-id takes one."""
+    """List the account's number pools. Pass one as --pool-id."""
     from airflow_provider_dropcowboy.api.catalog import pools
 
     _list(

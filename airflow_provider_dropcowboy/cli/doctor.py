@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 @conn_option
 @click.pass_context
 def doctor(ctx: click.Context, /, *, conn: str) -> None:
-    """Check connection, API, clocks, ledger, calling hours and versions. Nothing is sent, and no ledger is made.
+    """Check everything that a first send needs.
+
+    Connection, API, clocks, ledger, receiver, calling hours and versions. Nothing is sent, and no ledger is created.
 
     One line a check: "ok", "WARN", or "FIX" with what to do. Exit code 1 if there is something to fix.
     """

@@ -58,7 +58,7 @@ def exit_code(error: BaseException) -> int:
             return ExitCode.UNFINISHED
 
 
-def tell(error: BaseException) -> None:
+def print_error(error: BaseException) -> None:
     """Say on stderr what ended a command; where it happened only with ``--debug``."""
     if logging.getLogger(PACKAGE).isEnabledFor(logging.DEBUG):
         for line in _frames(error):

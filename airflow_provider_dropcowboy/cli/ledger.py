@@ -18,13 +18,16 @@ from airflow_provider_dropcowboy.cli.options import (
 
 @click.group()
 def ledger() -> None:
-    """Look at the ledger, copy it, upgrade its tables, delete persons from it, or tell it that it was restored."""
+    """Inspect, back up, upgrade and prune the ledger.
+
+    Or delete a person from it, or record that it was restored.
+    """
 
 
 @ledger.command()
 @optional_conn_option
 def info(*, conn: str | None) -> None:
-    """Say where the ledger is, what it knows and what is paused."""
+    """Show where the ledger is and what is paused."""
     from airflow_provider_dropcowboy.cli.connection import find_ledger_url, redacted_url
     from airflow_provider_dropcowboy.cli.console import instant, print_pairs
     from airflow_provider_dropcowboy.ledger.database import HEAD, open_ledger
@@ -56,7 +59,7 @@ def info(*, conn: str | None) -> None:
 @ledger.command()
 @optional_conn_option
 def upgrade(*, conn: str | None) -> None:
-    """Bring the ledger's tables to the version that this package needs.
+    """Upgrade the ledger's tables to this version.
 
     Creates them if there are none. Stop the senders of an older package first: they refuse the new tables.
     """
@@ -74,14 +77,14 @@ def upgrade(*, conn: str | None) -> None:
     required=True,
     callback=read_time,
     metavar="TIME",
-    help="Since the last thing that happened to a message: 90d, say. At least 8 days.",
+    help="Time since the last event of a message, such as 90d. At least 8 days.",
 )
 @optional_conn_option
 def prune(*, older_than: timedelta, conn: str | None) -> None:
-    """Delete persons from messages that came to their end long ago.
+    """Delete personal data of old, finished messages.
 
-    Contact key, number, network and the callbacks' payloads go. What keeps a message from being sent twice stays, and
-    so do counts, costs and the suppression list. Sends in doubt are left: settle them first.
+    Contact key, number, network and callback payloads are deleted. What keeps a message from being sent twice stays,
+    and so do counts, costs and the suppression list. Sends in doubt are left alone: settle them first.
     """
     from airflow_provider_dropcowboy.cli.connection import open_ledger_of
     from airflow_provider_dropcowboy.ledger.retention import prune
@@ -93,16 +96,21 @@ def prune(*, older_than: timedelta, conn: str | None) -> None:
 
 
 @ledger.command()
-@click.option("--phone", required=True, metavar="NUMBER", help="Of the person who wants to be forgotten.")
+@click.option("--phone", required=True, metavar="NUMBER", help="Number of the person to forget.")
 @click.option(
-    "--reason", default="asked to be forgotten", show_default=True, metavar="TEXT", help="Kept with the suppression."
+    "--reason",
+    default="asked to be forgotten",
+    show_default=True,
+    metavar="TEXT",
+    help="Reason, kept with the suppression.",
 )
 @region_option
 @optional_conn_option
 def forget(*, phone: str, reason: str, region: str, conn: str | None) -> None:
-    """Delete everything personal of a number, and keep it from being asked for again.
+    """Delete a person, and suppress the number.
 
-    The ledger keeps its digest alone. Your own tables and exports are not touched: delete the person there too.
+    Everything personal is deleted. The ledger keeps only a digest of the number. Your own tables and exports are not
+    touched: delete the person there too.
     """
     from airflow_provider_dropcowboy.cli.connection import open_ledger_of
     from airflow_provider_dropcowboy.ledger.retention import forget
@@ -116,10 +124,11 @@ def forget(*, phone: str, reason: str, region: str, conn: str | None) -> None:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @optional_conn_option
 def backup(*, file: Path, conn: str | None) -> None:
-    """Copy the embedded ledger into FILE while senders and receivers go on. PostgreSQL has pg_dump for that.
+    """Back up the embedded ledger into FILE.
 
-    The copy is whole and of one moment; `cp` is neither. A file that is there is never overwritten. Every contacted
-    number and the ledger's key are in the copy: only its owner may read it.
+    Senders and receivers may keep running. PostgreSQL has pg_dump for that. The copy is complete and of one moment;
+    `cp` is neither. An existing file is never overwritten. Every contacted number and the ledger's key are in the
+    copy: only its owner may read it.
     """
     from airflow_provider_dropcowboy.cli.connection import find_ledger_url, redacted_url
     from airflow_provider_dropcowboy.cli.console import instant
@@ -146,10 +155,10 @@ def backup(*, file: Path, conn: str | None) -> None:
 @channel_option
 @conn_option
 def adopt(*, campaign: str, channel: str | None, conn: str) -> None:
-    """Allow a campaign to send although the ledger may be missing earlier sends.
+    """Let a campaign send on a restored or new ledger.
 
-    After a restore, or on another ledger. Anyone who is missing from the ledger will be contacted again, so compare it
-    with Drop Cowboy's own pages first.
+    The ledger may be missing earlier sends. Anyone missing from it will be contacted again, so compare it with Drop
+    Cowboy's own pages first.
     """
     from airflow_provider_dropcowboy.api.messages import Channel
     from airflow_provider_dropcowboy.campaign.identity import Identity, check_campaign_name
@@ -169,14 +178,17 @@ def adopt(*, campaign: str, channel: str | None, conn: str) -> None:
 
 @ledger.command()
 @click.option(
-    "--at", callback=read_instant, metavar="INSTANT", help="Since when the ledger is complete again.  [default: now]"
+    "--at",
+    callback=read_instant,
+    metavar="INSTANT",
+    help="Time from which the ledger is complete again.  [default: now]",
 )
 @optional_conn_option
 def restored(*, at: datetime | None, conn: str | None) -> None:
-    """Say that the ledger's database was restored, or lost its last commits.
+    """Record that the ledger was restored.
 
-    DAG runs that were due before, and campaigns and contact lists that began before, send nothing until you adopt the
-    campaign or list.
+    Or that its database lost its last commits. DAG runs that were due before, and campaigns and contact lists that
+    began before, send nothing until you adopt the campaign or list.
     """
     from airflow_provider_dropcowboy.cli.connection import open_ledger_of
     from airflow_provider_dropcowboy.cli.console import instant

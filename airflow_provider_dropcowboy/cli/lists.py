@@ -1,4 +1,4 @@
-"""``dropcowboy list``: contact lists, kept in step with a file, and what a person does to them."""
+"""``dropcowboy list``: contact lists, synced with a file, and what a person does to them."""
 
 import signal
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airflow_provider_dropcowboy.cli.options import conn_option, json_option
+from airflow_provider_dropcowboy.cli.options import conn_option, json_option, region_option
 
 if TYPE_CHECKING:
     from airflow_provider_dropcowboy.api.lists import ContactList
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.group("list")
 def lists() -> None:
-    """Keep contact lists in step with a file, and look at them.
+    """Sync, show and manage contact lists.
 
     Drop Cowboy can neither say what a list holds, nor change or remove a contact in it. The ledger knows what was
     appended, so a sync that is run again appends nobody twice.
@@ -29,39 +29,41 @@ def lists() -> None:
 
 
 @lists.command()
-@click.option("--list-name", metavar="NAME", help="The list; it is created if the ledger does not know it.")
-@click.option("--list-id", metavar="ID", help="Instead: an existing list; not for a mirror.")
+@click.option("--list-name", metavar="NAME", help="Name of the list. It is created if the ledger does not know it.")
+@click.option("--list-id", metavar="ID", help="Id of an existing list, for append mode only.")
 @click.option(
     "--mode",
     type=click.Choice(["append", "mirror"]),
     default="append",
     show_default=True,
-    help="Every row is in the list, once; or the list is the rows, and nothing else.",
+    help="append: every row is in the list, once. mirror: the list holds the rows and nothing else.",
 )
-@click.option("--contacts", required=True, type=click.Path(path_type=Path), metavar="FILE", help="CSV, JSONL, Parquet.")
+@click.option(
+    "--contacts", required=True, type=click.Path(path_type=Path), metavar="FILE", help="CSV, JSONL or Parquet file."
+)
 @click.option(
     "--field",
     "fields",
     multiple=True,
     required=True,
     metavar="FIELD=COLUMN",
-    help="The vendor's field of a column, such as phone=mobile. Repeatable, also for one field.",
+    help="Vendor field and the column that fills it, such as phone=mobile. Repeatable, also for one field.",
 )
-@click.option("--key-column", metavar="COLUMN", help="Names a person for good.  [default: the first number]")
-@click.option("--region", default="US", show_default=True, help="Of numbers without a country code.")
+@click.option("--key-column", metavar="COLUMN", help="Column that identifies a person.  [default: the first number]")
+@region_option
 @click.option(
     "--on-change",
     type=click.Choice(["keep", "append"]),
     default="keep",
     show_default=True,
-    help="In append mode, for a row whose values changed: keep the old ones, or append the new ones as well.",
+    help="In append mode, when the values of a row change: keep the old ones, or append the new ones as well.",
 )
 @click.option(
     "--max-shrink",
     type=click.FloatRange(0, 1),
     default=0.5,
     show_default=True,
-    help="A mirror that would lose a larger share of the list fails.",
+    help="Fail a mirror that would drop a larger share of the list.",
 )
 @conn_option
 @json_option
@@ -79,7 +81,7 @@ def sync(
     conn: str,
     as_json: bool,
 ) -> None:
-    """Bring a list in step with a file.
+    """Sync a list with a file of contacts.
 
     \b
     Example:
@@ -131,9 +133,10 @@ def sync(
 @click.argument("list_id", metavar="ID")
 @conn_option
 def adopt(*, name: str, list_id: str, conn: str) -> None:
-    """Make a list known that exists at Drop Cowboy; NAME is what it is called there.
+    """Register an existing Drop Cowboy list.
 
-    Nobody can say what is in it. So the first mirror of it builds it anew, and append mode appends every row.
+    NAME is its name at Drop Cowboy. Its contents cannot be read. So the first mirror rebuilds it, and append mode
+    appends every row.
     """
     upkeep, _settings = _open(conn, may_create=True)
     upkeep.adopt(name, list_id)
@@ -145,7 +148,10 @@ def adopt(*, name: str, list_id: str, conn: str) -> None:
 @conn_option
 @json_option
 def show(*, name: str, conn: str, as_json: bool) -> None:
-    """Show a list: how many are in it, who was refused or is in doubt, and its last syncs."""
+    """Show a list and its last syncs.
+
+    How many contacts are in it, and who was refused or is in doubt.
+    """
     from airflow_provider_dropcowboy.api.lists import get_list
     from airflow_provider_dropcowboy.cli.connection import fetch
     from airflow_provider_dropcowboy.cli.console import print_json
@@ -168,7 +174,10 @@ def show(*, name: str, conn: str, as_json: bool) -> None:
 @click.argument("new_name")
 @conn_option
 def rename(*, name: str, new_name: str, conn: str) -> None:
-    """Give a list another name, at Drop Cowboy and in the ledger. Tasks that name it must be changed as well."""
+    """Rename a list at Drop Cowboy and in the ledger.
+
+    Change the tasks that name it as well.
+    """
     upkeep, _settings = _open(conn)
     upkeep.rename(name, new_name)
     click.echo(f"Renamed: {name!r} is {new_name!r}.")
@@ -176,10 +185,13 @@ def rename(*, name: str, new_name: str, conn: str) -> None:
 
 @lists.command()
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @conn_option
 def delete(*, name: str, yes: bool, conn: str) -> None:
-    """Delete a list at Drop Cowboy, and forget who was in it. This cannot be undone."""
+    """Delete a list at Drop Cowboy for good.
+
+    The ledger forgets who was in it. This cannot be undone.
+    """
     upkeep, _settings = _open(conn)
     if not yes:
         click.confirm(f"Delete contact list {name!r} at Drop Cowboy, for good?", abort=True, err=True)
@@ -189,12 +201,12 @@ def delete(*, name: str, yes: bool, conn: str) -> None:
 
 @lists.command()
 @click.argument("name")
-@click.option("--inside/--not-inside", required=True, default=None, help="Whether they are in the list.")
+@click.option("--inside/--not-inside", required=True, default=None, help="Whether they are in the list at Drop Cowboy.")
 @conn_option
 def settle(*, name: str, inside: bool, conn: str) -> None:
-    """Say whether a list's contacts in doubt are in it, after a look at Drop Cowboy's own pages.
+    """Settle the contacts of a list that are in doubt.
 
-    Those that are not in it are appended by the next sync.
+    Look at Drop Cowboy's own pages first. Contacts that are not in the list are appended by the next sync.
     """
     upkeep, _settings = _open(conn)
     count = upkeep.settle(name, is_inside=inside)

@@ -10,7 +10,7 @@ from typing import Final
 
 import click
 
-from airflow_provider_dropcowboy.cli.failures import exit_code, tell
+from airflow_provider_dropcowboy.cli.failures import exit_code, print_error
 
 DISTRIBUTION: Final = "airflow-provider-dropcowboy"
 _CLI: Final = "airflow_provider_dropcowboy.cli"
@@ -26,24 +26,26 @@ class _Entry:
 
 
 COMMANDS: Final[Mapping[str, _Entry]] = {
-    "send": _Entry(f"{_CLI}.send", "send", "Send a voicemail or text to each contact of a file, once."),
+    "send": _Entry(f"{_CLI}.send", "send", "Send a voicemail or text to each contact, once."),
     "brands": _Entry(f"{_CLI}.catalog", "brands", "List the account's brands."),
     "recordings": _Entry(f"{_CLI}.catalog", "recordings", "List the account's recordings."),
     "media": _Entry(f"{_CLI}.catalog", "media", "List the account's media."),
-    "pools": _Entry(f"{_CLI}.catalog", "pools", "List the account's pools of numbers."),
-    "list": _Entry(f"{_CLI}.lists", "lists", "Contact lists: keep them in step with a file, look at them."),
-    "report": _Entry(f"{_CLI}.report", "report", "Say what became of a campaign, or of one message of it."),
-    "export": _Entry(f"{_CLI}.report", "export", "Write each send of a campaign into a file."),
-    "unknown": _Entry(f"{_CLI}.campaigns", "unknown", "Sends in doubt: list and settle them."),
-    "rejected": _Entry(f"{_CLI}.campaigns", "rejected", "Sends that the API refused: list and release them."),
-    "suppress": _Entry(f"{_CLI}.suppress", "suppress", "Keep numbers from being asked for."),
-    "rules": _Entry(f"{_CLI}.rules", "rules", "Say which laws hold for whom, and how old the tables are."),
+    "pools": _Entry(f"{_CLI}.catalog", "pools", "List the account's number pools."),
+    "list": _Entry(f"{_CLI}.lists", "lists", "Sync, show and manage contact lists."),
+    "report": _Entry(f"{_CLI}.report", "report", "Report the results of a campaign or a message."),
+    "export": _Entry(f"{_CLI}.report", "export", "Export each send of a campaign to a file."),
+    "unknown": _Entry(f"{_CLI}.campaigns", "unknown", "List and settle sends in doubt."),
+    "rejected": _Entry(f"{_CLI}.campaigns", "rejected", "List and release sends that the API refused."),
+    "suppress": _Entry(f"{_CLI}.suppress", "suppress", "Keep numbers from being contacted."),
+    "rules": _Entry(f"{_CLI}.rules", "rules", "Show which laws apply to whom, and their age."),
     "pause": _Entry(f"{_CLI}.campaigns", "pause", "Stop sending: one campaign, or all."),
     "resume": _Entry(f"{_CLI}.campaigns", "resume", "Allow sending again."),
-    "ledger": _Entry(f"{_CLI}.ledger", "ledger", "Look at the ledger, upgrade it, delete persons from it."),
-    "doctor": _Entry(f"{_CLI}.doctor", "doctor", "Check connection, API, clocks, ledger and versions."),
-    "receiver": _Entry(f"{_CLI}.receiver", "receiver", "Keep what the vendor's callbacks say."),
-    "sandbox": _Entry("airflow_provider_dropcowboy.sandbox.__main__", "sandbox", "Play the API on a local port."),
+    "ledger": _Entry(f"{_CLI}.ledger", "ledger", "Inspect, back up, upgrade and prune the ledger."),
+    "doctor": _Entry(f"{_CLI}.doctor", "doctor", "Check everything that a first send needs."),
+    "receiver": _Entry(f"{_CLI}.receiver", "receiver", "Receive the vendor's callbacks into the ledger."),
+    "sandbox": _Entry(
+        "airflow_provider_dropcowboy.sandbox.__main__", "sandbox", "Simulate the API locally; nobody is called."
+    ),
 }
 
 
@@ -75,7 +77,7 @@ class Program(click.Group):
     "2 wrong use · 3 a service cannot be reached · 4 credentials refused · 130 interrupted",
 )
 @click.version_option(package_name=DISTRIBUTION, message="%(prog)s %(version)s")
-@click.option("--debug", "is_debug", is_flag=True, help="Log more, and show where an error came from.")
+@click.option("--debug", "is_debug", is_flag=True, help="Log more, and show where an error was raised.")
 def program(*, is_debug: bool) -> None:
     """Ringless voicemails and texts through Drop Cowboy, safe to run again.
 
@@ -97,7 +99,7 @@ def main() -> None:
     try:
         code = program.main(prog_name="dropcowboy", standalone_mode=False)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # nothing may end in a traceback with values in it
-        tell(error)
+        print_error(error)
         code = exit_code(error)
     sys.exit(code if isinstance(code, int) else 0)
 

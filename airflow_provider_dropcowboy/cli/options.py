@@ -27,11 +27,11 @@ conn_option: Final = click.option(
 optional_conn_option: Final = click.option(
     "--conn",
     metavar="ID|env:NAME",
-    help=f"Airflow connection whose ledger is meant.  [default: that of {DEFAULT_CONN}, else Airflow's setting or "
+    help=f"Airflow connection whose ledger to use.  [default: that of {DEFAULT_CONN}, else Airflow's setting or "
     "DROPCOWBOY_LEDGER_URL]",
 )
 
-json_option: Final = click.option("--json", "as_json", is_flag=True, help="The answer as JSON, alone on stdout.")
+json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print the output as JSON.")
 
 region_option: Final = click.option(
     "--region", default="US", show_default=True, metavar="CC", help="Country of numbers without a country code."
@@ -41,7 +41,7 @@ channel_option: Final = click.option(
     "--channel", type=click.Choice(["rvm", "sms"]), help="Only voicemails, or only texts.  [default: both]"
 )
 account_option: Final = click.option(
-    "--account", metavar="TEAM@HOST", help="If several accounts have a campaign of that name."
+    "--account", metavar="TEAM@HOST", help="Needed if several accounts have a campaign of that name."
 )
 contacts_option: Final = click.option(
     "--contact", "contacts", multiple=True, metavar="KEY", help="Only this contact. Repeatable.  [default: all]"

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8766, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.option(
+    "--port", default=8766, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 picks a free one."
+)
 @click.option(
     "--conn",
     "conns",
@@ -26,9 +28,9 @@ if TYPE_CHECKING:
     default=[DEFAULT_CONN],
     show_default=True,
     metavar="ID|env:NAME",
-    help="Connection whose callbacks are received. Repeatable; all of them must have one ledger.",
+    help="Connection whose callbacks are received. Repeatable; all must share one ledger.",
 )
-@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Number of processes.")
 @click.option(
     "--spool",
     type=click.Path(file_okay=False, path_type=Path),
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     "--webhook",
     "takes_unsigned",
     is_flag=True,
-    help="Also take the account-wide webhook at /webhook. It is not signed: let nobody but the vendor reach it.",
+    help="Also accept the account-wide webhook at /webhook. It is not signed: let only the vendor reach it.",
 )
 @click.pass_context
 def receiver(
@@ -52,7 +54,7 @@ def receiver(
     spool: Path | None,
     takes_unsigned: bool,
 ) -> None:
-    """Receive the vendor's callbacks and keep them in the ledger.
+    """Receive the vendor's callbacks into the ledger.
 
     The connection's callback_url names where this is reached from outside: put it behind a proxy that does TLS, and let
     only /callbacks/ through.

@@ -21,15 +21,15 @@ MAX_REASONS: Final = 5
 
 @click.command()
 @click.argument("campaign", required=False)
-@click.option("--contact", metavar="KEY", help="The life of this contact's message instead.")
-@click.option("--gaps", "is_gaps", is_flag=True, help="What was accepted and never told instead, by hour and campaign.")
+@click.option("--contact", metavar="KEY", help="Show the history of this contact's message.")
+@click.option("--gaps", "is_gaps", is_flag=True, help="Show accepted sends without a result, by hour and campaign.")
 @click.option(
     "--quiet-after",
     callback=read_time,
     default="1h",
     show_default=True,
     metavar="TIME",
-    help="With --gaps: a send may be without a result for so long.",
+    help="With --gaps: how long a send may go without a result.",
 )
 @names_campaign
 @json_option
@@ -44,7 +44,9 @@ def report(
     conn: str | None,
     as_json: bool,
 ) -> None:
-    """Say what became of a campaign: states, reasons, who was not asked and why, cost, time to delivery.
+    """Report the results of a campaign or a message.
+
+    States and reasons, who was not contacted and why, cost, time to delivery.
 
     \b
     Examples:
@@ -210,11 +212,13 @@ def _show_gaps(name: str | None, *, quiet_after: timedelta, conn: str | None, as
     required=True,
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Named *.jsonl, *.csv or *.parquet. A file that is there is replaced once the new one is complete.",
+    help="Its name ends in .jsonl, .csv or .parquet. An existing file is replaced once the new one is complete.",
 )
 @names_campaign
 def export(*, campaign: str, output: Path, account: str | None, channel: str | None, conn: str | None) -> None:
-    """Write each send of a campaign with its state, reason, instants and cost. Keys and numbers are in the file.
+    """Export each send of a campaign to a file.
+
+    With its state, reason, times and cost. The file holds contact keys and phone numbers.
 
     \b
     Example:

@@ -27,10 +27,10 @@ file_argument: Final = click.Path(exists=True, dir_okay=False, readable=True, pa
 
 @click.group()
 def rules() -> None:
-    """Look at the laws that screening keeps: by place, for a number, between two files, by age.
+    """Show which laws apply to whom, and their age.
 
-    They are the rules this package ships, with those of the file that [dropcowboy] calling_hours_rules names. Not legal
-    advice.
+    These are the rules that this package ships, with those of the file that [dropcowboy] calling_hours_rules names. Not
+    legal advice.
     """
 
 
@@ -38,7 +38,10 @@ def rules() -> None:
 @click.argument("region")
 @json_option
 def show(*, region: str, as_json: bool) -> None:
-    """Show the laws of a region (US-PA, CA-BC, GB) and of its country: hours, consent, bans, caps, source, date."""
+    """Show the laws of a region and of its country.
+
+    REGION is like US-PA, CA-BC or GB. Hours, consent, bans, caps, source and date.
+    """
     from airflow_provider_dropcowboy.cli.console import print_json, print_table
 
     book = _load()
@@ -57,18 +60,22 @@ def show(*, region: str, as_json: bool) -> None:
 
 @rules.command()
 @click.argument("number")
-@click.option("--postal-code", metavar="CODE", help="Of the row: the person may be there as well.")
-@click.option("--at", callback=read_instant, metavar="TIME", help="A moment, ISO 8601.  [default: now]")
+@click.option("--postal-code", metavar="CODE", help="Postal code of the row: the person may be there as well.")
+@click.option("--at", callback=read_instant, metavar="TIME", help="Time to check, ISO 8601.  [default: now]")
 @channel_option
 @click.option(
     "--message-kind",
     type=click.Choice(["marketing", "informational"]),
     default="marketing",
     show_default=True,
-    help="Only what sells is banned, or needs consent.",
+    help="Bans and consent rules apply to marketing only.",
 )
 @click.option(
-    "--mode", type=click.Choice(["state", "federal"]), default="state", show_default=True, help="As calling_hours."
+    "--mode",
+    type=click.Choice(["state", "federal"]),
+    default="state",
+    show_default=True,
+    help="Rules to apply, as in calling_hours.",
 )
 @region_option
 @json_option
@@ -83,7 +90,10 @@ def check(
     region: str,
     as_json: bool,
 ) -> None:
-    """Say whether a number may be called at a moment: which laws, which hours, why, from which source."""
+    """Show whether a number may be called, and why.
+
+    Which laws apply at that time, with their hours and sources.
+    """
     from airflow_provider_dropcowboy.cli.connection import load_hours
     from airflow_provider_dropcowboy.cli.console import print_json, print_pairs, print_table
     from airflow_provider_dropcowboy.clock import utcnow
@@ -139,9 +149,10 @@ def check(
 @click.argument("old", type=file_argument)
 @click.argument("new", type=file_argument, required=False)
 def diff(*, old: Path, new: Path | None) -> None:
-    """Show what changes from one rules file to another: whole files, or files that extend the shipped rules.
+    """Show the changes from one rules file to another.
 
-    NEW defaults to the rules that are in force here. A line that begins with - is no longer so, one with + is new.
+    Whole files, or files that extend the shipped rules. NEW defaults to the rules in force here. A line with - no
+    longer applies, one with + is new.
     """
     before, after = (_read(old), _load() if new is None else _read(new))
     click.echo(f"calling hours {before.version} → {after.version}")
@@ -159,11 +170,19 @@ def diff(*, old: Path, new: Path | None) -> None:
 
 @rules.command()
 @click.option(
-    "--max-age", callback=read_time, default="90d", show_default=True, metavar="TIME", help="Older is too old."
+    "--max-age",
+    callback=read_time,
+    default="90d",
+    show_default=True,
+    metavar="TIME",
+    help="Age from which rules are stale.",
 )
 @click.pass_context
 def stale(ctx: click.Context, /, *, max_age: timedelta) -> None:
-    """Say how old the tables are, what nobody has verified, and when the holidays end. Exit code 1 if it is time."""
+    """Show how old the rules are.
+
+    Also which are unverified, and when the known holidays end. Exit code 1 if it is time to update.
+    """
     from airflow_provider_dropcowboy.clock import utcnow
     from airflow_provider_dropcowboy.screening.zones import zone_rules
 

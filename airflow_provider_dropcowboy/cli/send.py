@@ -38,25 +38,25 @@ _FIRST: Final = click.option(
 )
 _LAST: Final = (
     conn_option,
-    click.option("--no-cap", is_flag=True, help="Call however often a number was called."),
+    click.option("--no-cap", is_flag=True, help="Send no matter how often a number was contacted."),
     click.option(
         "--suppression",
         type=_FILE,
         metavar="FILE",
-        help="Numbers that are not contacted. Kinds as for --contacts. The ledger's own list always applies.",
+        help="File of numbers not to contact, in any format of --contacts. The ledger's own list always applies.",
     ),
     click.option(
         "--suppression-column",
         multiple=True,
         metavar="COLUMN",
-        help="The number in --suppression; repeat it for area code and number.  [default: the only column that can "
-        "be meant]",
+        help="Column of the number in --suppression; repeat it for area code and number.  [default: the only column "
+        "that fits]",
     ),
     click.option(
         "--rows-output",
         type=click.Path(dir_okay=False, path_type=Path),
         metavar="FILE.jsonl",
-        help="With --dry-run: each row, its state and its reason. It holds numbers.",
+        help="With --dry-run: write each row, its state and its reason to this file. It holds phone numbers.",
     ),
     json_option,
 )
@@ -117,13 +117,14 @@ _ARGUMENT: Final = re.compile(
 
 @click.group()
 def send() -> None:
-    """Send a voicemail or text to each contact of a file, once.
+    """Send a voicemail or text to each contact, once.
 
-    Running the same command again sends only what was not sent yet, whatever ended the first run.
+    Contacts come from a file. Running the same command again sends only what was not sent yet, however the first run
+    ended.
     """
 
 
-@send.command(short_help="Send a ringless voicemail to each contact.")
+@send.command()
 @_options_of(RvmArguments)
 def rvm(**options: object) -> None:
     """Send a ringless voicemail to each contact, once.
@@ -138,7 +139,7 @@ def rvm(**options: object) -> None:
     _send(RvmArguments, options)
 
 
-@send.command(short_help="Send a text to each contact who opted in.")
+@send.command()
 @_options_of(SmsArguments)
 def sms(**options: object) -> None:
     """Send a text to each contact who opted in, once.

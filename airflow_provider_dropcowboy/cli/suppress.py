@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 SOURCE: Final = "command line"
 
 phone_argument: Final = click.argument("phone")
-why_option: Final = click.option("--reason", metavar="TEXT", help="Why. Without a person's name or number.")
+why_option: Final = click.option("--reason", metavar="TEXT", help="Reason, without names or numbers.")
 
 
 @click.group()
 def suppress() -> None:
-    """Keep numbers from being asked for, by every campaign that uses this ledger.
+    """Keep numbers from being contacted.
 
-    Callbacks add those who asked not to be called again by themselves.
+    The list applies to every campaign that uses this ledger. Callbacks add those who asked not to be called again.
     """
 
 
@@ -42,7 +42,10 @@ def suppress() -> None:
 @region_option
 @optional_conn_option
 def add(*, phone: str, reason: str | None, region: str, conn: str | None) -> None:
-    """Put a number on the list. Runs under way heed it from their next batch on."""
+    """Add a number to the list.
+
+    Runs under way heed it from their next batch on.
+    """
     from airflow_provider_dropcowboy.cli.connection import open_ledger_of
     from airflow_provider_dropcowboy.ledger.suppressions import suppress
 
@@ -56,7 +59,10 @@ def add(*, phone: str, reason: str | None, region: str, conn: str | None) -> Non
 @region_option
 @optional_conn_option
 def remove(*, phone: str, region: str, conn: str | None) -> None:
-    """Take a number off the list: it may be asked for again, also if the person had opted out."""
+    """Remove a number from the list.
+
+    It may be contacted again, even if the person had opted out.
+    """
     from airflow_provider_dropcowboy.cli.connection import open_ledger_of
     from airflow_provider_dropcowboy.ledger.suppressions import find_suppression, unsuppress
 
@@ -88,7 +94,7 @@ def _law_on_opt_outs(number: "Phone", added_at: "datetime") -> str | None:
 @region_option
 @optional_conn_option
 def check(*, phone: str, region: str, conn: str | None) -> None:
-    """Say whether a number is on the list, since when and why."""
+    """Show whether a number is on the list, and why."""
     from airflow_provider_dropcowboy.cli.connection import open_ledger_of
     from airflow_provider_dropcowboy.cli.console import instant
     from airflow_provider_dropcowboy.ledger.suppressions import find_suppression
@@ -109,7 +115,7 @@ def check(*, phone: str, region: str, conn: str | None) -> None:
     "columns",
     multiple=True,
     metavar="COLUMN",
-    help="The number; repeat it for area code and number.  [default: the only column that can be meant]",
+    help="Column of the number; repeat it for area code and number.  [default: the only column that fits]",
 )
 @click.option(
     "--max-unreadable",
@@ -117,7 +123,7 @@ def check(*, phone: str, region: str, conn: str | None) -> None:
     show_default=True,
     callback=read_allowance,
     metavar="N|SHARE",
-    help="Entries that may be no phone numbers: 10, or a share such as 0.1%. With more, the exit code is 1.",
+    help="Most entries that may be unreadable: 10, or a share such as 0.1%. Above it, the exit code is 1.",
 )
 @why_option
 @region_option
@@ -134,10 +140,11 @@ def import_file(
     region: str,
     conn: str | None,
 ) -> None:
-    """Put all numbers of a file on the list: .csv, .jsonl, .ndjson (each also .gz) or .parquet.
+    """Add all numbers of a file to the list.
 
-    Doing it again adds nothing twice, and goes on where a killed import ended. Exit code 1 if an entry is no phone
-    number: all others are suppressed, and that person is not.
+    The file is .csv, .jsonl, .ndjson (each also .gz) or .parquet. Importing it again adds nothing twice, and continues
+    where a killed import stopped. Exit code 1 if an entry is not a phone number: all others are suppressed, and that
+    person is not.
     """
     from airflow_provider_dropcowboy.cli.connection import open_ledger_of
     from airflow_provider_dropcowboy.contacts.files import read_rows

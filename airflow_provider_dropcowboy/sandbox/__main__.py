@@ -12,29 +12,31 @@ from airflow_provider_dropcowboy.sandbox.settings import Settings, SettingsError
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.option(
+    "--port", default=8765, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 picks a free one."
+)
 @click.option("--team-id", default="sandbox-team", show_default=True, help="The account's team id.")
 @click.option("--secret", default="sandbox-secret", show_default=True, help="The account's secret; not a real one.")
-@click.option("--latency-ms", default=0.0, show_default=True, help="Before every answer of the API.")
-@click.option("--max-concurrency", type=int, help="Answer 429 above so many requests at once.")
-@click.option("--rate-per-s", type=float, help="Answer 429 above so many requests a second.")
-@click.option("--callback-delay-s", default=0.2, show_default=True, help="From the taking of a send to its callback.")
-@click.option("--callback-concurrency", default=100, show_default=True, help="Callbacks on the way at once.")
+@click.option("--latency-ms", default=0.0, show_default=True, help="Delay before every answer of the API.")
+@click.option("--max-concurrency", type=int, help="Answer 429 above this many requests at once.")
+@click.option("--rate-per-s", type=float, help="Answer 429 above this many requests per second.")
+@click.option("--callback-delay-s", default=0.2, show_default=True, help="Time from accepting a send to its callback.")
+@click.option("--callback-concurrency", default=100, show_default=True, help="Most callbacks under way at once.")
 @click.option(
     "--outcome",
     "outcomes",
     multiple=True,
     metavar="NAME=SHARE",
-    help="Share of success, failure, dnc or silent (no callback); success takes the rest. Repeatable.",
+    help="Share of success, failure, dnc or silent (no callback); success gets the rest. Repeatable.",
 )
 @click.option(
     "--fault",
     "faults",
     multiple=True,
     metavar="NAME[=SHARE]",
-    help="A fault of the sending routes by its name, for a share of the requests. Repeatable.",
+    help="Fault of the sending routes, for a share of the requests. Repeatable.",
 )
-@click.option("--seed", default=0, show_default=True, help="Of the dice for faults with a share.")
+@click.option("--seed", default=0, show_default=True, help="Random seed of the faults with a share.")
 def sandbox(
     *,
     host: str,
@@ -50,9 +52,9 @@ def sandbox(
     faults: tuple[str, ...],
     seed: int,
 ) -> None:
-    """Play the Drop Cowboy API v1 on a local port; nobody is called.
+    """Simulate the API locally; nobody is called.
 
-    What was asked and taken is shown at /_sandbox.
+    It speaks the Drop Cowboy API v1. /_sandbox shows what was requested and accepted.
     """
     try:
         shares = dict(_named_share(text, missing=None) for text in outcomes)

@@ -28,3 +28,11 @@ def test_every_option_says_what_it_does(name: str, command: click.Command) -> No
     assert command.help
     for parameter in command.params:
         assert isinstance(parameter, click.Argument) or getattr(parameter, "help", None), (name, parameter.name)
+
+
+@pytest.mark.parametrize(("name", "command"), commands(program))
+def test_a_summary_is_whole_on_a_terminal_of_80_columns(name: str, command: click.Command) -> None:
+    summary = command.get_short_help_str(limit=200)
+    assert len(summary) < 50
+    if name in COMMANDS and command is program.get_command(click.Context(program), name):
+        assert summary == COMMANDS[name].help

@@ -6,7 +6,7 @@ import click
 import pytest
 
 from airflow_provider_dropcowboy import errors
-from airflow_provider_dropcowboy.cli.failures import PACKAGE, UnreachedError, exit_code, tell
+from airflow_provider_dropcowboy.cli.failures import PACKAGE, UnreachedError, exit_code, print_error
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def raised() -> RuntimeError:
 
 
 def test_an_unexpected_error_is_told_without_its_text(capsys: pytest.CaptureFixture[str]) -> None:
-    tell(raised())
+    print_error(raised())
     shown = capsys.readouterr()
     assert shown.out == ""
     assert "unexpected RuntimeError" in shown.err
@@ -66,7 +66,7 @@ def test_debug_shows_where_it_was_raised_and_still_not_its_text(capsys: pytest.C
     before = log.level
     log.setLevel(logging.DEBUG)
     try:
-        tell(raised())
+        print_error(raised())
     finally:
         log.setLevel(before)
     shown = capsys.readouterr().err
