@@ -13,50 +13,50 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
-install: $(INSTALLED) ## install the package and all it is built with into .venv
+install: $(INSTALLED) ## install the package and its development tools into .venv
 
-demo: $(INSTALLED) ## send to a local stand-in for the vendor, break it, run again; see that nobody is called twice
+demo: $(INSTALLED) ## send to the sandbox while it loses answers, and run again; see that nobody is called twice
 	$(BIN)/python dags/demo/run.py
 
-demo-distributed: $(INSTALLED) ## the same with many workers: kill one, stop the scheduler, restart PostgreSQL
+demo-distributed: $(INSTALLED) ## the same with many workers: kill a worker, stop the scheduler, restart PostgreSQL
 	$(BIN)/python -W "ignore:XDG_RUNTIME_DIR is not set" dags/demo/distributed.py
 
-airflow: $(INSTALLED) ## start Airflow with the example DAGs and the stand-in, to click through
+airflow: $(INSTALLED) ## start Airflow with the example DAGs and the sandbox
 	$(BIN)/python dags/demo/standalone.py
 
-test: lint types docs suite floor ## what CI runs before test-browser: lint, types, docs, the tests, and those for the oldest Airflow
+test: lint types docs suite floor ## run what CI runs before test-browser: lint, types, docs, all tests, and the tests for the oldest Airflow
 
-suite: $(INSTALLED) ## the tests alone, in parallel
+suite: $(INSTALLED) ## run the tests alone, in parallel
 	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8 --dist=loadgroup
 
 # Airflow 3.1 warns about its own imports, so there warnings are shown and do not fail. Files without such a test are not
 # even imported: they use what it does not have.
-floor: $(INSTALLED_FLOOR) ## the tests marked floor, with Airflow 3.1
+floor: $(INSTALLED_FLOOR) ## run the tests marked floor, with Airflow 3.1
 	.venv-3.1/bin/python -m pytest $$(grep -rl --include='test_*.py' 'mark\.floor' tests) -m floor -W default --disable-warnings
 
-test-browser: $(INSTALLED) ## the tests that look at Airflow and the report page with a Chromium
+test-browser: $(INSTALLED) ## run the tests that open Airflow and the report page in Chromium
 	$(BIN)/python -m pytest tests/browser -m browser
 
-lint: $(INSTALLED) ## check style, format and who imports whom
+lint: $(INSTALLED) ## check style, format, and imports
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports --no-logo
 
-fmt: $(INSTALLED) ## format, and mend what ruff can
+fmt: $(INSTALLED) ## format the code, and fix what ruff can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 types: $(INSTALLED) ## check the types
 	$(BIN)/mypy
 
-docs: $(INSTALLED) ## build the documentation into site/ and check how it reads; anything wrong in it fails
+docs: $(INSTALLED) ## build the documentation into site/, and check its readability; any problem fails
 	$(BIN)/zensical build --strict
 	$(BIN)/python -m tools.readability
 
-bench: $(INSTALLED) ## measure; prints ratios
+bench: $(INSTALLED) ## measure, and print ratios
 	$(BIN)/python -m benchmarks
 
-bench-full: $(INSTALLED) ## measure with a million contacts, and millions of sends in the ledger; takes hours
+bench-full: $(INSTALLED) ## measure with a million contacts, and millions of sends in the ledger; this takes hours
 	$(BIN)/python -m benchmarks --full
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.workers
@@ -65,22 +65,22 @@ bench-full: $(INSTALLED) ## measure with a million contacts, and millions of sen
 	$(BIN)/python -m benchmarks.lists
 	$(BIN)/python -m benchmarks.screening
 
-torture: $(INSTALLED) ## kill runs 200 times while the vendor breaks, on each database; prints what was asked twice, and lost
+torture: $(INSTALLED) ## kill runs 200 times while the sandbox fails, on each database; print messages sent twice or lost
 	$(BIN)/python -m tests.acceptance.torture --kills 200 --rows 4000 --database sqlite
 	$(BIN)/python -m tests.acceptance.torture --kills 200 --rows 4000 --database postgresql
 	$(BIN)/python -m tests.acceptance.doubt --kills 50
 
-house: $(INSTALLED) ## print how large the package is and how entangled, and the goals
+house: $(INSTALLED) ## print the size and structure of the package, and the goals
 	$(BIN)/python -m tools.house
 
-lock: $(INSTALLED) ## bring uv.lock and tests/requirements-airflow-3.1.txt up to date
+lock: $(INSTALLED) ## update uv.lock and tests/requirements-airflow-3.1.txt
 	$(BIN)/uv lock --upgrade
 	$(COMPILE) --upgrade pyproject.toml tests/requirements-airflow-3.1.in --output-file tests/requirements-airflow-3.1.txt
 
 build: $(INSTALLED) ## build the wheel and the source archive into dist
 	$(BIN)/uv build
 
-clean: ## remove all that was made here
+clean: ## remove everything that make created
 	rm -rf .venv .venv-3.1 .airflow .demo .demo-distributed .hypothesis .import_linter_cache .mypy_cache .ruff_cache build dist site .cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
