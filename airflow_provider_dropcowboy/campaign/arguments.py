@@ -85,10 +85,10 @@ class SendArguments(SourceArguments):
     channel: ClassVar[Channel]
 
     phone_column: str = argument(
-        COLUMN, "The number, in any notation. Without a country code it belongs to `region`.", default="phone"
+        COLUMN, "Phone number, in any notation. Without a country code it belongs to `region`.", default="phone"
     )
     postal_code_column: str | None = argument(
-        COLUMN, "Narrows down where a person is. US ZIP codes that lost their leading zeros are repaired."
+        COLUMN, "Postal code, to narrow down where a person is. ZIP codes that lost leading zeros are repaired."
     )
     partition: Partition | None = argument(PARTITION, "Part of the source, such as `3/8`, by contact key.")
     opt_in_column: str | None = argument(
@@ -96,18 +96,18 @@ class SendArguments(SourceArguments):
     )
     consent_column: str | None = argument(
         COLUMN,
-        "Names the kinds of consent that a contact gave: `express`, `written`, `relationship`. Where a law wants "
-        "consent to recorded sales messages, rows without it are `suppressed`. A yes in `opt_in_column` is express.",
+        "Kinds of consent that a contact gave: `express`, `written`, `relationship`. Where a law requires consent to "
+        "recorded sales messages, rows without it are `suppressed`. A yes in `opt_in_column` is express.",
     )
     message_kind: str = argument(
         choice("marketing", "informational"),
-        "Some states ban recorded sales messages, others want consent: there `marketing` is `suppressed`.",
+        "Some states ban recorded sales messages, others require consent: there `marketing` is `suppressed`.",
         default="marketing",
     )
     calling_hours: str = argument(
         choice("state", "federal", "off"),
-        "`state`: federal hours and those of every stricter state and of Canada. `federal`: these alone. `off`: none. "
-        "Rows outside them are `held`.",
+        "Calling-hours rules to enforce. `state`: federal hours and those of every stricter state and of Canada. "
+        "`federal`: federal hours only. `off`: none. Rows outside them are `held`; a later run reaches them.",
         default="state",
     )
     on_held: str = argument(
@@ -127,7 +127,7 @@ class SendArguments(SourceArguments):
         may_be_none=True,
     )
     attempts_window: timedelta = argument(
-        DURATION, "The time in which `max_attempts` are counted.", default=timedelta(days=3)
+        DURATION, "Time over which `max_attempts` are counted.", default=timedelta(days=3)
     )
     repeat_window: timedelta | None = argument(
         DURATION,
@@ -140,7 +140,7 @@ class SendArguments(SourceArguments):
     )
     callback_url: str | None = argument(
         URL,
-        "Where Drop Cowboy posts each result. It goes out as it is, without a signature, so that the ledger learns no "
+        "URL to which Drop Cowboy posts each result. It is sent as it is, without a signature, so the ledger learns no "
         "result unless you pass them on. Default: the connection's, signed for each message.",
     )
     campaign: str | None = argument(
@@ -153,7 +153,7 @@ class SendArguments(SourceArguments):
         "Most requests under way at once. All runs of an account share its `max_concurrency`.",
         default=50,
     )
-    rate_per_s: float | None = argument(RATE, "Most requests a second. Default: as many as the connections allow.")
+    rate_per_s: float | None = argument(RATE, "Most requests per second. Default: as many as the connections allow.")
     on_unknown: str = argument(
         choice("hold", "resend"),
         "What happens to a message in doubt. `hold`: a callback or a person settles it. `resend`: it is sent once "
@@ -189,7 +189,7 @@ class SendArguments(SourceArguments):
         may_be_none=True,
     )
     dry_run: bool = argument(
-        FLAG, "Judge every row, foresee waves, times and cost, and neither write nor send anything.", default=False
+        FLAG, "Screen every row, forecast waves, times and cost, and neither write nor send anything.", default=False
     )
 
     @classmethod

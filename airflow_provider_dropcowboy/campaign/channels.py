@@ -41,9 +41,9 @@ class RvmArguments(SendArguments):
     audio_url: str | None = argument(
         URL, "Audio source: a file on the web, where the vendor allows it for the account."
     )
-    audio_type: str | None = argument(choice("mp3", "wav"), "Kind of the file at `audio_url`.")
+    audio_type: str | None = argument(choice("mp3", "wav"), "Format of the file at `audio_url`.")
     forwarding_number: str | None = argument(
-        E164, "In E.164: where a call back goes. Toll-free numbers are best avoided."
+        E164, "Number that a call back goes to, in E.164. Toll-free numbers are best avoided."
     )
     phone_ivr_id: str | None = argument(ID, "The vendor's phone menu for a call back.")
 
@@ -92,7 +92,7 @@ class SmsArguments(SendArguments):
         f"Text of at most {MAX_SMS_CHARACTERS} characters. `{{column}}` takes a value of the row. A row whose text "
         "is longer is `invalid`.",
     )
-    caller_id: str | None = argument(E164, "In E.164: the number that texts are sent from.")
+    caller_id: str | None = argument(E164, "Number that texts are sent from, in E.164.")
     opt_in: bool | None = argument(
         FLAG, "True: everybody in the source opted in. Give exactly one of `opt_in` and `opt_in_column`."
     )
@@ -135,10 +135,10 @@ class SmsArguments(SendArguments):
 class AlertArguments(Arguments):
     """A text about an event, to the on-call."""
 
-    to: str = argument(E164, "In E.164: the number of the on-call.", default="")
+    to: str = argument(E164, "Number of the person on call, in E.164.", default="")
     text: str = argument(PROSE, f"At most {MAX_SMS_CHARACTERS} characters; a longer text is cut.", default="")
-    caller_id: str = argument(E164, "In E.164: the number that texts are sent from.", default="")
-    opt_in: bool = argument(FLAG, "True: who has this number agreed to texts.", default=False)
+    caller_id: str = argument(E164, "Number that texts are sent from, in E.164.", default="")
+    opt_in: bool = argument(FLAG, "True: the owner of this number agreed to texts.", default=False)
     pool_id: str | None = argument(POOL, "Pool of numbers to send from. Default: the connection's.")
     dropcowboy_conn_id: str = argument(NAME, "Airflow connection of type `dropcowboy`.", default="dropcowboy_default")
 

@@ -71,11 +71,7 @@ def show(*, region: str, as_json: bool) -> None:
     help="Bans and consent rules apply to marketing only.",
 )
 @click.option(
-    "--mode",
-    type=click.Choice(["state", "federal"]),
-    default="state",
-    show_default=True,
-    help="Rules to apply, as in calling_hours.",
+    "--mode", type=click.Choice(["state", "federal"]), default="state", show_default=True, help="As in calling_hours."
 )
 @region_option
 @json_option
@@ -90,10 +86,7 @@ def check(
     region: str,
     as_json: bool,
 ) -> None:
-    """Show whether a number may be called, and why.
-
-    Which laws apply at that time, with their hours and sources.
-    """
+    """Show whether a number may be called, and why. The laws that apply are listed with their sources."""
     from airflow_provider_dropcowboy.cli.connection import load_hours
     from airflow_provider_dropcowboy.cli.console import print_json, print_pairs, print_table
     from airflow_provider_dropcowboy.clock import utcnow
@@ -170,19 +163,11 @@ def diff(*, old: Path, new: Path | None) -> None:
 
 @rules.command()
 @click.option(
-    "--max-age",
-    callback=read_time,
-    default="90d",
-    show_default=True,
-    metavar="TIME",
-    help="Age from which rules are stale.",
+    "--max-age", callback=read_time, default="90d", show_default=True, metavar="TIME", help="Older rules are stale."
 )
 @click.pass_context
 def stale(ctx: click.Context, /, *, max_age: timedelta) -> None:
-    """Show how old the rules are.
-
-    Also which are unverified, and when the known holidays end. Exit code 1 if it is time to update.
-    """
+    """Show how old the rules are. Also unverified laws and the known holidays. Exit code 1 if it is time to update."""
     from airflow_provider_dropcowboy.clock import utcnow
     from airflow_provider_dropcowboy.screening.zones import zone_rules
 

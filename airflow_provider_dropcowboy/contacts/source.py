@@ -37,10 +37,10 @@ class SourceArguments(Arguments):
     )
     sql_conn_id: str | None = argument(NAME, "Airflow connection of the warehouse.")
     parameters: Parameters | None = argument(
-        ANYTHING, "Of the query, by name or position, as the database's driver takes them."
+        ANYTHING, "Parameters of the query, by name or position, as the database driver accepts them."
     )
     sql_hook_params: Mapping[str, object] | None = argument(
-        MAPPING, 'For the connection\'s hook, such as `{"warehouse": "…"}`.'
+        MAPPING, 'Parameters of the connection\'s hook, such as `{"warehouse": "…"}`.'
     )
     contacts: Contacts | None = argument(
         ANYTHING,
@@ -51,7 +51,9 @@ class SourceArguments(Arguments):
         PATH,
         "File on Airflow's object storage: `.csv`, `.jsonl`, `.ndjson` (each also `.gz`) or `.parquet`.",
     )
-    key_column: str | None = argument(COLUMN, "Names a person for good. Without it, the number is the contact key.")
+    key_column: str | None = argument(
+        COLUMN, "Column that identifies a person. Without it, the number is the contact key."
+    )
     region: str = argument(REGION, "Country of numbers without a country code, ISO 3166 alpha-2.", default="US")
     suppression_sql: str | None = argument(
         PROSE,
@@ -62,12 +64,12 @@ class SourceArguments(Arguments):
     suppression_column: str | Sequence[str] | None = argument(
         _SUPPRESSION_COLUMN,
         "The column of the number in the suppression list; a list of columns if their cells belong together, such as "
-        "area code and number. Default: the only column that can be meant by its name and its values.",
+        "area code and number. Default: the only column that fits by its name and its values.",
     )
     max_unreadable_suppressions: float = argument(
         ALLOWANCE,
-        "Entries of the suppression list that may be no phone numbers: an int is a number of entries, a float a share "
-        "of them. With more, or without any number, nobody is contacted.",
+        "Most entries of the suppression list that may not be phone numbers: an int is a number of entries, a float a "
+        "share of them. Above it, or without any number, nobody is contacted.",
         default=0,
     )
     dropcowboy_conn_id: str = argument(NAME, "Airflow connection of type `dropcowboy`.", default="dropcowboy_default")
