@@ -10,6 +10,8 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from phonenumbers import PhoneNumber
 
 # phonenumbers is imported where it is needed: it costs 50 ms, and every parse of a DAG would pay them.
@@ -55,6 +57,8 @@ class Phone:
         written = _one_number(_as_text(value))
         digits, is_international = _ten_digits(written)
         if digits and (is_international or phonenumbers.country_code_for_region(region) == 1):
+            if _is_ordinary_of_us(digits):
+                return cls(f"+1{digits}")
             number = phonenumbers.PhoneNumber(country_code=1, national_number=int(digits))  # as it would be parsed
         else:
             try:
@@ -192,6 +196,31 @@ def _ten_digits(written: str) -> tuple[str | None, bool]:
     """
     found = _NORTH_AMERICAN.fullmatch(written.translate(_NO_PUNCTUATION))
     return (found[2], found[1] == "+1") if found else (None, False)
+
+
+def _is_ordinary_of_us(digits: str) -> bool:
+    """Whether ``number_type`` would say that this is a fixed line or a mobile of the US, for a fifth of its cost."""
+    is_known, *costs = _us_patterns()
+    return bool(is_known(digits)) and not any(pattern(digits) for pattern in costs)
+
+
+@cache
+def _us_patterns() -> "tuple[Callable[[str], object], ...]":
+    """What ordinary numbers match, then what none of them may match, from the metadata of phonenumbers.
+
+    The library asks for these kinds first. The US is the first region that it looks at for +1, so no other can claim
+    a number that is one here.
+    """
+    import phonenumbers
+
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region("US")
+    assert metadata is not None
+    kinds = (
+        metadata.premium_rate, metadata.toll_free, metadata.shared_cost, metadata.voip, metadata.personal_number,
+        metadata.pager, metadata.uan, metadata.voicemail,
+    )  # fmt: skip
+    patterns = (kind.national_number_pattern for kind in (metadata.fixed_line, *kinds) if kind is not None)
+    return tuple(re.compile(pattern).fullmatch for pattern in patterns if pattern)
 
 
 def _count_digits(text: str) -> int:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
-from airflow_provider_dropcowboy.phone import Phone, PhoneError, is_region, new_area_code
+from airflow_provider_dropcowboy.phone import Phone, PhoneError, _is_ordinary_of_us, is_region, new_area_code
 
 NOTATIONS = (
     PhoneNumberFormat.E164,
@@ -220,3 +220,12 @@ def test_ten_digits_are_read_as_the_library_reads_them(
     else:
         assert kind not in refused
         assert read == phonenumbers.format_number(number, PhoneNumberFormat.E164)
+
+
+@given(st.from_regex(r"(504|212|900|800|500|521|710|242|416|671|[2-9][0-9]{2})[0-9]{7}", fullmatch=True))
+def test_the_short_cut_for_ordinary_numbers_says_what_the_library_says(digits: str) -> None:
+    number = phonenumbers.PhoneNumber(country_code=1, national_number=int(digits))
+    if _is_ordinary_of_us(digits):
+        assert phonenumbers.region_code_for_number(number) == "US"
+        assert phonenumbers.number_type(number) == PhoneNumberType.FIXED_LINE_OR_MOBILE
+        assert Phone.parse(digits, region="US").e164 == phonenumbers.format_number(number, PhoneNumberFormat.E164)

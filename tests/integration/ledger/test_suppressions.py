@@ -6,6 +6,7 @@ import pytest
 
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
 from airflow_provider_dropcowboy.ledger.suppressions import find_suppression, suppress, unsuppress
+from airflow_provider_dropcowboy.phone import Phone
 from tests.integration.sent import Sent, phone
 
 
@@ -42,6 +43,16 @@ def test_who_opted_out_by_a_callback_stays_listed_by_it(ledger: Ledger) -> None:
     assert found.source == "callback"
 
 
-def test_a_thousand_numbers_are_added_in_one_transaction_and_none_is_no_error(ledger: Ledger) -> None:
-    assert suppress(ledger, [phone(key) for key in range(1_000)], source="import") == 1_000
+def test_any_number_of_numbers_is_added_and_none_is_no_error(ledger: Ledger) -> None:
+    assert suppress(ledger, (phone(key) for key in range(12_000)), source="import") == 12_000
     assert suppress(ledger, [], source="import") == 0
+
+
+def test_an_import_that_ended_early_is_repeated(ledger: Ledger) -> None:
+    def broken() -> Iterator[Phone]:
+        yield from (phone(key) for key in range(3))
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        suppress(ledger, broken(), source="import")
+    assert suppress(ledger, [phone(key) for key in range(5)], source="import") == 2
