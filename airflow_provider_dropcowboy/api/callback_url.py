@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from airflow_provider_dropcowboy.secret import Secret
+from airflow_provider_dropcowboy.secret import Secret, hmac_sha256
 
 PATH: Final = "/callbacks/"
 KEY_ID_CHARACTERS: Final = 8
@@ -68,4 +68,4 @@ def names_other_key(token: str, keys: Mapping[str, bytes]) -> bool:
 
 
 def _mac(key: bytes, ticket: Ticket) -> str:
-    return hmac.digest(key, f"{ticket.foreign_id}.{ticket.attempt}".encode(), "sha256").hex()[:MAC_CHARACTERS]
+    return hmac_sha256(key, f"{ticket.foreign_id}.{ticket.attempt}".encode())[:MAC_CHARACTERS]

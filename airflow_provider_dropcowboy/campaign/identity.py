@@ -16,10 +16,10 @@ from airflow_provider_dropcowboy.ledger.digest import (
     PREFIX_CHARACTERS,
     digest,
     framed,
-    mac,
     number_digest,
 )
 from airflow_provider_dropcowboy.phone import Phone
+from airflow_provider_dropcowboy.secret import hmac_sha256
 
 if TYPE_CHECKING:
     from airflow_provider_dropcowboy.ledger.runs import Campaign
@@ -122,7 +122,7 @@ class Identity:
         return self._name(same_person(contact_key))
 
     def _name(self, text: str) -> str:
-        name = mac(self.key, self._send + framed(text))
+        name = hmac_sha256(self.key, self._send + framed(text))
         return self.prefix + name[: FOREIGN_ID_CHARACTERS - PREFIX_CHARACTERS]
 
     def number_digest(self, phone: Phone) -> str:

@@ -1,9 +1,9 @@
 """Keyed digests: names that nobody can guess, or try out numbers against, without the ledger's key."""
 
-import hmac
 from typing import Final
 
 from airflow_provider_dropcowboy.phone import Phone
+from airflow_provider_dropcowboy.secret import hmac_sha256
 
 FOREIGN_ID_CHARACTERS: Final = 48
 DIGEST_CHARACTERS: Final = 32
@@ -13,7 +13,7 @@ PREFIX_CHARACTERS: Final = 12
 
 def digest(key: bytes, *parts: str) -> str:
     """HMAC-SHA256 over length-prefixed parts, in hex: ("a|b", "c") and ("a", "b|c") differ."""
-    return mac(key, framed(*parts))
+    return hmac_sha256(key, framed(*parts))
 
 
 def framed(*parts: str) -> bytes:
@@ -22,14 +22,9 @@ def framed(*parts: str) -> bytes:
     return b"".join([piece for part in encoded for piece in (len(part).to_bytes(4, "big"), part)])
 
 
-def mac(key: bytes, content: bytes) -> str:
-    """HMAC-SHA256 in hex."""
-    return hmac.digest(key, content, "sha256").hex()
-
-
 def number_digest(key: bytes, phone: Phone) -> str:
     """The number's name over all campaigns of a ledger."""
-    return mac(key, _NUMBER + framed(phone.e164))[:DIGEST_CHARACTERS]
+    return hmac_sha256(key, _NUMBER + framed(phone.e164))[:DIGEST_CHARACTERS]
 
 
 _NUMBER: Final = framed("number")

@@ -1,6 +1,7 @@
 """Credentials do not print, and bodies are shown without credentials and persons."""
 
 import copy
+import hmac
 import pickle
 from urllib.parse import quote, quote_plus, urlencode
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_dropcowboy.secret import MASK, PERSONAL_FIELDS, SECRET_FIELDS, Secret, redact
+from airflow_provider_dropcowboy.secret import MASK, PERSONAL_FIELDS, SECRET_FIELDS, Secret, hmac_sha256, redact
 
 
 def test_a_secret_prints_masked_in_every_way() -> None:
@@ -56,3 +57,8 @@ def test_a_body_is_shown_without_credentials_and_persons(body: dict[str, str]) -
     assert shown.keys() == body.keys()
     for name, value in shown.items():
         assert value == (MASK if name in SECRET_FIELDS | PERSONAL_FIELDS else body[name])
+
+
+@given(key=st.binary(min_size=1, max_size=200), content=st.binary(max_size=3_000))
+def test_a_digest_is_that_of_the_standard_library(key: bytes, content: bytes) -> None:
+    assert hmac_sha256(key, content) == hmac.digest(key, content, "sha256").hex()
