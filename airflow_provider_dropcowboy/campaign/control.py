@@ -1,4 +1,4 @@
-"""How a run is stopped, from any thread: a signal, a time-out, a pause, bad answers; and the error it ends with."""
+"""How a run is stopped, from any thread: a signal, a time-out, a pause, or answers that go badly enough."""
 
 import threading
 from collections import Counter, deque
@@ -7,21 +7,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
-from airflow_provider_dropcowboy.campaign.plan import Plan
-from airflow_provider_dropcowboy.campaign.summary import Tally
 from airflow_provider_dropcowboy.errors import (
     AuthenticationError,
-    BalanceError,
     GuardError,
-    InterruptedRunError,
-    NothingAcceptedError,
-    NotTakenError,
     PausedError,
     RejectRateError,
     UnknownRateError,
     VendorDownError,
 )
-from airflow_provider_dropcowboy.states import BINDING, State
 
 STOPPED: Final = SendOutcome(Outcome.RELEASED, "not written: the run was stopped")
 CUT_OFF: Final = SendOutcome(Outcome.UNKNOWN, "no answer: the run was ended before it came")
@@ -184,50 +177,3 @@ def _too_many_in_doubt(which: str, rate: str, reason: str) -> Order:
 
 
 _TOO_MANY: Final = {Outcome.REJECTED: _too_many_rejected, Outcome.UNKNOWN: _too_many_in_doubt}
-
-
-def raise_if_not_done(plan: Plan, tally: Tally, control: Control) -> None:
-    """Fail a run that did not come to the end that its user expects.
-
-    :raises DropCowboyError: what it is, with what to do.
-    """
-    if tally.conflicts:
-        raise BalanceError(
-            f"{tally.conflicts} answers contradict what the ledger says of their sends; its history names them "
-            "(`dropcowboy report`). Stop sending (`dropcowboy pause --all`) until it is known why."
-        )
-    if control.order is not None:
-        raise control.order.error or InterruptedRunError(
-            f"The run was stopped: {control.order.reason}. What was asked is recorded; run it again for the rest."
-        )
-    released = tally.own[State.RELEASED]
-    if released:
-        raise NotTakenError(
-            f"{released} of {tally.own.total()} messages were surely not taken, most often with "
-            f'"{_commonest(tally, State.RELEASED)}". Run it again: these are asked, nobody else is asked twice.'
-        )
-    if not plan.is_alert and not plan.waits_for(tally.next_opening):
-        _raise_if_nothing_accepted(tally)
-
-
-def _raise_if_nothing_accepted(tally: Tally) -> None:
-    rejected, unknown = tally.states[State.REJECTED], tally.states[State.UNKNOWN]
-    if rejected + unknown == 0 or any(tally.states[state] for state in BINDING - {State.UNKNOWN}):
-        return
-    parts = [f"None of {rejected + unknown} messages was accepted."]
-    if rejected:
-        parts.append(
-            f'{rejected} were rejected, most often with "{_commonest(tally, State.REJECTED)}". Correct what the reason '
-            "names, then clear the task: a rejected message is sent again if its request is another one."
-        )
-    if unknown:
-        parts.append(
-            f'{unknown} are in doubt, most often with "{_commonest(tally, State.UNKNOWN)}". They are not sent again '
-            "until it is known that they were not accepted: `dropcowboy unknown list` names them."
-        )
-    raise NothingAcceptedError(" ".join(parts))
-
-
-def _commonest(tally: Tally, state: State) -> str:
-    counts = {reason: count for (of, reason), count in tally.reasons.items() if of is state}
-    return max(counts, key=counts.__getitem__, default="no reason")

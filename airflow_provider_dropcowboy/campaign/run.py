@@ -10,7 +10,7 @@ from datetime import timedelta
 from operator import length_hint
 from typing import Final
 
-from airflow_provider_dropcowboy.campaign.control import Control, Order, raise_if_not_done
+from airflow_provider_dropcowboy.campaign.control import Control, Order
 from airflow_provider_dropcowboy.campaign.identity import Identity
 from airflow_provider_dropcowboy.campaign.judge import Judge, Rows
 from airflow_provider_dropcowboy.campaign.pipeline import Pipeline
@@ -18,7 +18,7 @@ from airflow_provider_dropcowboy.campaign.plan import GRACE_S, Plan
 from airflow_provider_dropcowboy.campaign.progress import Watch
 from airflow_provider_dropcowboy.campaign.seen import Seen, Unsent
 from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
-from airflow_provider_dropcowboy.campaign.warnings import warn_of_bans, warn_of_doubt, warn_of_plan
+from airflow_provider_dropcowboy.campaign.warnings import raise_if_not_done, warn_of_bans, warn_of_doubt, warn_of_plan
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.errors import (

@@ -1,15 +1,17 @@
-"""What someone should look at, said once a run."""
+"""What someone should look at, said once a run: warnings, and the error with which a run fails that is not done."""
 
 import logging
 from typing import Final
 
 from airflow_provider_dropcowboy.api.gsm import count_outside_gsm
 from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
+from airflow_provider_dropcowboy.campaign.control import Control
 from airflow_provider_dropcowboy.campaign.forecast import Forecast
 from airflow_provider_dropcowboy.campaign.judge import NO_CONSENT, STATE_BAN
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
-from airflow_provider_dropcowboy.states import State
+from airflow_provider_dropcowboy.errors import BalanceError, InterruptedRunError, NothingAcceptedError, NotTakenError
+from airflow_provider_dropcowboy.states import BINDING, State
 
 _TOLL_FREE: Final = ("800", "822", "833", "844", "855", "866", "877", "880", "881", "882", "883", "888")  # NANPA
 
@@ -89,3 +91,50 @@ def warn_of_forecast(forecast: Forecast) -> None:
             forecast.waves[0].ends_at.isoformat(timespec="minutes"),
             forecast.hours_end_at and forecast.hours_end_at.isoformat(timespec="minutes"),
         )
+
+
+def raise_if_not_done(plan: Plan, tally: Tally, control: Control) -> None:
+    """Fail a run that did not come to the end that its user expects.
+
+    :raises DropCowboyError: what it is, with what to do.
+    """
+    if tally.conflicts:
+        raise BalanceError(
+            f"{tally.conflicts} answers contradict what the ledger says of their sends; its history names them "
+            "(`dropcowboy report`). Stop sending (`dropcowboy pause --all`) until it is known why."
+        )
+    if control.order is not None:
+        raise control.order.error or InterruptedRunError(
+            f"The run was stopped: {control.order.reason}. What was asked is recorded; run it again for the rest."
+        )
+    released = tally.own[State.RELEASED]
+    if released:
+        raise NotTakenError(
+            f"{released} of {tally.own.total()} messages were surely not taken, most often with "
+            f'"{_commonest(tally, State.RELEASED)}". Run it again: these are asked, nobody else is asked twice.'
+        )
+    if not plan.is_alert and not plan.waits_for(tally.next_opening):
+        _raise_if_nothing_accepted(tally)
+
+
+def _raise_if_nothing_accepted(tally: Tally) -> None:
+    rejected, unknown = tally.states[State.REJECTED], tally.states[State.UNKNOWN]
+    if rejected + unknown == 0 or any(tally.states[state] for state in BINDING - {State.UNKNOWN}):
+        return
+    parts = [f"None of {rejected + unknown} messages was accepted."]
+    if rejected:
+        parts.append(
+            f'{rejected} were rejected, most often with "{_commonest(tally, State.REJECTED)}". Correct what the reason '
+            "names, then clear the task: a rejected message is sent again if its request is another one."
+        )
+    if unknown:
+        parts.append(
+            f'{unknown} are in doubt, most often with "{_commonest(tally, State.UNKNOWN)}". They are not sent again '
+            "until it is known that they were not accepted: `dropcowboy unknown list` names them."
+        )
+    raise NothingAcceptedError(" ".join(parts))
+
+
+def _commonest(tally: Tally, state: State) -> str:
+    counts = {reason: count for (of, reason), count in tally.reasons.items() if of is state}
+    return max(counts, key=counts.__getitem__, default="no reason")

@@ -195,7 +195,7 @@ class ProtocolMachine(RuleBasedStateMachine):
 
     def end(self, sender: Sender) -> None:
         sender.end()
-        assert sender.tally.read == len(sender.was_read), "P2: the counts do not add up to the rows read"
+        assert sender.tally.states.total() == len(sender.was_read), "P2: the counts do not add up to the rows read"
         del self._lives_until[sender.run.id]
         self.senders.remove(sender)
 
