@@ -213,6 +213,7 @@ def _leave(ledger: Ledger, run: Run, *, tally: Tally, reason: str | None) -> Non
             reason=reason,
             next_opening_at=tally.next_opening,
             verdicts=tally.verdicts(),
+            unreadable_suppressions=tally.unreadable_suppressions,
         )
     except LedgerError:
         log.warning("the ledger did not take the end of this run; it counts as dead in a minute")

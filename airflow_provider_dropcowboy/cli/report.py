@@ -115,10 +115,15 @@ def _print_funnel(funnel: "Funnel") -> None:
             ("first asked", funnel.first_claimed_at),
             ("last result", funnel.last_final_at),
             ("to delivery", took or None),
+            ("suppression list", _unreadable(funnel.unreadable_suppressions)),
             ("lost sends", _lost(funnel.lost)),
             ("cost", f"{funnel.cost_usd:.4f} US dollars, told of {funnel.costed} sends"),
         ]
     )
+
+
+def _unreadable(entries: int) -> str | None:
+    return f"{entries} entries could not be read, and were allowed to pass" if entries else None
 
 
 def _lost(sends: int) -> str | None:

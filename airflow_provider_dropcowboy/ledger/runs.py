@@ -156,11 +156,13 @@ def end_run(
     reason: str | None,
     next_opening_at: datetime | None = None,
     verdicts: Mapping[str, Mapping[str, int]] | None = None,
+    unreadable_suppressions: int | None = None,
 ) -> None:
     """Give the connections back; the row stays as a record of what the run did.
 
     :param next_opening_at: the first moment at which a row that it held may be called; None: none waits for one.
     :param verdicts: of the rows that it did not ask for: by state, how many for which reason.
+    :param unreadable_suppressions: entries of its suppression list that were no numbers, and were allowed to be none.
     """
     with ledger.writing() as connection:
         at = now(connection)
@@ -174,6 +176,7 @@ def end_run(
                 stop_reason=reason,
                 next_opening_at=next_opening_at,
                 verdicts=verdicts,
+                unreadable_suppressions=unreadable_suppressions,
             )
         )
 

@@ -94,6 +94,7 @@ RUNS: Final = sa.Table(
     sa.Column("stop_reason", sa.String),
     sa.Column("next_opening_at", Instant),  # the first moment at which a row that it held may be called
     sa.Column("verdicts", sa.JSON),  # why rows were not asked: reasons, with rules and their version, and their counts
+    sa.Column("unreadable_suppressions", sa.Integer),  # entries of its suppression list; None: it named no list
 )
 
 SENDS: Final = sa.Table(

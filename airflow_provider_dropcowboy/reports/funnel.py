@@ -14,7 +14,7 @@ from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.runs import Campaign
 from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
 from airflow_provider_dropcowboy.reports.deliveries import usd
-from airflow_provider_dropcowboy.reports.not_asked import MAX_RUNS, NotAsked, reasons_of
+from airflow_provider_dropcowboy.reports.not_asked import MAX_RUNS, NotAsked, last_of_each_task, reasons_of
 from airflow_provider_dropcowboy.states import State
 
 PERCENTILES: Final = (50, 90, 99)
@@ -45,12 +45,14 @@ class Funnel(Outcomes):
     """All that is reported of a campaign.
 
     :param not_asked: rows that were read and not asked for.
+    :param unreadable_suppressions: entries of suppression lists that the last run of each task could not read.
     :param lost: sends that the ledger does not know, and that results came for; they are not sent again.
     :param seconds_to_delivery: percentile to seconds from the claim to the callback, of the delivered; empty: none was.
     """
 
     campaign: Campaign
     not_asked: NotAsked
+    unreadable_suppressions: int
     lost: int
     seconds_to_delivery: dict[int, float]
     first_claimed_at: datetime | None
@@ -73,6 +75,7 @@ class Funnel(Outcomes):
                 for state, rows in self.not_asked.counts.most_common()
             ],
             "lost": self.lost,
+            "unreadable_suppressions": self.unreadable_suppressions,
             "cost_usd": float(self.cost_usd),
             "costed": self.costed,
             "seconds_to_delivery": {
@@ -111,7 +114,14 @@ def read_funnel(ledger: Ledger, campaign: Campaign) -> Funnel:
             sa.select(sa.func.min(SENDS.c.claimed_at), sa.func.max(SENDS.c.final_at)).where(*rows_of(campaign))
         ).one()
         runs = connection.execute(
-            sa.select(RUNS.c.dag_id, RUNS.c.task_id, RUNS.c.map_index, RUNS.c.counts, RUNS.c.verdicts)
+            sa.select(
+                RUNS.c.dag_id,
+                RUNS.c.task_id,
+                RUNS.c.map_index,
+                RUNS.c.counts,
+                RUNS.c.verdicts,
+                RUNS.c.unreadable_suppressions,
+            )
             .where(RUNS.c.campaign_id == campaign.id)
             .order_by(RUNS.c.id.desc())
             .limit(MAX_RUNS)
@@ -119,6 +129,7 @@ def read_funnel(ledger: Ledger, campaign: Campaign) -> Funnel:
         return Funnel(
             campaign=campaign,
             not_asked=NotAsked.of(runs),
+            unreadable_suppressions=sum(run.unreadable_suppressions or 0 for run in last_of_each_task(runs)),
             lost=lost_results(connection, campaign.prefix),
             counts=outcomes.counts,
             reasons=outcomes.reasons,

@@ -84,6 +84,7 @@ def test_a_suppression_list_that_holds_no_number_somewhere_stops_the_command_unl
     assert (allowed.json["suppressed"], allowed.json["unreadable_suppressions"]) == (1, 1)
     assert "1 of 2 entries cannot be read" in allowed.stderr
     assert sandbox.takes_by_phone() == {"+15045550102": 1, "+15045550104": 1}
+    assert "1 entries could not be read" in program.run("report", "spring").stdout
 
 
 def test_a_command_that_is_refused_too_often_stops(program: Program, sandbox: SandboxProcess) -> None:
