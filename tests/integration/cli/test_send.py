@@ -77,7 +77,7 @@ def test_an_interrupted_command_records_what_it_asked_and_the_next_asks_the_rest
     numbers = [f"+1504555{last:04}" for last in range(100, 700)]
     contacts = program.write("many.csv", "id,phone\n" + "".join(f"{phone},{phone}\n" for phone in numbers))
     command = (*RVM, "--contacts", contacts, "--concurrency", "4", "--json")
-    sandbox.settings(latency_ms=200)
+    sandbox.settings(latency_ms=500)
     running = program.start(*command)
     sandbox.wait_for_asks(8)
     interrupted = program.end(running, number)
