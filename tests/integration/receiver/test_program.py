@@ -161,7 +161,7 @@ def test_a_connection_without_a_callback_secret_is_said(program: Program) -> Non
     process = program.start("receiver", "--port", "0")
     assert process.stdout is not None
     process.stdout.readline()
-    ended = program.end(process, signal.SIGINT)
+    ended = program.end(process, signal.SIGTERM)
     assert "Connection 'dropcowboy_default' has no callback_secret" in ended.stderr
 
 
