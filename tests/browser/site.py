@@ -26,7 +26,7 @@ with DAG({dag_id!r}, schedule=None):
         task_id={task_id!r},
         contacts=lambda: {contacts!r},
         key_column="contact_id",
-        callback_url={callback_url!r},
+        dropcowboy_conn_id="with_results",
         **{voicemail!r},
     )
 """
@@ -61,6 +61,9 @@ class Site:
                 login=LOGIN,
             )
             stack.callback(self.airflow.stop)
+            # only now the address is known at which Airflow's own receiver listens
+            extra = fields["extra"] | {"callback_url": f"{self.airflow.url}/dropcowboy"}
+            self.airflow.add_connection("with_results", **(fields | {"extra": json.dumps(extra)}))
             self._running = stack.pop_all()
         self.url = self.airflow.url
 
@@ -70,7 +73,6 @@ class Site:
             dag_id=DAG_ID,
             task_id=TASK_ID,
             contacts=[*rows(contacts), {"contact_id": "no-number", "phone": "12"}],
-            callback_url=f"{self.url}/dropcowboy",
             voicemail=VOICEMAIL,
         )
         self.airflow.add_dag(DAG_ID, source)
