@@ -5,9 +5,6 @@ from typing import Any, Final
 from airflow_provider_dropcowboy.sandbox.faults import FAULT_KINDS
 
 _STOP_A_RUN: Final = frozenset({"unauthorized", "payment_required", "forbidden", "not_found_html"})
-_CANNOT_BE_PROVEN: Final = frozenset({"unasked_429_next"})
-"""A stray 429 that meets the next request, whose own answer then comes late or never: no client can tell it from a true
-one (docs/answers.md). tests/integration/campaign/test_unasked_answers.py has it where the own answer comes in time."""
 _SHARE: Final = 0.004
 _SHARES: Final = {
     "lose_answer": 0.02,
@@ -25,6 +22,6 @@ EVERY_FAULT: Final[list[dict[str, Any]]] = [
         **({"delay_s": _DELAYS_S[name]} if name in _DELAYS_S else {}),
     }
     for name in FAULT_KINDS
-    if name not in _STOP_A_RUN | _CANNOT_BE_PROVEN
+    if name not in _STOP_A_RUN
 ]
 """Each for a share of the sends; but for those that say that no request will ever be taken, which stop a run."""
