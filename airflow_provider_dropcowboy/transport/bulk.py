@@ -23,7 +23,13 @@ from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome, read_s
 from airflow_provider_dropcowboy.api.wire import Answer, Broken, NotWritten, Reply
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock, Deadline
 from airflow_provider_dropcowboy.errors import ConfigurationError
-from airflow_provider_dropcowboy.transport.kept import Keeper, KeepingConnector, KeptConnection, OnDoubt
+from airflow_provider_dropcowboy.transport.kept import (
+    ConnectionCheck,
+    Keeper,
+    KeepingConnector,
+    KeptConnection,
+    OnDoubt,
+)
 
 CONNECT_TIMEOUT_S: Final = 10.0
 MAX_ANSWER_BYTES: Final = 64 * 1024
@@ -70,7 +76,7 @@ class Reading:
         """The same, once it is known for certain; in doubt if the answer may belong to another request."""
         if self.proof is None or await self.proof:
             return self
-        reply = Broken("the connection carried more answers than requests, or broke after this one")
+        reply = Broken("the answer may belong to another request")
         return Reading(reply, read_send_answer(reply))
 
 
@@ -145,15 +151,20 @@ class BulkSender:
         self._ticked_s = clock.boot_s()
 
     async def __aenter__(self) -> Self:
+        # looked up once: trust_env=True reads the whole environment and ~/.netrc for every request
+        proxy = _proxy_of(self._account.base_url)
         self._keeper = Keeper(
-            connections=self._connections, timeout_s=self._timeout_s, clock=self._clock, on_doubt=self._on_doubt
+            connections=self._connections,
+            timeout_s=self._timeout_s,
+            clock=self._clock,
+            on_doubt=self._on_doubt,
+            check=ConnectionCheck(self._account.base_url, through_proxy=proxy is not None),
         )
         self._session = aiohttp.ClientSession(
             connector=KeepingConnector(self._keeper, limit=self._connections, ssl=_tls(self._verify)),
             timeout=self._timeout,
             cookie_jar=aiohttp.DummyCookieJar(),
-            # looked up once: trust_env=True reads the whole environment and ~/.netrc for every request
-            proxy=_proxy_of(self._account.base_url),
+            proxy=proxy,
             request_class=_Request,
         )
         self._ticker = asyncio.create_task(self._tick())

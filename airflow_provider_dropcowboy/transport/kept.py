@@ -6,9 +6,12 @@ answers came than requests were written. So:
 
 * No request is written on a connection on which bytes wait that nobody asked for. After an answer a connection is left
   alone for a time, in which others carry the requests: an answer that is still to come shows.
-* An answer that would free a message (429, a refusal) counts only after its connection was quiet for a time.
-* If another answer comes in that time, each of the two may be the message's own. Where they differ, it is in doubt. So
-  are the accepted messages just before it, as many as answers were too many.
+* An answer that would free a message (429, a rejection, a refusal) counts only after a check: a second request on the
+  same connection, for a path that does not exist. Answers come in the order of their requests. So a message's own
+  answer, however late, comes before the check's. If it never comes, neither does the check's, and the message is in
+  doubt. To wait for a quiet connection proves less: an answer may be later than any wait.
+* If more answers came than requests were written, the message is in doubt. So are the accepted messages just before it,
+  as many as answers were too many.
 """
 
 import asyncio
@@ -17,7 +20,9 @@ import select
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from secrets import token_hex
 from typing import Any, Final, cast
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -41,6 +46,8 @@ MAX_SURPLUS: Final = 16
 """So many answers too many are accounted for on one connection."""
 IDLE_TIMEOUT: Final = 408
 """What a server sends that waits for a request in vain (RFC 9110, 15.5.9): no request is under way on its side."""
+
+NOT_SENT: Final = frozenset({Outcome.RELEASED, Outcome.REJECTED, Outcome.REFUSED})
 
 OnDoubt = Callable[[object], None]
 log = logging.getLogger(__name__)
@@ -95,8 +102,15 @@ class KeptConnection(ResponseHandler):
         """Whether bytes came that no request had asked for."""
         return self._is_spoilt or self._answers > self._requests
 
-    async def surplus(self) -> list[Answer | None]:
-        """The answers too many; None stands for bytes that are no whole answer."""
+    def write_check(self, check: bytes) -> None:
+        """Write another request, whose answer comes after that to the one before."""
+        assert self.transport is not None
+        self.begin()
+        self.transport.write(check)
+        self.end()
+
+    async def unread(self) -> list[Answer | None]:
+        """The answers that came after the one that was read; None stands for bytes that are no whole answer."""
         found: list[Answer | None] = []
         while self._buffer:
             message, payload = await self.read()
@@ -167,7 +181,10 @@ class KeptConnection(ResponseHandler):
 class Keeper:
     """The connections of one sender between their requests. In one event loop."""
 
-    def __init__(self, *, connections: int, timeout_s: float, clock: Clock, on_doubt: OnDoubt) -> None:
+    def __init__(
+        self, *, connections: int, timeout_s: float, clock: Clock, on_doubt: OnDoubt, check: "ConnectionCheck"
+    ) -> None:
+        self._check = check
         self._most = connections * CONNECTIONS_PER_REQUEST
         self._timeout_s = timeout_s
         self._clock = clock
@@ -251,18 +268,28 @@ class Keeper:
         return min(QUIET_S + self._slowest_s, self._timeout_s)
 
     async def _judge(self, connection: KeptConnection, *, is_questioned: bool) -> bool:
-        while (left_s := connection.heard_s + self._quiet_s - self._loop.time()) > 0 and not connection.lost.is_set():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(left_s):
-                    await connection.lost.wait()
-        is_cut_short = is_questioned and connection.lost.is_set() and not connection.announces_close
-        surplus = [answer for answer in await connection.surplus() if answer is None or answer.status != IDLE_TIMEOUT]
-        if not surplus and not is_cut_short:
-            if connection.is_fit:
-                self._keep(connection)
-            else:
+        if is_questioned and connection.is_fit:
+            connection.write_check(self._check.request)
+            await _end_of(connection, at_most_s=self._timeout_s)
+            has_ended = connection.lost.is_set()
+            answers = await connection.unread()
+            if has_ended and len(answers) == 1 and self._check.is_passed_by(answers[0]):
                 connection.drop()
-            return True
+                return True
+            surplus = answers[:-1] if has_ended else answers  # one of them is the check's own
+        else:
+            while (left_s := connection.heard_s + self._quiet_s - self._loop.time()) > 0:
+                if await _end_of(connection, at_most_s=left_s):
+                    break
+            is_cut_short = is_questioned and connection.lost.is_set() and not connection.announces_close
+            unread = await connection.unread()
+            surplus = [answer for answer in unread if answer is None or answer.status != IDLE_TIMEOUT]
+            if not surplus and not is_cut_short:
+                if connection.is_fit:
+                    self._keep(connection)
+                else:
+                    connection.drop()
+                return True
         connection.drop()
         if not is_questioned and all(map(_is_acceptance, surplus)):
             return True  # whichever is its own, the message was accepted
@@ -276,6 +303,25 @@ class Keeper:
         for key in in_doubt:
             self._on_doubt(key)
         return False
+
+
+class ConnectionCheck:
+    """A request that changes nothing, for a path that no API has: its answer shows that all before it have come.
+
+    The connection ends with it. It carries no credentials.
+    """
+
+    def __init__(self, base_url: str, *, through_proxy: bool) -> None:
+        self._name = f"no-such-path-{token_hex(8)}"
+        parts = urlsplit(f"{base_url}/{self._name}")
+        target = parts.geturl() if through_proxy and parts.scheme == "http" else parts.path
+        self.request: Final = f"GET {target} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n".encode()
+
+    def is_passed_by(self, answer: Answer | None) -> bool:
+        """Whether the message before the check was not sent, whether this answer is the check's or the message's."""
+        if answer is None:
+            return False
+        return self._name.encode() in answer.body or read_send_answer(answer).kind in NOT_SENT
 
 
 class KeepingConnector(aiohttp.TCPConnector):
@@ -300,6 +346,13 @@ class KeepingConnector(aiohttp.TCPConnector):
             self._update_proxy_auth_header_and_build_proxy_req(req)
         self._acquired.add(kept)
         return Connection(self, req.connection_key, kept, self._loop)
+
+
+async def _end_of(connection: KeptConnection, *, at_most_s: float) -> bool:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(at_most_s):
+            await connection.lost.wait()
+    return connection.lost.is_set()
 
 
 def _is_acceptance(answer: Answer | None) -> bool:

@@ -54,6 +54,23 @@ def test_nobody_is_called_twice_and_no_acceptance_is_invented(
     assert any(met and name.startswith("unasked") for name, met in sandbox.stats()["faults_met"].items())
 
 
+def test_nobody_is_called_twice_whose_own_answer_comes_late_or_never(
+    sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, ledger: Ledger
+) -> None:
+    """The stray 429 is written as the request arrives. No wait for another answer would be long enough."""
+    sandbox.settings(latency_ms=5)
+    sandbox.faults(
+        {"name": "unasked_429_next", "share": 0.2},
+        {"name": "hang_after", "share": 0.1},
+        {"name": "slow", "share": 0.1, "delay_s": 0.4},
+    )
+    lenient = plan(concurrency=16, timeout_s=0.8, max_unknown_rate=None, max_reject_rate=None)
+    run(lenient, people(160))
+    takes = [send["takes"] for send in sandbox.sends().values()]
+    assert max(takes) == 1
+    assert sum(states is State.RELEASED for states in states_by_name(ledger).values()) == 0
+
+
 def test_a_second_acceptance_leaves_nobody_in_doubt(
     sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, ledger: Ledger
 ) -> None:

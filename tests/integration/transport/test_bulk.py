@@ -33,9 +33,11 @@ from tests.integration.transport.scripted_server import (
     Conversation,
     ScriptedServer,
     Step,
+    answer,
     close_at_once,
     close_without_a_word,
     cut_off,
+    echo,
     in_turn,
     reset,
     tls,
@@ -254,6 +256,7 @@ def test_connections_that_closed_while_the_loop_stood_still_leave_nothing_in_dou
 
 
 STRAY = b"HTTP/1.1 429 Said\r\nContent-Length: 0\r\n\r\n"
+ACCEPTED = b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n" + QUEUED
 
 
 def keep_and_say(text: bytes, *, after: bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n" + QUEUED) -> Step:
@@ -290,6 +293,34 @@ class TestAnAnswerThatNobodyAskedFor:
     def test_an_answer_that_would_free_the_message_is_in_doubt_if_the_connection_breaks_after_it(self) -> None:
         with ScriptedServer(say(STRAY)) as server:  # it said that it would keep the connection
             assert isinstance(post(server.base_url()), Broken)
+
+    @pytest.mark.parametrize(
+        "own",
+        [wait_until_the_client_leaves, say(ACCEPTED), in_turn(say(ACCEPTED), answer(404))],
+        ids=["never comes", "comes late, and ends the connection", "comes late"],
+    )
+    def test_an_answer_that_would_free_the_message_is_in_doubt_if_its_own_comes_late_or_never(self, own: Step) -> None:
+        """The stray answer is written just as the request arrives; the request is carried out."""
+        with ScriptedServer(in_turn(KEPT, say(STRAY), own)) as server:
+            assert isinstance(post(server.base_url(), times=2, timeout_s=1.0), Broken)
+
+    @pytest.mark.parametrize("status", [400, 401, 404, 429])
+    @pytest.mark.parametrize("check", [answer(404, b"Cannot GET it"), answer(403, b"{}"), answer(429), echo(200)])
+    def test_an_answer_counts_once_a_request_after_it_was_answered_on_the_same_connection(
+        self, status: int, check: Step
+    ) -> None:
+        steps = in_turn(KEPT, answer(status, b"{}", keep_alive=True), check)
+        with ScriptedServer(steps) as server:
+            assert post(server.base_url(), times=2) == Answer(status, b"{}")
+        assert server.requests[2].startswith(b"GET /v1/no-such-path-")
+        assert SECRET.encode() not in server.requests[2]
+        assert b"team" not in server.requests[2]
+
+    @pytest.mark.parametrize("check", [answer(200, QUEUED), answer(502), say(b""), cut_off])
+    def test_it_is_in_doubt_if_that_answer_may_be_its_own_acceptance(self, check: Step) -> None:
+        steps = in_turn(KEPT, answer(429, b"{}", keep_alive=True), check)
+        with ScriptedServer(steps) as server:
+            assert isinstance(post(server.base_url(), times=2), Broken)
 
     @pytest.mark.parametrize("head", ["HTTP/1.1 429 Said\r\nConnection: close", "HTTP/1.0 429 Said"])
     def test_it_counts_if_the_server_had_said_that_it_would_close(self, head: str) -> None:
