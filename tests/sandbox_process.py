@@ -22,12 +22,14 @@ class SandboxProcess:
     """A sandbox on a free port of 127.0.0.1; a context manager.
 
     :param options: further words of its command line, such as ``"--latency-ms", "50"``.
-    :ivar base_url: of the API, with ``/v1``.
+    :ivar base_url: of API v1, with ``/v1``.
+    :ivar v2_url: of API v2, which has no prefix.
     :raises RuntimeError: it did not come up within 30 s.
     """
 
     def __init__(self, *options: str, team_id: str = "sandbox-team", secret: str = "sandbox-secret") -> None:
         self.team_id = team_id
+        self.key = "sandbox-key"
         self.secret = secret
         command = [sys.executable, "-m", "airflow_provider_dropcowboy.sandbox", "--host", "127.0.0.1", "--port", "0"]
         self._process = subprocess.Popen(
@@ -41,7 +43,8 @@ class SandboxProcess:
         except BaseException:
             self.stop()
             raise
-        self._view = f"{self.base_url.removesuffix('/v1')}/_sandbox"
+        self.v2_url = self.base_url.removesuffix("/v1")
+        self._view = f"{self.v2_url}/_sandbox"
 
     @property
     def pid(self) -> int:
@@ -114,6 +117,23 @@ class SandboxProcess:
         """
         shown: dict[str, Any] = self._get("callbacks", done=wait_for, timeout_s=timeout_s)
         return _reached(shown, "done", wait_for)
+
+    def webhooks(self, *, done: int = 0, attempts: int = 0, timeout_s: float = 30.0) -> dict[str, Any]:
+        """The webhooks, counts and the last attempts, as soon as so many events are done and attempts were made.
+
+        :raises TimeoutError: there were not so many in time.
+        """
+        shown: dict[str, Any] = self._get("webhooks", done=done, attempts=attempts, timeout_s=timeout_s)
+        return _reached(shown, "done", done)
+
+    def emit(self, event: str, **data: object) -> int:
+        """An event is delivered to every webhook that hears of it; how many do."""
+        heard: dict[str, int] = self._post("events", {"event": event, "data": data})
+        return heard["heard"]
+
+    def advance(self, seconds: float) -> None:
+        """The sandbox's clock moves forward: what is due by then is sent, and old idempotency keys are forgotten."""
+        self._post("clock", {"advance_s": seconds})
 
     def reset(self) -> None:
         """Everything that was asked is forgotten, the faults too; the settings stay."""

@@ -7,7 +7,7 @@ import click
 
 from airflow_provider_dropcowboy.sandbox.faults import Fault
 from airflow_provider_dropcowboy.sandbox.server import serve
-from airflow_provider_dropcowboy.sandbox.settings import Settings, SettingsError
+from airflow_provider_dropcowboy.sandbox.settings import DEFAULT_OUTCOMES, Settings, SettingsError
 
 
 @click.command()
@@ -17,6 +17,7 @@ from airflow_provider_dropcowboy.sandbox.settings import Settings, SettingsError
 )
 @click.option("--team-id", default="sandbox-team", show_default=True, help="The account's team id.")
 @click.option("--secret", default="sandbox-secret", show_default=True, help="The account's secret; not a real one.")
+@click.option("--key", default="sandbox-key", show_default=True, help="The account's x-key for API v2.")
 @click.option("--latency-ms", default=0.0, show_default=True, help="Delay before every answer of the API.")
 @click.option("--max-concurrency", type=int, help="Answer 429 above this many requests at once.")
 @click.option("--rate-per-s", type=float, help="Answer 429 above this many requests per second.")
@@ -43,6 +44,7 @@ def sandbox(
     port: int,
     team_id: str,
     secret: str,
+    key: str,
     latency_ms: float,
     max_concurrency: int | None,
     rate_per_s: float | None,
@@ -54,20 +56,22 @@ def sandbox(
 ) -> None:
     """Simulate the API locally; nobody is called.
 
-    It speaks the Drop Cowboy API v1. /_sandbox shows what was requested and accepted.
+    It speaks the Drop Cowboy API v1 below /v1, and API v2 without a prefix. /_sandbox shows what
+    was requested and accepted.
     """
     try:
         shares = dict(_named_share(text, missing=None) for text in outcomes)
         settings = Settings(
             team_id=team_id,
             secret=secret,
+            key=key,
             latency_ms=latency_ms,
             max_concurrency=max_concurrency,
             rate_per_s=rate_per_s,
             callback_delay_s=callback_delay_s,
             callback_concurrency=callback_concurrency,
             seed=seed,
-            **({"outcomes": shares} if shares else {}),
+            outcomes=shares or DEFAULT_OUTCOMES,
         )
         wanted = tuple(
             Fault(name=name, share=share) for name, share in (_named_share(text, missing=1.0) for text in faults)

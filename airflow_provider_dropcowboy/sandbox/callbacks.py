@@ -4,15 +4,17 @@ A number decides its outcome, so that a second run over the same contacts sees t
 """
 
 import asyncio
+import json
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import blake2b
 from typing import Final
 
 import aiohttp
 
+from airflow_provider_dropcowboy.sandbox.clock import Clock
 from airflow_provider_dropcowboy.sandbox.protocol import Ask
 from airflow_provider_dropcowboy.sandbox.settings import OUTCOMES, Settings
 from airflow_provider_dropcowboy.sandbox.state import Send, State, key_of
@@ -43,30 +45,80 @@ NETWORKS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Planned:
-    ask: Ask
-    send: Send
-    outcome: str
-    take: int
-    era: int
+Job = Callable[[aiohttp.ClientSession], Awaitable[None]]
+"""Posts one thing and records how it was answered."""
+
+
+class Outbox:
+    """Posts what falls due, so many at once, on connections that it keeps."""
+
+    def __init__(self, *, concurrency: int, clock: Clock) -> None:
+        self._concurrency = concurrency
+        self._clock = clock
+        self._due: asyncio.Queue[tuple[int, Job]] = asyncio.Queue()
+        self._era = 0
+
+    def reset(self) -> None:
+        """What was planned is not posted."""
+        self._era += 1
+
+    def later(self, delay_s: float, job: Job) -> None:
+        """Do the job after so many seconds, unless a reset comes first."""
+        self._clock.later(delay_s, partial(self._due.put_nowait, (self._era, job)))
+
+    async def run(self, _app: object) -> AsyncIterator[None]:
+        """Work for as long as the server runs; what is still planned at its end is lost."""
+        # one connection a worker; the receiver's address may be the only one, so the limit a host is the whole limit
+        connector = aiohttp.TCPConnector(limit=self._concurrency, limit_per_host=self._concurrency)
+        async with aiohttp.ClientSession(connector=connector) as session:
+            workers = [asyncio.create_task(self._work(session)) for _ in range(self._concurrency)]
+            yield
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+
+    async def _work(self, session: aiohttp.ClientSession) -> None:
+        while True:
+            era, job = await self._due.get()
+            if era == self._era:
+                await job(session)
+
+
+async def post(
+    session: aiohttp.ClientSession, url: str, *, body: bytes, headers: Mapping[str, str], timeout_s: float
+) -> str:
+    """How one POST was answered: a status, ``timeout``, or ``no answer``. Redirects are not followed."""
+    try:
+        async with session.post(
+            url,
+            data=body,
+            headers={"Content-Type": "application/json", **headers},
+            timeout=aiohttp.ClientTimeout(total=timeout_s),
+            allow_redirects=False,
+        ) as answer:
+            await answer.read()
+            return str(answer.status)
+    except TimeoutError:
+        return "timeout"
+    except (aiohttp.ClientError, OSError, ValueError):
+        return "no answer"
 
 
 class Callbacks:
     """Tells the outcome of every take that has a ``callback_url``, a while after it was taken.
 
-    :ivar settings: read at every take, so that they can change at run time (``callback_concurrency`` only at start).
+    :ivar settings: read at every take, so that they can change at run time.
     """
 
-    def __init__(self, settings: Settings, *, state: State) -> None:
+    def __init__(self, settings: Settings, *, state: State, outbox: Outbox) -> None:
         self.settings = settings
         self._state = state
-        self._due: asyncio.Queue[_Planned] = asyncio.Queue()
+        self._outbox = outbox
         self._era = 0
         self.reset()
 
     def reset(self) -> None:
-        """Counts are zero, and what was planned is not sent."""
+        """Counts are zero."""
         self._era += 1
         self.planned = 0
         self.done = 0
@@ -76,16 +128,22 @@ class Callbacks:
 
     def plan(self, ask: Ask, send: Send) -> None:
         """Decide the outcome of a take, and have it told after ``callback_delay_s``; a silent one is never told."""
-        outcome = outcome_of(ask.text("phone_number"), self.settings.outcomes)
+        outcome = outcome_of(ask.recipient, self.settings.outcomes)
+        self.tell(ask, send, outcome=outcome, make_body=partial(callback_body, ask, outcome=outcome, take=send.takes))
+
+    def tell(self, ask: Ask, send: Send, *, outcome: str, make_body: Callable[[], dict[str, object]]) -> None:
+        """One callback of this outcome is due after ``callback_delay_s``.
+
+        :param make_body: called when it is due, because the body names that moment.
+        """
         self.by_outcome[outcome] += 1
         if outcome == "silent":
             send.callback = "silent"
-        elif not ask.text("callback_url"):
+        elif not ask.text("callback_url").startswith("http"):
             send.callback = "no callback_url"
         else:
             self.planned += 1
-            planned = _Planned(ask, send, outcome, send.takes, self._era)
-            asyncio.get_running_loop().call_later(self.settings.callback_delay_s, self._due.put_nowait, planned)
+            self._outbox.later(self.settings.callback_delay_s, partial(self._post, ask, send, outcome, make_body))
 
     def shown(self) -> dict[str, object]:
         """Counts, and the last callbacks with how they were answered."""
@@ -97,50 +155,31 @@ class Callbacks:
             "last": list(self.last),
         }
 
-    async def run(self, _app: object) -> AsyncIterator[None]:
-        """Send what falls due for as long as the server runs; what is still planned at its end is lost."""
-        limit = self.settings.callback_concurrency
-        # one connection a worker; the receiver's address may be the only one, so the limit a host is the whole limit
-        connector = aiohttp.TCPConnector(limit=limit, limit_per_host=limit)
-        timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
-        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-            workers = [asyncio.create_task(self._work(session)) for _ in range(limit)]
-            yield
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
-
-    async def _work(self, session: aiohttp.ClientSession) -> None:
-        while True:
-            planned = await self._due.get()
-            if planned.era != self._era:
-                continue
-            answer = await self._post(session, planned)
-            if planned.era == self._era:
-                self._record(planned, answer)
-
-    async def _post(self, session: aiohttp.ClientSession, planned: _Planned) -> str:
-        body = callback_body(planned.ask, outcome=planned.outcome, take=planned.take)
-        try:
-            async with session.post(planned.ask.text("callback_url"), json=body, allow_redirects=False) as answer:
-                await answer.read()
-                return str(answer.status)
-        except TimeoutError:
-            return "timeout"
-        except (aiohttp.ClientError, OSError, ValueError):
-            return "no answer"
-
-    def _record(self, planned: _Planned, answer: str) -> None:
+    async def _post(
+        self,
+        ask: Ask,
+        send: Send,
+        outcome: str,
+        make_body: Callable[[], dict[str, object]],
+        session: aiohttp.ClientSession,
+    ) -> None:
+        era = self._era
+        answer = "lost"
+        if fraction("lost", key_of(ask)) >= self.settings.callback_lost:
+            body = json.dumps(make_body()).encode()
+            answer = await post(session, ask.text("callback_url"), body=body, headers={}, timeout_s=TIMEOUT_S)
+        if era != self._era:
+            return
         self.done += 1
         self.by_answer[answer] += 1
-        planned.send.callback = answer
-        self.last.append({"foreign_id": key_of(planned.ask), "outcome": planned.outcome, "answer": answer})
+        send.callback = answer
+        self.last.append({"foreign_id": key_of(ask), "outcome": outcome, "answer": answer})
         self._state.notice()
 
 
 def outcome_of(phone_number: str, shares: Mapping[str, float]) -> str:
     """One of ``OUTCOMES``: over many numbers in these shares, for one number always the same."""
-    drawn = _fraction("outcome", phone_number)
+    drawn = fraction("outcome", phone_number)
     for outcome in OUTCOMES:
         drawn -= shares[outcome]
         if drawn < 0:
@@ -158,12 +197,12 @@ def callback_body(ask: Ask, *, outcome: str, take: int) -> dict[str, object]:
     is_success = outcome == "success"
     is_rvm = ask.route == "rvm"
     reason, reason_code = _reason(phone_number, outcome=outcome, is_rvm=is_rvm)
-    network, kind = NETWORKS[int(_fraction("network", phone_number) * len(NETWORKS))]
+    network, kind = NETWORKS[int(fraction("network", phone_number) * len(NETWORKS))]
     cost_usd = (RVM_COST_USD if is_rvm else SMS_COST_USD) if is_success else 0.0
     body: dict[str, object] = {
         "drop_id": blake2b(f"{ask.route} {foreign_id} {phone_number} {take}".encode(), digest_size=12).hexdigest(),
         "phone_number": phone_number,
-        "attempt_date": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "attempt_date": iso_now(),
         "status": "success" if is_success else "failure",
         "reason": reason,
         "dnc": outcome == "dnc",
@@ -191,10 +230,15 @@ def _reason(phone_number: str, *, outcome: str, is_rvm: bool) -> tuple[str, int]
             return "Do not call", 4004
         case _:
             failures = RVM_FAILURES if is_rvm else SMS_FAILURES
-            return failures[int(_fraction("reason", phone_number) * len(failures))]
+            return failures[int(fraction("reason", phone_number) * len(failures))]
 
 
-def _fraction(what: str, phone_number: str) -> float:
+def iso_now() -> str:
+    """Now, as the API writes it: ISO 8601, UTC, with milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def fraction(what: str, phone_number: str) -> float:
     """Evenly spread over 0 ≤ x < 1; the same on every machine, unlike ``hash``."""
     digest = blake2b(f"{what} {phone_number}".encode(), digest_size=6).digest()
     return int.from_bytes(digest) / 2**48

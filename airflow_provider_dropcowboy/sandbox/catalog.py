@@ -60,3 +60,12 @@ POOLS: Final[list[dict[str, object]]] = [
 BRAND_IDS: Final = frozenset(str(row["brand_id"]) for row in BRANDS)
 RECORDING_IDS: Final = frozenset(str(row["media_id"]) for row in RECORDINGS)
 POOL_IDS: Final = frozenset(str(row["pool_id"]) for row in POOLS)
+
+VOICE_ID: Final = "d0000000-0000-4000-8000-000000000001"
+"""The voice of API v2 that is ready."""
+
+TEST_NUMBERS: Final = frozenset({"+15045550100", "+15045550101"})
+"""API v2: the account's own phones; with ``test_numbers_only`` no other voicemail is sent."""
+
+SMS_LINE_ID: Final = "c0000000-0000-4000-8000-000000000003"
+"""The line of API v2 that is for texts; the pools are its other lines."""

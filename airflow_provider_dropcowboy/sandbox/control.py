@@ -37,6 +37,9 @@ class Control:
             web.get("/_sandbox/phones", self.phones),
             web.get("/_sandbox/lists", self.lists),
             web.get("/_sandbox/callbacks", self.callbacks),
+            web.get("/_sandbox/webhooks", self.webhooks),
+            web.post("/_sandbox/events", self.emit),
+            web.post("/_sandbox/clock", self.advance),
             web.get("/_sandbox/faults", self.faults),
             web.post("/_sandbox/faults", self.add_faults),
             web.delete("/_sandbox/faults", self.clear_faults),
@@ -74,6 +77,8 @@ class Control:
                 "lists": len(self._vendor.lists),
                 "faults_met": {str(row["name"]): row["met"] for row in self._vendor.faults.shown()},
                 "callbacks": {name: value for name, value in self._vendor.callbacks.shown().items() if name != "last"},
+                "keys": self._vendor.v2_sends.keys.shown(),
+                "codes": {str(code): count for code, count in self._vendor.v2_sends.by_code.items()},
                 "trap": asdict(state.trap),
             }
         )
@@ -104,6 +109,38 @@ class Control:
         done = _wanted(request, "done")
         await self._vendor.state.wait_until(lambda: self._vendor.callbacks.done >= done, timeout_s=_timeout_s(request))
         return web.json_response(self._vendor.callbacks.shown())
+
+    async def webhooks(self, request: web.Request) -> web.Response:
+        """The webhooks and the last attempts; with ``?done=N`` it waits until so many events were answered or given up.
+
+        With ``?attempts=N`` it waits for so many attempts.
+        """
+        done, attempts = _wanted(request, "done"), _wanted(request, "attempts")
+        webhooks = self._vendor.webhooks
+        await self._vendor.state.wait_until(
+            lambda: webhooks.done >= done and webhooks.attempts.total() >= attempts, timeout_s=_timeout_s(request)
+        )
+        return web.json_response(webhooks.shown())
+
+    async def emit(self, request: web.Request) -> web.Response:
+        """An event of a JSON object, ``event`` and ``data``, is delivered to every webhook that hears of it."""
+        told = await _json(request)
+        if (
+            not isinstance(told, dict)
+            or not isinstance(told.get("event"), str)
+            or not isinstance(told.get("data"), dict)
+        ):
+            return _refused(SettingsError("an event has the text event and the object data"))
+        return web.json_response({"heard": self._vendor.webhooks.emit(told["event"], told["data"])})
+
+    async def advance(self, request: web.Request) -> web.Response:
+        """The clock moves forward by ``advance_s``: what is due by then is sent, and old keys are forgotten."""
+        changes = await _json(request)
+        seconds = changes.get("advance_s") if isinstance(changes, dict) else None
+        if not isinstance(seconds, int | float) or seconds < 0:
+            return _refused(SettingsError("advance_s must be a number of seconds"))
+        self._vendor.clock.advance(seconds)
+        return web.json_response({})
 
     async def faults(self, _request: web.Request) -> web.Response:
         """The faults in force, and how often each was met."""

@@ -36,22 +36,21 @@ class Endings:
             if unasked is not None:
                 _write_unasked(request.transport, unasked)
 
-    async def end(self, request: web.Request, fault: Fault, *, answer: Answer) -> web.StreamResponse:
+    async def end(self, request: web.Request, fault: Fault, *, answer: Answer, own: Answer) -> web.StreamResponse:
         """The end that the fault wants.
 
         :param answer: of the route; for a fault before the taking, the fault's own.
+        :param own: the fault's answer, as the route's version of the API words it.
         """
         ending = fault.kind.ending
         match ending:
             case Ending.ANSWER:
-                return response(fault.kind.answer)
+                return response(own)
             case Ending.RETRY_SECONDS:
-                return response(_with_retry_after(fault, str(math.ceil(fault.wait_s))))
+                return response(_with_retry_after(own, str(math.ceil(fault.wait_s))))
             case Ending.RETRY_DATE:
                 # the next whole second: an HTTP date has no fractions, and an earlier one would ask for no wait
-                return response(
-                    _with_retry_after(fault, formatdate(math.ceil(time.time() + fault.wait_s), usegmt=True))
-                )
+                return response(_with_retry_after(own, formatdate(math.ceil(time.time() + fault.wait_s), usegmt=True)))
             case Ending.CLOSE:
                 _close(request, with_reset=False)
                 return web.Response()
@@ -59,7 +58,7 @@ class Endings:
                 _close(request, with_reset=True)
                 return web.Response()
             case Ending.TRUNCATE:
-                return await _truncate(request)
+                return await _truncate(request, status=202 if answer.status == 202 else 200)
             case Ending.HANG:
                 # cancelled when the client leaves (handler_cancellation)
                 await asyncio.Event().wait()
@@ -68,11 +67,13 @@ class Endings:
                 await asyncio.sleep(fault.wait_s)
                 return response(answer)
             case Ending.UNASKED | Ending.UNASKED_NEXT | Ending.CLOSE_IDLE:
-                return await self._answer_and_more(request, fault, answer)
+                return await self._answer_and_more(request, fault, answer, own)
             case _:
                 assert_never(ending)
 
-    async def _answer_and_more(self, request: web.Request, fault: Fault, answer: Answer) -> web.StreamResponse:
+    async def _answer_and_more(
+        self, request: web.Request, fault: Fault, answer: Answer, own: Answer
+    ) -> web.StreamResponse:
         written = response(answer)
         # written here, so that what follows counts from when the answer is out
         await written.prepare(request)
@@ -83,13 +84,13 @@ class Endings:
         elif fault.kind.ending is Ending.CLOSE_IDLE:
             self._idle[transport] = loop.call_later(fault.wait_s, transport.close)
         elif fault.kind.ending is Ending.UNASKED_NEXT:
-            self._unasked[transport] = fault.kind.answer
-        elif fault.kind.answer.headers.get("Connection") == "close":
-            self._idle[transport] = loop.call_later(fault.wait_s, _write_unasked, transport, fault.kind.answer)
+            self._unasked[transport] = own
+        elif own.headers.get("Connection") == "close":
+            self._idle[transport] = loop.call_later(fault.wait_s, _write_unasked, transport, own)
         elif fault.wait_s:
-            loop.call_later(fault.wait_s, _write_unasked, transport, fault.kind.answer)
+            loop.call_later(fault.wait_s, _write_unasked, transport, own)
         else:
-            _write_unasked(transport, fault.kind.answer)
+            _write_unasked(transport, own)
         return written
 
 
@@ -109,8 +110,7 @@ def _write_unasked(transport: asyncio.Transport, answer: Answer) -> None:
         transport.close()
 
 
-def _with_retry_after(fault: Fault, value: str) -> Answer:
-    answer = fault.kind.answer
+def _with_retry_after(answer: Answer, value: str) -> Answer:
     return replace(answer, headers={**answer.headers, "Retry-After": value})
 
 
@@ -127,8 +127,8 @@ def _close(request: web.Request, *, with_reset: bool) -> None:
         transport.close()
 
 
-async def _truncate(request: web.Request) -> web.StreamResponse:
-    cut = web.StreamResponse(headers={"Content-Type": "application/json"})
+async def _truncate(request: web.Request, *, status: int) -> web.StreamResponse:
+    cut = web.StreamResponse(status=status, headers={"Content-Type": "application/json"})
     cut.enable_chunked_encoding()
     await cut.prepare(request)
     await cut.write(b'{"status": "que')

@@ -25,12 +25,18 @@ ROUTES: Final = (
     "media",
     "pool",
 )
-"""Every route of the API by a name of its own."""
+"""Every route of API v1 by a name of its own."""
+
+V2_ROUTES: Final = (
+    *("readiness", "medias", "upload", "put_upload", "complete", "voices", "lines", "byoc", "campaigns", "contacts"),
+    *("append_contacts", "consent", "webhooks", "register", "update_webhook", "delete_webhook", "rotate", "secrets"),
+)
+"""Those of API v2, beside ``rvm`` and ``sms``."""
 
 ROUTE_GROUPS: Final[Mapping[str, Collection[str]]] = {
     "sends": ("rvm", "sms"),
     "lists": ("create", "show", "rename", "delete", "append"),
-    "any": ROUTES,
+    "any": (*ROUTES, *V2_ROUTES),
 }
 
 
@@ -145,8 +151,9 @@ class Fault:
         if self.name not in FAULT_KINDS:
             raise SettingsError(f"unknown fault {self.name!r}; one of: {', '.join(sorted(FAULT_KINDS))}")
         object.__setattr__(self, "route", self.route.removeprefix("/"))
-        if self.route not in ROUTES and self.route not in ROUTE_GROUPS:
-            raise SettingsError(f"unknown route {self.route!r}; one of: {', '.join((*ROUTES, *ROUTE_GROUPS))}")
+        routes = (*ROUTES, *V2_ROUTES, *ROUTE_GROUPS)
+        if self.route not in routes:
+            raise SettingsError(f"unknown route {self.route!r}; one of: {', '.join(routes)}")
         if self.to is not None and not isinstance(self.to, str):
             raise SettingsError("the to of a fault is a foreign_id, phone_number, list_id or list_name")
         if not 0 <= self.share <= 1:

@@ -27,24 +27,38 @@ class Ask:
 
     :param body: the JSON object; empty for a route without a body, or when it could not be read.
     :param problem: why the body could not be read; empty when it could.
-    :param list_id: from the path, for the routes of a list.
+    :param item_id: from the path, such as a list's id.
+    :param raw: of an upload, which is no JSON.
+    :param is_v2: the route is one of API v2.
     """
 
     route: str
     headers: Mapping[str, str] = field(repr=False)
     body: Mapping[str, object] = field(default_factory=dict, repr=False)
     query: Mapping[str, str] = field(default_factory=dict)
-    list_id: str = ""
+    item_id: str = ""
     problem: str = ""
+    raw: bytes = field(default=b"", repr=False)
+    is_v2: bool = False
 
     def text(self, name: str) -> str:
         """A field of the body if it is text, else empty."""
         value = self.body.get(name)
         return value if isinstance(value, str) else ""
 
+    @property
+    def recipient(self) -> str:
+        """Whom a send is for: a number, or on v2 a contact's id."""
+        return self.text("phone_number") or self.text("to") or self.text("contact_id")
+
+    @property
+    def key(self) -> str:
+        """The ``Idempotency-Key`` of a v2 send; empty where there is none."""
+        return self.headers.get("Idempotency-Key", "") if self.is_v2 else ""
+
     def names(self) -> tuple[str, ...]:
         """What a fault can be aimed at."""
-        texts = (self.text("foreign_id"), self.text("phone_number"), self.text("list_name"), self.list_id)
+        texts = (self.text("foreign_id"), self.recipient, self.text("list_name"), self.item_id)
         return tuple(text for text in texts if text)
 
 
@@ -66,16 +80,18 @@ class RefusedError(Exception):
     """The request is wrong; nothing was done.
 
     :param field_name: of the body, where one is to blame; the reason names it too.
+    :param code: of API v2; empty for the usual code of the status.
     """
 
-    def __init__(self, status: int, reason: str, *, field_name: str = "") -> None:
+    def __init__(self, status: int, reason: str, *, field_name: str = "", code: str = "") -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
         self.field_name = field_name
+        self.code = code
 
     def answer(self) -> Answer:
-        """The refusal as the API words it."""
+        """The refusal as API v1 words it."""
         body = {"error": self.reason}
         if self.field_name:
             body["field"] = self.field_name

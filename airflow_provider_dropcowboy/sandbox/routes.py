@@ -215,7 +215,7 @@ class Lists:
 
     def _find(self, ask: Ask) -> ContactList:
         protocol.require_headers(ask, self._settings)
-        made = self._by_id.get(ask.list_id)
+        made = self._by_id.get(ask.item_id)
         if made is None:
             raise RefusedError(404, "List not found")
         return made

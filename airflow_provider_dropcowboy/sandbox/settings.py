@@ -11,7 +11,10 @@ OUTCOMES: Final = ("success", "failure", "dnc", "silent")
 DEFAULT_OUTCOMES: Final[Mapping[str, float]] = {"success": 0.88, "failure": 0.08, "dnc": 0.03, "silent": 0.01}
 """Shares of the sends. ``silent``: no callback ever. What is left of 1 when only some are given goes to ``success``."""
 
-CHANGEABLE: Final = ("latency_ms", "max_concurrency", "rate_per_s", "callback_delay_s", "outcomes")
+CHANGEABLE: Final = (
+    *("latency_ms", "max_concurrency", "rate_per_s", "callback_delay_s", "callback_lost", "outcomes", "codes"),
+    *("webhook_twice", "webhook_spread_s", "funds_usd", "audio_url_allowed", "test_numbers_only", "byoc"),
+)
 """What ``POST /_sandbox/settings`` may change while the sandbox runs."""
 
 
@@ -29,6 +32,15 @@ class Settings:
     :param callback_delay_s: from the taking of a send to its callback.
     :param callback_concurrency: callbacks on the way at once.
     :param outcomes: share of the sends by outcome, see ``OUTCOMES``; a number decides for itself, always the same.
+    :param callback_lost: share of the callbacks that never leave, although their webhooks do; a send decides.
+    :param key: API v2, ``x-key``; ``secret`` is the ``x-secret`` of both versions.
+    :param codes: API v2, the ``reason_code`` of every send to a number, or of all others with ``*``.
+    :param webhook_twice: API v2, share of the events that are delivered twice.
+    :param webhook_spread_s: API v2, events are late by up to so much, each by another time: they come out of order.
+    :param funds_usd: API v2, what readiness shows; with 0 every send fails with 3000.
+    :param audio_url_allowed: API v2, without it ``audio_url`` fails with 3014.
+    :param test_numbers_only: API v2, with it a voicemail to another number fails with 3040.
+    :param byoc: API v2, without it ``byoc`` fails with 3016.
     :param seed: of the dice that faults with a share are drawn with.
     :raises SettingsError: a value out of its bounds.
     """
@@ -40,13 +52,28 @@ class Settings:
     rate_per_s: float | None = None
     callback_delay_s: float = 0.2
     callback_concurrency: int = 100
+    callback_lost: float = 0.0
     outcomes: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_OUTCOMES))
+    key: str = "sandbox-key"
+    codes: Mapping[str, int] = field(default_factory=dict)
+    webhook_twice: float = 0.0
+    webhook_spread_s: float = 0.0
+    funds_usd: float = 100.0
+    audio_url_allowed: bool = True
+    test_numbers_only: bool = False
+    byoc: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not self.team_id or not self.secret:
-            raise SettingsError("team_id and secret must not be empty")
-        for name in ("latency_ms", "callback_delay_s"):
+        if not self.team_id or not self.secret or not self.key:
+            raise SettingsError("team_id, key and secret must not be empty")
+        for name in ("audio_url_allowed", "test_numbers_only", "byoc"):
+            if not isinstance(getattr(self, name), bool):
+                raise SettingsError(f"{name} must be true or false")
+        _require_codes(self.codes)
+        for name in ("callback_lost", "webhook_twice"):
+            _require_at_least(0, getattr(self, name), name=name)
+        for name in ("latency_ms", "callback_delay_s", "webhook_spread_s", "funds_usd"):
             _require_at_least(0, getattr(self, name), name=name)
         if self.max_concurrency is not None:
             _require_at_least(1, self.max_concurrency, name="max_concurrency")
@@ -127,6 +154,11 @@ def complete_outcomes(given: Mapping[str, float]) -> dict[str, float]:
     if shares["success"] < -1e-9:
         raise SettingsError(f"the shares of the outcomes add up to {1.0 - rest:g}, more than 1")
     return shares
+
+
+def _require_codes(codes: object) -> None:
+    if not isinstance(codes, Mapping) or not all(type(code) is int for code in codes.values()):
+        raise SettingsError("codes must be an object of whole numbers by phone number")
 
 
 def _require_at_least(minimum: float, value: object, *, name: str) -> None:

@@ -30,6 +30,7 @@ class Send:
     :param takes: times the message was accepted, and would have been billed.
     :param answers: what each ask met, in their order and parted by spaces: a fault's name, or a status.
     :param callback: how its last callback was answered: a status, or why there was none.
+    :param keys: its distinct idempotency keys (API v2), parted by spaces.
     """
 
     phone_number: str
@@ -39,6 +40,7 @@ class Send:
     takes: int = 0
     answers: str = ""
     callback: str = ""
+    keys: str = ""
 
 
 @dataclass(slots=True)
@@ -88,8 +90,11 @@ class State:
         if not key:
             return
         self.total.asks += 1
-        self._send(key, ask).asks += 1
-        if number := ask.text("phone_number"):
+        send = self._send(key, ask)
+        send.asks += 1
+        if ask.key and ask.key not in send.keys.split():
+            send.keys = f"{send.keys} {ask.key}".lstrip()
+        if number := ask.recipient:
             self._phone(number).asks += 1
         self._changed.set()
 
@@ -99,10 +104,14 @@ class State:
         if (send := self.sends.get(key_of(ask))) is not None:
             send.answers = f"{send.answers} {answer}" if send.answers else answer
 
+    def send(self, ask: Ask) -> Send:
+        """The send that a request belongs to."""
+        return self._send(key_of(ask), ask)
+
     def take(self, ask: Ask) -> Send:
         """The message was accepted once more."""
-        send = self._send(key_of(ask), ask)
-        phone = self._phone(ask.text("phone_number"))
+        send = self.send(ask)
+        phone = self._phone(ask.recipient)
         self.total.takes += 1
         send.takes += 1
         phone.takes += 1
@@ -142,7 +151,7 @@ class State:
         send = self.sends.get(key)
         if send is None:
             body = {**ask.body, **_hidden(ask)} if len(self.sends) < MAX_BODIES else None
-            send = self.sends[key] = Send(ask.text("phone_number"), ask.route, body)
+            send = self.sends[key] = Send(ask.recipient, ask.route, body)
         return send
 
     def _phone(self, number: str) -> Tally:
@@ -153,13 +162,14 @@ class State:
 
 
 def key_of(ask: Ask) -> str:
-    """Under what a send is counted: its ``foreign_id``, or its channel and number where it has none (texts may)."""
+    """Under what a send is counted: its ``foreign_id``, else its idempotency key, else its channel and number."""
     if ask.route not in {"rvm", "sms"}:
         return ""
     if foreign_id := ask.text("foreign_id"):
         return foreign_id
-    number = ask.text("phone_number")
-    return f"{ask.route} {number}" if number else ""
+    if ask.key:
+        return ask.key
+    return f"{ask.route} {ask.recipient}" if ask.recipient else ""
 
 
 def _hidden(ask: Ask) -> dict[str, str]:

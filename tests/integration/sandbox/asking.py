@@ -1,7 +1,9 @@
 """Requests to a sandbox as a client writes them."""
 
 import json
+import queue
 import socket
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 import requests
@@ -54,3 +56,31 @@ def read_to_end(connection: socket.socket) -> bytes:
     while part := connection.recv(65536):
         parts.append(part)
     return b"".join(parts)
+
+
+class Receiver(ThreadingHTTPServer):
+    """Somebody's callback URL."""
+
+    def __init__(self, *, status: int) -> None:
+        self.status = status
+        self.requests: queue.Queue[tuple[dict[str, str], bytes]] = queue.Queue()
+        self.bodies: queue.Queue[dict[str, object]] = queue.Queue()
+        super().__init__(("127.0.0.1", 0), _ReceiverHandler)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/callback"
+
+
+class _ReceiverHandler(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        raw = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.requests.put((dict(self.headers), raw))
+        self.server.bodies.put(json.loads(raw))
+        self.send_response(self.server.status)
+        self.end_headers()
+
+    def log_message(self, *_words: object) -> None:
+        """Say nothing."""

@@ -1,53 +1,12 @@
 """Callbacks of the sandbox to a real receiver."""
 
-import json
-import queue
 import socket
-import threading
-from collections.abc import Iterator
 from contextlib import closing
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.integration.sandbox.asking import call, rvm
+from tests.integration.sandbox.asking import Receiver, call, rvm
 from tests.sandbox_process import SandboxProcess
-
-
-class Receiver(ThreadingHTTPServer):
-    """Somebody's callback URL."""
-
-    def __init__(self, *, status: int) -> None:
-        self.status = status
-        self.bodies: queue.Queue[dict[str, object]] = queue.Queue()
-        super().__init__(("127.0.0.1", 0), _ReceiverHandler)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/callback"
-
-
-class _ReceiverHandler(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        raw = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.bodies.put(json.loads(raw))
-        self.send_response(self.server.status)
-        self.end_headers()
-
-    def log_message(self, *_words: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture(params=[200])
-def receiver(request: pytest.FixtureRequest) -> Iterator[Receiver]:
-    with Receiver(status=request.param) as running:
-        thread = threading.Thread(target=running.serve_forever)
-        thread.start()
-        yield running
-        running.shutdown()
-        thread.join()
 
 
 def test_a_callback_tells_the_outcome(sandbox: SandboxProcess, receiver: Receiver) -> None:

@@ -55,9 +55,9 @@ def test_other_routes_do_not_exist(sandbox: SandboxProcess, method: str, path: s
     assert call(sandbox, method, path).status_code == status
 
 
-def test_nothing_is_served_without_the_version(sandbox: SandboxProcess) -> None:
-    url = sandbox.base_url.removesuffix("/v1")
-    assert requests.post(f"{url}/rvm", json=rvm(sandbox), timeout=30).status_code == 404
+def test_the_credentials_of_v1_open_nothing_on_v2(sandbox: SandboxProcess) -> None:
+    assert requests.post(f"{sandbox.v2_url}/rvm", json=rvm(sandbox), timeout=30).status_code == 401
+    assert requests.get(f"{sandbox.v2_url}/voice/public/voices", timeout=30).status_code == 401
 
 
 def test_the_catalog_can_be_read(sandbox: SandboxProcess) -> None:

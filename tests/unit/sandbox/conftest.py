@@ -29,4 +29,4 @@ def sms_ask() -> MakeAsk:
 @pytest.fixture
 def list_ask() -> MakeAsk:
     """Makes a request to a list's route."""
-    return lambda route, list_id="", **body: Ask(route, HEADERS, body=body, list_id=list_id)
+    return lambda route, list_id="", **body: Ask(route, HEADERS, body=body, item_id=list_id)

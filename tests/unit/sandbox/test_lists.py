@@ -18,7 +18,7 @@ def _made(vendor: Vendor) -> str:
 
 
 def _append(vendor: Vendor, list_id: str, **body: object) -> dict[str, object]:
-    answer = vendor.lists.append(Ask("append", HEADERS, body=body, list_id=list_id))
+    answer = vendor.lists.append(Ask("append", HEADERS, body=body, item_id=list_id))
     read: dict[str, object] = json.loads(answer.body)
     return read
 
@@ -106,7 +106,7 @@ def test_a_wrong_call_appends_nothing(vendor: Vendor, body: dict[str, object], f
 def test_lists_are_closed_to_strangers(vendor: Vendor) -> None:
     list_id = _made(vendor)
     with pytest.raises(RefusedError) as refused:
-        vendor.lists.delete(Ask("delete", {}, list_id=list_id))
+        vendor.lists.delete(Ask("delete", {}, item_id=list_id))
     assert refused.value.status == 401
     assert len(vendor.lists) == 1
 

@@ -1,0 +1,260 @@
+"""What becomes of a message of API v2: its ``reason_code``, and how callbacks and webhooks tell it."""
+
+import re
+import uuid
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Final
+
+from airflow_provider_dropcowboy.sandbox import catalog
+from airflow_provider_dropcowboy.sandbox.callbacks import (
+    COMPLIANCE_FEE_USD,
+    RVM_COST_USD,
+    SMS_COST_USD,
+    TTS_FEE_USD,
+    fraction,
+    iso_now,
+    outcome_of,
+)
+from airflow_provider_dropcowboy.sandbox.protocol import Ask
+from airflow_provider_dropcowboy.sandbox.settings import Settings
+
+MAX_TTS_CHARACTERS: Final = 1_200  # API v2, POST /rvm, tts_body
+MAX_SMS_CHARACTERS: Final = 1_600  # API v2, POST /sms, body
+CALLER_ID: Final = "+12125550100"
+
+SIMULATED: Final[Mapping[str, int]] = {
+    **{
+        f"+1555001{number}": code
+        for number, code in (
+            *(("0001", 0), ("0002", 4000), ("0004", 4005), ("0005", 4006), ("0006", 4004), ("0090", 4016)),
+            *(("0091", 4017), ("0092", 4019), ("0093", 4021), ("0094", 6000), ("0095", 6002), ("0097", 4013)),
+            *(("0098", 6005), ("0099", 6011)),
+        )
+    },
+    **{
+        f"+1555002{number}": code
+        for number, code in (
+            *(("0001", 0), ("0003", 4004), ("0005", 4008), ("0090", 4016), ("0091", 4017), ("0092", 6000)),
+            *(("0093", 6003), ("0095", 4013), ("0096", 6006), ("0097", 6004), ("0098", 6011), ("0099", 6001)),
+        )
+    },
+}
+"""API v2, section 14: the fixed results of the simulated numbers, for voicemails and for texts."""
+
+REASONS: Final[Mapping[int, str]] = {
+    0: "",
+    3000: "Insufficient funds",
+    3001: "Audio not usable",
+    3002: "Voice missing or invalid",
+    3007: "Invalid credentials",
+    3011: "Phone number is not in E.164",
+    3012: "Phone number is invalid",
+    3013: "Phone line is invalid",
+    3014: "audio_url is not allowed",
+    3015: "Text missing",
+    3016: "BYOC is not enabled",
+    3017: "Invalid STI id",
+    3018: "Invalid attestation",
+    3019: "Invalid callback URL",
+    3021: "Text too long",
+    3027: "Idempotency key conflict",
+    3028: "Idempotency key malformed",
+    3033: "Media not found",
+    3040: "Test numbers only",
+    4000: "Voicemail not detected",
+    4001: "Mailbox not set up",
+    4002: "Mailbox full",
+    4004: "Not reachable",
+    4005: "No answer",
+    4006: "Busy",
+    4008: "Spam detected",
+    4010: "No phone line",
+    4011: "Outside calling hours",
+    4013: "Too many attempts",
+    4016: "Do not contact",
+    4017: "Known litigator",
+    4019: "Number reassigned",
+    4021: "Check failed",
+    6000: "Use case denied by the carrier",
+    6001: "Suspended by the carrier",
+    6002: "Pool suspended",
+    6003: "Pool not ready",
+    6004: "Opt-in flagged",
+    6005: "Opt-in revoked",
+    6006: "Opt-in pending",
+    6011: "Opt-in missing",
+}
+"""API v2, section 7; the words are the sandbox's own."""
+
+WITH_RECEIPT: Final = frozenset({0, 4001, 4002})  # API v2, section 6, contact.rvm.receipt
+
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_NOT_NANP = re.compile(r"\+1(?![2-9][0-9]{2}[2-9][0-9]{6}$)")
+
+
+def is_taken(code: int) -> bool:
+    """Whether the message went its way, and neither the request nor the account was at fault."""
+    return not (3000 <= code < 4000 or code >= 6000 or code in {4010, 4011, 4013})
+
+
+def drawn_code(ask: Ask, settings: Settings) -> int | None:
+    """The result of a good request: of ``codes``, a simulated number, or the shares; ``None`` is never told."""
+    forced = settings.codes.get(ask.recipient, settings.codes.get("*"))
+    if forced is not None:
+        return forced
+    if ask.recipient in SIMULATED:
+        return SIMULATED[ask.recipient]
+    match outcome_of(ask.recipient, settings.outcomes):
+        case "success":
+            return 0
+        case "silent":
+            return None
+        case "dnc":
+            return 4016
+        case _:
+            codes = (4002, 4001, 4004) if ask.route == "rvm" else (4008, 4004)
+            return codes[int(fraction("reason", ask.recipient) * len(codes))]
+
+
+def fault_of(ask: Ask, settings: Settings, *, media: Mapping[str, bool], lines: Mapping[str, object]) -> int:
+    """The code of what is wrong with a request; 0 when nothing is.
+
+    :param media: by id, whether the file is there.
+    """
+    if not ask.body.get("contact_id") and (code := _fault_of_number(ask.recipient)):
+        return code
+    if settings.test_numbers_only and ask.route == "rvm" and ask.recipient not in catalog.TEST_NUMBERS:
+        return 3040
+    if settings.funds_usd <= 0:
+        return 3000
+    line = ask.body.get("phone_line_id")
+    if line is not None and line not in lines:
+        return 3013
+    url = ask.body.get("callback_url")
+    if url is not None and not _is_url(url):
+        return 3019
+    return _fault_of_voicemail(ask, settings, media=media) if ask.route == "rvm" else _fault_of_text(ask, media=media)
+
+
+def _fault_of_number(number: str) -> int:
+    if number in SIMULATED:
+        return 0
+    if not _E164.fullmatch(number):
+        return 3011
+    return 3012 if _NOT_NANP.match(number) else 0
+
+
+def _fault_of_voicemail(ask: Ask, settings: Settings, *, media: Mapping[str, bool]) -> int:
+    body = ask.body
+    if (byoc := body.get("byoc")) is not None:
+        if not settings.byoc:
+            return 3016
+        if not isinstance(byoc, dict) or not byoc.get("sti_orig_id"):
+            return 3017
+        if byoc.get("sti_attestation") not in {"A", "B", "C"}:
+            return 3018
+    given = [name for name in ("media_id", "tts_body", "voice_id", "audio_url") if body.get(name)]
+    if given == ["media_id"]:
+        return 0 if media.get(ask.text("media_id")) else 3033
+    if given == ["audio_url"]:
+        if not settings.audio_url_allowed:
+            return 3014
+        return 0 if _is_url(body["audio_url"]) else 3001
+    if given == ["voice_id"]:
+        return 3015
+    if given == ["tts_body"] or (given == ["tts_body", "voice_id"] and body["voice_id"] != catalog.VOICE_ID):
+        return 3002
+    if given == ["tts_body", "voice_id"]:
+        return 3021 if _length(ask.text("tts_body")) > MAX_TTS_CHARACTERS else 0
+    return 3001
+
+
+def _fault_of_text(ask: Ask, *, media: Mapping[str, bool]) -> int:
+    if not ask.text("body").strip():
+        return 3015
+    if _length(ask.text("body")) > MAX_SMS_CHARACTERS:
+        return 3021
+    urls, ids = ask.body.get("media_urls", []), ask.body.get("media_ids", [])
+    if not isinstance(urls, list) or not isinstance(ids, list) or not all(_is_url(url) for url in urls):
+        return 3001
+    return 0 if all(media.get(str(found)) for found in ids) else 3033
+
+
+def _is_url(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"https?://[^\s/]+\S*", value) is not None
+
+
+def _length(text: str) -> int:
+    # as Node counts: an emoji is two
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+class Result:
+    """One result, as the callback and the webhooks tell it.
+
+    :param take: how many times the send has been taken; each take is a drop of its own.
+    """
+
+    def __init__(self, ask: Ask, code: int, *, take: int, team_id: str) -> None:
+        self._ask = ask
+        self.code = code
+        self._status = "success" if code == 0 else "failure"
+        name = f"{ask.route} {ask.text('foreign_id')} {ask.key} {ask.recipient} {take} {code}"
+        self._common: dict[str, object] = {
+            "drop_id": blake2b(name.encode(), digest_size=12).hexdigest(),
+            "team_id": team_id,
+            "contact_id": ask.text("contact_id") or str(uuid.uuid5(uuid.NAMESPACE_OID, ask.recipient)),
+            "status": self._status,
+            "reason": REASONS.get(code, "Failed"),
+            "reason_code": code,
+        }
+
+    @property
+    def outcome(self) -> str:
+        """For the counts: ``success``, ``dnc``, ``failure``, or the code of a request that was at fault."""
+        if not is_taken(self.code):
+            return str(self.code)
+        return {0: "success", 4016: "dnc"}.get(self.code, "failure")
+
+    def callback(self) -> dict[str, object]:
+        """The flat object that goes to ``callback_url``: the only one with ``foreign_id``."""
+        is_success = self.code == 0
+        cost_usd = (RVM_COST_USD if self._ask.route == "rvm" else SMS_COST_USD) if is_success else 0.0
+        return {
+            **self._common,
+            "session_id": str(uuid.uuid4()),
+            "log_id": str(uuid.uuid4()),
+            "foreign_id": self._ask.text("foreign_id"),
+            "phone_number": self._ask.recipient,
+            "caller_id": self._ask.text("caller_id") or CALLER_ID,
+            "product_code": self._ask.route,
+            "quantity": 1,
+            "product_cost": cost_usd,
+            "compliance_fee": COMPLIANCE_FEE_USD if is_taken(self.code) else 0,
+            "tts_fee": TTS_FEE_USD if is_success and "tts_body" in self._ask.body else 0,
+            "dnc": self.code == 4016,
+            "attempt_date": iso_now(),
+        }
+
+    def events(self) -> list[tuple[str, dict[str, object]]]:
+        """The webhooks of it, by the names of their events; none has the ``foreign_id``."""
+        told = {
+            **self._common,
+            "campaign_id": None,
+            "campaign_type": self._ask.route,
+            "to": self._ask.recipient,
+            "from": self._ask.text("caller_id") or CALLER_ID,
+        }
+        events = [(f"contact.{self._ask.route}.status", told)]
+        if self._ask.route == "rvm" and self.code in WITH_RECEIPT:
+            receipt = {
+                **told,
+                "proof_of_delivery_url": "https://api-v2.dropcowboy.com/campaign/public/receipts/sandbox",
+                "receipt_ready_at": iso_now(),
+                "user_id": "sandbox-user",
+                "list_id": None,
+                "list": None,
+            }
+            events.append(("contact.rvm.receipt", receipt))
+        return events

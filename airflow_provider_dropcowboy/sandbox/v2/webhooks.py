@@ -1,0 +1,216 @@
+"""Webhooks of API v2: their registration, and signed deliveries that are tried three times."""
+
+import hmac
+import json
+import time
+import uuid
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+import aiohttp
+
+from airflow_provider_dropcowboy.sandbox.callbacks import MAX_SHOWN, Outbox, fraction, post
+from airflow_provider_dropcowboy.sandbox.protocol import Answer, Ask, RefusedError, require_body, require_url
+from airflow_provider_dropcowboy.sandbox.settings import Settings
+from airflow_provider_dropcowboy.sandbox.state import State
+from airflow_provider_dropcowboy.sandbox.v2.protocol import enveloped, require_key
+
+TIMEOUT_S: Final = 5.0  # API v2, section 6
+WAITS_S: Final = (60.0, 300.0)
+"""API v2, section 6: the second attempt about a minute after the first, the third five minutes after the second."""
+
+MAX_WEBHOOKS: Final = 50  # API v2, section 5
+MAX_NAME_CHARACTERS: Final = 100
+
+
+def sign(secret: str, *, timestamp: str, raw: bytes) -> str:
+    """``X-Signature`` of a delivery (API v2, section 6)."""
+    return f"sha256={hmac.new(secret.encode(), timestamp.encode() + b'.' + raw, 'sha256').hexdigest()}"
+
+
+@dataclass(slots=True)
+class Webhook:
+    """One registered address.
+
+    :param secret_created_at: milliseconds since the epoch.
+    """
+
+    hook_url: str
+    event_types: list[str]
+    name: str | None = None
+    webhook_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    secret: str = field(default_factory=lambda: str(uuid.uuid4()), repr=False)
+    secret_created_at: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
+
+    def shown(self) -> dict[str, object]:
+        """Without its secret."""
+        return {
+            "webhook_id": self.webhook_id,
+            "name": self.name,
+            "hook_url": self.hook_url,
+            "url": self.hook_url,
+            "event_types": self.event_types,
+            "hook_type": self.event_types[0] if len(self.event_types) == 1 else None,
+            "signing_secret_created_at": self.secret_created_at,
+        }
+
+
+class Webhooks:
+    """The account's webhooks and what is on its way to them.
+
+    An address that refuses the connection is not tried again. The vendor does not say what it does then.
+    """
+
+    def __init__(self, settings: Settings, *, state: State, outbox: Outbox) -> None:
+        self.settings = settings
+        self._state = state
+        self._outbox = outbox
+        self._by_id: dict[str, Webhook] = {}
+        self.reset()
+
+    def reset(self) -> None:
+        """No webhook is registered, and the counts are zero."""
+        self._by_id.clear()
+        self.planned = 0
+        self.done = 0
+        self.attempts: Counter[str] = Counter()
+        self.last: deque[dict[str, object]] = deque(maxlen=MAX_SHOWN)
+
+    def shown(self) -> dict[str, object]:
+        """The webhooks, counts of deliveries, and the last attempts with how they were answered."""
+        return {
+            "webhooks": [hook.shown() for hook in self._by_id.values()],
+            "planned": self.planned,
+            "done": self.done,
+            "attempts": dict(self.attempts),
+            "last": list(self.last),
+        }
+
+    def emit(self, event: str, told: Mapping[str, object], *, delay_s: float = 0.0) -> int:
+        """Every webhook of this event hears of it; how many do.
+
+        Each webhook gets an ``event_id`` of its own. Whether the vendor shares it among them is not known.
+        """
+        heard = [hook for hook in self._by_id.values() if {event, "*"} & set(hook.event_types)]
+        for hook in heard:
+            event_id = str(uuid.uuid4())
+            body = {"event_id": event_id, "event": event, "event_at": time.time_ns() // 1_000_000, "data": told}
+            raw = json.dumps(body, separators=(",", ":")).encode()
+            times = 2 if fraction("twice", event_id) < self.settings.webhook_twice else 1
+            for copy in range(times):
+                late_s = fraction(f"late {copy}", event_id) * self.settings.webhook_spread_s
+                self.planned += 1
+                self._later(delay_s + late_s, hook.webhook_id, event_id, raw, attempt=1)
+        return len(heard)
+
+    def register(self, ask: Ask) -> Answer:
+        """``POST /register/public/webhooks``: a second one for an address is another, and both hear of everything."""
+        require_key(ask, self.settings)
+        require_body(ask)
+        if len(self._by_id) >= MAX_WEBHOOKS:
+            raise RefusedError(400, f"At most {MAX_WEBHOOKS} webhooks", code="webhook_limit")
+        hook = Webhook("", [])
+        self._change(hook, ask, is_new=True)
+        self._by_id[hook.webhook_id] = hook
+        return enveloped({**hook.shown(), "signing_secret": hook.secret}, status=201)
+
+    def show(self, ask: Ask) -> Answer:
+        """``GET /register/public/webhooks``, or one of them by its id."""
+        if ask.item_id:
+            return enveloped(self._find(ask).shown())
+        require_key(ask, self.settings)
+        return enveloped([hook.shown() for hook in self._by_id.values()])
+
+    def update(self, ask: Ask) -> Answer:
+        """``PUT /register/public/webhooks/{id}``: id and secret stay."""
+        hook = self._find(ask)
+        require_body(ask)
+        if not {"hook_url", "event_types", "name"} & set(ask.body):
+            raise RefusedError(400, "Nothing to update", code="nothing_to_update")
+        self._change(hook, ask, is_new=False)
+        return enveloped(hook.shown())
+
+    def delete(self, ask: Ask) -> Answer:
+        """``DELETE /register/public/webhooks/{id}``."""
+        del self._by_id[self._find(ask).webhook_id]
+        return enveloped({"result": True})
+
+    def rotate(self, ask: Ask) -> Answer:
+        """``POST …/{id}/rotate-secret``: the old secret signs nothing from now on, retries included."""
+        hook = self._find(ask)
+        hook.secret = str(uuid.uuid4())
+        hook.secret_created_at = time.time_ns() // 1_000_000
+        return enveloped(
+            {
+                "webhook_id": hook.webhook_id,
+                "signing_secret": hook.secret,
+                "signing_secret_created_at": hook.secret_created_at,
+            }
+        )
+
+    def secrets(self, ask: Ask) -> Answer:
+        """``GET /register/public/account/webhook-signing-secret``: one for each webhook."""
+        require_key(ask, self.settings)
+        return enveloped(
+            [
+                {
+                    "webhook_id": hook.webhook_id,
+                    "event_types": hook.event_types,
+                    "hook_type": hook.shown()["hook_type"],
+                    "signing_secret": hook.secret,
+                }
+                for hook in self._by_id.values()
+            ]
+        )
+
+    def _change(self, hook: Webhook, ask: Ask, *, is_new: bool) -> None:
+        events = ask.body.get("event_types", None if is_new else hook.event_types)
+        if not isinstance(events, list) or not events or not all(isinstance(event, str) for event in events):
+            raise RefusedError(400, "Invalid event_types: an array of event names", field_name="event_types")
+        if is_new and not ask.text("hook_url"):
+            raise RefusedError(400, "Missing hook_url", field_name="hook_url")
+        # the vendor wants a public HTTPS address; a test has none
+        require_url(ask, "hook_url")
+        if len(ask.text("name")) > MAX_NAME_CHARACTERS:
+            raise RefusedError(400, f"Invalid name: at most {MAX_NAME_CHARACTERS} characters", field_name="name")
+        hook.event_types = list(events)
+        hook.hook_url = ask.text("hook_url") or hook.hook_url
+        hook.name = ask.text("name") or hook.name
+
+    def _find(self, ask: Ask) -> Webhook:
+        require_key(ask, self.settings)
+        hook = self._by_id.get(ask.item_id)
+        if hook is None:
+            raise RefusedError(404, "Webhook not found")
+        return hook
+
+    def _later(self, delay_s: float, webhook_id: str, event_id: str, raw: bytes, *, attempt: int) -> None:
+        self._outbox.later(delay_s, partial(self._deliver, webhook_id, event_id, raw, attempt))
+
+    async def _deliver(
+        self, webhook_id: str, event_id: str, raw: bytes, attempt: int, session: aiohttp.ClientSession
+    ) -> None:
+        hook = self._by_id.get(webhook_id)
+        answer = "no webhook"
+        if hook is not None:
+            # real time, however far the sandbox's clock was moved: a receiver compares it with its own
+            timestamp = str(int(time.time()))
+            headers = {
+                "X-Signature": sign(hook.secret, timestamp=timestamp, raw=raw),
+                "X-Signature-Version": "v1",
+                "X-Timestamp": timestamp,
+                "X-Event-Id": event_id,
+                "X-Attempt": str(attempt),
+            }
+            answer = await post(session, hook.hook_url, body=raw, headers=headers, timeout_s=TIMEOUT_S)
+        self.attempts[answer] += 1
+        self.last.append({"event_id": event_id, "webhook_id": webhook_id, "attempt": attempt, "answer": answer})
+        is_again = answer in {"408", "429", "timeout"} or answer.startswith("5")
+        if is_again and attempt <= len(WAITS_S):
+            self._later(WAITS_S[attempt - 1], webhook_id, event_id, raw, attempt=attempt + 1)
+        else:
+            self.done += 1
+        self._state.notice()
