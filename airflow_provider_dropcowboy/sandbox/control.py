@@ -4,21 +4,19 @@ It asks for no credentials: the sandbox listens on this machine alone unless it 
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
-from html import escape
 from typing import Final
 
 from aiohttp import web
 
 from airflow_provider_dropcowboy.sandbox.callbacks import outcome_of
 from airflow_provider_dropcowboy.sandbox.faults import TRAP_PATH, Fault
+from airflow_provider_dropcowboy.sandbox.page import REFRESH_S, render_page
 from airflow_provider_dropcowboy.sandbox.protocol import QUEUED
 from airflow_provider_dropcowboy.sandbox.settings import SettingsError
 from airflow_provider_dropcowboy.sandbox.vendor import Vendor
 
 MAX_WAIT_S: Final = 600.0
-MAX_ROWS_ON_PAGE: Final = 50
 
 
 class Control:
@@ -49,20 +47,12 @@ class Control:
         ]
 
     async def page(self, _request: web.Request) -> web.Response:
-        """Totals, faults and the first sends, for people."""
-        sections = [
-            _table("Totals", {**self._vendor.state.takes(), "in_flight": self._vendor.state.in_flight}),
-            _table("Requests by route", self._vendor.state.requests),
-            _table("Answers by status", {str(status): count for status, count in self._vendor.state.answers.items()}),
-            _table(
-                "Callbacks", {name: value for name, value in self._vendor.callbacks.shown().items() if name != "last"}
-            ),
-            _table("Settings", self._vendor.settings.shown()),
-            _table("Faults", {f"{n}. {row['name']}": row for n, row in enumerate(self._vendor.faults.shown(), 1)}),
-            _table(f"The first {MAX_ROWS_ON_PAGE} sends", self._sends("", limit=MAX_ROWS_ON_PAGE)),
-        ]
-        head = "<!doctype html><html lang=en><meta charset=utf-8><title>Sandbox</title><h1>Sandbox</h1>"
-        return web.Response(text=head + "".join(sections), content_type="text/html")
+        """The page for people; a browser loads it again by itself."""
+        headers = {
+            "Refresh": str(REFRESH_S),
+            "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+        }
+        return web.Response(text=render_page(self._vendor), content_type="text/html", headers=headers)
 
     async def stats(self, _request: web.Request) -> web.Response:
         """Totals of everything."""
@@ -187,11 +177,9 @@ class Control:
         trap.with_secret += secret.encode() in raw or request.headers.get("x-secret") == secret
         return web.Response(body=QUEUED.body, content_type=QUEUED.content_type)
 
-    def _sends(self, contains: str, *, limit: int | None = None) -> dict[str, dict[str, object]]:
+    def _sends(self, contains: str) -> dict[str, dict[str, object]]:
         found: dict[str, dict[str, object]] = {}
         for key, send in self._vendor.state.sends.items():
-            if len(found) == limit:
-                break
             if contains in key or contains in send.phone_number:
                 outcome = outcome_of(send.phone_number, self._vendor.settings.outcomes)
                 found[key] = {**asdict(send), "outcome": outcome if send.takes else ""}
@@ -221,8 +209,3 @@ def _timeout_s(request: web.Request) -> float:
         return min(float(request.query.get("timeout_s", "30")), MAX_WAIT_S)
     except ValueError:
         raise web.HTTPBadRequest(text="timeout_s must be a number of seconds") from None
-
-
-def _table(title: str, rows: Mapping[str, object]) -> str:
-    cells = "".join(f"<tr><th align=left>{escape(name)}<td>{escape(str(value))}" for name, value in rows.items())
-    return f"<h2>{escape(title)}</h2><table>{cells or '<tr><td>none'}</table>"

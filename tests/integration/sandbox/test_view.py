@@ -1,5 +1,7 @@
 """What the sandbox shows of what it was asked."""
 
+import re
+
 import requests
 
 from tests.integration.sandbox.asking import call, rvm
@@ -18,6 +20,20 @@ def test_the_page_shows_a_name_and_does_not_run_it(sandbox: SandboxProcess) -> N
     page = requests.get(sandbox.base_url.removesuffix("/v1") + "/_sandbox", timeout=30).text
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)" in page
+
+
+def test_the_page_says_what_was_accepted_and_what_came_back_and_loads_itself_again(sandbox: SandboxProcess) -> None:
+    sandbox.fault("429", times=1)
+    for number in (100, 100, 101):
+        call(sandbox, "POST", "/rvm", body=rvm(sandbox, foreign_id=f"id-{number}", phone_number=f"+15045550{number}"))
+    answer = requests.get(sandbox.base_url.removesuffix("/v1") + "/_sandbox", timeout=30)
+    text = " ".join(re.sub("<style>.*?</style>|<[^>]*>", " ", answer.text, flags=re.DOTALL).split())
+    assert answer.headers["Refresh"] == "2"
+    assert "Messages requested 2 Messages accepted 2 Accepted twice 0" in text
+    assert "No message and no phone number was accepted more than once." in text
+    assert "Injected faults Fault Count 429 1" in text
+    assert "id-100 +15045550100 Voicemail 429 200 yes" in text
+    assert "{'" not in text
 
 
 def test_sends_can_be_looked_up_by_a_part(sandbox: SandboxProcess) -> None:
