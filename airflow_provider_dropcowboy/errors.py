@@ -42,6 +42,10 @@ class NothingAcceptedError(GuardError):
     """Not one message of a run stands as accepted: each was refused, or is in doubt."""
 
 
+class NothingSentError(GuardError):
+    """No message of the campaign was sent, and the task asks for a failure then."""
+
+
 class PausedError(GuardError):
     """A person paused the campaign, or all of them."""
 

@@ -188,6 +188,12 @@ class SendArguments(SourceArguments):
         default=timedelta(days=1),
         may_be_none=True,
     )
+    fail_if_nothing_sent: bool = argument(
+        FLAG,
+        "Fail if no message of the campaign was sent: by this run or by one before it. Without it, the last line of "
+        "the log is a warning that says why.",
+        default=False,
+    )
     dry_run: bool = argument(
         FLAG, "Screen every row, forecast waves, times and cost, and neither write nor send anything.", default=False
     )
@@ -284,6 +290,7 @@ class SendArguments(SourceArguments):
             earlier_runs=earlier_runs,
             stale_from=None if earlier_runs else stale_from,
             max_staleness=self.max_staleness,
+            fail_if_nothing_sent=self.fail_if_nothing_sent,
             is_alert=is_alert,
             is_dry_run=self.dry_run,
             who=who,

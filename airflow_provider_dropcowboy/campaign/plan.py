@@ -45,6 +45,7 @@ class Plan:
     :param earlier_runs: ids of the runs that were this run's earlier waves.
     :param stale_from: when the run's data interval ended; None: it is not judged for its age.
     :param max_staleness: how long after that a campaign may still be begun; None: for ever.
+    :param fail_if_nothing_sent: fail if neither this run nor an earlier one sent a message of the campaign.
     :param is_alert: one text about an event, to the on-call: nobody is warned of what only a campaign needs.
     :param is_dry_run: judge every row and write nothing, neither to the ledger nor to the wire.
     """
@@ -72,6 +73,7 @@ class Plan:
     earlier_runs: tuple[int, ...] = ()
     stale_from: datetime | None = None
     max_staleness: timedelta | None = None
+    fail_if_nothing_sent: bool = False
     is_alert: bool = False
     is_dry_run: bool = False
     who: Who = field(default_factory=Who)

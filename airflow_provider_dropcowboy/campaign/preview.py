@@ -16,7 +16,12 @@ from airflow_provider_dropcowboy.campaign.judge import Batch, Judge, Rows
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.seen import Seen, Unsent
 from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
-from airflow_provider_dropcowboy.campaign.warnings import warn_of_bans, warn_of_forecast, warn_of_plan
+from airflow_provider_dropcowboy.campaign.warnings import (
+    warn_if_nothing_would_be_sent,
+    warn_of_bans,
+    warn_of_forecast,
+    warn_of_plan,
+)
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.ledger.allowance import allowance_after, read_allowance
@@ -117,6 +122,7 @@ def preview_campaign(
         log.info("dry run: %s", line)
     warn_of_bans(tally)
     warn_of_forecast(forecast)
+    warn_if_nothing_would_be_sent(summary)
     return summary
 
 

@@ -18,12 +18,19 @@ from airflow_provider_dropcowboy.campaign.plan import GRACE_S, Plan
 from airflow_provider_dropcowboy.campaign.progress import Watch
 from airflow_provider_dropcowboy.campaign.seen import Seen, Unsent
 from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
-from airflow_provider_dropcowboy.campaign.warnings import raise_if_not_done, warn_of_bans, warn_of_doubt, warn_of_plan
+from airflow_provider_dropcowboy.campaign.warnings import (
+    raise_if_not_done,
+    say_if_nothing_was_sent,
+    warn_of_bans,
+    warn_of_doubt,
+    warn_of_plan,
+)
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.errors import (
     InterruptedRunError,
     LedgerError,
+    NothingSentError,
     StaleRunError,
 )
 from airflow_provider_dropcowboy.ledger.counts import count_run, has_sends
@@ -69,6 +76,7 @@ def run_campaign(
     :param clock: of this machine; the leases of claims and the end of calling hours go by it.
     :returns: counts that add up to the rows read.
     :raises NotTakenError: some messages were surely not taken: try again.
+    :raises NothingSentError: nothing was sent, and the plan asks for a failure then.
     :raises NothingAcceptedError: each message was refused or is in doubt, however few they are.
     :raises DropCowboyError: what stopped the run, else.
     """
@@ -93,7 +101,9 @@ def run_campaign(
         campaign.name,
         campaign.channel,
         campaign.account,
-        "new: nobody of it was asked before" if campaign.is_new else "known: who was asked before is not asked again",
+        "new: it has contacted nobody yet"
+        if campaign.is_new
+        else "known: contacts that it has contacted are not contacted again",
     )
     log.info("%s", ledger)
     if not plan.is_alert:
@@ -152,13 +162,18 @@ def run_campaign(
     warn_of_bans(tally)
     warn_of_doubt(summary)
     raise_if_not_done(plan, tally, control)
+    if not plan.is_alert and not plan.waits_for(tally.next_opening):
+        say_if_nothing_was_sent(plan, summary)
     return summary
 
 
 def _check_staleness(plan: Plan, ledger: Ledger, campaign: Campaign) -> None:
     """Return if the run is not too old: a catch-up does not send last year's voicemails. Before the first claim.
 
+    A run that is skipped is kept in the ledger with its reason, so that its page says why.
+
     :raises StaleRunError: too old; ``is_begun`` says whether anyone of the campaign was contacted.
+    :raises NothingSentError: too old, nobody was contacted, and the plan asks for a failure then.
     """
     if plan.max_staleness is None or plan.stale_from is None:
         return
@@ -168,12 +183,20 @@ def _check_staleness(plan: Plan, ledger: Ledger, campaign: Campaign) -> None:
         return
     is_begun = has_sends(ledger, campaign)
     age = timedelta(seconds=round((at - plan.stale_from).total_seconds()))
-    raise StaleRunError(
-        f"This run's data interval ended {age} ago, max_staleness is {plan.max_staleness}. "
-        + ("Some of its campaign were asked then, the rest was not. " if is_begun else "Nothing was sent. ")
-        + 'If it is meant, trigger it with the conf {"dropcowboy_allow_stale": true}, or set max_staleness=None.',
-        is_begun=is_begun,
+    why = f"this run was due {age} ago, and max_staleness is {plan.max_staleness}. "
+    remedy = (
+        'To send anyway, trigger the run with the conf {"dropcowboy_allow_stale": true}, or set max_staleness=None.'
     )
+    if is_begun:
+        text = f"The rest of the campaign was not sent: {why}Some of its contacts were contacted before. {remedy}"
+        raise StaleRunError(text, is_begun=True)
+    text = f"Nothing was sent: {why}{remedy}"
+    skipped = begin_patiently(ledger, campaign, who=plan.who, wanted=0)
+    end_run(ledger, skipped, counts={}, reason=text)
+    if plan.fail_if_nothing_sent:
+        raise NothingSentError(text)
+    log.warning("%s", text)
+    raise StaleRunError(text, is_begun=False)
 
 
 def _wait_for_connections(ledger: Ledger, run: Run, *, plan: Plan, control: Control) -> int:

@@ -12,7 +12,7 @@ from airflow_provider_dropcowboy.errors import BalanceError
 from airflow_provider_dropcowboy.ledger.judgement import Judgement
 from airflow_provider_dropcowboy.states import VERDICTS, State
 
-MAX_REASONS: Final = 3
+MAX_REASONS: Final = 5
 
 
 @dataclass(slots=True)
@@ -245,10 +245,22 @@ class Summary:
         }
 
     def reasons_of(self, state: str) -> str:
-        """The commonest reasons of a state with their counts; empty: it has none."""
-        counts = {reason: count for (of, reason), count in self.reasons.items() if of == state}
-        commonest = sorted(counts, key=lambda reason: -counts[reason])[:MAX_REASONS]
-        return "; ".join(f"{reason} ({counts[reason]})" for reason in commonest)
+        """The commonest reasons of a state with their counts, which add up to the state's; empty: it has none."""
+        counts = Counter({reason: count for (of, reason), count in self.reasons.items() if of == state})
+        if not counts:
+            return ""
+        shown = counts.most_common(MAX_REASONS)
+        parts = [f"{reason} ({count})" for reason, count in shown]
+        others = len(counts) - len(shown)
+        if others:
+            rest = counts.total() - sum(count for _reason, count in shown)
+            parts.append(f"{others} other {'reason' if others == 1 else 'reasons'} ({rest})")
+        without = self.counts.get(state, 0) - counts.total()
+        if without > 0:
+            parts.append(f"no reason given ({without})")
+        elif without < 0:  # a callback or a person moved them before the run ended
+            parts.append(f"{-without} of them changed since")
+        return "; ".join(parts)
 
     def __str__(self) -> str:
         counts = ", ".join(f"{count} {state}" for state, count in self.counts.items()) or "nothing"
@@ -256,6 +268,6 @@ class Summary:
         unread = self.unreadable_suppressions
         left = f"; {unread} entries of the suppression list could not be read" if unread else ""
         return (
-            f"campaign {self.campaign}: {rows} read: {counts}; asked for {self.asked} now and {self.already} before; "
+            f"campaign {self.campaign}: {rows} read: {counts}; {self.asked} sent now and {self.already} before; "
             f"{self.seconds:.1f} s, {self.rate_per_s:.0f} requests/s{left}"
         )

@@ -10,7 +10,13 @@ from airflow_provider_dropcowboy.campaign.forecast import Forecast
 from airflow_provider_dropcowboy.campaign.judge import NO_CONSENT, STATE_BAN
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
-from airflow_provider_dropcowboy.errors import BalanceError, InterruptedRunError, NothingAcceptedError, NotTakenError
+from airflow_provider_dropcowboy.errors import (
+    BalanceError,
+    InterruptedRunError,
+    NothingAcceptedError,
+    NothingSentError,
+    NotTakenError,
+)
 from airflow_provider_dropcowboy.states import BINDING, State
 
 _TOLL_FREE: Final = ("800", "822", "833", "844", "855", "866", "877", "880", "881", "882", "883", "888")  # NANPA
@@ -73,6 +79,68 @@ def warn_of_doubt(summary: Summary) -> None:
             count,
             summary.campaign,
         )
+
+
+def say_if_nothing_was_sent(plan: Plan, summary: Summary) -> None:
+    """The last line of a run that sent nothing: the reason, and what to do.
+
+    :raises NothingSentError: no message of the campaign was sent, and the plan asks for a failure then.
+    """
+    if summary.asked:
+        return
+    if _is_all_done(summary):
+        log.info("Nothing new to send: %d messages of the campaign were sent before.", summary.already)
+        return
+    text = f"Nothing was sent: {_why_nothing(summary)}"
+    if plan.fail_if_nothing_sent and not summary.already:
+        raise NothingSentError(text)
+    log.warning("%s", text)
+
+
+def warn_if_nothing_would_be_sent(summary: Summary) -> None:
+    """The last line of a dry run after which nothing would be sent."""
+    if summary.forecast is not None and not summary.forecast.sends and not _is_all_done(summary):
+        log.warning("Nothing would be sent: %s", _why_nothing(summary))
+
+
+def _is_all_done(summary: Summary) -> bool:
+    """Whether a rerun has nothing left to send, which is in order."""
+    return summary.already > 0 and not any(summary.counts.get(state) for state in (State.CAPPED, State.HELD))
+
+
+def _why_nothing(summary: Summary) -> str:
+    """What stopped every row of a run, by state and reason, and what to do about the commonest."""
+    if summary.read == 0:
+        return "the source has no rows. Check its query or file, and that it is filled before this task runs."
+    states = [
+        f"{count} {state}" + (f" ({reasons})" if (reasons := summary.reasons_of(state)) else "")
+        for state, count in summary.counts.items()
+    ]
+    rows = "1 row was read" if summary.read == 1 else f"{summary.read} rows were read"
+    return f"{rows}: {', '.join(states)}. {_remedy(summary)}".strip()
+
+
+def _remedy(summary: Summary) -> str:
+    commonest = max(_REMEDIES, key=lambda state: summary.counts.get(state, 0))
+    if not summary.counts.get(commonest):
+        return ""
+    if commonest is State.CAPPED and "same content" in summary.reasons_of(commonest):
+        return (
+            "The same content does not go to a number again within repeat_window. While you develop, set "
+            "repeat_window=None, or change the content."
+        )
+    if commonest is State.HELD and summary.next_opening is not None:
+        opening = summary.next_opening.isoformat(timespec="minutes")
+        return f'Run it again at {opening}, when the first calling window opens, or set on_held="wait" in the task.'
+    return _REMEDIES[commonest]
+
+
+_REMEDIES: Final = {
+    State.INVALID: "Correct these rows, or check phone_column, key_column, and region.",
+    State.SUPPRESSED: "Check opt_in_column, consent_column, message_kind, and the suppression list.",
+    State.CAPPED: "They can be contacted later, when attempts_window is over, or with another max_attempts.",
+    State.HELD: "Raise limit or budget_usd to send more.",
+}
 
 
 def warn_of_forecast(forecast: Forecast) -> None:

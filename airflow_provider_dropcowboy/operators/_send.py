@@ -84,6 +84,7 @@ class SendOperator(ArgumentsMixin, BaseOperator):
         budget_usd: float | Decimal | None = None,
         limit: int | None = None,
         max_staleness: timedelta | None = timedelta(days=1),
+        fail_if_nothing_sent: bool = False,
         dry_run: bool = False,
         **kwargs: Any,
     ) -> None:

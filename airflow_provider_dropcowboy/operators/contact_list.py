@@ -104,6 +104,8 @@ class SyncContactListOperator(ArgumentsMixin, BaseOperator):
             with open_rows(arguments, columns=plan.source_columns) as rows, open_suppressed(arguments) as suppressed:
                 summary = sync_list(plan, ledger, rows=rows, suppressed=suppressed, stop=self._stop)
         self._synced = arguments, summary
+        if not summary.read:
+            self.log.warning("The list was left as it is: the source has no rows. Check its query or file.")
         count_list(summary, tags={"dag_id": self.dag_id, "task_id": self.task_id})
         tell_outlets(self, context, counts=summary.as_dict())
         return summary.as_dict()

@@ -169,6 +169,11 @@ class DropCowboyDeliverySensor(ArgumentsMixin, BaseSensorOperator):
                 f"{progress.delivered_share:.1%} of the final sends were delivered, the task asks for {least:.1%}: "
                 f"{progress}. `dropcowboy report '{wanted.campaign}'` shows the reasons."
             )
+        if not progress.accepted:
+            self.log.warning(
+                "Campaign %s has no accepted send, so there is no result to wait for. The send task's log says why.",
+                wanted.campaign,
+            )
         counts = progress.as_dict()
         tell_outlets(self, context, counts=counts)
         return counts

@@ -23,6 +23,7 @@ from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
 from airflow_provider_dropcowboy.ledger.facts import read_facts, read_timeline
 from airflow_provider_dropcowboy.ledger.health import adopt_campaign, mark_restored
 from airflow_provider_dropcowboy.ledger.runs import Who, find_campaign
+from airflow_provider_dropcowboy.ledger.schema import RUNS
 from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
 from tests.integration.conftest import MakePlan, RunPlan, people
 from tests.postgres_server import PostgresServer
@@ -271,14 +272,21 @@ def test_a_ledger_on_a_local_disk_inside_a_network_one_is_taken(tmp_path: Path, 
     open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}", may_create=True).engine.dispose()
 
 
-def test_a_run_that_is_too_old_and_not_begun_sends_nothing(
-    ledger: Ledger, plan: MakePlan, run: RunPlan, sandbox: SandboxProcess
+def test_a_run_that_is_too_old_and_not_begun_sends_nothing_and_says_why(
+    ledger: Ledger, plan: MakePlan, run: RunPlan, sandbox: SandboxProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
     old = plan(stale_from=utcnow() - 2 * YESTERDAY, max_staleness=YESTERDAY)
-    with pytest.raises(StaleRunError, match=r"ended 2 days.* ago.*Nothing was sent.*dropcowboy_allow_stale") as caught:
+    with pytest.raises(
+        StaleRunError, match=r"^Nothing was sent: this run was due 2 days.* ago.*dropcowboy_allow_stale"
+    ) as caught:
         run(old, people(2))
     assert not caught.value.is_begun
     assert sandbox.asks() == {}
+    with ledger.reading() as connection:
+        (kept,) = connection.execute(sa.select(RUNS)).all()
+    assert (kept.stop_reason, kept.counts) == (str(caught.value), {})
+    assert kept.ended_at is not None
+    assert (caplog.records[-1].levelname, caplog.messages[-1]) == ("WARNING", str(caught.value))
 
 
 def test_a_run_that_was_too_old_sends_in_a_later_try_that_is_allowed_to(
@@ -294,7 +302,7 @@ def test_a_run_that_is_too_old_and_was_begun_says_so(
     ledger: Ledger, plan: MakePlan, run: RunPlan, sandbox: SandboxProcess
 ) -> None:
     run(plan(), people(1))
-    with pytest.raises(StaleRunError, match="Some of its campaign were asked") as caught:
+    with pytest.raises(StaleRunError, match=r"^The rest of the campaign was not sent: this run was due") as caught:
         run(plan(stale_from=utcnow() - 2 * YESTERDAY, max_staleness=YESTERDAY), people(2))
     assert caught.value.is_begun
     assert list(sandbox.asks().values()) == [1]

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -127,3 +127,24 @@ def test_a_summary_holds_counts_alone() -> None:
     assert shown == {
         "campaign": "spring", "read": 3, "accepted": 3, "asked": 3, "already": 0, "seconds": 2.0, "rate_per_s": 1.5,
     }  # fmt: skip
+
+
+FIVE: Final = "reason 0 (9); reason 1 (8); reason 2 (7); reason 3 (6); reason 4 (5)"
+
+
+@pytest.mark.parametrize(
+    ("counts", "rows", "shown"),
+    [
+        ([30, 2], 32, "reason 0 (30); reason 1 (2)"),
+        ([9, 8, 7, 6, 5, 4], 39, f"{FIVE}; 1 other reason (4)"),
+        ([9, 8, 7, 6, 5, 4, 3], 43, f"{FIVE}; 2 other reasons (7); no reason given (1)"),
+        ([7], 5, "reason 0 (7); 2 of them changed since"),
+        ([], 5, ""),
+    ],
+)  # fmt: skip
+def test_the_reasons_of_a_state_add_up_to_its_rows(counts: list[int], rows: int, shown: str) -> None:
+    reasons = {(State.INVALID, f"reason {number}"): count for number, count in enumerate(counts)}
+    summary = Summary(
+        campaign="spring", read=rows, counts={"invalid": rows}, asked=0, already=0, seconds=1.0, reasons=reasons
+    )
+    assert summary.reasons_of("invalid") == shown
