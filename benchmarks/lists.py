@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.api.lists import MAX_CONTACTS, create_list
+from airflow_provider_dropcowboy.api.lists import MAX_CONTACTS
+from airflow_provider_dropcowboy.api.v1.lists import create_list
 from airflow_provider_dropcowboy.ledger.database import open_ledger
 from airflow_provider_dropcowboy.ledger.shares import MAX_OF_SYNC
 from airflow_provider_dropcowboy.lists.fields import Fields

@@ -9,24 +9,24 @@ from urllib.parse import urlsplit
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.secret import Secret
 
-DEFAULT_BASE_URL: Final = "https://api.dropcowboy.com/v1"
-
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A team's credentials at one host.
+    """Credentials at one host, for one version of the API.
 
+    :param login: what names the team or its key in a request.
     :param base_url: scheme, host and path prefix, without a trailing slash.
     :param given_name: the account's name where a person set one, which outlives a move to another host; empty: none.
     """
 
-    team_id: str
+    login: str
     secret: Secret
-    base_url: str = DEFAULT_BASE_URL
+    base_url: str
     given_name: str = ""
+    api_version: str = "v1"
 
     def __post_init__(self) -> None:
-        if not self.team_id or not self.secret:
+        if not self.login or not self.secret:
             raise ConfigurationError(
                 "The Drop Cowboy connection lacks its team id (login) or its secret (password). Nothing was sent. "
                 "Set both in the connection."
@@ -35,20 +35,16 @@ class Account:
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query:
             raise ConfigurationError(
                 "The host of the Drop Cowboy connection is no http(s) base URL. Nothing was sent. "
-                f"Leave it empty for {DEFAULT_BASE_URL}, or write it like https://host:port/v1."
+                "Leave it empty for Drop Cowboy's own, or write it like https://host:port/v1."
             )
 
     @property
     def name(self) -> str:
-        """What the ledger knows the account by: the given name, else ``team id @ host``, in its one spelling.
+        """What the ledger knows the account by: the given name, else ``login @ host``, in its one spelling.
 
         It separates a trial on the sandbox from production in one ledger.
         """
-        return spell_account(self.given_name or f"{self.team_id}@{urlsplit(self.base_url).netloc}")
-
-    def headers(self) -> dict[str, str]:
-        """Credentials as every route wants them (API v1, ``x-team-id`` and ``x-secret``)."""
-        return {"x-team-id": self.team_id, "x-secret": self.secret.reveal()}
+        return spell_account(self.given_name or f"{self.login}@{urlsplit(self.base_url).netloc}")
 
 
 def spell_account(name: str) -> str:

@@ -1,4 +1,4 @@
-"""What an answer to one send means. The whole table stands here, and in ``docs/answers.md``, which is drawn from it."""
+"""What became of one send, and how the vendor's words for it are read. What an answer means, each version says."""
 
 import json
 import re
@@ -10,13 +10,9 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import Final
 
-from airflow_provider_dropcowboy.api.wire import Answer, Broken, NotWritten, Reply
+from airflow_provider_dropcowboy.api.wire import Answer, Broken, NotWritten
 
 LIMITED: Final = 429
-REFUSALS: Final = frozenset({401, 402, 403, 404, 405})
-"""The request is wrong for every message alike: credentials, funds, route."""
-REJECTIONS: Final = frozenset({400, 413, 415, 422})
-"""The vendor read this message and refused it, if its body is JSON: a proxy's page or text proves nothing."""
 ODD_SHAPE: Final = (
     "Drop Cowboy accepted a message in other words than the documented ones: %s. A JSON object that names no refusal "
     "counts as accepted. See whether results arrive for these messages (docs/answers.md)"
@@ -58,27 +54,18 @@ class SendOutcome:
 ACCEPTED: Final = SendOutcome(Outcome.ACCEPTED)
 
 
-def read_send_answer(reply: Reply) -> SendOutcome:
-    """What became of one ``POST /rvm`` or ``POST /sms``.
-
-    Only an answer that proves that the message was not taken lets it be asked again. A 503 with Retry-After is no such
-    proof: proxies send it after they passed the request on.
-    """
+def read_unanswered(reply: NotWritten | Broken) -> SendOutcome:
+    """What became of a send to which no whole answer came."""
     match reply:
         case NotWritten(why=why):
             return SendOutcome(Outcome.RELEASED, f"not written: {why}")
         case Broken(why=why):
             return SendOutcome(Outcome.UNKNOWN, f"no answer: {why}")
-        case Answer(status=status) if status == LIMITED:
-            return SendOutcome(Outcome.RELEASED, "HTTP 429: too many requests", retry_after_s(reply))
-        case Answer(status=status) if status in REFUSALS:
-            return SendOutcome(Outcome.REFUSED, _with_reason(f"HTTP {status}", reply.body))
-        case Answer(status=status) if 200 <= status < 300:
-            return _read_success(reply)
-        case Answer(status=status) if status in REJECTIONS and isinstance(read_json(reply.body), dict | list | str):
-            return SendOutcome(Outcome.REJECTED, error_reason(reply.body) or f"HTTP {status} without a reason")
-        case _:
-            return SendOutcome(Outcome.UNKNOWN, f"HTTP {reply.status}: may have been taken")
+
+
+def in_doubt(answer: Answer, why: str) -> SendOutcome:
+    """An answer that proves nothing."""
+    return SendOutcome(Outcome.UNKNOWN, f"HTTP {answer.status}: {why}"[:MAX_REASON_CHARACTERS])
 
 
 def retry_after_s(answer: Answer) -> float | None:
@@ -144,42 +131,6 @@ def read_json(body: bytes) -> object:
     except (ValueError, RecursionError):  # the latter for thousands of brackets
         return None
     return value
-
-
-def _read_success(answer: Answer) -> SendOutcome:
-    """Accepted needs a JSON object that names no refusal: a 200 page of a proxy is no acceptance, and no proof of the
-    contrary. Accepted or unknown, nobody is asked again; only the count is other.
-    """
-    content = read_json(answer.body)
-    match content:
-        case {"rejected": [first, *_], "accepted_count": 0 | "0", **rest} if rest.get("status") != "queued":
-            return SendOutcome(
-                Outcome.REJECTED, error_reason(json.dumps(first).encode()) or "rejected without a reason"
-            )
-        case {"rejected": [_, *_], "accepted_count": _} | {"rejected": [_, *_], "status": "queued"}:
-            return _unknown(answer, "accepted and rejected at once")
-        case {"rejected": [_, *_]}:
-            return _unknown(answer, "rejected, but it does not say that none was accepted")
-        case {"status": "queued", "accepted_count": 0 | "0"}:
-            return _unknown(answer, "accepted and rejected at once")
-        case {"status": "queued"} | {"accepted_count": 1 | "1"}:
-            return ACCEPTED
-        case dict() if (words := refusal(answer.body)) is not None:
-            return _unknown(answer, words)
-        case dict():
-            # its keys alone: what it says may be a person's
-            return SendOutcome(Outcome.ACCEPTED, odd_shape=f"HTTP {answer.status} {{{scrub(', '.join(content))}}}")
-        case _:
-            return _unknown(answer, "not the documented answer")
-
-
-def _unknown(answer: Answer, why: str) -> SendOutcome:
-    return SendOutcome(Outcome.UNKNOWN, f"HTTP {answer.status}: {why}"[:MAX_REASON_CHARACTERS])
-
-
-def _with_reason(status: str, body: bytes) -> str:
-    reason = error_reason(body)
-    return f"{status}: {reason}" if reason else status
 
 
 def _words(value: object, depth: int = 0) -> str:

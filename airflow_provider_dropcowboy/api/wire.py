@@ -12,7 +12,7 @@ class Request:
     """One call of a route.
 
     :param path: below the base URL, with a leading slash.
-    :param has_credentials_in_body: ``POST /rvm`` and ``POST /sms`` read ``team_id`` and ``secret`` from the body alone.
+    :param headers: beside those that every request of the account has.
     :param is_safe: asking twice does no harm (GET).
     """
 
@@ -20,7 +20,7 @@ class Request:
     path: str
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, object] | None = field(default=None, repr=False)
-    has_credentials_in_body: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     is_safe: bool = False
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from airflow_provider_dropcowboy.api.messages import MAX_SMS_CHARACTERS, Channel, count_sms_characters
+from airflow_provider_dropcowboy.api.content import MAX_SMS_CHARACTERS, Channel, count_sms_characters
 from airflow_provider_dropcowboy.argument_kinds import E164, FLAG, ID, NAME, PROSE, URL, choice
 from airflow_provider_dropcowboy.arguments import Arguments, Kind, argument, given_of, wrong
 from airflow_provider_dropcowboy.campaign.arguments import POOL, SendArguments, Settings

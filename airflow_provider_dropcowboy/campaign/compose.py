@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from airflow_provider_dropcowboy.api.content_rules import is_postal_code
-from airflow_provider_dropcowboy.api.messages import MAX_SMS_CHARACTERS, Message, Rvm, Sms, count_sms_characters
+from airflow_provider_dropcowboy.api.content import MAX_SMS_CHARACTERS, Rvm, Sms, count_sms_characters, is_postal_code
 from airflow_provider_dropcowboy.campaign.identity import Identity, canonical
 from airflow_provider_dropcowboy.contacts.contact import Contact, Unusable
 from airflow_provider_dropcowboy.contacts.text import Template, TextError
+from airflow_provider_dropcowboy.screening.message import Message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from airflow_provider_dropcowboy.api.gsm import count_outside_gsm
-from airflow_provider_dropcowboy.api.messages import Message, Sms
+from airflow_provider_dropcowboy.api.content import Sms, count_outside_gsm
 from airflow_provider_dropcowboy.campaign.plan import Plan
+from airflow_provider_dropcowboy.screening.message import Message
 from airflow_provider_dropcowboy.screening.places import Places, load_places
 from airflow_provider_dropcowboy.states import State
 

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import chain, islice
 from typing import Final, TypeVar
 
-from airflow_provider_dropcowboy.api.messages import Channel, Message
+from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.campaign.compose import Composer
 from airflow_provider_dropcowboy.campaign.control import Control, Order
 from airflow_provider_dropcowboy.campaign.identity import Identity
@@ -22,6 +22,7 @@ from airflow_provider_dropcowboy.contacts.contact import Contact, Unusable
 from airflow_provider_dropcowboy.contacts.mapping import ContactReader
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.screening.consent import Consent, Kinds, has_consent, read_kinds, unmet
+from airflow_provider_dropcowboy.screening.message import Message
 from airflow_provider_dropcowboy.screening.verdict import Verdict
 from airflow_provider_dropcowboy.states import State
 

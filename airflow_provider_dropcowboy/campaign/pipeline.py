@@ -9,7 +9,6 @@ from datetime import timedelta
 from functools import partial
 from typing import Final, TypeVar
 
-from airflow_provider_dropcowboy.api.messages import Message
 from airflow_provider_dropcowboy.campaign.control import OUT_OF_STEP, STOPPED, Control, Order, paused
 from airflow_provider_dropcowboy.campaign.in_flight import Ask, InFlightLimit, RetryQueue
 from airflow_provider_dropcowboy.campaign.judge import Judge, Rows, Source, in_thread
@@ -29,6 +28,7 @@ from airflow_provider_dropcowboy.ledger.patience import claim_patiently, reclaim
 from airflow_provider_dropcowboy.ledger.runs import Run, beat
 from airflow_provider_dropcowboy.ledger.shares import seek_share
 from airflow_provider_dropcowboy.ledger.suppressed import find_suppressed
+from airflow_provider_dropcowboy.screening.message import Message
 from airflow_provider_dropcowboy.states import State
 from airflow_provider_dropcowboy.transport.bulk import BulkSender
 from airflow_provider_dropcowboy.transport.pacing import Pace

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.api.messages import Channel
+from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
 from airflow_provider_dropcowboy.campaign.hours import Hours
 from airflow_provider_dropcowboy.campaign.identity import check_campaign_name

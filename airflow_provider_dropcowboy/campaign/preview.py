@@ -9,7 +9,6 @@ from datetime import timedelta
 from itertools import islice
 from typing import Final
 
-from airflow_provider_dropcowboy.api.messages import Message
 from airflow_provider_dropcowboy.campaign.forecast import Outlook
 from airflow_provider_dropcowboy.campaign.identity import Identity
 from airflow_provider_dropcowboy.campaign.judge import Batch, Judge, Rows
@@ -29,6 +28,7 @@ from airflow_provider_dropcowboy.ledger.claims import NO_RULES
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.judgement import Claim, ClaimRules, Facts, Judgement, judge, read_facts
 from airflow_provider_dropcowboy.ledger.runs import Campaign, find_campaign
+from airflow_provider_dropcowboy.screening.message import Message
 from airflow_provider_dropcowboy.states import State
 
 BATCH_ROWS: Final = 500

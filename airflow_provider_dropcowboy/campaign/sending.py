@@ -8,7 +8,7 @@ from typing import Final
 
 from airflow_provider_dropcowboy.api.answers import LIMITED, ODD_SHAPE, Outcome, SendOutcome
 from airflow_provider_dropcowboy.api.callback_url import CallbackUrls, Ticket
-from airflow_provider_dropcowboy.api.messages import send_body
+from airflow_provider_dropcowboy.api.versions import vendor_of
 from airflow_provider_dropcowboy.api.wire import Answer, NotWritten
 from airflow_provider_dropcowboy.campaign.control import CUT_OFF, STOPPED, Brakes, Control, unwatched
 from airflow_provider_dropcowboy.campaign.in_flight import Ask, InFlightLimit, RetryQueue
@@ -47,6 +47,7 @@ class Sending:
         clock: Clock,
     ) -> None:
         self._plan = plan
+        self._vendor = vendor_of(plan.account)
         self._clock = clock
         self._vendor_clock = vendor_clock
         self._answers = answers
@@ -155,16 +156,16 @@ class Sending:
 
     async def _send(self, wire: BulkSender, ask: Ask) -> None:
         message = ask.claim.message
-        body = send_body(
+        request = self._vendor.send(
             self._plan.account,
-            message.phone,
             message.content,
+            phone=message.phone,
             foreign_id=message.foreign_id,
             callback_url=self._callback_url(ask.claim),
         )
         asked_at, asked_s = self._clock.now(), self._clock.boot_s()
         try:
-            reading = await wire.send(message.channel.path, body, lease_ends=ask.lease_ends, key=ask.claim)
+            reading = await wire.send(request, lease_ends=ask.lease_ends, key=ask.claim)
         except UnwatchedError as error:
             self._control.stop(unwatched())
             reading = error.reading

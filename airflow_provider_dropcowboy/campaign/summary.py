@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from airflow_provider_dropcowboy.api.messages import Message
 from airflow_provider_dropcowboy.campaign.forecast import Forecast
 from airflow_provider_dropcowboy.errors import BalanceError
 from airflow_provider_dropcowboy.ledger.judgement import Judgement
+from airflow_provider_dropcowboy.screening.message import Message
 from airflow_provider_dropcowboy.states import VERDICTS, State
 
 MAX_REASONS: Final = 5

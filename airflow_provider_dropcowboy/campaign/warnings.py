@@ -3,7 +3,7 @@
 import logging
 from typing import Final
 
-from airflow_provider_dropcowboy.api.gsm import count_outside_gsm
+from airflow_provider_dropcowboy.api.content import count_outside_gsm
 from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
 from airflow_provider_dropcowboy.campaign.control import Control
 from airflow_provider_dropcowboy.campaign.forecast import Forecast

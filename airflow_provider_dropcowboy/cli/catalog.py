@@ -11,6 +11,7 @@ from airflow_provider_dropcowboy.cli.options import conn_option, json_option
 if TYPE_CHECKING:
     from airflow_provider_dropcowboy.api.catalog import Brand, Pool, Recording
     from airflow_provider_dropcowboy.api.replies import Call
+    from airflow_provider_dropcowboy.api.vendor import Vendor
     from airflow_provider_dropcowboy.cli.console import Cell
 
     Row = TypeVar("Row", Brand, Pool, Recording)
@@ -21,10 +22,8 @@ if TYPE_CHECKING:
 @json_option
 def brands(*, conn: str, as_json: bool) -> None:
     """List the account's brands. Pass one that the API may use as --brand-id."""
-    from airflow_provider_dropcowboy.api.catalog import brands
-
     _list(
-        brands(),
+        lambda vendor: vendor.brands(),
         conn,
         as_json=as_json,
         columns=["brand_id", "company", "dba", "registered", "api"],
@@ -39,9 +38,7 @@ def brands(*, conn: str, as_json: bool) -> None:
 @json_option
 def recordings(*, conn: str, as_json: bool) -> None:
     """List the account's recordings. Pass one that the API may use as --recording-id."""
-    from airflow_provider_dropcowboy.api.catalog import recordings
-
-    _list_recordings(recordings(), conn, as_json=as_json)
+    _list_recordings(lambda vendor: vendor.recordings(), conn, as_json=as_json)
 
 
 @click.command()
@@ -49,9 +46,7 @@ def recordings(*, conn: str, as_json: bool) -> None:
 @json_option
 def media(*, conn: str, as_json: bool) -> None:
     """List the account's media."""
-    from airflow_provider_dropcowboy.api.catalog import media
-
-    _list_recordings(media(), conn, as_json=as_json)
+    _list_recordings(lambda vendor: vendor.media(), conn, as_json=as_json)
 
 
 @click.command()
@@ -59,10 +54,8 @@ def media(*, conn: str, as_json: bool) -> None:
 @json_option
 def pools(*, conn: str, as_json: bool) -> None:
     """List the account's number pools. Pass one as --pool-id."""
-    from airflow_provider_dropcowboy.api.catalog import pools
-
     _list(
-        pools(),
+        lambda vendor: vendor.pools(),
         conn,
         as_json=as_json,
         columns=["pool_id", "name", "service", "numbers", "brand_id"],
@@ -70,7 +63,7 @@ def pools(*, conn: str, as_json: bool) -> None:
     )
 
 
-def _list_recordings(call: "Call[tuple[Recording, ...]]", conn: str, *, as_json: bool) -> None:
+def _list_recordings(call: "Callable[[Vendor], Call[tuple[Recording, ...]]]", conn: str, *, as_json: bool) -> None:
     _list(
         call,
         conn,
@@ -83,17 +76,19 @@ def _list_recordings(call: "Call[tuple[Recording, ...]]", conn: str, *, as_json:
 
 
 def _list(
-    call: "Call[tuple[Row, ...]]",
+    call: "Callable[[Vendor], Call[tuple[Row, ...]]]",
     conn: str,
     *,
     as_json: bool,
     columns: Sequence[str],
     cells: "Callable[[Row], Sequence[Cell]]",
 ) -> None:
+    from airflow_provider_dropcowboy.api.versions import vendor_of
     from airflow_provider_dropcowboy.cli.connection import fetch, load_settings
     from airflow_provider_dropcowboy.cli.console import print_json, print_table
 
-    rows = fetch(load_settings(conn), call)
+    settings = load_settings(conn)
+    rows = fetch(settings, call(vendor_of(settings.account)))
     if as_json:
         print_json([asdict(row) for row in rows])
     else:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_dropcowboy.api.answers import http_date
 from airflow_provider_dropcowboy.api.callback_url import CallbackUrls, Ticket
-from airflow_provider_dropcowboy.api.catalog import brands, pools
+from airflow_provider_dropcowboy.api.versions import vendor_of
 from airflow_provider_dropcowboy.api.wire import Answer, NotWritten, Reply
 from airflow_provider_dropcowboy.cli.connection import (
     executor,
@@ -24,7 +24,7 @@ from airflow_provider_dropcowboy.cli.main import DISTRIBUTION
 from airflow_provider_dropcowboy.cli.rules import is_stale
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.errors import DropCowboyError, NoLedgerError
-from airflow_provider_dropcowboy.hooks.access import brand_access, brands_of, host_of
+from airflow_provider_dropcowboy.hooks.access import access_call, host_of, read_access
 from airflow_provider_dropcowboy.hooks.ledger import SPREADING_EXECUTORS
 from airflow_provider_dropcowboy.ledger.database import HEAD, open_ledger
 from airflow_provider_dropcowboy.ledger.facts import clock_skew, commit_s
@@ -179,14 +179,14 @@ def look_at_receiver(settings: "ConnectionSettings") -> Finding:
 def _examine_api(settings: "ConnectionSettings") -> Iterator[Finding]:
     try:
         with Client(settings.account, timeout_s=settings.timeout_s, verify=settings.verify) as client:
-            reply = client.call(brands().request)
-        found = brands_of(settings, reply)
+            reply = client.call(access_call(settings).request)
+        access = read_access(settings, reply)
     except DropCowboyError as error:
         yield Finding("API", False, str(error))
         return
     yield Finding("API", True, f"{host_of(settings)} accepts the credentials")
     yield _vendor_clock(reply)
-    yield Finding("brands", *brand_access(found, settings.default_brand_id))
+    yield Finding(access.about, access.is_ready, access.text)
     if settings.default_pool_id is not None:
         yield _checked("default pool", lambda: _pool(settings, str(settings.default_pool_id)))
 
@@ -199,7 +199,7 @@ def _vendor_clock(reply: Reply) -> Finding:
 
 
 def _pool(settings: "ConnectionSettings", default: str) -> Finding:
-    if default not in {pool.pool_id for pool in fetch(settings, pools())}:
+    if default not in {pool.pool_id for pool in fetch(settings, vendor_of(settings.account).pools())}:
         return Finding(
             "default pool",
             False,
@@ -243,7 +243,7 @@ def _kind(url: "URL") -> Finding:
 
 def _account(account: "Account", ledger: "Ledger") -> Finding:
     """Whether the ledger remembers the team's sends under the name that the connection has now."""
-    others = other_names(ledger, account.name, team_id=account.team_id)
+    others = other_names(ledger, account.name, team_id=account.login)
     # a trial on the sandbox is no move: it is under another name on purpose
     others = {name: count for name, count in others.items() if _is_local(name) == _is_local(account.name)}
     if not others:

@@ -15,9 +15,9 @@ import click
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.api.catalog import brands
-from airflow_provider_dropcowboy.api.messages import Channel
+from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.api.replies import Call, read_reply
+from airflow_provider_dropcowboy.api.versions import DEFAULT, vendor_of
 from airflow_provider_dropcowboy.api.wire import NotWritten, Reply, Request
 from airflow_provider_dropcowboy.cli.failures import UnreachedError
 from airflow_provider_dropcowboy.cli.options import DEFAULT_CONN
@@ -106,7 +106,7 @@ def find_ledger_url(conn: str | None) -> sa.URL:
         if conn is not None:
             raise
         # of a connection, only ledger_conn_id says where the ledger is; this one has none
-        settings = ConnectionSettings(account=Account(team_id="-", secret=Secret("-")))
+        settings = ConnectionSettings(account=Account("-", Secret("-"), DEFAULT.base_url))
     return ledger_url_of(settings)
 
 
@@ -174,7 +174,7 @@ def check_reached(settings: ConnectionSettings) -> None:
 
     :raises UnreachedError: nothing was sent.
     """
-    reply_of(settings, brands().request)
+    reply_of(settings, vendor_of(settings.account).access().request)
 
 
 def executor() -> str:

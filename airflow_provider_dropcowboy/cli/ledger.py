@@ -160,7 +160,7 @@ def adopt(*, campaign: str, channel: str | None, conn: str) -> None:
     The ledger may be missing earlier sends. Anyone missing from it will be contacted again, so compare it with Drop
     Cowboy's own pages first.
     """
-    from airflow_provider_dropcowboy.api.messages import Channel
+    from airflow_provider_dropcowboy.api.content import Channel
     from airflow_provider_dropcowboy.campaign.identity import Identity, check_campaign_name
     from airflow_provider_dropcowboy.cli.connection import ledger_url_of, load_settings
     from airflow_provider_dropcowboy.ledger.database import open_ledger

@@ -152,7 +152,7 @@ def show(*, name: str, conn: str, as_json: bool) -> None:
 
     How many contacts are in it, and who was refused or is in doubt.
     """
-    from airflow_provider_dropcowboy.api.lists import get_list
+    from airflow_provider_dropcowboy.api.versions import vendor_of
     from airflow_provider_dropcowboy.cli.connection import fetch
     from airflow_provider_dropcowboy.cli.console import print_json
     from airflow_provider_dropcowboy.errors import RejectedError
@@ -160,7 +160,7 @@ def show(*, name: str, conn: str, as_json: bool) -> None:
     upkeep, settings = _open(conn)
     view = upkeep.view(name)
     try:
-        found = fetch(settings, get_list(view.current.vendor_id))
+        found = fetch(settings, vendor_of(settings.account).lists.get_list(view.current.vendor_id))
     except RejectedError:
         found = None
     if as_json:

@@ -9,7 +9,8 @@ from difflib import get_close_matches
 from typing import Final, Protocol, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
-from airflow_provider_dropcowboy.api.account import DEFAULT_BASE_URL, Account
+from airflow_provider_dropcowboy.api.account import Account
+from airflow_provider_dropcowboy.api.versions import DEFAULT
 from airflow_provider_dropcowboy.argument_kinds import FLAG, is_web_url
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.secret import Secret
@@ -21,7 +22,6 @@ MIN_CALLBACK_SECRET_CHARACTERS: Final = 16  # whoever has a callback URL can try
 MAX_CONCURRENCY: Final = 99  # API v1: keep concurrent requests under 100
 DEFAULT_CONCURRENCY: Final = 90
 DEFAULT_TIMEOUT_S: Final = 30.0
-PATH_PREFIX: Final = "/v1"
 MAX_ACCOUNT_CHARACTERS: Final = 250
 
 
@@ -79,7 +79,7 @@ class ConnectionSettings:
         _check_names(extra)
         return cls(
             account=Account(
-                team_id=_header_text(connection.login or "", "login (team id)"),
+                login=_header_text(connection.login or "", "login (team id)"),
                 secret=_secret(connection.password or "", "password (secret)"),
                 base_url=_base_url(connection),
                 given_name=_read(extra, "account", _account_name) or "",
@@ -268,14 +268,14 @@ def _base_url(connection: Connection) -> str:
     if not host:
         if connection.port:
             raise _wrong("host", "set where a port is set")
-        return DEFAULT_BASE_URL
+        return DEFAULT.base_url
     if host.count(":") > 1 and "://" not in host and not host.startswith("["):
         host = f"[{host}]"  # an IPv6 address
     parts = _split(host if "://" in host else f"{scheme}://{host}")
     if not parts or not parts.hostname or parts.username or parts.query or parts.fragment:
-        raise _wrong("host", f"a host name, or a base URL such as {DEFAULT_BASE_URL}")
+        raise _wrong("host", f"a host name, or a base URL such as {DEFAULT.base_url}")
     port = f":{connection.port}" if connection.port and parts.port is None else ""
-    return f"{parts.scheme}://{parts.netloc}{port}{parts.path.rstrip('/') or PATH_PREFIX}"
+    return f"{parts.scheme}://{parts.netloc}{port}{parts.path.rstrip('/') or DEFAULT.path_prefix}"
 
 
 def _split(url: str) -> SplitResult | None:

@@ -28,7 +28,7 @@ def look_at_list(dropcowboy_conn_id: str, *, list_name: str | None, list_id: str
 
     :raises DropCowboyError: it cannot be found out; ``may_pass`` says whether it can later.
     """
-    from airflow_provider_dropcowboy.api.lists import get_list
+    from airflow_provider_dropcowboy.api.versions import vendor_of
     from airflow_provider_dropcowboy.hooks.dropcowboy import DropCowboyHook
     from airflow_provider_dropcowboy.transport.client import Client
 
@@ -38,7 +38,7 @@ def look_at_list(dropcowboy_conn_id: str, *, list_name: str | None, list_id: str
         return None
     with Client(settings.account, timeout_s=settings.timeout_s, verify=settings.verify) as client:
         try:
-            shown = client.ask(get_list(found))
+            shown = client.ask(vendor_of(settings.account).lists.get_list(found))
         except RejectedError:
             if list_id is not None:
                 raise

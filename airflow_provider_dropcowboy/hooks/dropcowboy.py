@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from airflow.sdk import BaseHook
 
@@ -20,12 +20,12 @@ from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
 if TYPE_CHECKING:
     from airflow_provider_dropcowboy.api.account import Account
     from airflow_provider_dropcowboy.api.catalog import Brand, Pool, Recording
+    from airflow_provider_dropcowboy.api.content import Content
     from airflow_provider_dropcowboy.api.lists import AppendResult, Cell, ContactList
-    from airflow_provider_dropcowboy.api.messages import Content
     from airflow_provider_dropcowboy.api.replies import Call
+    from airflow_provider_dropcowboy.api.vendor import Vendor
     from airflow_provider_dropcowboy.transport.client import Client
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -112,7 +112,7 @@ class DropCowboyHook(BaseHook):
         :raises NotTakenError: surely not sent; Airflow may retry.
         """
         with _airflow_failures(is_safe=False):
-            from airflow_provider_dropcowboy.api.messages import Rvm
+            from airflow_provider_dropcowboy.api.content import Rvm
 
             content = Rvm(
                 brand_id=brand_id or self.settings.default_brand_id or "",
@@ -149,7 +149,7 @@ class DropCowboyHook(BaseHook):
         :raises NotTakenError: surely not sent; Airflow may retry.
         """
         with _airflow_failures(is_safe=False):
-            from airflow_provider_dropcowboy.api.messages import Sms
+            from airflow_provider_dropcowboy.api.content import Sms
 
             if opt_in is not True:
                 raise ConfigurationError(
@@ -164,27 +164,19 @@ class DropCowboyHook(BaseHook):
 
     def create_list(self, list_name: str) -> "ContactList":
         """A contact list exists; another one, if there was one of this name."""
-        from airflow_provider_dropcowboy.api import lists
-
-        return self._ask(lists.create_list, list_name)
+        return self._ask(lambda vendor: vendor.lists.create_list(list_name))
 
     def get_list(self, list_id: str) -> "ContactList":
         """A contact list and its ``contact_count``."""
-        from airflow_provider_dropcowboy.api import lists
-
-        return self._ask(lists.get_list, list_id)
+        return self._ask(lambda vendor: vendor.lists.get_list(list_id))
 
     def rename_list(self, list_id: str, list_name: str) -> None:
         """The contact list has this name."""
-        from airflow_provider_dropcowboy.api import lists
-
-        self._ask(lists.rename_list, list_id, list_name)
+        self._ask(lambda vendor: vendor.lists.rename_list(list_id, list_name))
 
     def delete_list(self, list_id: str) -> None:
         """The contact list is gone, for good."""
-        from airflow_provider_dropcowboy.api import lists
-
-        self._ask(lists.delete_list, list_id)
+        self._ask(lambda vendor: vendor.lists.delete_list(list_id))
 
     def append_contacts(
         self, list_id: str, fields: Sequence[str], *, values: "Sequence[Sequence[Cell]]", region: str = "US"
@@ -205,31 +197,25 @@ class DropCowboyHook(BaseHook):
 
     def list_brands(self) -> "tuple[Brand, ...]":
         """The account's brands."""
-        from airflow_provider_dropcowboy.api import catalog
-
-        return self._ask(catalog.brands)
+        return self._ask(lambda vendor: vendor.brands())
 
     def list_recordings(self, api_allowed: bool | None = None) -> "tuple[Recording, ...]":
         """The account's recordings: all, or those that may (not) be sent through the API."""
-        from airflow_provider_dropcowboy.api import catalog
-
-        return self._ask(catalog.recordings, api_allowed)
+        return self._ask(lambda vendor: vendor.recordings(api_allowed=api_allowed))
 
     def list_media(self) -> "tuple[Recording, ...]":
         """The account's media."""
-        from airflow_provider_dropcowboy.api import catalog
-
-        return self._ask(catalog.media)
+        return self._ask(lambda vendor: vendor.media())
 
     def list_pools(self) -> "tuple[Pool, ...]":
         """The account's pools of numbers."""
-        from airflow_provider_dropcowboy.api import catalog
+        return self._ask(lambda vendor: vendor.pools())
 
-        return self._ask(catalog.pools)
+    def _ask(self, build: "Callable[[Vendor], Call[T]]") -> T:
+        from airflow_provider_dropcowboy.api.versions import vendor_of
 
-    def _ask(self, build: "Callable[P, Call[T]]", *args: P.args, **kwargs: P.kwargs) -> T:
         with _airflow_failures(is_safe=True):
-            call = build(*args, **kwargs)
+            call = build(vendor_of(self.account))
         with _airflow_failures(is_safe=call.request.is_safe), self.get_conn() as client:
             return client.ask(call)
 

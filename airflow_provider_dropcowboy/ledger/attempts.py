@@ -9,9 +9,9 @@ from typing import Any, Final, Self
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.api.messages import Message
 from airflow_provider_dropcowboy.ledger.batch import is_among, names
 from airflow_provider_dropcowboy.ledger.schema import SENDS
+from airflow_provider_dropcowboy.screening.message import Message
 from airflow_provider_dropcowboy.states import BINDING
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

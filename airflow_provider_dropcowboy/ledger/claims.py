@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.api.messages import Message
 from airflow_provider_dropcowboy.ledger.allowance import book
 from airflow_provider_dropcowboy.ledger.attempts import day_of
 from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch
@@ -27,6 +26,7 @@ from airflow_provider_dropcowboy.ledger.judgement import (
 from airflow_provider_dropcowboy.ledger.runs import Run, stop_reason
 from airflow_provider_dropcowboy.ledger.schema import HISTORY, SENDS
 from airflow_provider_dropcowboy.ledger.suppressed import suppressed_among
+from airflow_provider_dropcowboy.screening.message import Message
 from airflow_provider_dropcowboy.states import BINDING, State
 
 NO_RULES: Final = ClaimRules()

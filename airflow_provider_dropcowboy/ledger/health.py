@@ -9,7 +9,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.api.messages import Channel
+from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.errors import GuardError
 from airflow_provider_dropcowboy.ledger.counts import lost_results

@@ -9,7 +9,6 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.callbacks import DeliveryStatus
-from airflow_provider_dropcowboy.api.messages import Message
 from airflow_provider_dropcowboy.ledger.allowance import Allowance, Limits, read_allowance
 from airflow_provider_dropcowboy.ledger.attempts import Attempts
 from airflow_provider_dropcowboy.ledger.batch import is_among, names
@@ -17,6 +16,7 @@ from airflow_provider_dropcowboy.ledger.digest import PREFIX_CHARACTERS
 from airflow_provider_dropcowboy.ledger.runs import Campaign, is_live
 from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, PROVES_A_SEND, RUNS, SENDS
 from airflow_provider_dropcowboy.ledger.suppressed import suppressed_among
+from airflow_provider_dropcowboy.screening.message import Message
 from airflow_provider_dropcowboy.states import State
 
 LOST: Final = "a result came, and the ledger has no record of the send"

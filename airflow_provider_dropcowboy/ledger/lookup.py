@@ -6,7 +6,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.account import spell_account
-from airflow_provider_dropcowboy.api.messages import Channel
+from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.runs import Campaign, read_campaigns

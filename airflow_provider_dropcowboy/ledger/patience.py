@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 import tenacity
 
-from airflow_provider_dropcowboy.api.messages import Channel, Message
+from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock, Deadline
 from airflow_provider_dropcowboy.errors import LedgerError, LedgerReplacedError
 from airflow_provider_dropcowboy.ledger.claims import NO_RULES, claim, find_claims, new_claim_id, reclaim
@@ -16,6 +16,7 @@ from airflow_provider_dropcowboy.ledger.judgement import Claim, ClaimRules, Judg
 from airflow_provider_dropcowboy.ledger.lease import LEASE
 from airflow_provider_dropcowboy.ledger.outcomes import Answered, record
 from airflow_provider_dropcowboy.ledger.runs import Campaign, Run, Who, begin_run, bind_campaign
+from airflow_provider_dropcowboy.screening.message import Message
 
 CLAIM_PATIENCE_S: Final = 60.0
 """Nothing is lost by giving up a claim: the run fails and Airflow's retry goes on."""

@@ -9,7 +9,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.api.messages import Channel
+from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.errors import LedgerReplacedError
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, LEDGER, RUNS

@@ -6,7 +6,7 @@ from concurrent.futures import FIRST_COMPLETED, wait
 from enum import StrEnum
 from typing import Final
 
-from airflow_provider_dropcowboy.api.lists import AppendResult, append_contacts
+from airflow_provider_dropcowboy.api.lists import AppendResult
 from airflow_provider_dropcowboy.api.replies import read_reply
 from airflow_provider_dropcowboy.errors import AmbiguousError, DropCowboyError, NotTakenError, VendorError
 from airflow_provider_dropcowboy.ledger.list_contacts import (
@@ -174,7 +174,7 @@ class Appender:
         else:
             with self._hold.writing("append again"):
                 pass
-        call = append_contacts(
+        call = self._vendor.routes.append_contacts(
             known.vendor_id,
             self._plan.fields.names,
             values=[one.values for one in chunk.contacts],

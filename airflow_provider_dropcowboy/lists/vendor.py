@@ -5,8 +5,9 @@ from typing import Final, TypeVar
 
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.answers import error_reason
-from airflow_provider_dropcowboy.api.lists import ContactList, create_list, delete_list, get_list, rename_list
+from airflow_provider_dropcowboy.api.lists import ContactList
 from airflow_provider_dropcowboy.api.replies import Call, may_ask_again, read_reply, wanted_pause_s
+from airflow_provider_dropcowboy.api.versions import vendor_of
 from airflow_provider_dropcowboy.api.wire import Answer, Reply, Request
 from airflow_provider_dropcowboy.clock import Deadline
 from airflow_provider_dropcowboy.errors import (
@@ -37,12 +38,14 @@ class Vendor:
     """Calls of one sync. Used by one thread; :meth:`write_once` by any.
 
     :ivar calls: requests made so far.
+    :ivar routes: the calls that it makes.
     """
 
     def __init__(
         self, account: Account, hold: Hold, *, stop: Stop, timeout_s: float = 30.0, verify: bool | str = True
     ) -> None:
         self._account = account
+        self.routes = vendor_of(account).lists
         self._timeout_s = timeout_s
         self._verify = verify
         self._hold = hold
@@ -59,7 +62,7 @@ class Vendor:
 
         :raises VendorError: it was surely not created.
         """
-        call = create_list(name)
+        call = self.routes.create_list(name)
         try:
             return read_reply(call, self._change(call, step="create")).list_id
         except AmbiguousError as error:
@@ -71,7 +74,7 @@ class Vendor:
 
         :raises VendorDownError: it could not be read.
         """
-        call = get_list(list_id)
+        call = self.routes.get_list(list_id)
         failure: VendorError | None = None
         for attempt in range(TRIES):
             self._stop.check()
@@ -93,11 +96,11 @@ class Vendor:
 
     def rename(self, list_id: str, name: str) -> bool:
         """The list has this name; False: there is no such list."""
-        return self._make_sure(rename_list(list_id, name), list_id, name=name)
+        return self._make_sure(self.routes.rename_list(list_id, name), list_id, name=name)
 
     def delete(self, list_id: str) -> None:
         """The list is gone."""
-        self._make_sure(delete_list(list_id), list_id, name=None)
+        self._make_sure(self.routes.delete_list(list_id), list_id, name=None)
 
     def stable_count(self, list_id: str) -> int | None:
         """The list's contact_count, equal in two reads apart; None: it never was, or there is no such list."""

@@ -217,7 +217,7 @@ class SendOperator(ArgumentsMixin, BaseOperator):
         arguments, counts = sent
         return lineage_of(
             arguments,
-            team_id=DropCowboyHook(arguments.dropcowboy_conn_id).account.team_id,
+            team_id=DropCowboyHook(arguments.dropcowboy_conn_id).account.login,
             kind="campaigns",
             name=series_of(counts["campaign"], is_default_name=arguments.campaign is None),
             rows=counts["asked"],

@@ -118,7 +118,7 @@ class SyncContactListOperator(ArgumentsMixin, BaseOperator):
         if synced is None:  # it failed
             return None
         arguments, summary = synced
-        team_id = DropCowboyHook(arguments.dropcowboy_conn_id).account.team_id
+        team_id = DropCowboyHook(arguments.dropcowboy_conn_id).account.login
         return lineage_of(arguments, team_id=team_id, kind="lists", name=summary.list_name, rows=summary.added)
 
     def on_kill(self) -> None:

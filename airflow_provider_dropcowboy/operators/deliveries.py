@@ -139,7 +139,7 @@ class ExportDeliveriesOperator(ArgumentsMixin, BaseOperator):
 
         wanted = self._wanted
         return export_lineage(
-            DropCowboyHook(wanted.dropcowboy_conn_id).account.team_id,
+            DropCowboyHook(wanted.dropcowboy_conn_id).account.login,
             wanted.campaign,
             table=wanted.table,
             table_conn_id=wanted.table_conn_id,

@@ -8,7 +8,8 @@ from typing import Final
 from starlette.requests import Request
 
 from airflow_provider_dropcowboy.api.callback_url import Ticket
-from airflow_provider_dropcowboy.api.callbacks import Callback, parse_callback
+from airflow_provider_dropcowboy.api.callbacks import Callback
+from airflow_provider_dropcowboy.api.versions import DEFAULT
 from airflow_provider_dropcowboy.errors import CallbackError
 from airflow_provider_dropcowboy.ledger.digest import FOREIGN_ID_CHARACTERS
 from airflow_provider_dropcowboy.ledger.reconcile import Received
@@ -31,7 +32,7 @@ class Arrival:
     def read(self) -> Received:
         """What the ledger keeps of it."""
         try:
-            callback = parse_callback(self.body)
+            callback = DEFAULT.read_callback(self.body)
         except CallbackError:
             return self.unread()
         attempt = self.ticket.attempt if self.ticket else None

@@ -2,14 +2,8 @@
 
 from collections.abc import Sequence
 
-from airflow_provider_dropcowboy.api.lists import (
-    MAX_CONTACTS,
-    AppendResult,
-    Cell,
-    RejectedRow,
-    append_contacts,
-    check_fields,
-)
+from airflow_provider_dropcowboy.api.lists import MAX_CONTACTS, AppendResult, Cell, RejectedRow, check_fields
+from airflow_provider_dropcowboy.api.versions import vendor_of
 from airflow_provider_dropcowboy.errors import AmbiguousError, VendorError
 from airflow_provider_dropcowboy.transport.client import Client
 
@@ -29,6 +23,7 @@ def append_all(
     """
     check_fields(fields)
     starts = range(0, len(values), MAX_CONTACTS)
+    append_contacts = vendor_of(client.account).lists.append_contacts
     calls = [
         append_contacts(list_id, fields, values=values[start : start + MAX_CONTACTS], region=region) for start in starts
     ]

@@ -8,7 +8,6 @@ import ssl
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import urlsplit
@@ -19,8 +18,9 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.connector import Connection
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome, read_send_answer
-from airflow_provider_dropcowboy.api.wire import Answer, Broken, NotWritten, Reply
+from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome, read_unanswered
+from airflow_provider_dropcowboy.api.versions import vendor_of
+from airflow_provider_dropcowboy.api.wire import Answer, Broken, NotWritten, Reply, Request
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock, Deadline
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.transport.kept import (
@@ -31,6 +31,7 @@ from airflow_provider_dropcowboy.transport.kept import (
     OnDoubt,
 )
 
+JSON: Final = "application/json"
 CONNECT_TIMEOUT_S: Final = 10.0
 MAX_ANSWER_BYTES: Final = 64 * 1024
 TICK_S: Final = 0.1
@@ -57,7 +58,7 @@ class UnwatchedError(Exception):
 
     def __init__(self) -> None:
         super().__init__("an answer came to a request that was never seen written")
-        self.reading = _reading(Broken(str(self)))
+        self.reading = _unanswered(Broken(str(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,7 @@ class Reading:
         """The same, once it is known for certain; in doubt if the answer may belong to another request."""
         if self.proof is None or await self.proof:
             return self
-        reply = Broken("the answer may belong to another request")
-        return Reading(reply, read_send_answer(reply))
+        return _unanswered(Broken("the answer may belong to another request"))
 
 
 @dataclass(slots=True)
@@ -139,26 +139,28 @@ class BulkSender:
         clock: Clock = SYSTEM_CLOCK,
         on_doubt: OnDoubt = lambda _key: None,
     ) -> None:
-        self._account = account
+        self._base_url = account.base_url
+        self._read = vendor_of(account).read_send
         self._connections = connections
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(CONNECT_TIMEOUT_S, timeout_s))
         self._timeout_s = timeout_s
         self._on_doubt = on_doubt
         self._verify = verify
         # not the session's: aiohttp writes those to a proxy too, in clear, in the CONNECT before the TLS handshake
-        self._headers = {**account.headers(), "Content-Type": "application/json", "Accept": "application/json"}
+        self._headers = {**vendor_of(account).headers(account), "Content-Type": JSON, "Accept": JSON}
         self._clock = clock
         self._ticked_s = clock.boot_s()
 
     async def __aenter__(self) -> Self:
         # looked up once: trust_env=True reads the whole environment and ~/.netrc for every request
-        proxy = _proxy_of(self._account.base_url)
+        proxy = _proxy_of(self._base_url)
         self._keeper = Keeper(
             connections=self._connections,
             timeout_s=self._timeout_s,
             clock=self._clock,
+            read=self._read,
             on_doubt=self._on_doubt,
-            check=ConnectionCheck(self._account.base_url, through_proxy=proxy is not None),
+            check=ConnectionCheck(self._base_url, read=self._read, through_proxy=proxy is not None),
         )
         self._session = aiohttp.ClientSession(
             connector=KeepingConnector(self._keeper, limit=self._connections, ssl=_tls(self._verify)),
@@ -183,9 +185,9 @@ class BulkSender:
 
     async def post(self, path: str, body: Mapping[str, object], *, lease_ends: Deadline) -> Reply:
         """``send``, until its answer is known to be the request's own."""
-        return (await (await self.send(path, body, lease_ends=lease_ends)).confirmed()).reply
+        return (await (await self.send(Request("POST", path, body=body), lease_ends=lease_ends)).confirmed()).reply
 
-    async def send(self, path: str, body: Mapping[str, object], *, lease_ends: Deadline, key: object = None) -> Reading:
+    async def send(self, request: Request, *, lease_ends: Deadline, key: object = None) -> Reading:
         """Write one request and read its answer. Asks once: never again, and never elsewhere (redirects).
 
         :param lease_ends: checked just before the first byte is written.
@@ -200,7 +202,7 @@ class BulkSender:
         writing = _Writing(self._clock, lease_ends)
         _WRITING.set(writing)
         try:
-            answer = await self._ask(path, body)
+            answer = await self._ask(request)
         except asyncio.CancelledError as error:
             if writing.connection is not None:
                 writing.connection.drop()
@@ -211,25 +213,25 @@ class BulkSender:
             if writing.connection is not None:
                 writing.connection.drop()
             why = _describe(error)
-            return _reading(Broken(why) if writing.is_begun else NotWritten(why))
+            return _unanswered(Broken(why) if writing.is_begun else NotWritten(why))
         connection = writing.connection
         if connection is None or not writing.is_begun:
             raise UnwatchedError
         if connection.is_early:
             connection.drop()
-            return _reading(Broken("an answer came before the request was written"))
-        reading = _reading(answer)
+            return _unanswered(Broken("an answer came before the request was written"))
+        reading = Reading(answer, self._read(answer))
         if reading.outcome.kind is Outcome.ACCEPTED:
             self._keeper.accept(connection, key)
             return reading
         proof = self._keeper.question(connection)
         return reading if reading.outcome.kind is Outcome.UNKNOWN else replace(reading, proof=proof)
 
-    async def _ask(self, path: str, body: Mapping[str, object]) -> Answer:
+    async def _ask(self, request: Request) -> Answer:
         async with self._session.post(
-            self._account.base_url + path,
-            data=json.dumps(body).encode(),
-            headers=self._headers,
+            self._base_url + request.path,
+            data=json.dumps(request.body).encode(),
+            headers={**self._headers, **request.headers} if request.headers else self._headers,
             allow_redirects=False,
         ) as response:
             content = await response.content.read(MAX_ANSWER_BYTES)
@@ -248,16 +250,8 @@ class BulkSender:
             await asyncio.sleep(TICK_S)
 
 
-def _reading(reply: Reply) -> Reading:
-    if isinstance(reply, Answer) and reply.status == 200:
-        return Reading(reply, _read_plain(reply.body))
-    return Reading(reply, read_send_answer(reply))
-
-
-@lru_cache(maxsize=16)
-def _read_plain(body: bytes) -> SendOutcome:
-    """A 200, read once: nearly all answers of a run are the same bytes."""
-    return read_send_answer(Answer(200, body))
+def _unanswered(reply: Broken | NotWritten) -> Reading:
+    return Reading(reply, read_unanswered(reply))
 
 
 def _proxy_of(base_url: str) -> str | None:

@@ -15,6 +15,7 @@ from urllib3.exceptions import HTTPError
 
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.replies import Call, may_ask_again, read_reply, wanted_pause_s
+from airflow_provider_dropcowboy.api.versions import vendor_of
 from airflow_provider_dropcowboy.api.wire import Answer, Broken, NotWritten, Reply, Request
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock, Deadline
 from airflow_provider_dropcowboy.errors import ConfigurationError
@@ -51,7 +52,7 @@ class Client:
             raise ConfigurationError(
                 f"There is no CA bundle at {verify!r}. Nothing was sent. Correct verify in the connection's extra."
             )
-        self._account = account
+        self.account = account
         self._timeout_s = timeout_s
         self._verify = verify
         self._sleep = sleep
@@ -126,12 +127,12 @@ class Client:
         self.close()
 
     def _prepare(self, request: Request) -> requests.PreparedRequest:
-        headers = {**self._account.headers(), "Accept": "application/json"}
+        headers = {**vendor_of(self.account).headers(self.account), **request.headers, "Accept": "application/json"}
         body = None
         if request.body is not None:
             headers["Content-Type"] = "application/json"
             body = _json_bytes(request)
-        url = f"{self._account.base_url}{request.path}"
+        url = f"{self.account.base_url}{request.path}"
         # raised outside of the handler: the exception repeats the header, and would be the context of ours
         with suppress(ValueError):
             return self._session.prepare_request(
@@ -144,7 +145,7 @@ class Client:
 
     def _answer(self, response: requests.Response) -> Answer:
         # an error page that repeats the headers must not carry the secret into an exception
-        body = response.content.replace(self._account.secret.reveal().encode(), MASK.encode())
+        body = response.content.replace(self.account.secret.reveal().encode(), MASK.encode())
         return Answer(
             response.status_code,
             body,

@@ -28,8 +28,8 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 
-from airflow_provider_dropcowboy.api.answers import Outcome, read_send_answer
-from airflow_provider_dropcowboy.api.wire import Answer
+from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
+from airflow_provider_dropcowboy.api.wire import Answer, Reply
 from airflow_provider_dropcowboy.clock import Clock
 
 KEEP_ALIVE_S: Final = 2.0
@@ -50,6 +50,8 @@ IDLE_TIMEOUT: Final = 408
 NOT_SENT: Final = frozenset({Outcome.RELEASED, Outcome.REJECTED, Outcome.REFUSED})
 
 OnDoubt = Callable[[object], None]
+Read = Callable[[Reply], SendOutcome]
+"""What an answer means."""
 log = logging.getLogger(__name__)
 
 
@@ -182,12 +184,20 @@ class Keeper:
     """The connections of one sender between their requests. In one event loop."""
 
     def __init__(
-        self, *, connections: int, timeout_s: float, clock: Clock, on_doubt: OnDoubt, check: "ConnectionCheck"
+        self,
+        *,
+        connections: int,
+        timeout_s: float,
+        clock: Clock,
+        read: Read,
+        on_doubt: OnDoubt,
+        check: "ConnectionCheck",
     ) -> None:
         self._check = check
         self._most = connections * CONNECTIONS_PER_REQUEST
         self._timeout_s = timeout_s
         self._clock = clock
+        self._read = read
         self._on_doubt = on_doubt
         self._loop = asyncio.get_running_loop()
         self._idle: deque[KeptConnection] = deque()
@@ -291,7 +301,7 @@ class Keeper:
                     connection.drop()
                 return True
         connection.drop()
-        if not is_questioned and all(map(_is_acceptance, surplus)):
+        if not is_questioned and all(map(self._is_acceptance, surplus)):
             return True  # whichever is its own, the message was accepted
         in_doubt = list(connection.accepted)[-len(surplus) :] if surplus else []
         log.warning(
@@ -304,6 +314,9 @@ class Keeper:
             self._on_doubt(key)
         return False
 
+    def _is_acceptance(self, answer: Answer | None) -> bool:
+        return answer is not None and self._read(answer).kind is Outcome.ACCEPTED
+
 
 class ConnectionCheck:
     """A request that changes nothing, for a path that no API has: its answer shows that all before it have come.
@@ -311,7 +324,8 @@ class ConnectionCheck:
     The connection ends with it. It carries no credentials.
     """
 
-    def __init__(self, base_url: str, *, through_proxy: bool) -> None:
+    def __init__(self, base_url: str, *, read: Read, through_proxy: bool) -> None:
+        self._read = read
         self._name = f"no-such-path-{token_hex(8)}"
         parts = urlsplit(f"{base_url}/{self._name}")
         target = parts.geturl() if through_proxy and parts.scheme == "http" else parts.path
@@ -321,7 +335,7 @@ class ConnectionCheck:
         """Whether the message before the check was not sent, whether this answer is the check's or the message's."""
         if answer is None:
             return False
-        return self._name.encode() in answer.body or read_send_answer(answer).kind in NOT_SENT
+        return self._name.encode() in answer.body or self._read(answer).kind in NOT_SENT
 
 
 class KeepingConnector(aiohttp.TCPConnector):
@@ -353,7 +367,3 @@ async def _end_of(connection: KeptConnection, *, at_most_s: float) -> bool:
         async with asyncio.timeout(at_most_s):
             await connection.lost.wait()
     return connection.lost.is_set()
-
-
-def _is_acceptance(answer: Answer | None) -> bool:
-    return answer is not None and read_send_answer(answer).kind is Outcome.ACCEPTED

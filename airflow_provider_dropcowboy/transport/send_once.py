@@ -4,11 +4,11 @@ import logging
 from typing import Final, assert_never
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.api.answers import ODD_SHAPE, Outcome, read_send_answer
-from airflow_provider_dropcowboy.api.content_rules import check_content, check_url
-from airflow_provider_dropcowboy.api.messages import MAX_FOREIGN_ID_CHARACTERS, Channel, Content, Rvm, send_body
+from airflow_provider_dropcowboy.api.answers import ODD_SHAPE, Outcome, SendOutcome
+from airflow_provider_dropcowboy.api.content import MAX_FOREIGN_ID_CHARACTERS, Content, check_url
 from airflow_provider_dropcowboy.api.replies import CREDENTIAL_REFUSALS
-from airflow_provider_dropcowboy.api.wire import Answer, Reply, Request
+from airflow_provider_dropcowboy.api.versions import vendor_of
+from airflow_provider_dropcowboy.api.wire import Answer, Reply
 from airflow_provider_dropcowboy.errors import (
     AmbiguousError,
     AuthenticationError,
@@ -41,7 +41,8 @@ def send_once(
     :raises NotTakenError: surely not taken, and it may be asked again.
     :raises VendorError: of another kind: refused, with the vendor's reason.
     """
-    check_content(content)
+    vendor = vendor_of(account)
+    vendor.check_content(content)
     if callback_url is not None:
         check_url("callback_url", callback_url)
     given: object = foreign_id
@@ -49,16 +50,14 @@ def send_once(
         raise ConfigurationError(f"A foreign_id is printable text, not {given!r}. {NOT_SENT}")
     if not 0 < len(foreign_id) <= MAX_FOREIGN_ID_CHARACTERS:
         raise ConfigurationError(f"A foreign_id has 1 to {MAX_FOREIGN_ID_CHARACTERS} characters. {NOT_SENT}")
-    channel = Channel.RVM if isinstance(content, Rvm) else Channel.SMS
-    body = send_body(account, phone, content, foreign_id=foreign_id, callback_url=callback_url)
-    reply = client.call(Request("POST", channel.path, body=body, has_credentials_in_body=True))
-    error = _error(reply, foreign_id)
+    request = vendor.send(account, content, phone=phone, foreign_id=foreign_id, callback_url=callback_url)
+    reply = client.call(request)
+    error = _error(reply, vendor.read_send(reply), foreign_id=foreign_id)
     if error:
         raise error
 
 
-def _error(reply: Reply, foreign_id: str) -> VendorError | None:
-    outcome = read_send_answer(reply)
+def _error(reply: Reply, outcome: SendOutcome, *, foreign_id: str) -> VendorError | None:
     match outcome.kind:
         case Outcome.ACCEPTED:
             if outcome.odd_shape:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome, read_send_answer
-from airflow_provider_dropcowboy.api.messages import Message, Rvm
+from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
+from airflow_provider_dropcowboy.api.content import Rvm
+from airflow_provider_dropcowboy.api.v1.answers import read_send_answer
 from airflow_provider_dropcowboy.api.wire import NotWritten, Reply
 from airflow_provider_dropcowboy.campaign.control import STOPPED
 from airflow_provider_dropcowboy.campaign.in_flight import Ask
@@ -21,6 +22,7 @@ from airflow_provider_dropcowboy.ledger.lease import LEASE
 from airflow_provider_dropcowboy.ledger.outcomes import STATE_OF, Answered, record
 from airflow_provider_dropcowboy.ledger.runs import Run, beat, end_run
 from airflow_provider_dropcowboy.phone import Phone
+from airflow_provider_dropcowboy.screening.message import Message
 from tests.acceptance._protocol_vendor import Fate, Witness
 
 

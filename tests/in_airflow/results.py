@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from airflow.sdk import DAG, task
 
-from airflow_provider_dropcowboy.api.callbacks import parse_callback
+from airflow_provider_dropcowboy.api.v1.callbacks import parse_callback
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.reconcile import Received, reconcile
 from airflow_provider_dropcowboy.ledger.schema import SENDS

@@ -7,8 +7,8 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
-from airflow_provider_dropcowboy.api.callbacks import parse_callback
-from airflow_provider_dropcowboy.api.messages import Channel, Message, Rvm
+from airflow_provider_dropcowboy.api.content import Channel, Rvm
+from airflow_provider_dropcowboy.api.v1.callbacks import parse_callback
 from airflow_provider_dropcowboy.campaign.identity import Identity
 from airflow_provider_dropcowboy.ledger.claims import claim, new_claim_id
 from airflow_provider_dropcowboy.ledger.database import Ledger
@@ -17,6 +17,7 @@ from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconc
 from airflow_provider_dropcowboy.ledger.runs import Campaign, Who, begin_run, bind_campaign, end_run
 from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, HISTORY, RUNS, SENDS
 from airflow_provider_dropcowboy.phone import Phone
+from airflow_provider_dropcowboy.screening.message import Message
 
 ACCOUNT = "team@127.0.0.1"
 

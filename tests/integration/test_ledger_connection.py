@@ -12,7 +12,8 @@ from airflow_provider_dropcowboy.hooks.ledger import ledger_url
 from airflow_provider_dropcowboy.ledger.database import open_ledger, upgrade_ledger
 from airflow_provider_dropcowboy.secret import Secret
 
-SETTINGS = ConnectionSettings(account=Account("team", Secret("secret")), ledger_conn_id="ledger")
+ACCOUNT = Account("team", Secret("secret"), "https://api.dropcowboy.com/v1")
+SETTINGS = ConnectionSettings(account=ACCOUNT, ledger_conn_id="ledger")
 
 
 def connect(monkeypatch: pytest.MonkeyPatch, url: str, **extra: object) -> sa.URL:

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.api.callbacks import parse_callback
-from airflow_provider_dropcowboy.api.messages import Message
+from airflow_provider_dropcowboy.api.v1.callbacks import parse_callback
 from airflow_provider_dropcowboy.campaign import pipeline
 from airflow_provider_dropcowboy.campaign.compose import RvmTemplate
 from airflow_provider_dropcowboy.campaign.preview import JudgedRow, preview_campaign
@@ -27,6 +26,7 @@ from airflow_provider_dropcowboy.ledger.suppressions import suppress
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.sandbox.catalog import BRAND_ID
 from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
+from airflow_provider_dropcowboy.screening.message import Message
 from tests.integration.campaign.conftest import states, taken_once
 from tests.integration.campaign.limited_worker import Worker, at_once
 from tests.integration.conftest import MakePlan, RunPlan, people

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from airflow_provider_dropcowboy.api.messages import Channel
+from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.cli.checks import Finding, compare_clocks, examine, look_at_rules
 from airflow_provider_dropcowboy.ledger.database import HEAD, open_ledger, upgrade_ledger
 from airflow_provider_dropcowboy.ledger.runs import bind_campaign

@@ -1,6 +1,6 @@
 """``dropcowboy pause`` and ``resume``, and what they do to a send."""
 
-from airflow_provider_dropcowboy.api.messages import Channel
+from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.ledger.database import open_ledger
 from airflow_provider_dropcowboy.ledger.pauses import read_pauses
 from airflow_provider_dropcowboy.ledger.runs import bind_campaign

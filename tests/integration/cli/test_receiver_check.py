@@ -17,7 +17,11 @@ from tests.integration.receiver.running import CALLBACK_SECRET, RunningReceiver
 from tests.integration.transport.scripted_server import ScriptedServer, answer
 from tests.sandbox_process import SandboxProcess
 
-SETTINGS = ConnectionSettings(account=Account("team", Secret("team-secret")), callback_secret=Secret(CALLBACK_SECRET))
+ACCOUNT = Account("team", Secret("team-secret"), "https://api.dropcowboy.com/v1")
+SETTINGS = ConnectionSettings(
+    account=ACCOUNT,
+    callback_secret=Secret(CALLBACK_SECRET),
+)
 
 
 @pytest.fixture

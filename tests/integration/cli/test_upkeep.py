@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from airflow_provider_dropcowboy.api.messages import Channel
+from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.ledger.facts import read_facts
 from airflow_provider_dropcowboy.ledger.lookup import find_campaigns
 from airflow_provider_dropcowboy.ledger.retention import PERSONAL

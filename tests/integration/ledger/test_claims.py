@@ -7,13 +7,13 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.answers import Outcome
-from airflow_provider_dropcowboy.api.messages import Message
 from airflow_provider_dropcowboy.campaign.preview import judge_messages
 from airflow_provider_dropcowboy.ledger.claims import find_claims, new_claim_id, reclaim
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.judgement import Claim
 from airflow_provider_dropcowboy.ledger.runs import end_run
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, LEDGER, SENDS
+from airflow_provider_dropcowboy.screening.message import Message
 from airflow_provider_dropcowboy.states import BINDING, State
 from tests.integration.ledger.conftest import Desk, begin, message, messages
 

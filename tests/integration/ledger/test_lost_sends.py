@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from airflow_provider_dropcowboy.api.callbacks import parse_callback
+from airflow_provider_dropcowboy.api.v1.callbacks import parse_callback
 from airflow_provider_dropcowboy.campaign.preview import judge_messages
 from airflow_provider_dropcowboy.ledger.batch import names
 from airflow_provider_dropcowboy.ledger.claims import claim, new_claim_id

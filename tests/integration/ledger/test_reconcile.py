@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_dropcowboy.api.answers import Outcome
-from airflow_provider_dropcowboy.api.callbacks import parse_callback
-from airflow_provider_dropcowboy.api.messages import Message
+from airflow_provider_dropcowboy.api.v1.callbacks import parse_callback
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
 from airflow_provider_dropcowboy.ledger.digest import number_digest
 from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconcile
 from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, SUPPRESSIONS
+from airflow_provider_dropcowboy.screening.message import Message
 from airflow_provider_dropcowboy.states import State
 from tests.integration.ledger.conftest import Desk, begin, message, messages
 

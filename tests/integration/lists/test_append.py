@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.api.lists import create_list
+from airflow_provider_dropcowboy.api.v1.lists import create_list
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.errors import GuardError, NotTakenError, RejectedError
 from airflow_provider_dropcowboy.ledger.database import Ledger

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.api.lists import create_list
+from airflow_provider_dropcowboy.api.v1.lists import create_list
 from airflow_provider_dropcowboy.api.wire import NotWritten
 from airflow_provider_dropcowboy.errors import (
     ConfigurationError,

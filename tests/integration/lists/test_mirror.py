@@ -3,7 +3,7 @@
 import pytest
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.api.lists import append_contacts, delete_list
+from airflow_provider_dropcowboy.api.v1.lists import append_contacts, delete_list
 from airflow_provider_dropcowboy.errors import AuthenticationError, GuardError
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.digest import number_digest

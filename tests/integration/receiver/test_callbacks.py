@@ -9,11 +9,11 @@ from contextlib import ExitStack
 
 import pytest
 
-from airflow_provider_dropcowboy.api.messages import Message
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.receiver import app
 from airflow_provider_dropcowboy.receiver.app import MAX_REPEATS
 from airflow_provider_dropcowboy.receiver.arrival import MAX_BYTES
+from airflow_provider_dropcowboy.screening.message import Message
 from airflow_provider_dropcowboy.states import State
 from tests.integration.ledger.conftest import Desk
 from tests.integration.receiver.conftest import Start, kept

@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from pytest_mock import MockerFixture
 
 from airflow_provider_dropcowboy.api.callback_url import Ticket
-from airflow_provider_dropcowboy.api.messages import Message
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
 from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconcile
 from airflow_provider_dropcowboy.receiver import store
@@ -22,6 +21,7 @@ from airflow_provider_dropcowboy.receiver.arrival import Arrival
 from airflow_provider_dropcowboy.receiver.metrics import Metrics
 from airflow_provider_dropcowboy.receiver.spool import Spool
 from airflow_provider_dropcowboy.receiver.store import Store
+from airflow_provider_dropcowboy.screening.message import Message
 from airflow_provider_dropcowboy.states import State
 from tests.integration.ledger.conftest import Desk
 from tests.integration.receiver.conftest import Start, kept

@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.api.wire import Answer, Broken, NotWritten, Reply
+from airflow_provider_dropcowboy.api.wire import Answer, Broken, NotWritten, Reply, Request
 from airflow_provider_dropcowboy.secret import Secret
 from airflow_provider_dropcowboy.transport import bulk
 from airflow_provider_dropcowboy.transport.bulk import BulkSender, NothingWrittenError, UnwatchedError
@@ -336,7 +336,7 @@ class TestAnAnswerThatNobodyAskedFor:
                 account, connections=1, timeout_s=WAIT_S, verify=True, on_doubt=doubtful.append
             ) as wire:
                 for key in ("a", "b", "c"):
-                    await wire.send("/rvm", BODY, lease_ends=lease_ends(), key=key)
+                    await wire.send(Request("POST", "/rvm", body=BODY), lease_ends=lease_ends(), key=key)
                     await wire.settle()
                 return await wire.post("/rvm", BODY, lease_ends=lease_ends())
 
@@ -353,7 +353,7 @@ class TestAnAnswerThatNobodyAskedFor:
             async with BulkSender(
                 account, connections=1, timeout_s=WAIT_S, verify=True, on_doubt=doubtful.append
             ) as wire:
-                await wire.send("/rvm", BODY, lease_ends=lease_ends(), key="a")
+                await wire.send(Request("POST", "/rvm", body=BODY), lease_ends=lease_ends(), key="a")
                 await asyncio.to_thread(server.closed[0].wait, WAIT_S)
                 reply = await wire.post("/rvm", BODY, lease_ends=lease_ends())
                 await wire.settle()

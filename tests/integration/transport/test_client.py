@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_dropcowboy.api import catalog, lists
 from airflow_provider_dropcowboy.api.account import Account
+from airflow_provider_dropcowboy.api.v1 import catalog, lists
 from airflow_provider_dropcowboy.api.wire import Request
 from airflow_provider_dropcowboy.errors import (
     AmbiguousError,
@@ -31,7 +31,7 @@ from tests.integration.transport.scripted_server import (
 )
 
 SECRET = "s3cret/of-the-team"
-SEND = Request("POST", "/rvm", body={"phone_number": "+15045550100"}, has_credentials_in_body=True)
+SEND = Request("POST", "/rvm", body={"phone_number": "+15045550100"})
 A_LIST = b'{"list_id": "l1", "list_name": "due", "created_at": 1800000000000}'
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_dropcowboy.api import catalog
 from airflow_provider_dropcowboy.api.account import Account
+from airflow_provider_dropcowboy.api.v1 import catalog
 from airflow_provider_dropcowboy.api.wire import Answer, Request
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.secret import Secret
@@ -21,7 +21,7 @@ from tests.integration.transport.scripted_server import (
 )
 
 SECRET = "s3cret/of-the-team"
-SEND = Request("POST", "/rvm", body={"phone_number": "+15045550100"}, has_credentials_in_body=True)
+SEND = Request("POST", "/rvm", body={"phone_number": "+15045550100"})
 
 
 def client(base_url: str, *, verify: bool | str = True) -> Client:

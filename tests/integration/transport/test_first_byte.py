@@ -24,7 +24,7 @@ from tests.integration.transport.scripted_server import (
     wait_until_the_client_leaves,
 )
 
-SEND = Request("POST", "/rvm", body={"phone_number": "+15045550100"}, has_credentials_in_body=True)
+SEND = Request("POST", "/rvm", body={"phone_number": "+15045550100"})
 
 
 def client(base_url: str, *, timeout_s: float = 5.0, verify: bool | str = True) -> Client:

@@ -16,10 +16,10 @@ from airflow_provider_dropcowboy.api.answers import (
     error_reason,
     http_date,
     read_json,
-    read_send_answer,
     retry_after_s,
     scrub,
 )
+from airflow_provider_dropcowboy.api.v1.answers import read_send_answer
 from airflow_provider_dropcowboy.api.wire import Answer, Broken, NotWritten, Reply
 
 QUEUED = b'{"status": "queued"}'

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_dropcowboy.api.callbacks import Callback, DeliveryStatus, parse_callback
+from airflow_provider_dropcowboy.api.callbacks import Callback, DeliveryStatus
+from airflow_provider_dropcowboy.api.v1.callbacks import parse_callback
 from airflow_provider_dropcowboy.errors import CallbackError
 
 DOCUMENTED = b"""{"drop_id": "5c8eb7940a057a4ab0823e1a", "phone_number": "+15552224444",

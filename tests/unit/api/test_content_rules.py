@@ -2,8 +2,8 @@
 
 import pytest
 
-from airflow_provider_dropcowboy.api.content_rules import check_content
-from airflow_provider_dropcowboy.api.messages import Content, Rvm, Sms
+from airflow_provider_dropcowboy.api.content import Content, Rvm, Sms
+from airflow_provider_dropcowboy.api.v1.sends import check_content
 from airflow_provider_dropcowboy.errors import ConfigurationError
 
 

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_dropcowboy.api import catalog, lists
+from airflow_provider_dropcowboy.api.catalog import Brand, Pool, Recording
+from airflow_provider_dropcowboy.api.lists import AppendResult, Cell, ContactList, RejectedRow
 from airflow_provider_dropcowboy.api.replies import Call, may_ask_again, read_reply
+from airflow_provider_dropcowboy.api.v1 import catalog, lists
 from airflow_provider_dropcowboy.api.wire import Answer, Broken, NotWritten, Reply
 from airflow_provider_dropcowboy.errors import (
     AmbiguousError,
@@ -65,7 +67,7 @@ def test_whatever_may_be_asked_again_by_airflow_was_not_made(reply: Reply, call:
 
 def test_a_list_is_read() -> None:
     body = b'{"list_id": "l1", "list_name": "due", "created_at": 1800000000000, "contact_count": 3, "more": []}'
-    made = lists.ContactList("l1", "due", datetime(2027, 1, 15, 8, tzinfo=UTC), 3)
+    made = ContactList("l1", "due", datetime(2027, 1, 15, 8, tzinfo=UTC), 3)
     assert ask(lists.get_list("l1"), 200, body) == made
 
 
@@ -78,9 +80,7 @@ def test_a_deletion_and_a_renaming_may_answer_with_nothing(body: bytes) -> None:
 def test_rows_that_were_not_taken_come_back_with_their_reason_and_without_their_number() -> None:
     body = b'{"accepted_count": 1, "rejected": [{"index": 1, "reason": "Invalid phone 504-555-0100"}]}'
     call = lists.append_contacts("l1", ["phone"], values=[["+15045550100"], ["504-555-0100"]])
-    assert read_reply(call, Answer(200, body)) == lists.AppendResult(
-        1, (lists.RejectedRow(1, "Invalid phone [number]"),)
-    )
+    assert read_reply(call, Answer(200, body)) == AppendResult(1, (RejectedRow(1, "Invalid phone [number]"),))
 
 
 @pytest.mark.parametrize(
@@ -89,18 +89,18 @@ def test_rows_that_were_not_taken_come_back_with_their_reason_and_without_their_
         (
             catalog.brands(),
             b'[{"brand_id": "b1", "company_name": "Acme", "dba_name": null, "registered": true, "api_allowed": false}]',
-            catalog.Brand("b1", "Acme", None, True, False),
+            Brand("b1", "Acme", None, True, False),
         ),
         (
             catalog.recordings(),
             b'[{"media_id": "m1", "name": "Hello", "created_at": 1800000000000}]',
-            catalog.Recording("m1", "Hello", datetime(2027, 1, 15, 8, tzinfo=UTC)),
+            Recording("m1", "Hello", datetime(2027, 1, 15, 8, tzinfo=UTC)),
         ),
-        (catalog.media(), b'[{"media_id": 7}]', catalog.Recording("7")),
+        (catalog.media(), b'[{"media_id": 7}]', Recording("7")),
         (
             catalog.pools(),
             b'[{"pool_id": "p1", "name": "Main", "brand_id": "b1", "service_type": "sms", "number_count": 4}]',
-            catalog.Pool("p1", "Main", "b1", "sms", 4),
+            Pool("p1", "Main", "b1", "sms", 4),
         ),
     ],
 )
@@ -139,11 +139,11 @@ def test_a_field_that_is_not_needed_decides_nothing(field: bytes, read: object) 
 
 def test_an_odd_field_of_one_row_hides_no_row() -> None:
     body = b'[{"brand_id": "b1", "registered": "yes", "api_allowed": 1, "company_name": 1.5}, {"brand_id": "b2"}]'
-    assert ask(catalog.brands(), 200, body) == (catalog.Brand("b1", api_allowed=True), catalog.Brand("b2"))
+    assert ask(catalog.brands(), 200, body) == (Brand("b1", api_allowed=True), Brand("b2"))
     pools = b'[{"pool_id": "p1", "number_count": "3"}, {"pool_id": "p2", "number_count": "some"}]'
-    assert ask(catalog.pools(), 200, pools) == (catalog.Pool("p1", number_count=3), catalog.Pool("p2"))
+    assert ask(catalog.pools(), 200, pools) == (Pool("p1", number_count=3), Pool("p2"))
     recordings = b'[{"media_id": "m1", "created_at": "yesterday"}]'
-    assert ask(catalog.recordings(), 200, recordings) == (catalog.Recording("m1"),)
+    assert ask(catalog.recordings(), 200, recordings) == (Recording("m1"),)
 
 
 @pytest.mark.parametrize("body", [b'{"error": "nope"}', b'{"success": false}', b"<html>", b"maybe"])
@@ -185,7 +185,7 @@ def test_an_id_stays_one_part_of_the_path(list_id: str) -> None:
     ],
 )
 def test_an_append_that_the_vendor_would_not_take_is_not_made(
-    fields: list[str], values: list[list[lists.Cell]], named: str
+    fields: list[str], values: list[list[Cell]], named: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=named) as caught:
         lists.append_contacts("l1", fields, values=values)

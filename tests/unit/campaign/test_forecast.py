@@ -45,7 +45,7 @@ def dry_run(
     rows: Sequence[Mapping[str, object]], *, waits_for: timedelta | None = timedelta(days=1), **changes: object
 ) -> Summary:
     settings: dict[str, object] = {
-        "account": Account("team", Secret("secret")),
+        "account": Account("team", Secret("secret"), "https://api.dropcowboy.com/v1"),
         "campaign": "spring",
         "template": RvmTemplate(brand_id="b", recording_id="r"),
         "columns": ContactColumns(postal_code_column="zip"),

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from airflow_provider_dropcowboy.api.messages import Message, Rvm
+from airflow_provider_dropcowboy.api.content import Rvm
 from airflow_provider_dropcowboy.campaign.in_flight import (
     MAX_ASKS,
     PER_CONNECTION,
@@ -18,6 +18,7 @@ from airflow_provider_dropcowboy.campaign.in_flight import (
 from airflow_provider_dropcowboy.clock import Clock
 from airflow_provider_dropcowboy.ledger.judgement import Claim
 from airflow_provider_dropcowboy.phone import Phone
+from airflow_provider_dropcowboy.screening.message import Message
 from tests.clock import FrozenClock
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.api.messages import Channel, Message, Rvm, Sms
+from airflow_provider_dropcowboy.api.content import Channel, Rvm, Sms
 from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
 from airflow_provider_dropcowboy.campaign.identity import Identity
 from airflow_provider_dropcowboy.campaign.judge import Judge, Rows
@@ -21,6 +21,7 @@ from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.contacts.text import Template
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
+from airflow_provider_dropcowboy.screening.message import Message
 from airflow_provider_dropcowboy.screening.verdict import Verdict
 from airflow_provider_dropcowboy.secret import Secret
 from airflow_provider_dropcowboy.states import State
@@ -32,7 +33,7 @@ SMS = SmsTemplate(caller_id="+15045550199", pool_id="p", sms_body=Template.parse
 
 def plan(template: RvmTemplate | SmsTemplate = RVM, **changes: object) -> Plan:
     settings: dict[str, object] = {
-        "account": Account("team", Secret("secret")),
+        "account": Account("team", Secret("secret"), "https://api.dropcowboy.com/v1"),
         "campaign": "spring",
         "template": template,
         "columns": ContactColumns(key_column="id", postal_code_column="zip"),

@@ -6,10 +6,11 @@ from typing import Any, Final
 
 import pytest
 
-from airflow_provider_dropcowboy.api.messages import Message, Rvm
+from airflow_provider_dropcowboy.api.content import Rvm
 from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
 from airflow_provider_dropcowboy.errors import BalanceError
 from airflow_provider_dropcowboy.phone import Phone
+from airflow_provider_dropcowboy.screening.message import Message
 from airflow_provider_dropcowboy.states import State
 
 

@@ -1,19 +1,20 @@
 """What the Test button and ``dropcowboy doctor`` say of brands, hosts and networks."""
 
+import json
 import socket
 
 import pytest
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.api.catalog import Brand
-from airflow_provider_dropcowboy.api.wire import NotWritten
+from airflow_provider_dropcowboy.api.wire import Answer, NotWritten
 from airflow_provider_dropcowboy.errors import NotTakenError
-from airflow_provider_dropcowboy.hooks.access import brand_access, brands_of
+from airflow_provider_dropcowboy.hooks.access import read_access
 from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
 from airflow_provider_dropcowboy.secret import Secret
 from airflow_provider_dropcowboy.transport._words import why
 
-ALLOWED, OTHER = Brand("b1", api_allowed=True), Brand("b2", api_allowed=False)
+ALLOWED, OTHER = {"brand_id": "b1", "api_allowed": True}, {"brand_id": "b2", "api_allowed": False}
+ACCOUNT = Account("team", Secret("team-secret"), "https://api.dropcowboy.com/v1")
 
 
 @pytest.mark.parametrize(
@@ -28,10 +29,12 @@ ALLOWED, OTHER = Brand("b1", api_allowed=True), Brand("b2", api_allowed=False)
     ],
 )
 def test_a_voicemail_needs_a_brand_that_the_api_allows(
-    brands: list[Brand], default: str | None, is_well: bool, said: str
+    brands: list[dict[str, object]], default: str | None, is_well: bool, said: str
 ) -> None:
-    assert brand_access(brands, default)[0] == is_well
-    assert said in brand_access(brands, default)[1]
+    settings = ConnectionSettings(account=ACCOUNT, default_brand_id=default)
+    access = read_access(settings, Answer(200, json.dumps(brands).encode()))
+    assert access.is_ready == is_well
+    assert said in access.text
 
 
 @pytest.mark.parametrize(
@@ -45,8 +48,8 @@ def test_a_voicemail_needs_a_brand_that_the_api_allows(
     ],
 )
 def test_no_network_and_a_wrong_host_are_told_apart(error: OSError, said: str) -> None:
-    settings = ConnectionSettings(account=Account("team", Secret("team-secret")))
+    settings = ConnectionSettings(account=ACCOUNT)
     with pytest.raises(NotTakenError) as caught:
-        brands_of(settings, NotWritten(why(error, timeout_s=5)))
+        read_access(settings, NotWritten(why(error, timeout_s=5)))
     assert str(caught.value).startswith("api.dropcowboy.com was not reached: ")
     assert said in str(caught.value)

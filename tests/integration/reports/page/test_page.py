@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_dropcowboy.api.answers import Outcome
-from airflow_provider_dropcowboy.api.messages import Channel
+from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
 from airflow_provider_dropcowboy.ledger.pauses import pause_campaign
 from airflow_provider_dropcowboy.ledger.runs import Who, begin_run, end_run

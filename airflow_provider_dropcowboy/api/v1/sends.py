@@ -1,14 +1,68 @@
-"""The vendor's rules for what a message may be made of (API v1, ``POST /rvm`` and ``POST /sms``)."""
+"""The body of one send, and what the vendor accepts in it (API v1, ``POST /rvm`` and ``POST /sms``)."""
 
-import re
 from collections.abc import Mapping
 from typing import Final, assert_never
 
-from airflow_provider_dropcowboy.api.messages import MAX_SMS_CHARACTERS, Content, Rvm, Sms, count_sms_characters
+from airflow_provider_dropcowboy.api.account import Account
+from airflow_provider_dropcowboy.api.content import (
+    MAX_SMS_CHARACTERS,
+    Content,
+    Rvm,
+    Sms,
+    count_sms_characters,
+    is_postal_code,
+)
 from airflow_provider_dropcowboy.argument_kinds import is_web_url
 from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.phone import Phone
 
 AUDIO_TYPES: Final = frozenset({"mp3", "wav"})  # API v1, POST /rvm, audio_type
+
+
+def send_body(
+    account: Account, content: Content, *, phone: Phone, foreign_id: str, callback_url: str | None
+) -> dict[str, object]:
+    """The JSON body of one send; it holds the secret, so it is never logged (see ``secret.redact``)."""
+    body: dict[str, object] = {
+        "team_id": account.login,
+        "secret": account.secret.reveal(),
+        "foreign_id": foreign_id,
+        "phone_number": phone.e164,
+        **fields_of(content),
+    }
+    if callback_url:
+        body["callback_url"] = callback_url
+    return body
+
+
+def fields_of(content: Content) -> dict[str, object]:
+    """The body's fields that are set, without credentials, number and ids."""
+    match content:
+        case Rvm():
+            fields = {
+                "brand_id": content.brand_id,
+                "recording_id": content.recording_id,
+                "voice_id": content.voice_id,
+                "tts_body": content.tts_body,
+                "audio_url": content.audio_url,
+                "audio_type": content.audio_type,
+                "forwarding_number": content.forwarding_number,
+                "phone_ivr_id": content.phone_ivr_id,
+                "pool_id": content.pool_id,
+                "postal_code": content.postal_code,
+                "byoc": content.byoc,
+            }
+            return {name: value for name, value in fields.items() if value is not None}
+        case Sms():
+            # opt_in is what the row was screened for
+            return {
+                "caller_id": content.caller_id,
+                "pool_id": content.pool_id,
+                "sms_body": content.sms_body,
+                "opt_in": True,
+            }
+        case _:
+            assert_never(content)
 
 
 def check_content(content: Content) -> None:
@@ -16,7 +70,7 @@ def check_content(content: Content) -> None:
 
     :raises ConfigurationError: it would not; the text names the field and repeats no value.
     """
-    if not (fault := _type_fault(content.fields())):
+    if not (fault := _type_fault(fields_of(content))):
         match content:
             case Rvm():
                 fault = _rvm_fault(content)
@@ -24,24 +78,8 @@ def check_content(content: Content) -> None:
                 fault = _sms_fault(content)
             case _:
                 assert_never(content)
-    if fault or (fault := _text_fault(content.fields())):
+    if fault or (fault := _text_fault(fields_of(content))):
         raise ConfigurationError(f"{fault} Nothing was sent.")
-
-
-def check_url(name: str, url: object) -> None:
-    """Nothing, if a field holds the address of something on the web.
-
-    :raises ConfigurationError: it does not; the text names the field and repeats no value.
-    """
-    if not isinstance(url, str) or not is_web_url(url):
-        raise ConfigurationError(
-            f"{name} is no URL such as https://example.com/path. Nothing was sent. Give one, or leave it out."
-        )
-
-
-def is_postal_code(code: str) -> bool:
-    """Whether the vendor can use the code: a US one, such as ``02101`` or ``90210-0001``, or a Canadian ``K1A 0B1``."""
-    return _POSTAL_CODE.fullmatch(code) is not None
 
 
 def _type_fault(fields: Mapping[str, object]) -> str | None:
@@ -96,6 +134,3 @@ def _sms_fault(content: Sms) -> str | None:
     if (count := count_sms_characters(content.sms_body)) > MAX_SMS_CHARACTERS:
         return f"The sms_body has {count} characters; Drop Cowboy takes {MAX_SMS_CHARACTERS}."
     return None
-
-
-_POSTAL_CODE: Final = re.compile(r"[0-9]{5}(-[0-9]{4})?|[A-Z][0-9][A-Z] [0-9][A-Z][0-9]")

@@ -1,0 +1,164 @@
+"""Contact lists (API v1, ``/list``). No route lists all lists, reads their contacts or removes one."""
+
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import Final
+from urllib.parse import quote
+
+from airflow_provider_dropcowboy.api import _reading as reading
+from airflow_provider_dropcowboy.api.answers import read_json, refusal, scrub
+from airflow_provider_dropcowboy.api.lists import (
+    MAX_CONTACTS,
+    AppendResult,
+    Cell,
+    ContactList,
+    RejectedRow,
+    check_fields,
+)
+from airflow_provider_dropcowboy.api.replies import Call
+from airflow_provider_dropcowboy.api.wire import Answer, Request
+from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.phone import is_region
+
+
+def create_list(list_name: str) -> Call[ContactList]:
+    """``POST /list``. Two lists may have one name."""
+    return Call(
+        Request("POST", "/list", body={"list_name": _list_name(list_name)}),
+        _read_list,
+        check="Look for a list of this name in Drop Cowboy; delete it there, or use its id.",
+    )
+
+
+def get_list(list_id: str) -> Call[ContactList]:
+    """``GET /list/{list_id}``."""
+    return Call(Request("GET", _path(list_id), is_safe=True), _read_list)
+
+
+def rename_list(list_id: str, list_name: str) -> Call[None]:
+    """``POST /list/{list_id}``."""
+    return Call(
+        Request("POST", _path(list_id), body={"list_name": _list_name(list_name)}),
+        _read_nothing,
+        check="Read the list's name; renaming it once more to the same name does no harm.",
+    )
+
+
+def delete_list(list_id: str) -> Call[None]:
+    """``DELETE /list/{list_id}``, which cannot be undone."""
+    return Call(Request("DELETE", _path(list_id)), _read_nothing, check="Read the list: a 404 says that it is gone.")
+
+
+def append_contacts(
+    list_id: str, fields: Sequence[str], *, values: Sequence[Sequence[Cell]], region: str = "US"
+) -> Call[AppendResult]:
+    """``POST /list/{list_id}/contacts``. What it appends can only be removed with the whole list.
+
+    :param fields: of ``CONTACT_FIELDS``, one for each column.
+    :param values: at most ``MAX_CONTACTS`` rows; each a list or tuple with one value a field.
+    :param region: ISO 3166 alpha-2, for numbers that are not in E.164.
+    :raises ConfigurationError: not what the route takes; nothing was sent.
+    """
+    check_fields(fields)
+    if not is_region(region):
+        raise ConfigurationError(
+            f"region is {region!r}. No contact was sent. "
+            "Write the two letters of a country (ISO 3166), such as US or GB."
+        )
+    if not 0 < len(values) <= MAX_CONTACTS:
+        raise ConfigurationError(
+            f"One append takes 1 to {MAX_CONTACTS:,} contacts, not {len(values):,}. None was sent."
+        )
+    for index, row in enumerate(values):
+        _check_row(index, row, fields)
+    return Call(
+        Request(
+            "POST",
+            f"{_path(list_id)}/contacts",
+            body={"fields": list(fields), "values": [list(row) for row in values], "region": region},
+        ),
+        _read_append,
+        check="Compare the list's contact_count with what it should be.",
+    )
+
+
+def _check_row(index: int, row: Sequence[Cell], fields: Sequence[str]) -> None:
+    kind: object = row  # a warehouse's rows come untyped
+    if isinstance(kind, str | bytes | Mapping) or not isinstance(kind, Sequence):
+        # a dict's items are its keys, a text's its letters: they would be stored as a contact, for good
+        raise ConfigurationError(
+            f"Row {index} is a {type(row).__name__}. No contact was sent. Give each row as a list of values in the "
+            "order of fields; of a dict: [row[name] for name in columns]."
+        )
+    if len(row) != len(fields):
+        raise ConfigurationError(
+            f"Row {index} has {len(row)} values for {len(fields)} fields. No contact was sent. "
+            "Give every row one value a field; None where there is none."
+        )
+    for name, cell in zip(fields, row, strict=True):
+        value: object = cell
+        # a Decimal or NaN would fail when the body is written: too late, if other appends went before
+        if not (value is None or isinstance(value, str | int) or (isinstance(value, float) and isfinite(value))):
+            raise ConfigurationError(
+                f"Row {index} holds a {type(cell).__name__} in {name} that JSON has no word for. No contact was sent. "
+                "Give text, numbers or None; dates and decimals as text."
+            )
+
+
+def _path(list_id: str) -> str:
+    _require_text("list_id", list_id, mend="Give the id that Drop Cowboy shows for the list.")
+    # a path's "." and ".." lead to other routes, however they are quoted: DELETE /list/.. would be DELETE /
+    if not list_id.strip(" .") or not list_id.isprintable():
+        raise ConfigurationError(
+            f"list_id is {list_id!r}, which no list has. Nothing was sent. "
+            "Give the id that Drop Cowboy shows for the list."
+        )
+    return f"/list/{quote(list_id, safe='')}"
+
+
+def _list_name(list_name: str) -> str:
+    _require_text("list_name", list_name, mend="Give the list a name.")
+    return list_name
+
+
+def _require_text(name: str, value: object, *, mend: str) -> None:
+    if not isinstance(value, str) or not value.strip():
+        what = f"is {value!r}" if value and not isinstance(value, str) else "is empty"
+        raise ConfigurationError(f"The {name} {what}. Nothing was sent. {mend}")
+
+
+def _read_list(answer: Answer) -> ContactList:
+    content = reading.as_object(read_json(answer.body))
+    return ContactList(
+        list_id=reading.text(content, "list_id"),
+        list_name=reading.optional_text(content, "list_name"),
+        created_at=reading.optional_instant(content, "created_at"),
+        contact_count=reading.optional_count(content, "contact_count"),
+    )
+
+
+def _read_append(answer: Answer) -> AppendResult:
+    content = reading.as_object(read_json(answer.body))
+    rejected = reading.as_objects(content.get("rejected") or [])
+    return AppendResult(
+        accepted_count=reading.count(content, "accepted_count"),
+        rejected=tuple(
+            RejectedRow(reading.count(row, "index"), scrub(reading.optional_text(row, "reason") or ""))
+            for row in rejected
+        ),
+    )
+
+
+def _read_nothing(answer: Answer) -> None:
+    """Nothing, JSON that names no refusal (the vendor's own tests expect ``{"list_id": …}``), or a bare ``OK``.
+
+    :raises ValueError: the body is a refusal, or a proxy's page.
+    """
+    if (words := refusal(answer.body)) is not None:
+        raise ValueError(f"it says: {words}")
+    if read_json(answer.body) is None and answer.body.strip().lower() not in _DONE:
+        raise ValueError("neither empty nor JSON")
+
+
+_DONE: Final = (b"", b"ok", b"null")
+"""Bodies without JSON of a change that was made; Express' ``sendStatus(200)`` writes OK."""

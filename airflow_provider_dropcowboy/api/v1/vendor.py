@@ -1,0 +1,98 @@
+"""API v1: ``x-team-id`` and ``x-secret``, no idempotency key, unsigned results, contact lists."""
+
+from collections.abc import Sequence
+from typing import ClassVar, Final
+
+from airflow_provider_dropcowboy.api.account import Account
+from airflow_provider_dropcowboy.api.answers import SendOutcome
+from airflow_provider_dropcowboy.api.callbacks import Callback
+from airflow_provider_dropcowboy.api.catalog import Brand, Pool, Recording
+from airflow_provider_dropcowboy.api.content import Content, channel_of
+from airflow_provider_dropcowboy.api.lists import ListRoutes
+from airflow_provider_dropcowboy.api.replies import Call
+from airflow_provider_dropcowboy.api.v1 import catalog, lists
+from airflow_provider_dropcowboy.api.v1.answers import read_send_answer
+from airflow_provider_dropcowboy.api.v1.callbacks import parse_callback
+from airflow_provider_dropcowboy.api.v1.sends import check_content, send_body
+from airflow_provider_dropcowboy.api.vendor import Access, Vendor
+from airflow_provider_dropcowboy.api.wire import Reply, Request
+from airflow_provider_dropcowboy.phone import Phone
+
+BRANDS: Final = "brands"
+
+
+class V1(Vendor):
+    """The API at ``api.dropcowboy.com/v1``."""
+
+    version = "v1"
+    base_url = "https://api.dropcowboy.com/v1"
+    path_prefix = "/v1"
+    lists: ClassVar[ListRoutes] = lists
+    wrong_credentials = (
+        "The team id (login) or the secret (password) is wrong: the API answers both alike. Copy both again from the "
+        "API settings of Drop Cowboy, of the same account."
+    )
+
+    def headers(self, account: Account) -> dict[str, str]:
+        """``x-team-id`` and ``x-secret``."""
+        return {"x-team-id": account.login, "x-secret": account.secret.reveal()}
+
+    def send(
+        self, account: Account, content: Content, *, phone: Phone, foreign_id: str, callback_url: str | None
+    ) -> Request:
+        """``POST /rvm`` or ``POST /sms``, which read the credentials from the body alone."""
+        body = send_body(account, content, phone=phone, foreign_id=foreign_id, callback_url=callback_url)
+        return Request("POST", f"/{channel_of(content).value}", body=body)
+
+    def check_content(self, content: Content) -> None:
+        """By the rules of v1."""
+        check_content(content)
+
+    def read_send(self, reply: Reply) -> SendOutcome:
+        """By the table of v1."""
+        return read_send_answer(reply)
+
+    def read_callback(self, raw: bytes) -> Callback:
+        """A callback of v1."""
+        return parse_callback(raw)
+
+    def access(self, default_brand_id: str | None = None) -> Call[Access]:
+        """By ``GET /brand``: no route of v1 checks the credentials alone."""
+        call = catalog.brands()
+        return Call(call.request, lambda answer: _access(call.read(answer), default_brand_id))
+
+    def brands(self) -> Call[tuple[Brand, ...]]:
+        """``GET /brand``."""
+        return catalog.brands()
+
+    def recordings(self, *, api_allowed: bool | None = None) -> Call[tuple[Recording, ...]]:
+        """``GET /recording``."""
+        return catalog.recordings(api_allowed)
+
+    def media(self) -> Call[tuple[Recording, ...]]:
+        """``GET /media``."""
+        return catalog.media()
+
+    def pools(self) -> Call[tuple[Pool, ...]]:
+        """``GET /pool``."""
+        return catalog.pools()
+
+
+def _access(found: Sequence[Brand], default_brand_id: str | None) -> Access:
+    """Whether a voicemail has a brand to be sent as, and what to do if not."""
+    allowed = [brand.brand_id for brand in found if brand.api_allowed]
+    text = f"{len(allowed)} of {len(found)} brands may be used through the API"
+    if default_brand_id is None:
+        remedy = "Voicemails need one: ask Drop Cowboy to register and allow it. Texts need none."
+        return Access(BRANDS, bool(allowed), f"{text}." if allowed else f"{text}. {remedy}")
+    if default_brand_id in allowed:
+        return Access(BRANDS, True, f"{text}, default_brand_id among them.")
+    if default_brand_id in {brand.brand_id for brand in found}:
+        remedy = "Ask Drop Cowboy to allow it, or set another."
+        return Access(BRANDS, False, f"{text}; default_brand_id is not allowed. {remedy}")
+    return Access(
+        BRANDS,
+        False,
+        f"{text}; default_brand_id is no brand of the account. `dropcowboy brands` lists all; set another, or "
+        "correct the team id.",
+    )
