@@ -136,7 +136,11 @@ class AlertArguments(Arguments):
     """A text about an event, to the on-call."""
 
     to: str = argument(E164, "Number of the person on call, in E.164.", default="")
-    text: str = argument(PROSE, f"At most {MAX_SMS_CHARACTERS} characters; a longer text is cut.", default="")
+    text: str | None = argument(
+        PROSE,
+        f"At most {MAX_SMS_CHARACTERS} characters; a longer text is cut. Default: what happened to which DAG, task, "
+        "and run, and when. The default also goes out if the template of your text fails.",
+    )
     caller_id: str = argument(E164, "Number that texts are sent from, in E.164.", default="")
     opt_in: bool = argument(FLAG, "True: the owner of this number agreed to texts.", default=False)
     pool_id: str | None = argument(POOL, "Pool of numbers to send from. Default: the connection's.")
@@ -147,9 +151,9 @@ class AlertArguments(Arguments):
         if values["opt_in"] is False:
             raise ConfigurationError("A text goes only to people who opted in: opt_in must be True. Nothing was sent.")
 
-    def send(self, campaign: str) -> SmsArguments:
+    def send(self, campaign: str, text: str) -> SmsArguments:
         """The one send of the alert. No calling hours and no limit of a campaign hold it back."""
-        text = self.text.strip()
+        text = text.strip()
         if count_sms_characters(text) > MAX_SMS_CHARACTERS:
             text = text[: MAX_SMS_CHARACTERS - 3]
             while count_sms_characters(text) > MAX_SMS_CHARACTERS - 3:  # an emoji is two

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,15 @@ class Event:
     task_id: str | None
     kind: str
     due_at: datetime | None
+
+    def describe(self, *, at: datetime) -> str:
+        """A text that says what happened, and to whom; it needs no template.
+
+        :param at: aware; when it is said.
+        """
+        name = self.dag_id if self.task_id is None else f"{self.dag_id}.{self.task_id}"
+        what = _WORDS.get(self.kind, "missed a deadline" if self.kind.startswith("deadline") else self.kind)
+        return f"{name} {what} at {at.astimezone(UTC):%Y-%m-%d %H:%M} UTC. Run {self.run_id}."
 
 
 def read_event(context: Mapping[str, Any]) -> Event:
@@ -53,3 +62,6 @@ def _of(run: Any, name: str) -> Any:
 
 def _instant(value: Any) -> datetime | None:
     return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+_WORDS: Final = {"up_for_retry": "failed and will be retried", "success": "succeeded", "skipped": "was skipped"}

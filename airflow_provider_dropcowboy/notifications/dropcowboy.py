@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseNotifier
@@ -11,6 +12,7 @@ from airflow_provider_dropcowboy.hooks.arguments import ArgumentsMixin, template
 from airflow_provider_dropcowboy.notifications._event import Event, read_event
 
 if TYPE_CHECKING:
+    import jinja2
     from airflow.sdk import Context
 
     from airflow_provider_dropcowboy.campaign.channels import AlertArguments
@@ -25,10 +27,11 @@ class DropCowboyNotifier(ArgumentsMixin, BaseNotifier):
     An event is the DAG, its run, the task if it is one's, and what happened. The text goes through the ledger as every
     send does, so that it goes out once, whatever Airflow repeats: a run that is cleared and fails again says nothing
     new. Nobody is screened but by the ledger's suppression list, and no calling hours hold: the on-call is called at
-    night. What cannot be sent is one ERROR in the log, and never fails the run.
+    night. A text that cannot be rendered is replaced by the default one, and the log says why. An alert that cannot be
+    sent is one ERROR in the log, and never fails the run.
 
     :param to: in E.164: the number of the on-call.
-    :param text: at most 160 characters; a longer one is cut.
+    :param text: at most 160 characters; a longer one is cut. None: what happened to which DAG, task, and run, and when.
     :param caller_id: in E.164: the number that texts are sent from.
     :param pool_id: of numbers; default: the connection's ``default_pool_id``.
     :param opt_in: True: who has this number agreed to texts; the API takes no others.
@@ -36,12 +39,13 @@ class DropCowboyNotifier(ArgumentsMixin, BaseNotifier):
     """
 
     dropcowboy_conn_id: str
+    text: str | None
 
     def __init__(
         self,
         *,
         to: str,
-        text: str,
+        text: str | None = None,
         caller_id: str,
         opt_in: bool,
         pool_id: str | None = None,
@@ -53,6 +57,37 @@ class DropCowboyNotifier(ArgumentsMixin, BaseNotifier):
         self._check(self._arguments())
 
     template_fields: Sequence[str] = template_fields_of(__init__)
+
+    def __call__(self, *args: Any) -> None:
+        """Called by Airflow; one notifier may serve several tasks in one process, and each has its own text."""
+        BaseNotifier.__call__(copy(self), *args)
+
+    def render_template_fields(self, context: "Context", jinja_env: "jinja2.Environment | None" = None) -> None:
+        """Render the arguments. A text that cannot be rendered gives way to the default text."""
+        environment = jinja_env or self._environment(context)
+        others = [name for name in self.template_fields if name != "text"]
+        self._do_render_template_fields(self, others, context, environment, set())
+        lost = self._rendered_to_nothing
+        try:
+            self._do_render_template_fields(self, ["text"], context, environment, set())
+            why = "it renders to nothing" if "text" in self._rendered_to_nothing else None
+        except Exception as error:  # noqa: BLE001  # an alert is not lost to its template
+            why = _why_not_rendered(error)
+        if why is not None:
+            log.error("The text of an alert could not be rendered: %s. The default text is sent in its place.", why)
+            self.text = None
+        self._rendered_to_nothing = lost
+
+    def _environment(self, context: "Context") -> "jinja2.Environment":
+        dag = context.get("dag")
+        if dag is None or hasattr(dag, "get_template_env"):
+            return self.get_template_env(dag=dag)
+        from jinja2 import StrictUndefined
+
+        # dag.test() hands a callback of the DAG the DAG as the scheduler knows it, which has no environment
+        environment = self.get_template_env()
+        environment.undefined = StrictUndefined
+        return environment
 
     def notify(self, context: "Context") -> None:
         """The text is sent, unless it was for this event."""
@@ -85,6 +120,7 @@ class DropCowboyNotifier(ArgumentsMixin, BaseNotifier):
         from airflow_provider_dropcowboy.campaign.control import Control
         from airflow_provider_dropcowboy.campaign.identity import alert_name
         from airflow_provider_dropcowboy.campaign.run import run_campaign
+        from airflow_provider_dropcowboy.clock import utcnow
         from airflow_provider_dropcowboy.hooks.dropcowboy import DropCowboyHook
         from airflow_provider_dropcowboy.hooks.ledger import ledger_url
         from airflow_provider_dropcowboy.ledger.database import open_ledger
@@ -93,7 +129,8 @@ class DropCowboyNotifier(ArgumentsMixin, BaseNotifier):
         arguments = self._read(self._arguments(), context)
         settings = DropCowboyHook(arguments.dropcowboy_conn_id).settings
         campaign = alert_name(event.dag_id, event.run_id, task_id=event.task_id, kind=event.kind)
-        plan = arguments.send(campaign).plan(
+        text = event.describe(at=utcnow()) if arguments.text is None else arguments.text
+        plan = arguments.send(campaign, text).plan(
             settings,
             hours=None,
             # without the try: an alert is often the first thing that a new ledger hears of, and of a late try
@@ -124,6 +161,13 @@ class DropCowboyNotifier(ArgumentsMixin, BaseNotifier):
                 )
             case _:
                 log.error("No text to the on-call%s: it is %s%s", _about(event), state, reason)
+
+
+def _why_not_rendered(error: Exception) -> str:
+    """A template's own error names what it misses; any other may hold a value."""
+    from jinja2 import TemplateError
+
+    return str(error) if isinstance(error, TemplateError) else f"unexpected {type(error).__name__}"
 
 
 def _about(event: Event | None) -> str:

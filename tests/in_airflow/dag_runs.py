@@ -102,6 +102,12 @@ def run_dag(
     return _finish(dag, registered, run_id)
 
 
+def run_as_a_developer_does(dag: DAG, *, logical_date: datetime) -> None:
+    """Run a DAG by its own ``dag.test()``, which also calls the callbacks of the whole DAG."""
+    _register(dag)
+    dag.test(logical_date=logical_date)
+
+
 def clear_and_rerun(run: FinishedRun, task_ids: Sequence[str] | None = None) -> FinishedRun:
     """Clear tasks of a finished run as the user interface does, and run them again: same run, next try.
 

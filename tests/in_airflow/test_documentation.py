@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import indent
 
@@ -10,7 +11,8 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.utils.state import DagRunState
 
-from tests.in_airflow.dag_runs import clear_and_rerun, run_dag
+from airflow_provider_dropcowboy.sandbox.catalog import POOL_ID
+from tests.in_airflow.dag_runs import clear_and_rerun, run_as_a_developer_does, run_dag
 from tests.in_airflow.warehouse import numbers
 from tests.sandbox_process import SandboxProcess
 from tests.unit.docs.examples import Example, examples
@@ -34,6 +36,7 @@ with DAG("part", schedule="@daily"):
 """What stands around an example that is a part of a DAG, or shows a value."""
 
 QUICK_START = "docs/quick-start.md"
+ALERTS = [example for example in examples("python") if "DropCowboyNotifier(" in example.text]
 
 
 @pytest.mark.parametrize("example", examples("python"), ids=lambda example: example.place)
@@ -44,6 +47,19 @@ def test_an_example_is_a_dag_that_airflow_takes(example: Example, tmp_path: Path
     bag = DagBag(tmp_path, safe_mode=False)
     assert bag.import_errors == {}
     assert bag.dags
+
+
+@pytest.mark.usefixtures("metadata_database", "vendor_connection")
+@pytest.mark.parametrize("example", ALERTS, ids=lambda example: example.place)
+def test_an_example_of_an_alert_texts_the_on_call_what_it_says(
+    example: Example, sandbox: SandboxProcess, tmp_path: Path
+) -> None:
+    (tmp_path / "alert.py").write_text(example.text.replace('pool_id="…"', f'pool_id="{POOL_ID}"'))
+    (dag,) = DagBag(tmp_path, safe_mode=False).dags.values()
+    run_as_a_developer_does(dag, logical_date=datetime(2026, 11, 24, tzinfo=UTC))
+    (send,) = sandbox.sends().values()
+    text = send["first_body"]["sms_body"]
+    assert text.startswith(("nightly.load failed. http", "hourly failed: task_failure. Run manual__"))
 
 
 @pytest.mark.usefixtures("metadata_database", "vendor_connection")

@@ -1,6 +1,7 @@
 """A text to the on-call goes out once an event, and never stands in the way of what it is about."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -13,7 +14,7 @@ from airflow.utils.state import DagRunState
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.notifications.dropcowboy import DropCowboyNotifier
 from airflow_provider_dropcowboy.sandbox.catalog import POOL_ID
-from tests.in_airflow.dag_runs import clear_and_rerun, run_dag
+from tests.in_airflow.dag_runs import clear_and_rerun, run_as_a_developer_does, run_dag
 from tests.sandbox_process import SandboxProcess
 
 pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("metadata_database", "vendor_connection")]
@@ -35,9 +36,9 @@ def notifier(**arguments: Any) -> DropCowboyNotifier:
     return DropCowboyNotifier(**(given | arguments))
 
 
-def failing(dag_id: str = "broken", **arguments: Any) -> DAG:
+def failing(dag_id: str = "broken", dag_callback: DropCowboyNotifier | None = None, **arguments: Any) -> DAG:
     """A DAG whose one task fails; ``arguments`` are the task's."""
-    with DAG(dag_id, schedule=None) as dag:
+    with DAG(dag_id, schedule=None, on_failure_callback=dag_callback) as dag:
         PythonOperator(task_id="fail", python_callable=fail, **arguments)
     return dag
 
@@ -157,6 +158,46 @@ def test_neither_the_number_nor_the_text_is_in_the_log(
     assert "alert failed: broken.fail@" in caplog.text
     for hidden in ("5045550142", "5045550100", "The vault is open", sandbox.secret):
         assert hidden not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (None, None),
+        ("{{ dag.dag_id }} failed: {{ reason }}", "'reason' is undefined"),
+        ("{{ ti.task_id", "unexpected end of template"),
+        ("{{ '' }}", "it renders to nothing"),
+        ("{{ ti.task_id[9999] }}", "has no element 9999"),
+        ("{{ 1 / 0 }}", "unexpected ZeroDivisionError"),
+    ],
+)
+def test_an_alert_is_never_lost_to_its_text(
+    sandbox: SandboxProcess, caplog: pytest.LogCaptureFixture, text: str | None, why: str | None
+) -> None:
+    run = run_dag(failing(on_failure_callback=notifier(text=text)), logical_date=LOGICAL_DATE)
+    (sent,) = texts(sandbox)
+    assert re.fullmatch(
+        rf"broken\.fail failed at \d{{4}}-\d\d-\d\d \d\d:\d\d UTC\. Run {re.escape(run.run_id)}\.", sent
+    )
+    said = [record.getMessage() for record in caplog.records if "could not be rendered" in record.getMessage()]
+    assert [why in each for each in said if why] == ([True] if why else [])
+
+
+@pytest.mark.parametrize("text", [None, "{{ dag.dag_id }} failed: {{ reason }}", "{{ no_such_name }}"])
+def test_a_run_that_fails_in_a_dag_test_texts_the_on_call(sandbox: SandboxProcess, text: str | None) -> None:
+    dag = failing(dag_callback=notifier(text=text))
+    run_as_a_developer_does(dag, logical_date=LOGICAL_DATE)
+    (sent,) = texts(sandbox)
+    expected = "broken failed: " if text and "reason" in text else "broken failed at "
+    assert sent.startswith(expected)
+
+
+def test_one_notifier_of_two_tasks_says_which_one_failed(sandbox: SandboxProcess) -> None:
+    with DAG("broken", schedule=None, default_args={"on_failure_callback": notifier(text="{{ ti.task_id }}")}) as dag:
+        PythonOperator(task_id="load", python_callable=fail)
+        PythonOperator(task_id="send", python_callable=fail)
+    run_dag(dag, logical_date=LOGICAL_DATE)
+    assert sorted(texts(sandbox)) == ["load", "send"]
 
 
 @pytest.mark.parametrize(
