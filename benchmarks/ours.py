@@ -8,9 +8,11 @@ import resource
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
+import psycopg
 import pyarrow.csv
 import pyarrow.parquet
 import sqlalchemy as sa
@@ -25,7 +27,7 @@ from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Deadline
 from airflow_provider_dropcowboy.contacts.files import read_rows
 from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
 from airflow_provider_dropcowboy.contacts.partition import Partition
-from airflow_provider_dropcowboy.contacts.sql import stream_engine
+from airflow_provider_dropcowboy.contacts.sql import stream_rows
 from airflow_provider_dropcowboy.contacts.text import Template
 from airflow_provider_dropcowboy.ledger.database import open_ledger
 from airflow_provider_dropcowboy.ledger.judgement import Claim, Judgement
@@ -51,9 +53,10 @@ def source(kind: str, rows: int) -> Iterator[Iterator[Mapping[str, object]]]:
     if kind == "made":
         yield contacts(rows)
     elif "://" in kind:
-        engine = sa.create_engine(kind)
-        yield stream_engine(engine, f"SELECT id, phone, first_name FROM contacts WHERE id < {rows}")
-        engine.dispose()
+        address = sa.make_url(kind).set(drivername="postgresql").render_as_string(hide_password=False)
+        query = f"SELECT id, phone, first_name FROM contacts WHERE id < {rows}"
+        with closing(stream_rows(partial(psycopg.connect, address), query)) as found:
+            yield found
     else:
         with Path(kind).open("rb") as file:
             yield read_rows(file, kind)

@@ -1,13 +1,13 @@
 """Rows of a user's query, streamed: memory holds one chunk of them."""
 
-import re
-from collections.abc import Generator, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, Protocol
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from importlib import import_module
+from itertools import chain, islice
+from typing import Any, Final, Protocol
 
-from airflow_provider_dropcowboy.errors import ConfigurationError, DropCowboyError, SourceError
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
+from airflow_provider_dropcowboy.contacts.sql_errors import connect_error, execute_error, fetch_error
+from airflow_provider_dropcowboy.errors import ConfigurationError
 
 CHUNK_ROWS: Final = 2_000
 
@@ -16,11 +16,11 @@ Row = dict[str, object]
 
 
 class Cursor(Protocol):
-    """An open DB-API 2 cursor (PEP 249); the caller closes it."""
+    """An open DB-API 2 cursor (PEP 249)."""
 
     @property
     def description(self) -> Sequence[Sequence[object]] | None:
-        """One entry a column, the name first; None when the statement returns no rows."""
+        """One entry a column, the name first; None or empty when the statement returns no rows."""
 
     def execute(self, operation: str, parameters: Parameters = ..., /) -> object:
         """Run a statement."""
@@ -28,86 +28,176 @@ class Cursor(Protocol):
     def fetchmany(self, size: int, /) -> Sequence[Sequence[object]]:
         """The next rows; empty at the end."""
 
+    def close(self) -> object:
+        """Give back what it holds."""
 
-def stream_engine(
-    engine: "Engine", sql: str, *, parameters: Parameters | None = None, chunk_rows: int = CHUNK_ROWS
+
+class Connection(Protocol):
+    """An open DB-API 2 connection (PEP 249)."""
+
+    def cursor(self) -> Any:
+        """A new cursor; each driver has arguments of its own."""
+
+    def rollback(self) -> object:
+        """Undo what was not committed."""
+
+    def close(self) -> object:
+        """End it."""
+
+
+def stream_rows(
+    connect: Callable[[], Connection],
+    sql: str,
+    *,
+    parameters: Parameters | None = None,
+    chunk_rows: int = CHUNK_ROWS,
+    name: str = "The database",
 ) -> Generator[Row, None, None]:
-    """The rows of a query, read by a server-side cursor where the database has one.
+    """The rows of a query, by the cursor that streams on the connection's driver.
 
-    The connection is held until the last row or until the generator is closed. It is never committed: the query is to
-    read, and what it writes is rolled back where the database does not commit by itself.
+    The connection is open from the first row to the last, or until the generator is closed. It is never committed: the
+    query is to read, and what it writes is rolled back where the database does not commit by itself.
 
-    :param sql: as the driver takes it: its own placeholders (``%(day)s`` for psycopg, ``:day`` for SQLite). A literal
+    :param connect: opens the connection: an Airflow hook's ``get_conn``, so that every setting of the Airflow
+        connection holds. Called in the thread that reads, since sqlite3 refuses a connection of another thread.
+    :param sql: as the driver reads it, with its placeholders (``%(day)s`` for psycopg, ``:day`` for SQLite). A literal
         ``%`` is written once without ``parameters``, and as the driver wants it (``%%``) with them.
     :param parameters: by name or by position.
     :param chunk_rows: rows fetched at a time; what memory holds.
-    :raises ConfigurationError: the query is wrong, returns no rows, or two columns of one name; before the first row.
-    :raises SourceError: the database was not reached, or failed on the way.
+    :param name: of the database, as errors begin.
+    :raises ConfigurationError: the connection's settings are wrong; the query is wrong, returns no rows, or two columns
+        of one name, all before the first row; or the driver cannot read a value.
+    :raises SourceError: the database was not reached, or failed; a retry may succeed.
     """
-    from sqlalchemy.exc import SQLAlchemyError
-
     bound = _bind(parameters)
-    # without parameters the driver must not see any, or it would take a literal % for a placeholder
-    options = {"stream_results": True, "yield_per": chunk_rows, "no_parameters": True}
+    values = tuple(bound.values()) if isinstance(bound, Mapping) else bound
     read_rows = 0
-    description = None
-    try:
-        with (
-            engine.connect() as connection,
-            connection.exec_driver_sql(sql, bound, execution_options=options) as result,
-        ):
-            description = result.cursor.description if result.returns_rows else None
-            names = _column_names(description)
-            while chunk := result.fetchmany(chunk_rows):
+    with open_connection(connect, name=name) as connection:
+        try:
+            cursor, owner = _streaming_cursor(connection)
+        except Exception as error:  # noqa: BLE001 - only the driver knows its classes, and their texts may hold values
+            raise connect_error(error, name) from None
+        with closing_quietly(owner):
+            try:
+                if bound:
+                    cursor.execute(sql, bound)
+                else:  # an empty collection makes some drivers read a literal % as a placeholder
+                    cursor.execute(sql)
+                if cursor.description is None and getattr(cursor, "name", None):
+                    cursor.fetchmany(0)  # psycopg2 describes the rows of a named cursor when it first fetches
+            except Exception as error:  # noqa: BLE001 - as above
+                raise execute_error(error, connection, sql=sql, values=values) from None
+            names = _column_names(cursor.description)
+            while True:
+                try:
+                    chunk = cursor.fetchmany(chunk_rows)
+                except Exception as error:  # noqa: BLE001 - as above
+                    raise fetch_error(
+                        error, read_rows, sql=sql, values=values, description=cursor.description
+                    ) from None
+                if not chunk:
+                    return
                 for row in chunk:
                     yield dict(zip(names, row, strict=True))
                 read_rows += len(chunk)
-    except (SQLAlchemyError, *_VALUE_ERRORS) as error:
-        # SQLAlchemy's own message would print the parameters
-        # the first rows are fetched as part of the execution, before there is a description
-        raise _fetch_error(getattr(error, "orig", None) or error, read_rows, description) from None
 
 
-def stream_cursor(
-    cursor: Cursor, sql: str, *, parameters: Parameters | None = None, chunk_rows: int = CHUNK_ROWS
-) -> Generator[Row, None, None]:
-    """The rows of a query through an open cursor, for databases without a SQLAlchemy dialect.
+@contextmanager
+def open_connection(connect: Callable[[], Connection], *, name: str) -> Iterator[Connection]:
+    """A connection to a user's database, closed at the end.
 
-    Memory is as flat as the driver's cursor: some fetch the whole result when they execute.
-
-    :param sql: as for :func:`stream_engine`.
-    :raises ConfigurationError: as for :func:`stream_engine`.
-    :raises SourceError: as for :func:`stream_engine`.
+    :raises ConfigurationError: the driver refuses a setting, or is not installed; nobody was contacted.
+    :raises SourceError: the database was not reached.
     """
-    bound = _bind(parameters)
-    read_rows = 0
     try:
-        if bound:
-            cursor.execute(sql, bound)
-        else:
-            cursor.execute(sql)
-    except Exception as error:  # noqa: BLE001 - only the driver knows its classes, and their texts may hold values
-        raise _query_error(error, read_rows) from None
-    names = _column_names(cursor.description)
-    while True:
-        try:
-            chunk = cursor.fetchmany(chunk_rows)
-        except Exception as error:  # noqa: BLE001 - as above
-            raise _fetch_error(error, read_rows, cursor.description) from None
-        if not chunk:
-            return
-        for row in chunk:
-            yield dict(zip(names, row, strict=True))
-        read_rows += len(chunk)
+        connection = connect()
+    except Exception as error:  # noqa: BLE001 - only the driver knows its classes, and their texts may hold a password
+        raise connect_error(error, name) from None
+    with closing_quietly(connection):
+        yield connection
 
 
-_USER_ERRORS: Final = frozenset({"ProgrammingError", "DataError", "NotSupportedError", "IntegrityError"})
-_ERRORS_WITH_VALUES: Final = frozenset({"DataError", "IntegrityError"})
-_PERSONAL: Final = re.compile(r"\+?[0-9][0-9 ().-]{5,}[0-9]|\S+@\S+")
+_NAMED: Final = "dropcowboy_contacts"
+_PATIENCE_S: Final = 7 * 24 * 3600
+
+
+def _streaming_cursor(connection: Connection) -> tuple[Cursor, Connection | Cursor]:
+    """The cursor that does not hold the whole result on this driver, and what is closed to give it back.
+
+    With MySQL's drivers, that is the connection: closing the cursor would read all that is left of the rows. Each
+    cursor returns tuples, whatever kind of cursor the Airflow connection names in its extra.
+    """
+    # not type(): a tracer's proxy claims to be of the driver's class
+    drivers = {cls.__module__.partition(".")[0] for cls in connection.__class__.__mro__}
+    driver: Any = connection
+    if "psycopg" in drivers:
+        _begin_transactions(driver)
+        cursor = driver.cursor(_NAMED, row_factory=import_module("psycopg.rows").tuple_row)
+    elif "psycopg2" in drivers:
+        _begin_transactions(driver)
+        cursor = driver.cursor(_NAMED, cursor_factory=import_module("psycopg2.extensions").cursor)
+    elif mysql := {"MySQLdb", "pymysql"} & drivers:
+        _wait_for_reader(driver)
+        return driver.cursor(import_module(f"{mysql.pop()}.cursors").SSCursor), connection
+    elif "mysql" in drivers:
+        _wait_for_reader(driver)
+        return driver.cursor(buffered=False, raw=False, dictionary=False), connection
+    else:
+        cursor = driver.cursor()
+        if cursor.__class__.__module__.startswith("clickhouse_connect."):
+            cursor = _ClickHouseStream(cursor.client)
+    return cursor, cursor
+
+
+def _begin_transactions(connection: Any) -> None:
+    """PostgreSQL has a named cursor only inside a transaction."""
+    if connection.autocommit:
+        connection.autocommit = False
+
+
+def _wait_for_reader(connection: Any) -> None:
+    """A MySQL server waits for its reader; by default it cuts off a reader that takes no row for a minute."""
+    with suppress(Exception), closing(connection.cursor()) as cursor:
+        cursor.execute(f"SET SESSION net_write_timeout = {_PATIENCE_S}")
+
+
+class _ClickHouseStream:
+    """The part of a DB-API cursor that reads; clickhouse-connect's own holds the whole result."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._stack = ExitStack()
+        self._rows: Iterator[Sequence[object]] = iter(())
+        self.description: list[tuple[object, ...]] = []
+
+    def execute(self, operation: str, parameters: Parameters | None = None, /) -> None:
+        """Run a query."""
+        stream = self._stack.enter_context(self._client.query_row_block_stream(operation, parameters))
+        kinds = (kind.name for kind in stream.source.column_types)
+        self.description = list(zip(stream.source.column_names, kinds, strict=True))
+        self._rows = chain.from_iterable(stream)
+
+    def fetchmany(self, size: int, /) -> list[Sequence[object]]:
+        """The next rows."""
+        return list(islice(self._rows, size))
+
+    def close(self) -> None:
+        """Leave the rest unread."""
+        self._stack.close()
+
+
+@contextmanager
+def closing_quietly(owner: Connection | Cursor) -> Iterator[None]:
+    """Close at the end; a driver that then finds its connection lost adds nothing to what is known."""
+    try:
+        yield
+    finally:
+        with suppress(Exception):
+            owner.close()
 
 
 def _bind(parameters: Parameters | None) -> dict[str, object] | tuple[object, ...]:
-    """Parameters as DB-API and SQLAlchemy want them: a list would be taken for many executions."""
+    """Parameters as DB-API wants them: a list would be read as many executions by some drivers."""
     if isinstance(parameters, Mapping):
         return dict(parameters)
     if isinstance(parameters, str | bytes):
@@ -116,7 +206,7 @@ def _bind(parameters: Parameters | None) -> dict[str, object] | tuple[object, ..
 
 
 def _column_names(description: Sequence[Sequence[object]] | None) -> tuple[str, ...]:
-    if description is None:
+    if not description:
         raise ConfigurationError("The query returns no rows. It must be a SELECT.")
     names = tuple(str(column[0]) for column in description)
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -125,50 +215,3 @@ def _column_names(description: Sequence[Sequence[object]] | None) -> tuple[str, 
             f"The query returns two columns named {', '.join(twice)}. Give each its own name with AS."
         )
     return names
-
-
-def _fetch_error(
-    error: BaseException, read_rows: int, description: Sequence[Sequence[object]] | None
-) -> DropCowboyError:
-    """What stopped the reading of rows: a value that the driver cannot turn into Python's, or the database."""
-    is_of_a_value = isinstance(error, _VALUE_ERRORS) or "DataError" in {cls.__name__ for cls in type(error).__mro__}
-    undecoded = _UNDECODED.match(str(error))
-    # psycopg and psycopg2 name the state of a server's error so; a driver's own has none
-    is_of_the_server = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
-    if is_of_the_server or not (is_of_a_value or undecoded):
-        return _query_error(error, read_rows)
-    first_line = next(iter(str(error).splitlines()), "")
-    why = _AFTER_REASON.split(first_line, maxsplit=1)[0].strip() or type(error).__name__
-    names = [undecoded[1]] if undecoded else _columns_of_type(why.partition(" ")[0], description or ())
-    which = f"The value of column {' or '.join(names)}" if names else "A value of a column"
-    why = "not UTF-8" if undecoded else _PERSONAL.sub("***", why)
-    return ConfigurationError(
-        f"{which} cannot be read by the database's driver, after {read_rows} rows: {why}. The query itself ran. "
-        "Leave the column out if it is not used, or cast it to text; then run again: nobody is contacted twice."
-    )
-
-
-_VALUE_ERRORS: Final = (ValueError, OverflowError, ArithmeticError)
-_UNDECODED: Final = re.compile(r"Could not decode to UTF-8 column '([^']*)'")  # sqlite3; what follows is the value
-_AFTER_REASON: Final = re.compile(
-    r"[:(']"
-)  # drivers quote the value behind one of these: "timestamp too large (…): '…'"
-
-
-def _columns_of_type(word: str, description: Sequence[Sequence[object]]) -> list[str]:
-    """The columns of the type that a driver's error begins with, where the driver names types (psycopg)."""
-    displayed = [(str(column[0]), str(getattr(column, "type_display", ""))) for column in description]
-    return [name for name, kind in displayed if word and kind.startswith(word)]
-
-
-def _query_error(error: BaseException, read_rows: int) -> DropCowboyError:
-    """What the database said, without a person's values: its text may quote the parameters, the query or a cell."""
-    classes = {cls.__name__ for cls in type(error).__mro__}
-    sqlstate = str(getattr(error, "sqlstate", None) or "")
-    said = f"{type(error).__name__} {sqlstate}".strip()
-    if not classes & _ERRORS_WITH_VALUES and not sqlstate.startswith(("22", "23")):
-        first_line = next(iter(str(error).splitlines()), "")
-        said = f"{said}: {_PERSONAL.sub('***', first_line)}"
-    if classes & _USER_ERRORS and not read_rows:
-        return ConfigurationError(f"The database refused the query: {said}. Correct the query or its parameters.")
-    return SourceError(f"The database failed after {read_rows} rows: {said}. Running again asks nobody twice.")

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_dropcowboy.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from airflow.providers.common.sql.hooks.sql import DbApiHook
 
     from airflow_provider_dropcowboy.contacts.iterable import Contacts
     from airflow_provider_dropcowboy.contacts.source import SourceArguments
@@ -45,7 +45,7 @@ def open_suppressed(arguments: "SourceArguments") -> "Iterator[SuppressionList |
     from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 
     assert arguments.suppression_conn_id is not None
-    query = open_sql(arguments.suppression_sql, arguments.suppression_conn_id, parameters=None, hook_params=None)
+    query = open_sql(arguments.suppression_sql, arguments.suppression_conn_id, argument="suppression_conn_id")
     with query as rows:
         yield SuppressionList(
             rows,
@@ -57,26 +57,58 @@ def open_suppressed(arguments: "SourceArguments") -> "Iterator[SuppressionList |
 
 @contextmanager
 def open_sql(
-    sql: str, conn_id: str, *, parameters: "Parameters | None", hook_params: Mapping[str, Any] | None
+    sql: str,
+    conn_id: str,
+    *,
+    argument: str = "sql_conn_id",
+    parameters: "Parameters | None" = None,
+    hook_params: Mapping[str, object] | None = None,
 ) -> Iterator[Rows]:
-    """The rows of a query on an Airflow connection, streamed."""
+    """The rows of a query on an Airflow connection, streamed.
+
+    :param argument: the task's, which names the connection.
+    """
+    from airflow_provider_dropcowboy.contacts.sql import stream_rows
+
+    hook = database_hook(conn_id, argument=argument, hook_params=hook_params)
+    name = f"The database of {argument}={conn_id!r}"
+    with closing(stream_rows(hook.get_conn, sql, parameters=parameters, name=name)) as rows:
+        yield rows
+
+
+def database_hook(conn_id: str, *, argument: str, hook_params: Mapping[str, object] | None = None) -> "DbApiHook":
+    """The hook of a connection to a database, as every other task gets it.
+
+    :param argument: the task's, which names the connection.
+    :raises ConfigurationError: the connection is no database, or its provider is not installed.
+    """
+    from airflow.providers.common.compat.sdk import AirflowException
+    from airflow.providers.common.sql.hooks.sql import DbApiHook
     from airflow.sdk import BaseHook
 
-    from airflow_provider_dropcowboy.contacts.sql import stream_cursor, stream_engine
-
     connection: Any = BaseHook.get_connection(conn_id)
-    hook = connection.get_hook(hook_params=dict(hook_params or {}))
-    if not hasattr(hook, "get_conn"):
-        raise ConfigurationError(f"sql_conn_id={conn_id!r} is no database connection. Nothing was sent.")
-    engine = _engine_of(hook)
-    if engine is not None:
-        try:
-            yield stream_engine(engine, sql, parameters=parameters)
-        finally:
-            engine.dispose()
-        return
-    with closing(hook.get_conn()) as session, closing(session.cursor()) as cursor:
-        yield stream_cursor(cursor, sql, parameters=parameters)
+    kind, params = connection.conn_type, dict(hook_params or {})
+    try:
+        if kind == "databricks":  # the type's own hook speaks to the jobs API
+            from airflow.providers.databricks.hooks.databricks_sql import DatabricksSqlHook
+
+            hook = DatabricksSqlHook(conn_id, **params)
+        else:
+            hook = connection.get_hook(hook_params=params)
+    except (AirflowException, ImportError, TypeError) as error:
+        raise ConfigurationError(f"{argument}={conn_id!r} of type {kind!r} has no hook: {error}") from None
+    if not isinstance(hook, DbApiHook):
+        raise ConfigurationError(
+            f"{argument}={conn_id!r} is no database: connections of type {kind!r} have the hook {type(hook).__name__}. "
+            f"{_DATABASES.get(kind, '')}Nothing was sent."
+        )
+    return hook
+
+
+_DATABASES: Final = {
+    "google_cloud_platform": "Give BigQuery a connection of type 'gcpbigquery'. ",
+    "aws": "Give Redshift a connection of type 'redshift'. ",
+}
 
 
 @contextmanager
@@ -102,25 +134,3 @@ def open_contacts(contacts: "Contacts") -> Iterator[Rows]:
     from airflow_provider_dropcowboy.contacts.iterable import read_iterable
 
     yield read_iterable(contacts)
-
-
-def _engine_of(hook: Any) -> "Engine | None":
-    """The hook's SQLAlchemy engine; None: it has none, so its DB-API cursor must do."""
-    if not hasattr(hook, "get_sqlalchemy_engine"):
-        return None
-    from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureException
-    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
-
-    # how hooks say that SQLAlchemy does not know their database, or that what it takes for it is not installed
-    no_engine = (
-        ArgumentError,
-        NoSuchModuleError,
-        ImportError,
-        NotImplementedError,
-        AirflowOptionalProviderFeatureException,
-    )
-    try:
-        engine: Engine = hook.get_sqlalchemy_engine()
-    except no_engine:
-        return None
-    return engine

@@ -159,14 +159,10 @@ def _deliveries(wanted: ExportArguments, results: "Results") -> "Iterator[Delive
 
 
 def _write_table(wanted: ExportArguments, deliveries: "Iterable[Delivery]") -> int:
-    from airflow.sdk import BaseHook
-
+    from airflow_provider_dropcowboy.operators._source import database_hook
     from airflow_provider_dropcowboy.reports.table import Table, create_table, write_deliveries
 
-    connection: Any = BaseHook.get_connection(str(wanted.table_conn_id))
-    hook = connection.get_hook()
-    if not hasattr(hook, "get_conn") or not hasattr(hook, "placeholder"):
-        raise ConfigurationError(f"table_conn_id={wanted.table_conn_id!r} is no database connection with DB-API.")
+    hook: Any = database_hook(str(wanted.table_conn_id), argument="table_conn_id")
     table = Table(str(wanted.table), hook.placeholder)
     with closing(hook.get_conn()) as session:
         if hook.supports_autocommit:  # a row must not be gone between its deletion and its insertion

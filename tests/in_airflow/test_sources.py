@@ -10,21 +10,18 @@ import psycopg
 import pytest
 from airflow.models.renderedtifields import RenderedTaskInstanceFields
 from airflow.models.serialized_dag import SerializedDagModel
-from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureException
-from airflow.providers.postgres.hooks.postgres import PostgresHook
 from airflow.sdk import DAG, BaseOperator, task
 from airflow.sdk.definitions.context import Context
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState
-from pytest_mock import MockerFixture
 from sqlalchemy import select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from airflow_provider_dropcowboy.operators.rvm import SendRvmOperator
 from tests.in_airflow.dag_runs import run_dag
 from tests.in_airflow.vendor import VOICEMAIL
 from tests.in_airflow.warehouse import Warehouse, number, numbers, rows
+from tests.postgres_server import connection_fields
 from tests.sandbox_process import SandboxProcess
 
 pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("metadata_database", "vendor_connection")]
@@ -198,28 +195,46 @@ def test_the_warehouse_may_be_postgresql(sandbox: SandboxProcess) -> None:
     assert sandbox.takes_by_phone() == numbers(0, 1, 2)
 
 
-@pytest.mark.parametrize(
-    "says",
-    [
-        ArgumentError("no URL"),
-        NoSuchModuleError("no dialect"),
-        ImportError("no driver"),
-        NotImplementedError("no engine"),
-        AirflowOptionalProviderFeatureException("not installed"),
-    ],
-    ids=lambda error: type(error).__name__,
-)
-@pytest.mark.usefixtures("on_postgresql")
-def test_a_hook_without_an_engine_is_read_by_its_cursor(
-    sandbox: SandboxProcess, mocker: MockerFixture, says: Exception
+@pytest.mark.parametrize("argument", ["sql", "suppression_sql"])
+def test_a_query_sees_the_tables_that_every_other_task_sees(
+    sandbox: SandboxProcess, postgres_url: str, monkeypatch: pytest.MonkeyPatch, argument: str
 ) -> None:
-    asked = mocker.patch.object(PostgresHook, "get_sqlalchemy_engine", side_effect=says)
+    """The connection's extra names the schema: the same name without it is another table, of other people."""
+    url = make_url(postgres_url)
+    extra = {"options": "-c search_path=other"}
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(connection_fields(url) | {"extra": extra}))
+    with psycopg.connect(host=url.host, port=url.port, user=url.username, dbname=url.database) as connection:
+        for schema, index in (("public", 1), ("other", 2)):
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}".encode())
+            connection.execute(
+                f"CREATE TABLE {schema}.who AS SELECT 1 AS contact_id, '{number(index)}' AS phone".encode()
+            )
     with DAG("sources", schedule=None) as dag:
-        send_to_due()
+        if argument == "sql":
+            send(sql="SELECT contact_id, phone FROM who", sql_conn_id="warehouse")
+        else:
+            send(contacts=rows(3), suppression_sql="SELECT phone FROM who", suppression_conn_id="warehouse")
     run = run_dag(dag, logical_date=LOGICAL_DATE)
-    assert asked.called
     assert run.task("send").error is None
-    assert sandbox.takes_by_phone() == numbers(0, 1, 2)
+    assert sandbox.takes_by_phone() == (numbers(2) if argument == "sql" else numbers(0, 1))
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("http", "is no database: connections of type 'http' have the hook HttpHook"),
+        ("fax", "has no hook: Unknown hook type"),
+    ],
+)
+def test_a_connection_that_is_no_database_is_refused_by_name(
+    sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, kind: str, said: str
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({"conn_type": kind, "host": "127.0.0.1"}))
+    with DAG("sources", schedule=None) as dag:
+        send(sql="SELECT 1 AS contact_id", sql_conn_id="warehouse", retries=1)
+    run = run_dag(dag, logical_date=LOGICAL_DATE)
+    assert "sql_conn_id='warehouse'" in str(run.task("send").error)
+    assert said in str(run.task("send").error)
 
 
 def test_a_query_that_the_database_refuses_fails_the_task_and_asks_nobody(

@@ -1,11 +1,17 @@
 """Databases that hold a user's tables."""
 
+import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
+import psycopg
 import pytest
-from sqlalchemy import Engine, create_engine
+
+from airflow_provider_dropcowboy.contacts.sql import Connection
+
+Connect = Callable[[], Connection]
 
 
 @pytest.fixture(scope="session")
@@ -24,24 +30,28 @@ def postgresql_uri() -> Iterator[str]:
 
 
 @pytest.fixture
-def postgresql(postgresql_uri: str) -> Iterator[Engine]:
-    """A warehouse on PostgreSQL; tests read it and create nothing."""
-    engine = create_engine(postgresql_uri.replace("postgresql://", "postgresql+psycopg://"))
-    yield engine
-    engine.dispose()
+def postgresql(postgresql_uri: str) -> Connect:
+    """Connects to a warehouse on PostgreSQL; tests read it and create nothing."""
+    return partial(psycopg.connect, postgresql_uri)
 
 
 @pytest.fixture
-def sqlite(tmp_path: Path) -> Iterator[Engine]:
-    """A warehouse on SQLite, empty."""
-    engine = create_engine(f"sqlite:///{tmp_path / 'warehouse.db'}")
-    yield engine
-    engine.dispose()
+def psycopg2(postgresql_uri: str) -> Connect:
+    """The same with the older driver, its connection as a hook's extra may ask for it."""
+    from psycopg2 import connect
+    from psycopg2.extras import RealDictCursor
+
+    return partial(connect, postgresql_uri, cursor_factory=RealDictCursor)
 
 
-@pytest.fixture(params=["postgresql", "sqlite"])
-def warehouse(request: pytest.FixtureRequest) -> Engine:
-    """One database after the other: what holds for a query holds on each."""
-    engine = request.getfixturevalue(request.param)
-    assert isinstance(engine, Engine)
-    return engine
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Connect:
+    """Connects to a warehouse on SQLite, empty."""
+    return partial(sqlite3.connect, tmp_path / "warehouse.db")
+
+
+@pytest.fixture(params=["postgresql", "psycopg2", "sqlite"])
+def warehouse(request: pytest.FixtureRequest) -> Connect:
+    """One driver after the other: what holds for a query holds on each."""
+    connect: Connect = request.getfixturevalue(request.param)
+    return connect

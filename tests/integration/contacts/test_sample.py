@@ -7,12 +7,12 @@ from pathlib import Path
 import pyarrow
 import pytest
 from pyarrow import parquet
-from sqlalchemy import Engine
 
 from airflow_provider_dropcowboy.contacts.contact import Contact
 from airflow_provider_dropcowboy.contacts.files import read_rows
 from airflow_provider_dropcowboy.contacts.mapping import ContactColumns, read_contacts
-from airflow_provider_dropcowboy.contacts.sql import stream_engine
+from airflow_provider_dropcowboy.contacts.sql import stream_rows
+from tests.integration.contacts.conftest import Connect
 
 SAMPLE = Path(__file__).parents[2] / "data" / "us-contacts-sample.csv"
 COLUMNS = ContactColumns(key_column="contact_id", phone_column="phone1", postal_code_column="zip")
@@ -60,10 +60,10 @@ def test_parquet_from_a_data_frame_gives_the_same_contacts(
 
 
 def test_a_warehouse_with_other_types_gives_the_same_contacts(
-    postgresql: Engine, expected: list[tuple[str, str, str | None]]
+    postgresql: Connect, expected: list[tuple[str, str, str | None]]
 ) -> None:
     values = ", ".join(
         f"({row['contact_id']}::numeric(9,2), {row['phone1'].replace('-', '')}, {row['zip']})" for row in _rows()
     )
     sql = f'SELECT * FROM (VALUES {values}) AS due ("CONTACT_ID", "PHONE1", "ZIP")'
-    assert _who(list(stream_engine(postgresql, sql))) == expected
+    assert _who(list(stream_rows(postgresql, sql))) == expected

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import psycopg2  # type: ignore[import-untyped]  # its types are a package of their own
+import psycopg2
 import pytest
 from sqlalchemy.engine import make_url
 
