@@ -1,14 +1,15 @@
 """``dropcowboy receiver``: callbacks in, without Airflow's API server."""
 
 import socket
+from contextlib import nullcontext
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from airflow_provider_dropcowboy.cli.options import DEFAULT_CONN
-from airflow_provider_dropcowboy.receiver.spool import default_folder
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -60,24 +61,50 @@ def receiver(
     only /callbacks/ through.
     """
     try:
-        from airflow_provider_dropcowboy.receiver.server import serve
+        from airflow_provider_dropcowboy.receiver.server import lent_listener, own_listener, serve, shared_metrics
     except ImportError as error:
         raise click.ClickException(
             "The receiver needs more packages: pip install 'airflow-provider-dropcowboy[receiver]'."
         ) from error
-    for problem in find_wiring(conns).problems:
-        click.echo(f"Warning: {problem}", err=True)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with shared_metrics() if workers > 1 else nullcontext():
+        # all imports come before anybody is let in, and before the workers are forked
+        import_module("airflow_provider_dropcowboy.receiver.app")
+        from airflow_provider_dropcowboy.receiver.spool import default_folder
+
+        for problem in find_wiring(conns).problems:
+            click.echo(f"Warning: {problem}", err=True)
+        lent = lent_listener()
+        try:
+            listener = lent or own_listener(host, port)
+        except OSError as error:
+            raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+        if lent is None and is_listened_on(host, listener.getsockname()[1]):
+            click.echo(
+                f"Another receiver listens on {host}:{port}. Both receive until one of them is stopped.", err=True
+            )
+        is_debug = bool(ctx.find_root().params.get("is_debug"))
+        folder = (spool or default_folder()).absolute()
+        serve(
+            partial(make_receiver, conns, folder, takes_unsigned=takes_unsigned, is_debug=is_debug),
+            listener,
+            workers=workers,
+            is_lent=lent is not None,
+            when_listening=lambda: click.echo(f"receiver listening on {_address(listener)}"),
+        )
+
+
+def is_listened_on(host: str, port: int) -> bool:
+    """Whether another process accepts connections at the address."""
     try:
-        listener = socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
-    click.echo(f"receiver listening on http://{host}:{listener.getsockname()[1]}")
-    is_debug = bool(ctx.find_root().params.get("is_debug"))
-    make_app = partial(
-        make_receiver, conns, (spool or default_folder()).absolute(), takes_unsigned=takes_unsigned, is_debug=is_debug
-    )
-    serve(make_app, listener, workers=workers)
+        socket.create_connection((host, port), timeout=1.0).close()
+    except OSError:
+        return False
+    return True
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def make_receiver(conns: tuple[str, ...], spool: Path, *, takes_unsigned: bool, is_debug: bool) -> "Starlette":

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from airflow_provider_dropcowboy.ledger.reconcile import Match
 
 SHARED_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
-"""Variable that names a folder in which processes add up their counts; read when prometheus_client is imported."""
+"""Variable that names a folder in which processes add up their counts."""
 
 
 class Refusal(StrEnum):

@@ -6,7 +6,7 @@ import pty
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,14 +72,16 @@ class Program:
         os.close(ours)
         return Ended(process.returncode, stdout, shown.result())
 
-    def start(self, *words: str, ulimit: str = "") -> "subprocess.Popen[str]":
+    def start(self, *words: str, before: str = "", pass_fds: Sequence[int] = ()) -> "subprocess.Popen[str]":
         """A command that goes on; ``end`` ends it.
 
-        :param ulimit: options of the shell's ``ulimit``, under which it runs.
+        :param before: what a shell does before, in the process that the command becomes.
+        :param pass_fds: file descriptors that it inherits.
         """
-        limited = ["sh", "-c", f'ulimit {ulimit} && exec "$0" "$@"'] if ulimit else []
+        shell = ["bash", "-c", f'{before} && exec "$0" "$@"'] if before else []
         return subprocess.Popen(
-            [*limited, PROGRAM, *words],
+            [*shell, PROGRAM, *words],
+            pass_fds=pass_fds,
             cwd=self.folder,
             env=self._env({}),
             stdout=subprocess.PIPE,

@@ -33,9 +33,9 @@ def program(tmp_path: Path) -> Program:
 
 
 @contextmanager
-def started(program: Program, *options: str, ulimit: str = "") -> Iterator[tuple[Asked, "subprocess.Popen[str]"]]:
+def started(program: Program, *options: str, before: str = "") -> Iterator[tuple[Asked, "subprocess.Popen[str]"]]:
     """A receiver that listens; it has ended afterwards."""
-    process = program.start("receiver", "--port", "0", *options, ulimit=ulimit)
+    process = program.start("receiver", "--port", "0", *options, before=before)
     assert process.stdout is not None
     said = process.stdout.readline().strip()
     assert said.startswith("receiver listening on "), process.communicate()
@@ -119,7 +119,7 @@ def test_it_ends_though_the_ledger_hangs_and_what_it_answered_is_on_disk(program
 def test_with_few_file_descriptors_connections_wait_and_none_is_dropped(program: Program, silent: int) -> None:
     """Of 600 that say nothing, the oldest are closed; of 600 callbacks at once, all are answered."""
     ledger = open_ledger(program.ledger_url, may_create=True)
-    with started(program, ulimit="-n 512") as (receiver, _), ExitStack() as strangers:
+    with started(program, before="ulimit -n 512") as (receiver, _), ExitStack() as strangers:
         receiver.wait_for_ledger()
         receiver.session.close()
         for _ in range(silent):
@@ -143,7 +143,7 @@ def _first_line(connection: socket.socket) -> bytes:
 
 
 def test_it_may_open_as_many_files_as_the_machine_allows(program: Program) -> None:
-    with started(program, ulimit="-S -n 256") as (receiver, process):
+    with started(program, before="ulimit -S -n 256") as (receiver, process):
         receiver.ready()  # it serves by now
         soft, hard = psutil.Process(process.pid).rlimit(psutil.RLIMIT_NOFILE)
         assert soft == hard

@@ -1,0 +1,71 @@
+"""A vendor that posts callbacks at a steady rate, each second one over a connection that it keeps."""
+
+import asyncio
+import threading
+from collections import Counter
+from types import TracebackType
+from typing import Final, Self
+
+from airflow_provider_dropcowboy.api.callback_url import CallbackUrls, Ticket
+from airflow_provider_dropcowboy.secret import Secret
+
+RATE_PER_S: Final = 200.0
+BODY: Final = b'{"status": "success"}'
+
+
+class SteadyVendor:
+    """Posts from a thread of its own within the block.
+
+    :ivar answers: how many callbacks met what: a status, or the error's name.
+    :ivar posted: how many were posted.
+    """
+
+    def __init__(self, port: int, *, secret: str) -> None:
+        self.answers: Counter[str] = Counter()
+        self.posted = 0
+        self._port = port
+        self._urls = CallbackUrls("", Secret(secret))
+        self._kept: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._post_all()))
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._is_over.set()
+        self._thread.join()
+
+    async def _post_all(self) -> None:
+        loop = asyncio.get_running_loop()
+        next_at = loop.time()
+        async with asyncio.TaskGroup() as callbacks:
+            while not self._is_over.is_set():
+                callbacks.create_task(self._post(self.posted))
+                self.posted += 1
+                next_at += 1 / RATE_PER_S
+                await asyncio.sleep(max(0.0, next_at - loop.time()))
+        for _, writer in self._kept:
+            writer.close()
+
+    async def _post(self, number: int) -> None:
+        keeps = number % 2 == 0
+        target = self._urls.url(Ticket(f"f{number}", 1))
+        head = f"POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(BODY)}\r\n\r\n".encode()
+        try:
+            if keeps and self._kept:
+                reader, writer = self._kept.pop()
+            else:
+                reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+            writer.write(head + BODY)
+            answer = (await reader.readuntil(b"\r\n\r\n")).lower()
+            self.answers[answer[9:12].decode()] += 1
+            if keeps and b"connection: close" not in answer:
+                self._kept.append((reader, writer))
+            else:
+                writer.close()
+        except (OSError, asyncio.IncompleteReadError) as error:
+            self.answers[type(error).__name__] += 1
