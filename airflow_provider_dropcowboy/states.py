@@ -57,6 +57,15 @@ OPEN = frozenset({State.RELEASED, State.REJECTED})
 BINDING = ASKED - OPEN
 """The vendor may have taken the message: nobody asks again."""
 
+SENT = frozenset(
+    state for state, targets in MOVES.items() if state in BINDING and not targets & (OPEN | {State.CLAIMED})
+)
+"""The vendor accepted the message, and no move leads from here to a claim, or to a state that binds nobody.
+
+A run counts such a row by one look, and screens, claims and sends nothing of it. ``CLAIMED`` and ``UNKNOWN`` are not
+among them: their owner's answer may come, and a resend may be due.
+"""
+
 
 def may_move(source: State, target: State) -> bool:
     """Whether a send in ``source`` may become ``target``."""

@@ -6,26 +6,34 @@ stands in ``MEASURES``.
 """
 
 import argparse
+import atexit
 import datetime
 import ipaddress
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
+from itertools import count
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
+import sqlalchemy as sa
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from rich.console import Console
 from rich.table import Table
+
+from tests.postgres_server import PostgresServer
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 CONNECTIONS: Final = 90
@@ -45,8 +53,15 @@ class Build:
 
     def run(self, *command: object) -> dict[str, Any]:
         """What a benchmark of the build printed last, as JSON."""
+        return self._run("-m", *command)
+
+    def run_file(self, file: Path, *command: object) -> dict[str, Any]:
+        """What a benchmark of this build printed last, which measures that build."""
+        return self._run(file, *command)
+
+    def _run(self, *command: object) -> dict[str, Any]:
         environment = {**os.environ, "PYTHONPATH": str(self.folder), "SSL_CERT_FILE": str(self.certificate)}
-        words = [sys.executable, "-m", *map(str, command)]
+        words = [sys.executable, *map(str, command)]
         done = subprocess.run(words, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SystemExit(f"{' '.join(words)} failed in {self.folder}:\n{done.stderr[-2000:]}")
@@ -79,7 +94,104 @@ def send(build: Build, rows: int, *, latency_ms: float, has_tls: bool) -> Figure
     }
 
 
+def again(
+    build: Build,
+    rows: int,
+    *,
+    ledger: str,
+    new: float = 0.0,
+    is_dry_run: bool = False,
+    is_new: bool = False,
+    partition: str | None = None,
+) -> Figures:
+    """A campaign that was sent once and runs again; each time from the same ledger.
+
+    :param ledger: ``sqlite``, ``postgresql``, or ``none`` for a dry run without one.
+    :param new: share of rows that the first run did not have.
+    :param is_new: the campaign is, and its ledger is empty.
+    :param partition: another part than that of the rows.
+    """
+    words: list[object] = [
+        "--rows", round(rows * (1 + new)),
+        *(("--dry-run",) if is_dry_run else ()), *(("--partition", partition) if partition else ()),
+    ]  # fmt: skip
+    with ExitStack() as opened:
+        sent = 0 if is_new else rows
+        url = ledger if ledger == "none" else opened.enter_context(_ledger_with(build, sent, ledger=ledger))
+        printed = build.run_file(REPOSITORY / "benchmarks" / "again.py", "--ledger", url, "--url", _vendor(), *words)
+    assert printed["asked"] == round(rows * new), printed
+    return {"CPU us a row": printed["cpu_us"]}
+
+
+@contextmanager
+def _ledger_with(build: Build, rows: int, *, ledger: str) -> Iterator[str]:
+    """A copy of a ledger of the build's own, in which so many rows are sent; its URL."""
+    server, name = _postgres(), f"sent_{build.folder.name}_{rows}".lower().replace("-", "_")
+    folder = build.certificate.parent
+    is_file = ledger == "sqlite"
+    filled = f"sqlite:///{folder / name}.db" if is_file else server.url(name)
+    if (ledger, name) not in _FILLED:
+        _FILLED.add((ledger, name))
+        if not is_file:
+            _create(server, name)
+        build.run_file(REPOSITORY / "benchmarks" / "again.py", "--rows", rows, "--ledger", filled, "--url", _vendor())
+    if is_file:
+        copy = folder / "copy.db"
+        shutil.copy(folder / f"{name}.db", copy)
+        yield f"sqlite:///{copy}"
+        for left in folder.glob("copy.db*"):
+            left.unlink()
+    else:
+        copied = f"copy_{next(_COPIES)}"
+        _create(server, f"{copied} TEMPLATE {name}")
+        yield server.url(copied)
+        _create(server, copied, verb="DROP")
+
+
+@cache
+def _vendor() -> str:
+    """One for all: its address is part of the account's name, and with it of the campaign."""
+    server = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.server", "--latency-ms", "50"],
+        cwd=REPOSITORY, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    atexit.register(server.terminate)
+    assert server.stdout is not None
+    return f"http://127.0.0.1:{int(server.stdout.readline())}/v1"
+
+
+@cache
+def _postgres() -> PostgresServer:
+    server = PostgresServer()
+    atexit.register(server.stop)
+    return server
+
+
+def _create(server: PostgresServer, database: str, *, verb: str = "CREATE") -> None:
+    engine = sa.create_engine(server.url("postgres"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"{verb} DATABASE {database}")
+    engine.dispose()
+
+
+_FILLED: Final[set[tuple[str, str]]] = set()
+_COPIES: Final = count(1)
+
 MEASURES: Final[Mapping[str, Callable[[Build, int], Figures]]] = {
+    "again, SQLite": lambda build, rows: again(build, rows, ledger="sqlite"),
+    "again, PostgreSQL": lambda build, rows: again(build, rows, ledger="postgresql"),
+    "again with 10 % new, SQLite": lambda build, rows: again(build, rows, ledger="sqlite", new=0.1),
+    "again with 10 % new, PostgreSQL": lambda build, rows: again(build, rows, ledger="postgresql", new=0.1),
+    "dry run, no ledger": lambda build, rows: again(build, rows, ledger="none", is_dry_run=True),
+    "dry run of what was sent, SQLite": lambda build, rows: again(build, rows, ledger="sqlite", is_dry_run=True),
+    "dry run, SQLite": lambda build, rows: again(build, rows, ledger="sqlite", is_dry_run=True, is_new=True),
+    "rows of another partition": lambda build, rows: again(
+        build,
+        rows,
+        ledger="sqlite",
+        is_new=True,
+        partition="999999999/999999999",  # of 2^28 places that a key can have
+    ),
     "50 ms": lambda build, rows: send(build, rows, latency_ms=50, has_tls=False),
     "50 ms, TLS": lambda build, rows: send(build, rows, latency_ms=50, has_tls=True),
 }
@@ -91,7 +203,7 @@ def main() -> None:
     parser.add_argument("revision", help="of the older build")
     parser.add_argument("--rows", type=int, default=6_000)
     parser.add_argument("--repeats", type=int, default=4)
-    parser.add_argument("--only", choices=MEASURES, help="one measure")
+    parser.add_argument("--only", choices=MEASURES, action="append", help="some measures")
     options = parser.parse_args()
     load = os.getloadavg()[0]
     table = Table("measure", "figure", options.revision, "this build", "ratio", title=f"load {load:.1f} at the start")
@@ -100,7 +212,7 @@ def main() -> None:
         unpack(options.revision, folder / "older")
         certificate = make_certificate(folder / "certificate.pem")
         builds = Build(folder / "older", certificate), Build(REPOSITORY, certificate)
-        for measure in [options.only] if options.only else MEASURES:
+        for measure in options.only or MEASURES:
             older, ours = by_turns(builds, MEASURES[measure], rows=options.rows, repeats=options.repeats)
             for figure, before in older.items():
                 after = ours[figure]

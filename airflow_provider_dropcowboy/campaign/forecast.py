@@ -9,6 +9,7 @@ from typing import Final
 
 from airflow_provider_dropcowboy.api.content import Sms, count_outside_gsm
 from airflow_provider_dropcowboy.campaign.plan import Plan
+from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.screening.message import Message
 from airflow_provider_dropcowboy.screening.places import Places, load_places
 from airflow_provider_dropcowboy.states import State
@@ -140,9 +141,7 @@ class Outlook:
 
     def add(self, message: Message, state: State, reason: str | None) -> None:
         """One more row was judged. Rows that make no message have no number, or their key came before."""
-        place = self._places.locate(message.phone.e164, postal_code=message.postal_code)
-        self._regions[_only(place.regions)][state] += 1
-        self._zones[_only(place.zones)][state] += 1
+        self.place(message.phone, state, postal_code=message.postal_code)
         if state is State.READY:
             self._ready += 1
             if message.closes_at is not None:
@@ -153,6 +152,12 @@ class Outlook:
             return
         if isinstance(message.content, Sms) and count_outside_gsm(message.content.sms_body):
             self._outside_gsm += 1
+
+    def place(self, phone: Phone, state: State, *, postal_code: str | None) -> None:
+        """One more row stands in a state. Nothing else follows from it, as when it was sent before."""
+        place = self._places.locate(phone.e164, postal_code=postal_code)
+        self._regions[_only(place.regions)][state] += 1
+        self._zones[_only(place.zones)][state] += 1
 
     def forecast(self, *, allowed: int | None) -> Forecast:
         """What the rows so far come to.

@@ -1,26 +1,21 @@
 """From rows to messages and verdicts: reading the source, screening and composing."""
 
-import asyncio
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
-from itertools import chain, islice
-from typing import Final, TypeVar
+from itertools import islice
+from typing import Final
 
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.campaign.compose import Composer
-from airflow_provider_dropcowboy.campaign.control import Control, Order
 from airflow_provider_dropcowboy.campaign.identity import Identity
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.seen import Seen
-from airflow_provider_dropcowboy.campaign.summary import Tally
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.contacts.columns import find_column
 from airflow_provider_dropcowboy.contacts.contact import Contact, Unusable
 from airflow_provider_dropcowboy.contacts.mapping import ContactReader
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
+from airflow_provider_dropcowboy.ledger.sends import Found
 from airflow_provider_dropcowboy.screening.consent import Consent, Kinds, has_consent, read_kinds, unmet
 from airflow_provider_dropcowboy.screening.message import Message
 from airflow_provider_dropcowboy.screening.verdict import Verdict
@@ -30,19 +25,15 @@ STATE_BAN: Final = "state_ban"
 """Begins the reason of a row whose state bans the message."""
 NO_CONSENT: Final = "no consent"
 """Begins the reason of a row without the consent that the law of its place wants."""
-JUDGE_ROWS: Final = 8
-"""Rows judged in the event loop before others have their turn: half a millisecond. In a thread of its own the judge
-would take the interpreter from the loop for 5 ms at a time: a quarter of the rate where the vendor is fast."""
-MAX_AHEAD_BATCHES: Final = 2
+LOOK_ROWS: Final = 2_000
+"""Rows of a known campaign that the ledger is asked about at once, before anything of them is judged."""
 
-T = TypeVar("T")
-_SUPPRESSED: Final = "!"  # begins the names of suppressed numbers
 Rows = Iterable[Mapping[str, object]]
 
 
 @dataclass(slots=True)
 class Batch:
-    """Rows that were judged together: those to ask for, and those not.
+    """Rows that were judged together: those to send, and those not.
 
     :ivar elsewhere: rows of another partition.
     """
@@ -50,6 +41,28 @@ class Batch:
     messages: list[Message] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
     elsewhere: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A row, and by which names the ledger may know its message.
+
+    :param names: the name that it has now is the first; empty: only ``judge`` can tell.
+    """
+
+    row: Mapping[str, object] = field(repr=False)
+    key: str | None = field(repr=False)
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SentBefore:
+    """A row whose message another run sent; nothing of it is judged."""
+
+    row: Mapping[str, object] = field(repr=False)
+    key: str = field(repr=False)
+    foreign_id: str
+    found: Found
 
 
 class Judge:
@@ -61,16 +74,63 @@ class Judge:
         self._composer = Composer(plan.template, identity, caps=plan.caps)
         self._identity = identity
         self._seen = seen
-        self._has_list = False
 
     def read_suppressed(self, numbers: SuppressionList) -> None:
         """Keep the list's numbers, as digests on disk. Before any row.
 
         :raises ConfigurationError: the list cannot be read as one of numbers; nobody may be contacted.
         """
-        for phone in numbers:
-            self._seen.add(_SUPPRESSED + self._identity.number_digest(phone))
-        self._has_list = numbers.numbers > 0
+        digests = map(self._identity.number_digest, numbers)
+        while some := list(islice(digests, LOOK_ROWS)):
+            self._seen.suppress(some)
+
+    def name(self, rows: Rows) -> list[Named]:
+        """The rows of this partition by their names; it costs a tenth of judging them.
+
+        :raises ConfigurationError: the source lacks a column.
+        """
+        partition = self._plan.partition
+        found: list[Named] = []
+        for row in rows:
+            key = self._reader.read_key(row)
+            if key is None:
+                found.append(Named(row, None, ()))
+            elif partition is None or partition.has(key):
+                found.append(Named(row, key, self._identity.names(key)))
+        return found
+
+    def set_apart(
+        self, named: Sequence[Named], sends: Mapping[str, Found], *, run_id: int | None
+    ) -> tuple[list[SentBefore], list[Verdict], list[Mapping[str, object]]]:
+        """The rows that were sent before, the others with their key among them, and the rows that are to be judged.
+
+        :param sends: that the ledger has of the rows' names.
+        :param run_id: of this run, whose own sends are judged; None: a dry run has none.
+        """
+        sent: list[SentBefore] = []
+        rest: list[Mapping[str, object]] = []
+        for each in named:
+            # another spelling of the account first, as a claim does
+            found = [sends[name] for name in (*each.names[1:], *each.names[:1]) if name in sends]
+            if each.key is not None and found and all(send.is_sent(run_id=run_id) for send in found):
+                sent.append(SentBefore(each.row, each.key, each.names[0], found[0]))
+                self._meet_earlier(each.names[1:])
+            else:
+                rest.append(each.row)
+        new = self._seen.add([each.foreign_id for each in sent])
+        once: list[SentBefore] = []
+        repeated: list[Verdict] = []
+        for before in sent:
+            if before.foreign_id in new:
+                new.remove(before.foreign_id)
+                once.append(before)
+            else:
+                repeated.append(_met_before(before.key))
+        return once, repeated, rest
+
+    def contact(self, row: Mapping[str, object]) -> Contact | Unusable:
+        """Whom the row names."""
+        return self._reader.read(row)
 
     def judge(self, rows: Rows) -> Batch:
         """The rows' messages and verdicts; a row of another partition has neither.
@@ -78,14 +138,26 @@ class Judge:
         :raises ConfigurationError: the source lacks a column.
         """
         batch = Batch()
+        composed: list[tuple[Contact, Message]] = []
         for row in rows:
-            item = self._judge(row)
-            if isinstance(item, Message):
-                batch.messages.append(item)
-            elif item is not None:
-                batch.verdicts.append(item)
-            else:
+            contact = self._contact(row)
+            if contact is None:
                 batch.elsewhere += 1
+                continue
+            message = contact if isinstance(contact, Unusable) else self._composer.compose(contact)
+            if isinstance(message, Unusable):
+                batch.verdicts.append(Verdict(State.INVALID, message.reason, message.key))
+            elif isinstance(contact, Contact):
+                composed.append((contact, message))
+        new = self._seen.add([message.foreign_id for _contact, message in composed])
+        suppressed = self._seen.suppressed([message.number_digest for _contact, message in composed])
+        for contact, message in composed:
+            if message.foreign_id in new:
+                new.discard(message.foreign_id)
+                self._meet_earlier(message.earlier_ids)
+                batch.messages.append(self._screen(contact, message, suppressed))
+            else:
+                batch.verdicts.append(_met_before(contact.key))
         return batch
 
     def close(self, message: Message) -> Message:
@@ -98,28 +170,27 @@ class Judge:
         opens_at = at if ruling.is_open else ruling.opens_at
         return replace(message, stop=(State.HELD, f"calling hours: {ruling.rule}"), opens_at=opens_at)
 
-    def _judge(self, row: Mapping[str, object]) -> Message | Verdict | None:
-        contact = self._reader.read(row)
+    def _contact(self, row: Mapping[str, object]) -> Contact | Unusable | None:
+        """None: the row is of another partition."""
         partition = self._plan.partition
-        if partition is not None and not partition.has(contact.key):
+        if partition is None:
+            return self._reader.read(row)
+        # most rows are of another one: their numbers are not read where a column holds the keys
+        if self._plan.columns.key_column and not partition.has(self._reader.read_key(row)):
             return None
-        if isinstance(contact, Unusable):
-            return Verdict(State.INVALID, contact.reason, contact.key)
-        message = self._composer.compose(contact)
-        if isinstance(message, Unusable):
-            return Verdict(State.INVALID, message.reason, message.key)
-        if not self._seen.add(message.foreign_id):
-            return Verdict(State.DUPLICATE, "the same key came before", contact.key)
-        if self._plan.earlier_runs:  # an earlier wave may have known it by another name
-            for name in message.earlier_ids:
-                self._seen.add(name)
-        return self._screen(contact, message)
+        contact = self._reader.read(row)
+        return contact if partition.has(contact.key) else None
 
-    def _screen(self, contact: Contact, message: Message) -> Message:
-        """The message, stopped by the first rule that applies; the ledger may know that it was asked for before."""
+    def _meet_earlier(self, names: Sequence[str]) -> None:
+        """An earlier wave may have known the message by another name."""
+        if self._plan.earlier_runs and names:
+            self._seen.add(names)
+
+    def _screen(self, contact: Contact, message: Message, suppressed: Collection[str]) -> Message:
+        """The message, stopped by the first rule that applies; the ledger may know that it was sent before."""
         if not self._has_consent(contact.row):
             return replace(message, stop=(State.SUPPRESSED, f"no consent in {self._plan.opt_in_column}"))
-        if self._has_list and self._seen.has(_SUPPRESSED + message.number_digest):
+        if message.number_digest in suppressed:
             return replace(message, stop=(State.SUPPRESSED, "on the suppression list"))
         hours = self._plan.hours
         if hours is None:
@@ -149,87 +220,9 @@ class Judge:
         return named | {Consent.EXPRESS} if is_express else named
 
 
+def _met_before(key: str) -> Verdict:
+    return Verdict(State.DUPLICATE, "the same key came before", key)
+
+
 def _cell(row: Mapping[str, object], column: str) -> object:
     return row[column] if column in row else row[find_column(column, row)]
-
-
-class Source:
-    """The stage that reads rows and judges them, a few batches ahead of the claims. In one event loop.
-
-    :ivar thread: in which the rows are read; it may still be in the user's source when the run is over.
-    """
-
-    def __init__(
-        self,
-        judge: Judge,
-        *,
-        rows: Rows,
-        suppressed: SuppressionList | None,
-        batch_rows: int,
-        control: Control,
-        tally: Tally,
-    ) -> None:
-        self.thread = ThreadPoolExecutor(1, "dropcowboy-read")
-        self._judge = judge
-        self._rows = chain.from_iterable((rows,))  # begun by the reader: the first row may take as long as a query
-        self._suppressed = suppressed
-        self._batch_rows = batch_rows
-        self._control = control
-        self._tally = tally
-        self._judged: deque[Message] = deque()
-        self._is_over = False
-        self._changed = asyncio.Event()
-
-    async def read(self) -> None:
-        """Read to the end, no further ahead than a few batches; whatever the source raises stops the run in order."""
-        try:
-            if self._suppressed is not None:
-                await in_thread(self.thread, partial(self._judge.read_suppressed, self._suppressed))
-                self._tally.unreadable_suppressions = self._suppressed.unreadable
-            while rows := await in_thread(self.thread, self._next_rows):
-                await self._judge_rows(rows)
-                while len(self._judged) > MAX_AHEAD_BATCHES * self._batch_rows:
-                    self._changed.clear()
-                    await self._changed.wait()
-        except Exception as error:  # noqa: BLE001  # it is the user's
-            self._control.stop(Order("the source cannot be read on", error=error))
-            return
-        self._is_over = True
-        self._changed.set()
-
-    async def waiting(self) -> int:
-        """How many messages are judged, as soon as they fill a batch or the source is over; 0: none comes any more."""
-        while not self._is_over and len(self._judged) < self._batch_rows:
-            self._changed.clear()
-            await self._changed.wait()
-        return len(self._judged)
-
-    def take(self, size: int) -> list[Message]:
-        """The next so many messages, or fewer if the run was stopped meanwhile."""
-        self._changed.set()
-        return [self._judged.popleft() for _ in range(min(size, len(self._judged)))]
-
-    def end(self) -> None:
-        """The run stops: nothing that was read is claimed any more."""
-        self._judged.clear()
-        self._is_over = True
-        self._changed.set()
-
-    def _next_rows(self) -> list[Mapping[str, object]]:
-        return list(islice(self._rows, self._batch_rows))
-
-    async def _judge_rows(self, rows: Sequence[Mapping[str, object]]) -> None:
-        for start in range(0, len(rows), JUDGE_ROWS):
-            some = rows[start : start + JUDGE_ROWS]
-            batch = self._judge.judge(some)
-            self._tally.read += len(some) - batch.elsewhere
-            for verdict in batch.verdicts:
-                self._tally.count(verdict.state, verdict.reason)
-            self._judged += batch.messages
-            self._changed.set()
-            await asyncio.sleep(0)
-
-
-async def in_thread(thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
-    """What ``work`` returns, done in a thread."""
-    return await asyncio.get_running_loop().run_in_executor(thread, work)

@@ -11,11 +11,12 @@ from typing import Final, TypeVar
 
 from airflow_provider_dropcowboy.campaign.control import OUT_OF_STEP, STOPPED, Control, Order, paused
 from airflow_provider_dropcowboy.campaign.in_flight import Ask, InFlightLimit, RetryQueue
-from airflow_provider_dropcowboy.campaign.judge import Judge, Rows, Source, in_thread
+from airflow_provider_dropcowboy.campaign.judge import Judge, Rows
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.progress import Progress, Watch
 from airflow_provider_dropcowboy.campaign.seen import Unsent
 from airflow_provider_dropcowboy.campaign.sending import Sending
+from airflow_provider_dropcowboy.campaign.source import Source, in_thread
 from airflow_provider_dropcowboy.campaign.summary import Tally
 from airflow_provider_dropcowboy.campaign.vendor_clock import VendorClock
 from airflow_provider_dropcowboy.clock import Clock, Deadline
@@ -78,7 +79,15 @@ class Pipeline:
         self._settling: asyncio.Task[None] | None = None
         self._batch_rows = plan.concurrency
         self._source = Source(
-            judge, rows=rows, suppressed=suppressed, batch_rows=plan.concurrency, control=control, tally=tally
+            judge,
+            rows=rows,
+            suppressed=suppressed,
+            ledger=ledger,
+            run=run,
+            batch_rows=plan.concurrency,
+            control=control,
+            tally=tally,
+            clock=clock,
         )
         self._answers: asyncio.Queue[Answered] = asyncio.Queue()
         self._retries = RetryQueue(clock)

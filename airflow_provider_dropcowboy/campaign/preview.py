@@ -5,13 +5,13 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
-from typing import Final
+from typing import Final, Self
 
 from airflow_provider_dropcowboy.campaign.forecast import Outlook
 from airflow_provider_dropcowboy.campaign.identity import Identity
-from airflow_provider_dropcowboy.campaign.judge import Batch, Judge, Rows
+from airflow_provider_dropcowboy.campaign.judge import LOOK_ROWS, Judge, Rows
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.seen import Seen, Unsent
 from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
@@ -22,12 +22,15 @@ from airflow_provider_dropcowboy.campaign.warnings import (
     warn_of_plan,
 )
 from airflow_provider_dropcowboy.clock import utcnow
+from airflow_provider_dropcowboy.contacts.contact import Contact
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.ledger.allowance import allowance_after, read_allowance
 from airflow_provider_dropcowboy.ledger.claims import NO_RULES
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.judgement import Claim, ClaimRules, Facts, Judgement, judge, read_facts
 from airflow_provider_dropcowboy.ledger.runs import Campaign, find_campaign
+from airflow_provider_dropcowboy.ledger.sends import find_sends
+from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.screening.message import Message
 from airflow_provider_dropcowboy.states import State
 
@@ -40,13 +43,26 @@ log = logging.getLogger(__name__)
 class JudgedRow:
     """What a dry run says of one row.
 
-    :param message: what the row would get; None: the row made none.
+    :param foreign_id: of its message; None: the row makes none.
+    :param phone: None: its number cannot be read, or the row makes no message.
+    :param rule: that decided; None: none did, as for a row that was sent before.
+    :param opens_at: aware; when a held row may be called. None: nobody waits for it.
     """
 
     state: State
     reason: str | None
     contact_key: str | None = field(repr=False)
-    message: Message | None = field(default=None, repr=False)
+    foreign_id: str | None = None
+    phone: Phone | None = None
+    rule: str | None = None
+    opens_at: datetime | None = None
+
+    @classmethod
+    def of(cls, message: Message, state: State, reason: str | None) -> Self:
+        """A row that made a message."""
+        return cls(
+            state, reason, message.contact_key, message.foreign_id, message.phone, message.rule, message.opens_at
+        )
 
 
 Observer = Callable[[JudgedRow], object]
@@ -82,32 +98,38 @@ def preview_campaign(
             judge.read_suppressed(suppressed)
             tally.unreadable_suppressions = suppressed.unreadable
         source = iter(rows)
-        while read := list(islice(source, BATCH_ROWS)):
-            batch = judge.judge(read)
-            tally.read += len(read) - batch.elsewhere
-            met = unsent.owners([message.number_digest for message in batch.messages])
-            judgement = judge_messages(
-                ledger,
-                campaign,
-                messages=batch.messages,
-                rules=plan.claim_rules,
-                met=met,
-                foreseen=tally.states[State.READY],
-            )
-            judgement.stopped += map(judge.close, judgement.closed)
-            judgement.closed.clear()
-            for verdict in batch.verdicts:
-                tally.count(verdict.state, verdict.reason)
-            tally.count_unclaimed(judgement, run_id=None)
-            unsent.add_all(judgement)
-            for claim in judgement.claimed:
-                tally.count(State.READY)
-                unsent.add(claim.message, State.READY)
-            for row in _judged(batch, judgement=judgement):
-                if row.message is not None:
-                    outlook.add(row.message, row.state, row.reason)
+        while read := list(islice(source, LOOK_ROWS)):
+            if ledger is not None and not campaign.is_new:
+                read = _count_sent(ledger, judge, read, tally=tally, outlook=outlook, observe=observe)
+            for start in range(0, len(read), BATCH_ROWS):
+                some = read[start : start + BATCH_ROWS]
+                batch = judge.judge(some)
+                tally.read += len(some) - batch.elsewhere
+                met = unsent.owners([message.number_digest for message in batch.messages])
+                judgement = judge_messages(
+                    ledger,
+                    campaign,
+                    messages=batch.messages,
+                    rules=plan.claim_rules,
+                    met=met,
+                    foreseen=tally.states[State.READY],
+                )
+                judgement.stopped += map(judge.close, judgement.closed)
+                judgement.closed.clear()
+                for verdict in batch.verdicts:
+                    tally.count(verdict.state, verdict.reason)
+                tally.count_unclaimed(judgement, run_id=None)
+                unsent.add_all(judgement)
+                for claim in judgement.claimed:
+                    tally.count(State.READY)
+                    unsent.add(claim.message, State.READY)
+                for message, state, reason in _judged(judgement):
+                    outlook.add(message, state, reason)
+                    if observe is not None:
+                        observe(JudgedRow.of(message, state, reason))
                 if observe is not None:
-                    observe(row)
+                    for verdict in batch.verdicts:
+                        observe(JudgedRow(verdict.state, verdict.reason, verdict.key))
     tally.check_rows()
     forecast = outlook.forecast(allowed=_allowed(plan, ledger, campaign, foreseen=tally.states[State.READY]))
     summary = Summary.of(
@@ -124,6 +146,29 @@ def preview_campaign(
     warn_of_forecast(forecast)
     warn_if_nothing_would_be_sent(summary)
     return summary
+
+
+def _count_sent(
+    ledger: Ledger, judge: Judge, rows: Rows, *, tally: Tally, outlook: Outlook, observe: Observer | None
+) -> list[Mapping[str, object]]:
+    """Count the rows that were sent before; the others of this partition are returned, and are to be judged."""
+    named = judge.name(rows)
+    sends = find_sends(ledger, [name for each in named for name in each.names])
+    sent, repeated, rest = judge.set_apart(named, sends, run_id=None)
+    tally.read += len(sent) + len(repeated)
+    for each in sent:
+        found, contact = each.found, judge.contact(each.row)
+        tally.count_sent(found)
+        phone = contact.phone if isinstance(contact, Contact) else None
+        if isinstance(contact, Contact):
+            outlook.place(contact.phone, found.state, postal_code=contact.postal_code)
+        if observe is not None:
+            observe(JudgedRow(found.state, found.reason, each.key, each.foreign_id, phone))
+    for verdict in repeated:
+        tally.count(verdict.state, verdict.reason)
+        if observe is not None:
+            observe(JudgedRow(verdict.state, verdict.reason, verdict.key))
+    return rest
 
 
 def _campaign(plan: Plan, ledger: Ledger | None) -> Campaign:
@@ -172,12 +217,9 @@ def _allowed(plan: Plan, ledger: Ledger | None, campaign: Campaign, *, foreseen:
     return None if allowance is None else allowance.sends
 
 
-def _judged(batch: Batch, *, judgement: Judgement) -> Iterator[JudgedRow]:
-    for verdict in batch.verdicts:
-        yield JudgedRow(verdict.state, verdict.reason, verdict.key)
+def _judged(judgement: Judgement) -> Iterator[tuple[Message, State, str | None]]:
     for row in judgement.already:
-        yield JudgedRow(row.state, row.reason, row.message.contact_key, row.message)
-    for message, state, reason in judgement.not_asked():
-        yield JudgedRow(state, reason, message.contact_key, message)
+        yield row.message, row.state, row.reason
+    yield from judgement.not_asked()
     for claim in judgement.claimed:
-        yield JudgedRow(State.READY, None, claim.message.contact_key, claim.message)
+        yield claim.message, State.READY, None

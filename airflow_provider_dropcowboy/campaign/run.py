@@ -217,7 +217,7 @@ def _wait_for_connections(ledger: Ledger, run: Run, *, plan: Plan, control: Cont
 def _count_waves(plan: Plan, ledger: Ledger, run: Run, *, tally: Tally, seen: Seen, unsent: Unsent) -> None:
     """Count the rows that earlier waves read and this one did not; remember those that this one held."""
     if plan.earlier_runs:
-        tally.count_gone(count_gone(ledger, run.campaign, run_ids=plan.earlier_runs, is_read=seen.has))
+        tally.count_gone(count_gone(ledger, run.campaign, run_ids=plan.earlier_runs, met=seen.met))
     if plan.waits_until is None:
         return
     first_run_id = plan.earlier_runs[0] if plan.earlier_runs else run.id

@@ -12,16 +12,17 @@ from airflow_provider_dropcowboy.states import State
 
 
 class _OnDisk:
-    """A table on disk, gone when closed. Used by one thread at a time."""
+    """Tables on disk, gone when closed. Used by one thread at a time."""
 
-    _TABLE: str
+    _TABLES: tuple[str, ...]
 
     def __init__(self) -> None:
         # an empty file name: SQLite's own temporary file, kept in memory while it is small
         self._connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._connection.execute("PRAGMA journal_mode = OFF")
         self._connection.execute("PRAGMA cache_size = -8192")  # 8 MiB
-        self._connection.execute(self._TABLE)
+        for table in self._TABLES:
+            self._connection.execute(table)
         self._connection.execute("BEGIN")  # never committed: nobody else reads it
 
     def __enter__(self) -> Self:
@@ -34,17 +35,42 @@ class _OnDisk:
 
 
 class Seen(_OnDisk):
-    """A set of names."""
+    """The messages that a run has met, and the numbers of its suppression list; all by their digests.
 
-    _TABLE = "CREATE TABLE seen (name TEXT PRIMARY KEY) WITHOUT ROWID"
+    Twelve bytes of each digest are kept. That two of a million messages share them has odds of 1 to 10^17; then one of
+    them counts as a duplicate and is not sent.
+    """
 
-    def add(self, name: str) -> bool:
-        """Whether the name is met for the first time; it is known from now on."""
-        return self._connection.execute("INSERT OR IGNORE INTO seen VALUES (?)", (name,)).rowcount == 1
+    _TABLES = (
+        "CREATE TABLE names (digest BLOB PRIMARY KEY) WITHOUT ROWID",
+        "CREATE TABLE numbers (digest BLOB PRIMARY KEY) WITHOUT ROWID",
+    )
 
-    def has(self, name: str) -> bool:
-        """Whether the name was met."""
-        return self._connection.execute("SELECT 1 FROM seen WHERE name = ?", (name,)).fetchone() is not None
+    def __init__(self) -> None:
+        super().__init__()
+        self.has_numbers = False
+
+    def add(self, foreign_ids: Sequence[str]) -> set[str]:
+        """The names that are met for the first time; all of them are known from now on."""
+        return self._select(_ADD_NAMES, foreign_ids)
+
+    def met(self, foreign_ids: Sequence[str]) -> set[str]:
+        """Those of the names that were met."""
+        return self._select(_NAMES, foreign_ids)
+
+    def suppress(self, number_digests: Sequence[str]) -> None:
+        """The numbers are on the run's suppression list."""
+        self._select(_ADD_NUMBERS, number_digests)
+        self.has_numbers = True
+
+    def suppressed(self, number_digests: Sequence[str]) -> set[str]:
+        """Those of the numbers that are on the list."""
+        return self._select(_NUMBERS, number_digests) if self.has_numbers else set()
+
+    def _select(self, statement: str, digests: Sequence[str]) -> set[str]:
+        short = {bytes.fromhex(digest[-2 * _BYTES :]): digest for digest in digests}
+        found = self._connection.execute(_BATCH + statement, (len(short), b"".join(short)))
+        return {short[key] for (key,) in found}
 
 
 class Unsent(_OnDisk):
@@ -53,7 +79,7 @@ class Unsent(_OnDisk):
     The ledger does not know them, and without them the verdict would depend on which rows came in one batch.
     """
 
-    _TABLE = "CREATE TABLE unsent (number TEXT PRIMARY KEY, foreign_id TEXT, is_held INTEGER) WITHOUT ROWID"
+    _TABLES = ("CREATE TABLE unsent (number TEXT PRIMARY KEY, foreign_id TEXT, is_held INTEGER) WITHOUT ROWID",)
 
     def __init__(self) -> None:
         super().__init__()
@@ -93,3 +119,14 @@ class Unsent(_OnDisk):
 
 
 _OWNERS: Final = "SELECT number, foreign_id FROM unsent WHERE number IN (SELECT value FROM json_each(?))"
+
+_BYTES: Final = 12
+# one parameter holds the digests of a whole batch, and SQLite has nothing to parse
+_BATCH: Final = """
+WITH RECURSIVE place(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM place WHERE n + 1 < ?1),
+batch(digest) AS (SELECT substr(?2, n * 12 + 1, 12) FROM place WHERE ?1 > 0)
+"""
+_ADD_NAMES: Final = "INSERT OR IGNORE INTO names SELECT digest FROM batch RETURNING digest"
+_NAMES: Final = "SELECT digest FROM batch WHERE digest IN names"
+_ADD_NUMBERS: Final = "INSERT OR IGNORE INTO numbers SELECT digest FROM batch RETURNING digest"
+_NUMBERS: Final = "SELECT digest FROM batch WHERE digest IN numbers"

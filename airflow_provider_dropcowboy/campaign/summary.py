@@ -9,6 +9,7 @@ from typing import Final
 from airflow_provider_dropcowboy.campaign.forecast import Forecast
 from airflow_provider_dropcowboy.errors import BalanceError
 from airflow_provider_dropcowboy.ledger.judgement import Judgement
+from airflow_provider_dropcowboy.ledger.sends import Found
 from airflow_provider_dropcowboy.screening.message import Message
 from airflow_provider_dropcowboy.states import VERDICTS, State
 
@@ -47,6 +48,11 @@ class Tally:
         self.states[state] += 1
         if reason:
             self.reasons[state, reason] += 1
+
+    def count_sent(self, found: Found) -> None:
+        """One more row was sent by another run."""
+        self.already += 1
+        self.count(found.state, found.reason)
 
     def count_unclaimed(self, judgement: Judgement, *, run_id: int | None) -> None:
         """The rows of a batch that the ledger did not let be claimed.

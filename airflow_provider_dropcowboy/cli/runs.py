@@ -131,17 +131,16 @@ def rows_written(path: Path | None, plan: Plan) -> Iterator[Observer | None]:
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
 
         def write(row: JudgedRow) -> None:
-            message = row.message
             line = {
                 "campaign": plan.campaign,
                 "channel": plan.channel.value,
                 "contact_key": row.contact_key,
-                "phone_number": None if message is None else message.phone.e164,
-                "foreign_id": None if message is None else message.foreign_id,
+                "phone_number": None if row.phone is None else row.phone.e164,
+                "foreign_id": row.foreign_id,
                 "state": row.state.value,
                 "reason": row.reason,
-                "rule": None if message is None else message.rule,
-                "opens_at": None if message is None or message.opens_at is None else message.opens_at.isoformat(),
+                "rule": row.rule,
+                "opens_at": None if row.opens_at is None else row.opens_at.isoformat(),
             }
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 

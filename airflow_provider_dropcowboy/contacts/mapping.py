@@ -69,6 +69,21 @@ class ContactReader:
         postal_code = read_postal_code(row.get(postal_code_column), region=region) if postal_code_column else None
         return Contact(key or phone.e164, phone, postal_code, row)
 
+    def read_key(self, row: Mapping[str, object]) -> str | None:
+        """The contact key of the row, as ``read`` finds it; None: it has none that can be used.
+
+        Where a column holds the keys, the number is not read.
+
+        :raises ConfigurationError: the first row lacks a column.
+        """
+        phone_column, key_column, _postal_code_column = self._found or self._find(row)
+        try:
+            if key_column:
+                return canonical_key(row.get(key_column))
+            return Phone.parse(row.get(phone_column), region=self._columns.region).e164
+        except (ContactKeyError, PhoneError):
+            return None
+
     def _find(self, first: Mapping[str, object]) -> tuple[str, str | None, str | None]:
         columns = self._columns
         self._found = (

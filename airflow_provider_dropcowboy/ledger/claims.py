@@ -17,14 +17,12 @@ from airflow_provider_dropcowboy.ledger.judgement import (
     Claim,
     ClaimRules,
     Judgement,
-    by_foreign_id,
-    by_its_name,
     judge,
     read_facts,
-    state_now,
 )
 from airflow_provider_dropcowboy.ledger.runs import Run, stop_reason
 from airflow_provider_dropcowboy.ledger.schema import HISTORY, SENDS
+from airflow_provider_dropcowboy.ledger.sends import by_foreign_id, by_its_name, state_now
 from airflow_provider_dropcowboy.ledger.suppressed import suppressed_among
 from airflow_provider_dropcowboy.screening.message import Message
 from airflow_provider_dropcowboy.states import BINDING, State

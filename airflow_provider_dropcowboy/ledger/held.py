@@ -1,7 +1,7 @@
 """The rows that earlier waves of a task read, so that none vanishes from its counts when the source drops it."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import islice
 from typing import Final
 
@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch
 from airflow_provider_dropcowboy.ledger.counts import rows_of
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.runs import Campaign, Run, is_live
+from airflow_provider_dropcowboy.ledger.runs import Campaign, Run
 from airflow_provider_dropcowboy.ledger.schema import HELD, RUNS, SENDS
+from airflow_provider_dropcowboy.ledger.sends import state_now
 from airflow_provider_dropcowboy.states import OPEN, State
 
 CHUNK_ROWS: Final = 1_000
@@ -33,12 +34,12 @@ def keep_held(ledger: Ledger, campaign: Campaign, foreign_ids: Iterable[str], *,
 
 
 def count_gone(
-    ledger: Ledger, campaign: Campaign, *, run_ids: Sequence[int], is_read: Callable[[str], bool]
+    ledger: Ledger, campaign: Campaign, *, run_ids: Sequence[int], met: Callable[[Sequence[str]], Collection[str]]
 ) -> Counter[State]:
     """Rows of earlier waves that this one did not read: where they stand if they were sent, ``withdrawn`` if not.
 
     :param run_ids: of the earlier waves, the first one first.
-    :param is_read: whether this wave read the row of a foreign_id.
+    :param met: those of some foreign_ids whose rows this wave read.
     """
     gone: Counter[State] = Counter()
     is_held = sa.and_(HELD.c.first_run_id == run_ids[0], HELD.c.foreign_id == SENDS.c.foreign_id)
@@ -51,21 +52,21 @@ def count_gone(
             # also what another task of the campaign sent meanwhile
             .where(*rows_of(campaign), sa.or_(SENDS.c.run_id.in_(run_ids), HELD.c.first_run_id.is_not(None)))
         )
-        for row in sent:
-            if is_read(row.foreign_id):
-                continue
-            state = State(row.state)
-            if state in OPEN and row.first_run_id is not None:  # its hours ended between its claim and its request
-                state = State.WITHDRAWN
-            elif state is State.CLAIMED and not is_live(row.ended_at, row.heartbeat_at, at=at):
-                state = State.UNKNOWN
-            gone[state] += 1
+        for rows in sent.partitions():
+            read = met([row.foreign_id for row in rows])
+            for row in rows:
+                if row.foreign_id in read:
+                    continue
+                state = state_now(row, at)
+                # open: its hours ended between its claim and its request
+                gone[State.WITHDRAWN if state in OPEN and row.first_run_id is not None else state] += 1
         held = connection.execution_options(yield_per=CHUNK_ROWS).execute(
             sa.select(HELD.c.foreign_id)
             .outerjoin_from(HELD, SENDS, SENDS.c.foreign_id == HELD.c.foreign_id)
             .where(HELD.c.first_run_id == run_ids[0], SENDS.c.foreign_id.is_(None))
         )
-        gone[State.WITHDRAWN] += sum(not is_read(row.foreign_id) for row in held)
+        for names in held.scalars().partitions():
+            gone[State.WITHDRAWN] += len(names) - len(met(names))
     return +gone
 
 

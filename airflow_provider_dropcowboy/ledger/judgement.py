@@ -1,20 +1,16 @@
 """What a claim would say of each message, from what the ledger holds of it; nothing is written here."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.api.callbacks import DeliveryStatus
 from airflow_provider_dropcowboy.ledger.allowance import Allowance, Limits, read_allowance
 from airflow_provider_dropcowboy.ledger.attempts import Attempts
-from airflow_provider_dropcowboy.ledger.batch import is_among, names
-from airflow_provider_dropcowboy.ledger.digest import PREFIX_CHARACTERS
-from airflow_provider_dropcowboy.ledger.runs import Campaign, is_live
-from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, PROVES_A_SEND, RUNS, SENDS
+from airflow_provider_dropcowboy.ledger.runs import Campaign
+from airflow_provider_dropcowboy.ledger.sends import by_its_name, known_and_lost, owners_of, state_now
 from airflow_provider_dropcowboy.ledger.suppressed import suppressed_among
 from airflow_provider_dropcowboy.screening.message import Message
 from airflow_provider_dropcowboy.states import State
@@ -139,12 +135,12 @@ def read_facts(
     """
     numbers = [message.number_digest for message in messages]
     ids = [name for message in messages for name in (message.foreign_id, *message.earlier_ids)]
-    known, lost = _known_and_lost(connection, ids)
+    known, lost = known_and_lost(connection, ids)
     return Facts(
         at=at,
         known=known,
         lost=lost,
-        owners=_owners_of(connection, campaign, numbers),
+        owners=owners_of(connection, campaign, numbers),
         suppressed=suppressed_among(connection, numbers),
         attempts=Attempts.of(connection, messages, rules.repeat_window, at=at),
         allowance=read_allowance(connection, campaign, **rules.limits, foreseen=foreseen),
@@ -202,42 +198,6 @@ def judge(
     return free[: allowance.sends]
 
 
-def _owners_of(connection: sa.Connection, campaign: Campaign, numbers: Sequence[str]) -> dict[str, str]:
-    dialect = connection.dialect.name
-    digests = names(numbers, dialect)
-    return {
-        row.number_digest: row.foreign_id
-        for each in (*campaign.earlier, campaign)
-        for row in connection.execute(_owners(dialect), {"campaign_id": each.id, "digests": digests})
-    }
-
-
-def by_foreign_id(connection: sa.Connection, foreign_ids: Sequence[str]) -> dict[str, Any]:
-    dialect = connection.dialect.name
-    rows = connection.execute(_known(dialect), {"foreign_ids": names(foreign_ids, dialect)})
-    return {row.foreign_id: row for row in rows}
-
-
-def by_its_name(message: Message, rows: Mapping[str, Any]) -> tuple[Message, Any]:
-    """The message under the name that its row has in the ledger, with the row; None: there is none.
-
-    An older release may have named it by another notation of its contact key. That row goes on: it owns the number.
-    """
-    for name in (message.foreign_id, *message.earlier_ids):
-        is_of_campaign = name[:PREFIX_CHARACTERS] == message.foreign_id[:PREFIX_CHARACTERS]
-        if is_of_campaign and (row := rows.get(name)) is not None:
-            return (message if name == message.foreign_id else replace(message, foreign_id=name)), row
-    return message, None
-
-
-def _known_and_lost(connection: sa.Connection, foreign_ids: Sequence[str]) -> tuple[dict[str, Any], dict[str, State]]:
-    """The rows that are there, and where sends stand that only a verified result tells of, by foreign_id."""
-    dialect = connection.dialect.name
-    rows = connection.execute(_known_or_lost(dialect), {"foreign_ids": names(foreign_ids, dialect)}).all()
-    known = {row.foreign_id: row for row in rows if row.run_id is not None}
-    return known, {row.foreign_id: State(row.state) for row in rows if row.run_id is None}
-
-
 def _sent_earlier(message: Message, known: Mapping[str, Any], *, at: datetime) -> Any:
     """The row of the same message under another spelling of the account, if it binds; one in doubt is not resent."""
     rows = (known.get(name) for name in message.earlier_ids)
@@ -259,65 +219,3 @@ def _is_free(row: Any, message: Message, resend_after: timedelta | None, *, at: 
             return is_due and is_same_number and row.resent_at is None
         case _:
             return False
-
-
-def state_now(row: Any, at: datetime) -> State:
-    state = State(row.state)
-    if state is State.CLAIMED and not is_live(row.ended_at, row.heartbeat_at, at=at):
-        return State.UNKNOWN
-    return state
-
-
-@cache
-def _known(dialect: str) -> sa.Select[Any]:
-    return (
-        sa.select(
-            SENDS.c.foreign_id,
-            SENDS.c.state,
-            SENDS.c.reason,
-            SENDS.c.attempt,
-            SENDS.c.claim_id,
-            SENDS.c.content_digest,
-            SENDS.c.number_digest,
-            SENDS.c.run_id,
-            SENDS.c.claimed_at,
-            SENDS.c.resent_at,
-            RUNS.c.ended_at,
-            RUNS.c.heartbeat_at,
-        )
-        .select_from(SENDS.outerjoin(RUNS, RUNS.c.id == SENDS.c.run_id))
-        .where(is_among(SENDS.c.foreign_id, dialect, parameter="foreign_ids"))
-    )
-
-
-@cache
-def _known_or_lost(dialect: str) -> sa.CompoundSelect[Any]:
-    """In one round trip, since nearly always nothing is lost, and the index of what is has no entry."""
-    known = _known(dialect)
-    # success, else failure, else a result that could not be read: by then the vendor had accepted it all the same
-    best = sa.func.max(CALLBACKS.c.status)
-    state = sa.case(
-        (best == DeliveryStatus.SUCCESS.value, State.DELIVERED.value),
-        (best == DeliveryStatus.FAILURE.value, State.FAILED.value),
-        else_=State.ACCEPTED.value,
-    )
-    lost = (
-        sa.select(
-            *(
-                {"foreign_id": CALLBACKS.c.foreign_id, "state": state}.get(column.name, sa.null()).label(column.name)
-                for column in known.selected_columns
-            )
-        )
-        .where(PROVES_A_SEND, is_among(CALLBACKS.c.foreign_id, dialect, parameter="foreign_ids"))
-        .group_by(CALLBACKS.c.foreign_id)
-    )
-    return known.union_all(lost)
-
-
-@cache
-def _owners(dialect: str) -> sa.Select[Any]:
-    return sa.select(SENDS.c.number_digest, SENDS.c.foreign_id).where(
-        SENDS.c.campaign_id == sa.bindparam("campaign_id"),
-        is_among(SENDS.c.number_digest, dialect, parameter="digests"),
-        SENDS.c.owns_number,
-    )

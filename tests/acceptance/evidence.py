@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.ledger.database import open_ledger
-from airflow_provider_dropcowboy.ledger.judgement import state_now
 from airflow_provider_dropcowboy.ledger.runs import SILENT_AFTER
 from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
+from airflow_provider_dropcowboy.ledger.sends import state_now
 from airflow_provider_dropcowboy.states import State
 from tests.acceptance.contacts import Table
 from tests.sandbox_process import SandboxProcess

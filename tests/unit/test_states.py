@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_dropcowboy.states import ASKED, BINDING, MOVES, OPEN, VERDICTS, State, may_move, sources_of
+from airflow_provider_dropcowboy.states import ASKED, BINDING, MOVES, OPEN, SENT, VERDICTS, State, may_move, sources_of
 
 STATES = st.sampled_from(list(State))
 
@@ -45,3 +45,12 @@ def test_a_late_answer_of_its_owner_still_counts() -> None:
 
 def test_only_an_accepted_send_expires() -> None:
     assert sources_of(State.EXPIRED) == {State.ACCEPTED}
+
+
+def test_a_sent_row_is_never_left_for_one_that_may_be_sent() -> None:
+    assert {State.ACCEPTED, State.EXPIRED, State.DELIVERED, State.FAILED} == SENT
+    for target in OPEN | {State.CLAIMED}:
+        assert not sources_of(target) & SENT
+    for state in SENT:
+        assert MOVES[state] <= BINDING - {State.CLAIMED}
+        assert state in BINDING

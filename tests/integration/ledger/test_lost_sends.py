@@ -9,9 +9,10 @@ from airflow_provider_dropcowboy.campaign.preview import judge_messages
 from airflow_provider_dropcowboy.ledger.batch import names
 from airflow_provider_dropcowboy.ledger.claims import claim, new_claim_id
 from airflow_provider_dropcowboy.ledger.database import Ledger
-from airflow_provider_dropcowboy.ledger.judgement import LOST, _known_or_lost
+from airflow_provider_dropcowboy.ledger.judgement import LOST
 from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconcile
 from airflow_provider_dropcowboy.ledger.schema import SENDS
+from airflow_provider_dropcowboy.ledger.sends import _known_or_lost
 from airflow_provider_dropcowboy.reports.funnel import read_funnel
 from airflow_provider_dropcowboy.states import State
 from tests.integration.sent import Sent

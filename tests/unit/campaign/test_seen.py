@@ -1,4 +1,4 @@
-"""Which names a run has met already."""
+"""Which messages a run has met already, and which numbers its suppression list holds."""
 
 import random
 
@@ -7,17 +7,33 @@ from hypothesis import strategies as st
 
 from airflow_provider_dropcowboy.campaign.seen import Seen
 
+NAMES = st.lists(st.integers(0, 30).map("{:048x}".format))
 
-@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=5)))
-def test_a_name_is_new_exactly_once(names: list[str]) -> None:
+
+@given(st.lists(NAMES))
+def test_a_name_is_new_exactly_once(batches: list[list[str]]) -> None:
+    met: list[str] = []
     with Seen() as seen:
-        met = [name for name in names if seen.add(name)]
-    assert met == list(dict.fromkeys(names))
+        for names in batches:
+            new = seen.add(names)
+            assert new == set(names) - set(met)
+            met += new
+        assert seen.met(met) == set(met)
+        assert not seen.suppressed(met)
+    assert len(met) == len(set(met))
+
+
+@given(NAMES, NAMES)
+def test_a_list_stops_its_numbers_and_no_others(listed: list[str], numbers: list[str]) -> None:
+    with Seen() as seen:
+        seen.suppress(listed)
+        assert seen.suppressed(numbers) == set(listed) & set(numbers)
+        assert not seen.met(numbers)
 
 
 def test_many_names_are_remembered() -> None:
     names = [f"{number:048x}" for number in range(50_000)]
     random.Random(0).shuffle(names)
     with Seen() as seen:
-        assert all(seen.add(name) for name in names)
-        assert not any(seen.add(name) for name in names[::100])
+        assert seen.add(names) == set(names)
+        assert not seen.add(names[::100])
