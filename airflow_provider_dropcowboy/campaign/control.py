@@ -9,7 +9,6 @@ from typing import Final
 from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
 from airflow_provider_dropcowboy.errors import (
     AuthenticationError,
-    GuardError,
     PausedError,
     RejectRateError,
     UnknownRateError,
@@ -130,16 +129,6 @@ def paused(reason: str) -> Order:
     """A person paused the campaign, or all."""
     text = f"{reason}. What was asked is recorded, nobody else was asked. Resume, then clear the task."
     return Order(reason, error=PausedError(text))
-
-
-def unwatched() -> Order:
-    """An answer came to a request whose first byte this package had not seen."""
-    text = (
-        "An answer came to a request that was never seen written, so this package cannot tell any more which requests "
-        "were not written. The run stopped; requests that were answered are recorded, the others are in doubt. The "
-        "installed aiohttp is the likely cause: install the version that this package was released with."
-    )
-    return Order("requests can no longer be watched", error=GuardError(text))
 
 
 def _refused(reason: str) -> Order:

@@ -10,7 +10,7 @@ from airflow_provider_dropcowboy.api.answers import LIMITED, ODD_SHAPE, Outcome,
 from airflow_provider_dropcowboy.api.callback_url import CallbackUrls, Ticket
 from airflow_provider_dropcowboy.api.versions import vendor_of
 from airflow_provider_dropcowboy.api.wire import Answer, NotWritten
-from airflow_provider_dropcowboy.campaign.control import CUT_OFF, STOPPED, Brakes, Control, unwatched
+from airflow_provider_dropcowboy.campaign.control import CUT_OFF, STOPPED, Brakes, Control
 from airflow_provider_dropcowboy.campaign.in_flight import Ask, InFlightLimit, RetryQueue
 from airflow_provider_dropcowboy.campaign.judge import Judge
 from airflow_provider_dropcowboy.campaign.plan import Plan
@@ -20,7 +20,7 @@ from airflow_provider_dropcowboy.clock import Clock
 from airflow_provider_dropcowboy.ledger.judgement import Claim
 from airflow_provider_dropcowboy.ledger.outcomes import HOURS_ENDED, OPTED_OUT, Answered
 from airflow_provider_dropcowboy.states import State
-from airflow_provider_dropcowboy.transport.bulk import BulkSender, NothingWrittenError, Reading, UnwatchedError
+from airflow_provider_dropcowboy.transport.bulk import BulkSender, NothingWrittenError, Reading
 from airflow_provider_dropcowboy.transport.pacing import Pace
 
 SUPPRESSED: Final = (State.SUPPRESSED, "on the ledger's suppression list")
@@ -166,9 +166,6 @@ class Sending:
         asked_at, asked_s = self._clock.now(), self._clock.boot_s()
         try:
             reading = await wire.send(request, lease_ends=ask.lease_ends, key=ask.claim)
-        except UnwatchedError as error:
-            self._control.stop(unwatched())
-            reading = error.reading
         except asyncio.CancelledError as error:
             is_written = not isinstance(error, NothingWrittenError)
             self._count(ask, is_written=is_written)

@@ -1,5 +1,7 @@
 """What went wrong on the wire, in words without URL, credential or number. They decide nothing."""
 
+import errno
+import os
 import socket
 import ssl
 from collections.abc import Iterator
@@ -37,8 +39,8 @@ def _known(cause: BaseException, timeout_s: float) -> str | None:
             return "the connection was closed before the whole answer came"
         case ConnectionResetError() | BrokenPipeError():
             return "the connection was reset"
-        case OSError(errno=int(), strerror=str(words)):
-            return words.lower()
+        case OSError(errno=int(number)) if number in errno.errorcode:
+            return os.strerror(number).lower()  # its own text may hold the host and its address
         case _:
             return None
 

@@ -11,7 +11,7 @@ PACKAGE = Path(airflow_provider_dropcowboy.__file__).parent
 
 ENVIRONMENT = Path("ledger/migrations/env.py")
 
-HEAVY = ("aiohttp", "alembic", "phonenumbers", "pyarrow", "requests")
+HEAVY = ("aiohttp", "alembic", "httptools", "phonenumbers", "pyarrow", "requests")
 
 WITHOUT_US = """
 import airflow.models

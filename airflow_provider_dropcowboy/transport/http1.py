@@ -1,0 +1,187 @@
+"""HTTP/1.1 over one connection, which counts what comes.
+
+Answers are parsed by httptools (llhttp, in its strict mode). An answer counts only if it is whole: it has a length or
+chunks, at most ``MAX_ANSWER_BYTES`` with its head, and a known encoding.
+"""
+
+import asyncio
+import zlib
+from typing import Final
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+
+from airflow_provider_dropcowboy.api.wire import Answer
+
+MAX_ANSWER_BYTES: Final = 64 * 1024
+
+
+class AnswerError(Exception):
+    """No whole answer came. The text is for people; it holds no URL, credential or number."""
+
+
+class Connection(asyncio.Protocol):
+    """One connection with at most one request at a time.
+
+    :ivar lost: set once the connection has ended.
+    :ivar is_early: an answer began before its request was completely written.
+    :ivar announces_close: the server said that it closes the connection after its last answer.
+    :ivar begun_s: when the last request was written, by the loop's clock.
+    :ivar heard_s: when the last bytes came, by the loop's clock.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._parser = HttpResponseParser(self)
+        self._waiter: asyncio.Future[Answer] | None = None
+        self._deadline_s = 0.0
+        self._unread: list[Answer | None] = []
+        self._is_reading = self._is_spoilt = self._is_broken = False
+        self._read_bytes = 0
+        self._body = b""
+        self._headers: dict[bytes, str] = {}
+        self.lost = asyncio.Event()
+        self.is_early = False
+        self.announces_close = False
+        self.begun_s = self.heard_s = self._loop.time()
+
+    def use(self, transport: asyncio.Transport, *, lowest: asyncio.Transport) -> None:
+        """Write to this transport.
+
+        :param lowest: the one with the socket. Below TLS it has a write buffer of its own.
+        """
+        self._transport, self._lowest = transport, lowest
+
+    def write(self, request: bytes, *, timeout_s: float) -> asyncio.Future[Answer]:
+        """Write a whole request before this returns, as far as the system takes it.
+
+        :param timeout_s: for the answer, counted by ``sweep``.
+        :returns: the answer, or an AnswerError, OSError or TimeoutError.
+        """
+        self.begun_s = self._loop.time()
+        self._deadline_s = self.begun_s + timeout_s
+        self._waiter = self._loop.create_future()
+        self._transport.write(request)
+        return self._waiter
+
+    def write_behind(self, request: bytes) -> None:
+        """Write a request for whose answer nobody waits: it goes to ``unread``."""
+        self._transport.write(request)
+
+    def sweep(self) -> None:
+        """End the wait for an answer whose time is over."""
+        if self._waiter is not None and self._loop.time() >= self._deadline_s:
+            self._fail(TimeoutError())
+
+    def drop(self) -> None:
+        """Close the connection at once, whatever is still to be written."""
+        self._transport.abort()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether neither side has closed it, or said that it will."""
+        return not (self.announces_close or self.lost.is_set() or self._transport.is_closing())
+
+    @property
+    def has_surplus(self) -> bool:
+        """Whether bytes came that no request had asked for."""
+        is_partial = self._is_broken or (self._is_reading and self._waiter is None)
+        return self._is_spoilt or is_partial or bool(self._unread)
+
+    def unread(self) -> list[Answer | None]:
+        """The answers that came while nobody waited for one; None stands for bytes that are no whole answer."""
+        is_partial = self._is_reading or self._is_broken or (self._is_spoilt and not self._unread)
+        return [*self._unread, None] if is_partial else list(self._unread)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came."""
+        self.heard_s = self._loop.time()
+        if self._waiter is None:
+            self._is_spoilt = True
+        elif self._transport.get_write_buffer_size() or self._lowest.get_write_buffer_size():
+            self.is_early = True
+        self._read_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (HttpParserError, HttpParserUpgrade):
+            self._is_broken = True
+            self._fail(AnswerError("the answer is not HTTP"))
+        try:
+            _check_length(self._read_bytes)
+        except AnswerError as error:
+            self._is_broken = True
+            self._fail(error)
+            self.drop()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End the wait for an answer: it is not whole if only the end of the connection would complete it."""
+        self.lost.set()
+        self._fail(exc or AnswerError("the connection was closed before the whole answer came"))
+
+    def on_message_begin(self) -> None:
+        """Begin an answer. The bytes of one chunk may hold more than one."""
+        self._is_reading = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep the headers that are used."""
+        if len(name) in _HEADER_LENGTHS:
+            self._headers[name.lower()] = value.decode("latin-1")
+
+    def on_body(self, body: bytes) -> None:
+        """Keep a part of the body."""
+        self._body = self._body + body if self._body else body
+
+    def on_message_complete(self) -> None:
+        """Hand over an answer."""
+        status = self._parser.get_status_code()
+        headers, self._headers = self._headers, {}
+        body, self._body = self._body, b""
+        self._is_reading = False
+        if status < 200:  # 100 Continue, 103 Early Hints: the answer follows
+            return
+        length, self._read_bytes = self._read_bytes, 0
+        self.announces_close = self.announces_close or not self._parser.should_keep_alive()
+        waiter, self._waiter = self._waiter, None
+        try:
+            _check_length(length)
+            body = _decode(body, headers.get(b"content-encoding", "identity"))
+        except AnswerError as error:
+            if waiter is None:
+                self._unread.append(None)
+            elif not waiter.done():
+                waiter.set_exception(error)
+            return
+        answer = Answer(status, body, retry_after=headers.get(b"retry-after"), date=headers.get(b"date"))
+        if waiter is None:
+            self._unread.append(answer)
+        elif not waiter.done():
+            waiter.set_result(answer)
+
+    def _fail(self, error: Exception) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_exception(error)
+
+
+_HEADER_LENGTHS: Final = frozenset(map(len, (b"date", b"retry-after", b"content-encoding")))
+
+
+def _check_length(length: int) -> None:
+    if length > MAX_ANSWER_BYTES:
+        raise AnswerError("the answer is too long")
+
+
+def _decode(body: bytes, encoding: str) -> bytes:
+    """The body without its content encoding, which no request asked for.
+
+    :raises AnswerError: the encoding is unknown or broken, or what it holds is too long.
+    """
+    if not body or encoding == "identity":
+        return body
+    try:
+        inflating = zlib.decompressobj(32 + zlib.MAX_WBITS)  # 32: gzip or zlib
+        inflated = inflating.decompress(body, MAX_ANSWER_BYTES)
+    except zlib.error:
+        raise AnswerError("the answer cannot be decoded") from None
+    if encoding.lower() not in {"gzip", "x-gzip", "deflate"} or not inflating.eof:
+        raise AnswerError("the answer cannot be decoded")
+    return inflated
