@@ -7,7 +7,7 @@ import re
 import zlib
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final, TypeVar
 
 from airflow_provider_dropcowboy.contacts.columns import find_column, with_all_columns
 from airflow_provider_dropcowboy.contacts.key import LOST
@@ -132,7 +132,8 @@ def _read_parquet(file: IO[bytes], name: str, columns: Collection[str] | None) -
             f"Reading {name} takes pyarrow. Install airflow-provider-dropcowboy[files], or write CSV or JSON Lines."
         ) from error
     try:
-        with parquet.ParquetFile(file) as opened:
+        # Spark writes INT96, which as nanoseconds wraps the year 9999 to 1816
+        with parquet.ParquetFile(file, coerce_int96_timestamp_unit="us") as opened:
             names = opened.schema_arrow.names
             there = dict.fromkeys(names)
             used = list(there) if columns is None else list({find_column(column, there): None for column in columns})
@@ -161,7 +162,7 @@ _BEYOND_PYTHON: Final = (ValueError, OverflowError, ArithmeticError, KeyError)
 def _values_of(cells: "Array", what: str, *, is_needed: bool) -> list[object]:
     """The cells as Python's values; one that Python cannot hold ends the reading, or is no value."""
     try:
-        values: list[object] = cells.to_pylist()
+        values: list[object] = _microseconds(cells).to_pylist()
     except _BEYOND_PYTHON as error:
         if is_needed:
             raise ConfigurationError(
@@ -178,9 +179,24 @@ def _values_of(cells: "Array", what: str, *, is_needed: bool) -> list[object]:
 
 def _value_of(cell: "Scalar") -> object:
     try:
-        return cell.as_py()
+        return _microseconds(cell).as_py()
     except _BEYOND_PYTHON:
         return LOST
+
+
+Cells = TypeVar("Cells", "Array", "Scalar")
+
+
+def _microseconds(cells: Cells) -> Cells:
+    """Instants as Python has them: of nanoseconds, pyarrow makes pandas' own type, if pandas is installed.
+
+    :raises ValueError: nanoseconds would be lost.
+    """
+    from pyarrow import timestamp, types
+
+    if not types.is_timestamp(cells.type) or cells.type.unit != "ns":
+        return cells
+    return cells.cast(timestamp("us", cells.type.tz))
 
 
 def _each_once(columns: list[str], name: str) -> list[str]:

@@ -87,12 +87,13 @@ def database_hook(conn_id: str, *, argument: str, hook_params: Mapping[str, obje
     from airflow.sdk import BaseHook
 
     connection: Any = BaseHook.get_connection(conn_id)
-    kind, params = connection.conn_type, dict(hook_params or {})
+    kind = connection.conn_type
+    params: dict[str, Any] = dict(hook_params or {})
     try:
         if kind == "databricks":  # the type's own hook speaks to the jobs API
             from airflow.providers.databricks.hooks.databricks_sql import DatabricksSqlHook
 
-            hook = DatabricksSqlHook(conn_id, **params)
+            hook: Any = DatabricksSqlHook(conn_id, **params)
         else:
             hook = connection.get_hook(hook_params=params)
     except (AirflowException, ImportError, TypeError) as error:
