@@ -24,12 +24,13 @@ from typing import Any, Final
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.lists import MAX_CONTACTS
 from airflow_provider_dropcowboy.api.v1.lists import create_list
+from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
 from airflow_provider_dropcowboy.ledger.database import open_ledger
+from airflow_provider_dropcowboy.ledger.runs import Who
 from airflow_provider_dropcowboy.ledger.shares import MAX_OF_SYNC
-from airflow_provider_dropcowboy.lists.fields import Fields
-from airflow_provider_dropcowboy.lists.plan import ListPlan, Mode
-from airflow_provider_dropcowboy.lists.stop import Stop
+from airflow_provider_dropcowboy.lists.arguments import ListArguments
 from airflow_provider_dropcowboy.lists.sync import sync_list
+from airflow_provider_dropcowboy.lists.vendor import Stop
 from airflow_provider_dropcowboy.secret import Secret
 from airflow_provider_dropcowboy.transport.append import append_all
 from airflow_provider_dropcowboy.transport.client import Client
@@ -91,21 +92,20 @@ def serve(latency_s: float) -> None:
 
 def sync(base_url: str, count: int) -> dict[str, float]:
     """A mirror made, then looked at unchanged, then built anew for one changed row."""
-    plan = ListPlan(
-        account=Account(ACCOUNT_OF[0], Secret(ACCOUNT_OF[1]), base_url),
-        fields=Fields.parse(FIELDS),
-        list_name="bench",
-        mode=Mode.MIRROR,
-        key_column="id",
+    settings = ConnectionSettings(account=Account(ACCOUNT_OF[0], Secret(ACCOUNT_OF[1]), base_url))
+    arguments = ListArguments.read(
+        {"contacts": (), "fields": FIELDS, "list_name": "bench", "mode": "mirror", "key_column": "id"}
     )
     took: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         ledger = open_ledger(f"sqlite:///{Path(folder) / 'ledger.db'}", may_create=True)
-        sync_list(replace(plan, list_name="warm"), ledger, rows=rows(10), stop=Stop())
+        warm = replace(arguments, list_name="warm")
+        sync_list(warm, settings, ledger, rows=rows(10), stop=Stop(), who=Who())
         before_mb = _peak_mb()
         for name, changed in (("made", 0), ("unchanged", 0), ("rebuilt", 1)):
             begun_at = time.perf_counter()
-            summary = sync_list(plan, ledger, rows=rows(count, changed=changed), stop=Stop())
+            source = rows(count, changed=changed)
+            summary = sync_list(arguments, settings, ledger, rows=source, stop=Stop(), who=Who())
             took[name] = time.perf_counter() - begun_at
             assert summary.contact_count == count
         took["extra_mb"] = _peak_mb() - before_mb

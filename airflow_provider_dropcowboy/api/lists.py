@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from airflow_provider_dropcowboy.api.replies import Call
-from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.errors import AmbiguousError, ConfigurationError
 
 MAX_CONTACTS: Final = 10_000  # API v1, POST /list/{list_id}/contacts
 CONTACT_FIELDS: Final = frozenset(
@@ -51,6 +51,18 @@ class AppendResult:
 
     accepted_count: int
     rejected: tuple[RejectedRow, ...] = ()
+
+    def check_rows(self, rows: int) -> None:
+        """Nothing, if the answer accounts for each row once.
+
+        :raises AmbiguousError: it does not.
+        """
+        indexes = {row.index for row in self.rejected}
+        if self.accepted_count + len(indexes) != rows or any(index >= rows for index in indexes):
+            raise AmbiguousError(
+                f"Of {rows} rows the answer accepts {self.accepted_count} and rejects {len(indexes)}; "
+                "which rows are in the list is not known."
+            )
 
 
 class ListRoutes(Protocol):

@@ -14,9 +14,9 @@ from airflow_provider_dropcowboy.cli.options import conn_option, json_option, re
 if TYPE_CHECKING:
     from airflow_provider_dropcowboy.api.lists import ContactList
     from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
-    from airflow_provider_dropcowboy.lists.stop import Stop
-    from airflow_provider_dropcowboy.lists.summary import ListSummary
     from airflow_provider_dropcowboy.lists.upkeep import ListView, Upkeep
+    from airflow_provider_dropcowboy.lists.vendor import Stop
+    from airflow_provider_dropcowboy.lists.wanted import ListSummary
 
 
 @click.group("list")
@@ -95,8 +95,8 @@ def sync(
     from airflow_provider_dropcowboy.ledger.database import open_ledger
     from airflow_provider_dropcowboy.ledger.runs import Who
     from airflow_provider_dropcowboy.lists.arguments import ListArguments
-    from airflow_provider_dropcowboy.lists.stop import Stop
     from airflow_provider_dropcowboy.lists.sync import sync_list
+    from airflow_provider_dropcowboy.lists.vendor import Stop
 
     arguments = ListArguments.read(
         {
@@ -112,7 +112,6 @@ def sync(
         }
     )
     settings = load_settings(conn)
-    plan = arguments.plan(settings, who=Who(task_id="dropcowboy list sync"))
     try:
         file = contacts.open("rb")
     except OSError as error:
@@ -120,8 +119,9 @@ def sync(
     stop = Stop()
     with file, _stopping_on_signals(stop):
         ledger = open_ledger(ledger_url_of(settings), may_create=True)
-        with closing(read_rows(file, contacts.name, columns=plan.source_columns)) as rows:
-            summary = sync_list(plan, ledger, rows=rows, stop=stop)
+        with closing(read_rows(file, contacts.name, columns=arguments.source_columns)) as rows:
+            who = Who(task_id="dropcowboy list sync")
+            summary = sync_list(arguments, settings, ledger, rows=rows, stop=stop, who=who)
     if as_json:
         print_json(summary.as_dict())
     else:
@@ -220,8 +220,7 @@ def _open(conn: str, *, may_create: bool = False) -> "tuple[Upkeep, ConnectionSe
 
     settings = load_settings(conn)
     ledger = open_ledger(ledger_url_of(settings), may_create=may_create)
-    upkeep = Upkeep(account=settings.account, ledger=ledger, timeout_s=settings.timeout_s, verify=settings.verify)
-    return upkeep, settings
+    return Upkeep(settings=settings, ledger=ledger), settings
 
 
 def _mapping(fields: tuple[str, ...]) -> dict[str, list[str]]:

@@ -69,9 +69,12 @@ class Template:
         parts = [self.literals[0]]
         for column, literal in zip(self.columns, self.literals[1:], strict=True):
             value = row[column] if column in row else row[find_column(column, row)]
-            parts += (value.strip() if type(value) is str else _as_text(value, column), literal)
+            try:
+                parts += (value.strip() if type(value) is str else as_text(value), literal)
+            except TextError as error:
+                raise TextError(f"{error} for {{{column}}}") from None
         text = "".join(parts)
-        if not text.isascii() and _SURROGATE.search(text):  # JSON can hold half a character; no request can
+        if not is_unicode(text):
             raise TextError("a column holds characters that are not Unicode text")
         return text
 
@@ -80,24 +83,35 @@ _COLUMN: Final = re.compile(r"[^.\[\]{}]+")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
-def _as_text(value: object, column: str) -> str:
+def is_unicode(text: str) -> bool:
+    """Whether a request can hold the text; JSON can hold half a character."""
+    return text.isascii() or _SURROGATE.search(text) is None
+
+
+def as_text(value: object) -> str:
+    """A cell as text, the same whichever way the source hands it over: see :meth:`Template.render`.
+
+    :raises TextError: NULL, or of a kind that no text should hold.
+    """
     match value:
-        case None:
-            raise TextError(f"no value for {{{column}}}")
         case str():
             return value.strip()
+        case None:
+            raise TextError("no value")
         case bool():
             pass
+        case int() | UUID():
+            return str(value)
         case float() if isfinite(value):
             return str(int(value)) if value.is_integer() else str(float(value))
         case Decimal() if value.is_finite():
             return format(value, "f")
         case float() | Decimal():
-            raise TextError(f"no finite value for {{{column}}}")
+            raise TextError("no finite value")
         case date() | time() if value == value:  # pandas.NaT is a date that is not itself
             return str(value)
-        case Integral() | UUID():
+        case Integral():
             return str(value)
         case _:
             pass
-    raise TextError(f"a value of type {type(value).__name__} for {{{column}}}")
+    raise TextError(f"a value of type {type(value).__name__}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from airflow_provider_dropcowboy.campaign.summary import Summary
-    from airflow_provider_dropcowboy.lists.summary import ListSummary
+    from airflow_provider_dropcowboy.lists.wanted import ListSummary
 
 PREFIX: Final = "dropcowboy"
 

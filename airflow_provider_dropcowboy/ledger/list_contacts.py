@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from itertools import islice
@@ -30,15 +30,6 @@ class ContactState(StrEnum):
     REJECTED = "rejected"  # the vendor refused this contact, with its reason; not asked again with the same values
     UNKNOWN = "unknown"  # may be in the list: not asked again
     RELEASED = "released"  # of an append: surely not taken; its contacts are as they were before
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A contact that is about to be appended."""
-
-    key_digest: str
-    content_digest: str
-    contact_key: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +62,10 @@ class OpenAppend:
     row_count: int
 
 
-def claim_append(hold: Hold, list_row: int, *, contacts: Sequence[Claimed]) -> int:
+def claim_append(hold: Hold, list_row: int, *, contacts: Sequence[tuple[str, str, str]]) -> int:
     """Who will be appended by one call is written down, before it is made.
 
+    :param contacts: key digest, content digest and contact key of each.
     :returns: the append's id in the ledger.
     """
     with hold.writing("append") as connection:
@@ -87,7 +79,7 @@ def claim_append(hold: Hold, list_row: int, *, contacts: Sequence[Claimed]) -> i
             )
         ).inserted_primary_key
         assert key is not None
-        rows = as_parameter((one.key_digest, one.content_digest, one.contact_key) for one in contacts)
+        rows = as_parameter(contacts)
         values = {"rows": rows, "list_row": list_row, "append_id": key[0]}
         counting = {"preserve_rowcount": True}
         done = connection.execute(_claims(connection.dialect.name), values, execution_options=counting)

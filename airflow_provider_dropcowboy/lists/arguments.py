@@ -1,37 +1,70 @@
-"""The arguments of a list's sync, each described once."""
+"""The arguments of a list's sync, each described once, and the fields of its contacts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Self
 
+from airflow_provider_dropcowboy.api.lists import check_fields
 from airflow_provider_dropcowboy.argument_kinds import SHARE, choice
-from airflow_provider_dropcowboy.arguments import Kind, argument, one_of, wrong
+from airflow_provider_dropcowboy.arguments import NOTHING_RENDERED, Kind, argument, one_of, wrong
 from airflow_provider_dropcowboy.contacts.source import SourceArguments
-from airflow_provider_dropcowboy.lists.fields import Fields
-from airflow_provider_dropcowboy.lists.plan import ListPlan, Mode, OnChange, check_list
 
-if TYPE_CHECKING:
-    from airflow_provider_dropcowboy.api.account import Account
-    from airflow_provider_dropcowboy.ledger.runs import Who
+PHONE: Final = "phone"
+POSTAL: Final = "postal"
+
+FieldMapping = Mapping[str, str | Sequence[str]]
 
 
-class Settings(Protocol):
-    """What a sync needs of its connection."""
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The vendor's field of each value of a row, and the column it is read from.
 
-    @property
-    def account(self) -> "Account": ...
-    @property
-    def max_concurrency(self) -> int: ...
-    @property
-    def timeout_s(self) -> float: ...
-    @property
-    def verify(self) -> bool | str: ...
+    :param names: API v1, contact fields; one may repeat, such as ``phone``.
+    :param columns: as the user names them, one for each name.
+    """
+
+    names: tuple[str, ...]
+    columns: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, mapping: FieldMapping) -> Self:
+        """The mapping a user wrote: the vendor's field to a column, or to a list of columns.
+
+        :raises ConfigurationError: a field that the vendor does not know, no ``phone``, or no column.
+        """
+        written: object = mapping  # a DAG's arguments come unchecked
+        if not isinstance(written, Mapping):
+            raise wrong("fields", f"is a {type(written).__name__}", _LIKE)
+        names: list[str] = []
+        columns: list[str] = []
+        for name, given in written.items():
+            several = given if isinstance(given, list | tuple) else [given]
+            if not several or not all(isinstance(column, str) and column for column in several):
+                raise wrong("fields", f"names no column for {name}", _LIKE)
+            names += [name] * len(several)
+            columns += several
+        check_fields(names)
+        if PHONE not in names:
+            raise wrong("fields", f"has no {PHONE}: a contact without a number cannot be reached", _LIKE)
+        return cls(tuple(names), tuple(columns))
+
+    def places_of(self, name: str) -> tuple[int, ...]:
+        """The places of a field in a row of values."""
+        return tuple(place for place, found in enumerate(self.names) if found == name)
+
+
+_LIKE: Final = 'Write them like {"record_id": "id", "phone": ["mobile", "home"]}.'
 
 
 def _list(name: str, value: object) -> str:
+    """A list's name or id, stripped. An id of dots would be a step in a path."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise wrong(name, f"is of type {type(value).__name__}", "Write it as text.")
-    return check_list(name, str(value))
+    text = str(value).strip()
+    is_step = name == "list_id" and not text.strip(".")
+    if not text or text in {"None", "null"} or not text.isprintable() or is_step:
+        raise wrong(name, f"{text!r} names no list", NOTHING_RENDERED)
+    return text
 
 
 LIST: Final = Kind(_list, is_text=True, metavar="NAME")
@@ -42,7 +75,7 @@ FIELDS: Final = Kind(lambda _name, value: Fields.parse(value))  # type: ignore[a
 class ListArguments(SourceArguments):
     """A contact list that is brought in step with a source."""
 
-    fields: Fields | None = argument(
+    fields: Fields = argument(
         FIELDS,
         "The vendor's field to a column, or to a list of columns: "
         '`{"record_id": "id", "phone": ["mobile", "home"]}`. `phone` must be among them.',
@@ -85,21 +118,17 @@ class ListArguments(SourceArguments):
         if values["mode"] == "mirror" and values["on_change"] == "append":
             raise wrong("on_change", 'is for mode="append": a mirror always has the new values', "Leave it out.")
 
-    def plan(self, settings: Settings, *, who: "Who") -> ListPlan:
-        """What a sync is to do."""
-        assert self.fields is not None
-        return ListPlan(
-            account=settings.account,
-            fields=self.fields,
-            list_name=self.list_name,
-            list_id=self.list_id,
-            mode=Mode(self.mode),
-            key_column=self.key_column,
-            region=self.region,
-            max_shrink=self.max_shrink,
-            on_change=OnChange(self.on_change),
-            max_concurrency=settings.max_concurrency,
-            timeout_s=settings.timeout_s,
-            verify=settings.verify,
-            who=who,
-        )
+    @property
+    def is_mirror(self) -> bool:
+        """The list is the rows of the source, and nothing else; otherwise rows are only appended."""
+        return self.mode == "mirror"
+
+    @property
+    def title(self) -> str:
+        """The list, for people."""
+        return self.list_name or f"with id {self.list_id}"
+
+    @property
+    def source_columns(self) -> tuple[str, ...]:
+        """The columns of the source that are used, as the user names them."""
+        return tuple(dict.fromkeys([*self.fields.columns, *filter(None, [self.key_column])]))

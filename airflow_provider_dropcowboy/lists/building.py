@@ -8,20 +8,7 @@ from typing import Final
 
 from airflow_provider_dropcowboy.api.lists import MAX_CONTACTS
 from airflow_provider_dropcowboy.errors import VendorDownError, VendorError
-from airflow_provider_dropcowboy.ledger.list_contacts import contents
-from airflow_provider_dropcowboy.ledger.lists import (
-    KnownList,
-    ListState,
-    add_list,
-    current_list,
-    forget_contacts,
-    lists_of,
-    move_list,
-    note,
-    read_again,
-    swap_lists,
-)
-from airflow_provider_dropcowboy.ledger.syncs import Hold
+from airflow_provider_dropcowboy.ledger import list_contacts, lists
 from airflow_provider_dropcowboy.lists.appending import Appender, Settled
 from airflow_provider_dropcowboy.lists.vendor import TRIES, Vendor
 from airflow_provider_dropcowboy.lists.wanted import Standing, Wanted, WantedContact
@@ -34,8 +21,8 @@ _MARK_BYTES: Final = 4
 class Builder:
     """Builds lists of one name, and continues what a dead sync began."""
 
-    def __init__(self, hold: Hold, *, vendor: Vendor, appender: Appender, wanted: Wanted) -> None:
-        self._hold = hold
+    def __init__(self, vendor: Vendor, *, appender: Appender, wanted: Wanted) -> None:
+        self._hold = vendor.hold
         self._vendor = vendor
         self._appender = appender
         self._wanted = wanted
@@ -43,15 +30,15 @@ class Builder:
 
     def continue_dead_sync(self) -> None:
         """A swap that was begun is done; a list whose creating was begun is named as left over."""
-        for known in self._lists(ListState.CREATING):
+        for known in self._lists(lists.ListState.CREATING):
             self._lose(known)
-        for known in self._lists(ListState.SWAPPING):
+        for known in self._lists(lists.ListState.SWAPPING):
             log.info("contact list %s was being put in place of %r; going on there", known.list_id, known.name)
             self._put_in_place(known)
 
     def build(
-        self, *, replacing: KnownList | None, at_once: int, arriving: Iterator[list[WantedContact]] | None = None
-    ) -> KnownList | None:
+        self, *, replacing: lists.KnownList | None, at_once: int, arriving: Iterator[list[WantedContact]] | None = None
+    ) -> lists.KnownList | None:
         """A list of exactly what is wanted stands for the name; None: it came to nothing, and another one is needed.
 
         What a dead sync built is continued, if all in it is wanted still.
@@ -70,93 +57,93 @@ class Builder:
         if not self._appender.append(chunks, building, at_once=at_once):
             self._retire(building)
             return None
-        counted = read_again(self._hold.ledger, building).counted
+        counted = lists.read_again(self._hold.ledger, building).counted
         if not self._vendor.has_count(building.vendor_id, counted):
             log.warning("contact list %s does not hold the %d contacts it accepted", building.list_id, counted)
             self._retire(building)
             return None
-        move_list(self._hold, building, ListState.SWAPPING)
-        return self._put_in_place(read_again(self._hold.ledger, building))
+        lists.move_list(self._hold, building, lists.ListState.SWAPPING)
+        return self._put_in_place(lists.read_again(self._hold.ledger, building))
 
     def retire_building(self) -> None:
         """What was being built is not needed."""
-        for known in self._lists(ListState.BUILDING):
+        for known in self._lists(lists.ListState.BUILDING):
             self._retire(known)
 
     def delete_retired(self) -> None:
         """Lists that were replaced, or came to nothing, are gone."""
-        for known in self._lists(ListState.RETIRED):
+        for known in self._lists(lists.ListState.RETIRED):
             self._vendor.delete(known.vendor_id)
-            forget_contacts(self._hold, known)
-            move_list(self._hold, known, ListState.GONE)
+            lists.forget_contacts(self._hold, known)
+            lists.move_list(self._hold, known, lists.ListState.GONE)
 
-    def _unfinished(self) -> KnownList | None:
+    def _unfinished(self) -> lists.KnownList | None:
         """A list that a dead sync was building, if what is missing in it can be appended; then it was compared."""
-        for building in self._lists(ListState.BUILDING):
+        for building in self._lists(lists.ListState.BUILDING):
             if self._vendor.find(building.vendor_id) is not None:
                 is_settled = self._appender.settle(building) is not Settled.OPEN
-                comparison = self._wanted.compare(contents(self._hold.ledger, building.id))
+                comparison = self._wanted.compare(list_contacts.contents(self._hold.ledger, building.id))
                 if is_settled and comparison.only_grows:
                     log.info("going on with contact list %s, which holds %d", building.list_id, comparison.inside)
                     return building
             self._retire(building)
         return None
 
-    def _begin_anew(self) -> KnownList:
+    def _begin_anew(self) -> lists.KnownList:
         building = self._create()
         self._wanted.compare(())
         return building
 
-    def _create(self) -> KnownList:
+    def _create(self) -> lists.KnownList:
         for _ in range(TRIES):
             name = self._mark("being built")
-            creating = add_list(self._hold, vendor_name=name)
+            creating = lists.add_list(self._hold, vendor_name=name)
             try:
                 list_id = self._vendor.create(name)
             except VendorError:
-                move_list(self._hold, creating, ListState.GONE)  # surely not created
+                lists.move_list(self._hold, creating, lists.ListState.GONE)  # surely not created
                 raise
             if list_id is not None:
-                move_list(self._hold, creating, ListState.BUILDING, list_id=list_id)
-                return read_again(self._hold.ledger, creating)
+                lists.move_list(self._hold, creating, lists.ListState.BUILDING, list_id=list_id)
+                return lists.read_again(self._hold.ledger, creating)
             self._lose(creating)
         raise VendorDownError(
             f"The answers to creating a contact list were lost {TRIES} times. The list itself is as it was. "
             "The log names those that may be left over, empty. Run it again later."
         )
 
-    def _put_in_place(self, new: KnownList) -> KnownList | None:
+    def _put_in_place(self, new: lists.KnownList) -> lists.KnownList | None:
         """The new list has the name; each of these steps may be done again, and by another sync."""
-        old = current_list(self._hold.ledger, self._hold.sync.account, name=new.name)
+        old = lists.current_list(self._hold.ledger, self._hold.sync.account, name=new.name)
         if old is not None:
             # before the name is given to another one; if the old list is gone already, so much the better
             aside = self._mark("old") if old.vendor_name == new.name else old.vendor_name
-            note(self._hold, old, vendor_name=aside)
+            lists.note(self._hold, old, vendor_name=aside)
             self._vendor.rename(old.vendor_id, aside)
         if not self._vendor.rename(new.vendor_id, new.name):
             log.warning("contact list %s was deleted by somebody else while it was put in place", new.list_id)
             if old is not None:
-                note(self._hold, old, is_known=False)  # it lost its name: only another one can be put in place
-            move_list(self._hold, new, ListState.GONE)
-            forget_contacts(self._hold, new)
+                lists.note(self._hold, old, is_known=False)  # it lost its name: only another one can be put in place
+            lists.move_list(self._hold, new, lists.ListState.GONE)
+            lists.forget_contacts(self._hold, new)
             return None
-        swap_lists(self._hold, new=new, old=old, name=new.name)
-        return read_again(self._hold.ledger, new)
+        lists.swap_lists(self._hold, new=new, old=old, name=new.name)
+        return lists.read_again(self._hold.ledger, new)
 
-    def _lose(self, creating: KnownList) -> None:
-        move_list(self._hold, creating, ListState.LOST)
+    def _lose(self, creating: lists.KnownList) -> None:
+        lists.move_list(self._hold, creating, lists.ListState.LOST)
         log.warning(
             "the answer to creating contact list %r was lost: if it is there, it is empty; delete it",
             creating.vendor_name,
         )
 
-    def _retire(self, building: KnownList) -> None:
-        move_list(self._hold, building, ListState.RETIRED)
+    def _retire(self, building: lists.KnownList) -> None:
+        lists.move_list(self._hold, building, lists.ListState.RETIRED)
         self.delete_retired()
 
     def _mark(self, what: str) -> str:
         return f"{self._hold.sync.name} ({what}, {secrets.token_hex(_MARK_BYTES)})"
 
-    def _lists(self, state: ListState) -> list[KnownList]:
+    def _lists(self, state: lists.ListState) -> list[lists.KnownList]:
         sync = self._hold.sync
-        return lists_of(self._hold.ledger, sync.account, name=sync.name, states=[state])
+        return lists.lists_of(self._hold.ledger, sync.account, name=sync.name, states=[state])

@@ -7,47 +7,42 @@ from typing import Final
 from airflow_provider_dropcowboy.api.lists import MAX_CONTACTS
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.errors import GuardError, RejectedError, VendorDownError
+from airflow_provider_dropcowboy.ledger import list_contacts, lists
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.health import check_list
-from airflow_provider_dropcowboy.ledger.list_contacts import contents, odd_digests, restate_contents
-from airflow_provider_dropcowboy.ledger.lists import (
-    KnownList,
-    ListState,
-    add_list,
-    current_list,
-    list_by_id,
-    lists_of,
-    lost_names,
-    note,
-    read_again,
-)
-from airflow_provider_dropcowboy.ledger.shares import share_of_sync
-from airflow_provider_dropcowboy.ledger.syncs import Hold
+from airflow_provider_dropcowboy.ledger.runs import Who
+from airflow_provider_dropcowboy.ledger.shares import has_room_for_sync, share_of_sync
 from airflow_provider_dropcowboy.lists.appending import Appender, Settled
+from airflow_provider_dropcowboy.lists.arguments import ListArguments
 from airflow_provider_dropcowboy.lists.building import Builder
-from airflow_provider_dropcowboy.lists.hold import holding, wait_for_connections
-from airflow_provider_dropcowboy.lists.people import Rows
-from airflow_provider_dropcowboy.lists.plan import ListPlan, Mode, OnChange
-from airflow_provider_dropcowboy.lists.reading import Reading
-from airflow_provider_dropcowboy.lists.stop import Stop
-from airflow_provider_dropcowboy.lists.summary import ListSummary
-from airflow_provider_dropcowboy.lists.vendor import Vendor
-from airflow_provider_dropcowboy.lists.wanted import Comparison, Standing, Wanted
+from airflow_provider_dropcowboy.lists.people import Reading, Rows
+from airflow_provider_dropcowboy.lists.vendor import Settings, Stop, Vendor, holding
+from airflow_provider_dropcowboy.lists.wanted import Comparison, ListSummary, Standing, Wanted
 
 MAX_BUILDS: Final = 4
 """In one sync; with a vendor whose answers get lost that often, a later one goes on."""
+
+WAIT_FOR_CONNECTIONS_S: Final = 1.0
 
 log = logging.getLogger(__name__)
 
 
 def sync_list(
-    plan: ListPlan, ledger: Ledger, *, rows: Rows, stop: Stop, suppressed: SuppressionList | None = None
+    arguments: ListArguments,
+    settings: Settings,
+    ledger: Ledger,
+    *,
+    rows: Rows,
+    stop: Stop,
+    suppressed: SuppressionList | None = None,
+    who: Who,
 ) -> ListSummary:
     """The list is in step with the rows.
 
     Safe to call again and after a crash: each step is written down before it is asked for, and what a dead sync left
     is continued first. Two at once do not happen.
 
+    :param settings: of the connection.
     :param rows: read once.
     :param stop: stops the sync from any thread.
     :param suppressed: numbers that are left out.
@@ -57,40 +52,40 @@ def sync_list(
     :raises DropCowboyError: what stopped the sync, else.
     """
     started_s = time.monotonic()
-    account = plan.account.name
-    name = _held_name(plan, ledger)
-    check_list(ledger, account, name=name, who=plan.who)
-    if plan.who.remember is not None:
-        plan.who.remember(ledger.ledger_id)
+    account = settings.account.name
+    name = _held_name(arguments, ledger, account)
+    check_list(ledger, account, name=name, who=who)
+    if who.remember is not None:
+        who.remember(ledger.ledger_id)
     with (
-        holding(ledger, account, name=name, mode=plan.mode, who=plan.who, timeout_s=plan.timeout_s, stop=stop) as hold,
+        holding(settings, ledger, name=name, mode=arguments.mode, who=who, stop=stop) as vendor,
         Wanted() as wanted,
     ):
-        log.info("contact list %s (%s, account %s): reading the source", plan.name, plan.mode, account)
+        log.info("contact list %s (%s, account %s): reading the source", arguments.title, arguments.mode, account)
         log.info("%s", ledger)
-        reading = Reading(plan, ledger, rows=rows, suppressed=suppressed, wanted=wanted, stop=stop)
-        sync = _Sync(plan, hold, reading=reading, wanted=wanted, stop=stop)
+        reading = Reading(arguments, ledger, rows=rows, suppressed=suppressed, wanted=wanted, stop=stop)
+        sync = _Sync(arguments, vendor, reading=reading, wanted=wanted)
         current = sync.run()
         summary = sync.summary(current, seconds=time.monotonic() - started_s)
-        hold.finish(summary.counts())
+        vendor.hold.finish(summary.counts())
     log.log(logging.WARNING if summary.unknown or summary.left_over else logging.INFO, "%s", summary)
     for left_over in summary.left_over:
         log.warning("contact list %r may be left over, empty: delete it at Drop Cowboy", left_over)
     return summary
 
 
-def _held_name(plan: ListPlan, ledger: Ledger) -> str:
+def _held_name(arguments: ListArguments, ledger: Ledger, account: str) -> str:
     """Under which name the list is held: one that is given by its id may have a name in the ledger."""
-    if plan.list_name is not None:
-        return plan.list_name
-    assert plan.list_id is not None
-    known = list_by_id(ledger, plan.account.name, plan.list_id)
+    if arguments.list_name is not None:
+        return arguments.list_name
+    assert arguments.list_id is not None
+    known = lists.list_by_id(ledger, account, arguments.list_id)
     if known is None:
-        return plan.list_id
-    if known.state is not ListState.CURRENT:
+        return arguments.list_id
+    if known.state is not lists.ListState.CURRENT:
         raise RejectedError(
-            f"Contact list {plan.list_id} was replaced: {known.name!r} is another list by now. Nothing was changed. "
-            f"Give list_name={known.name!r}."
+            f"Contact list {arguments.list_id} was replaced: {known.name!r} is another list by now. Nothing was "
+            f"changed. Give list_name={known.name!r}."
         )
     return known.name
 
@@ -98,62 +93,68 @@ def _held_name(plan: ListPlan, ledger: Ledger) -> str:
 class _Sync:
     """One sync that has its list."""
 
-    def __init__(self, plan: ListPlan, hold: Hold, *, reading: Reading, wanted: Wanted, stop: Stop) -> None:
-        self._plan = plan
-        self._hold = hold
+    def __init__(self, arguments: ListArguments, vendor: Vendor, *, reading: Reading, wanted: Wanted) -> None:
+        self._arguments = arguments
+        self._vendor = vendor
+        self._hold = vendor.hold
+        self._ledger = vendor.hold.ledger
+        self._name = vendor.hold.sync.name
+        self._account = vendor.hold.sync.account
         self._reading = reading
-        self._ledger = hold.ledger
         self._wanted = wanted
-        self._stop = stop
-        self._vendor = Vendor(plan.account, hold, stop=stop, timeout_s=plan.timeout_s, verify=plan.verify)
-        self._appender = Appender(plan, hold, vendor=self._vendor, stop=stop)
-        self._builder = Builder(hold, vendor=self._vendor, appender=self._appender, wanted=wanted)
+        self._appender = Appender(arguments, vendor)
+        self._builder = Builder(vendor, appender=self._appender, wanted=wanted)
         self._first: Comparison | None = None
 
-    def run(self) -> KnownList:
+    def run(self) -> lists.KnownList:
         """The list that is in step now."""
-        name = self._hold.sync.name
-        if self._plan.list_id is not None or lists_of(self._ledger, self._hold.sync.account, name=name):
+        if self._arguments.list_id is not None or lists.lists_of(self._ledger, self._account, name=self._name):
             self._reading.finish()  # what is to be done is known at the end of the source; a new list needs not wait
         with self._hold.writing("compare"):
             pass  # reading may have taken long: what another sync did meanwhile is not to be judged by this one
-        wait_for_connections(self._hold, limit=self._plan.max_concurrency, stop=self._stop)
+        self._wait_for_connections()
         self._builder.continue_dead_sync()
-        current = self._grow() if self._plan.mode is Mode.APPEND else None
-        current = current or self._rebuild()
+        current = (None if self._arguments.is_mirror else self._grow()) or self._rebuild()
         self._builder.delete_retired()
-        return read_again(self._ledger, current)
+        return lists.read_again(self._ledger, current)
 
-    def summary(self, current: KnownList, *, seconds: float) -> ListSummary:
+    def summary(self, current: lists.KnownList, *, seconds: float) -> ListSummary:
         """What it came to."""
         tally = self._reading.tally
-        outcome = self._wanted.outcome(odd_digests(self._ledger, current.id))
+        outcome = self._wanted.outcome(list_contacts.odd_digests(self._ledger, current.id))
         for reason, count in tally.reasons.most_common(5):
             log.info("invalid rows: %d x %s", count, reason)
-        is_mirror = self._plan.mode is Mode.MIRROR
         return ListSummary(
             list_name=current.name,
             list_id=current.list_id,
             contact_count=current.counted,
             read=tally.read,
-            added=outcome[Standing.ADDED],
-            changed=outcome[Standing.CHANGED],
-            unchanged=outcome[Standing.UNCHANGED],
-            rejected=outcome[Standing.REJECTED],
-            unknown=outcome[Standing.UNKNOWN],
+            **{standing.value: outcome[standing] for standing in Standing},
             invalid=tally.invalid,
             suppressed=tally.suppressed,
             duplicate=tally.duplicate,
             unreadable_suppressions=tally.unreadable_suppressions,
-            removed=self._first.removed if is_mirror and self._first else 0,
+            removed=self._first.removed if self._arguments.is_mirror and self._first else 0,
             is_rebuilt=self._builder.is_rebuilt,
             appends=self._appender.appends,
             calls=self._vendor.calls,
-            left_over=tuple(lost_names(self._ledger, self._hold.sync.account, name=current.name)),
+            left_over=tuple(lists.lost_names(self._ledger, self._account, name=current.name)),
             seconds=seconds,
         )
 
-    def _grow(self) -> KnownList | None:
+    def _wait_for_connections(self) -> None:
+        """The runs of the account have given back the connections that this sync may use.
+
+        :raises InterruptedRunError: the sync is to stop.
+        """
+        is_told, limit = False, self._vendor.settings.max_concurrency
+        while not has_room_for_sync(self._ledger, self._account, self._hold.sync.id, limit=limit):
+            if not is_told:
+                log.info("others use all %d connections of the account; waiting until they return some", limit)
+                is_told = True
+            self._vendor.stop.wait(WAIT_FOR_CONNECTIONS_S)
+
+    def _grow(self) -> lists.KnownList | None:
         """The list with what was missing appended, one call at a time; None: there is no list yet."""
         current = self._current()
         if current is None:
@@ -162,7 +163,7 @@ class _Sync:
             self._appender.hold_doubt(current)
         self._compare(current)
         standings = [Standing.ADDED]
-        if self._plan.on_change is OnChange.APPEND:
+        if self._arguments.on_change == "append":
             standings.append(Standing.CHANGED)
         assert self._first is not None
         if any(self._first.standings[standing] for standing in standings):
@@ -171,9 +172,9 @@ class _Sync:
             self._appender.append(chunks, current, at_once=1, holds_unknown=True)
         return current
 
-    def _rebuild(self) -> KnownList:
+    def _rebuild(self) -> lists.KnownList:
         """The list as it is wanted: as it was, with additions, or built anew."""
-        at_once = share_of_sync(self._plan.max_concurrency)
+        at_once = share_of_sync(self._vendor.settings.max_concurrency)
         for _ in range(MAX_BUILDS):
             current = self._current()
             if current is not None:
@@ -189,11 +190,12 @@ class _Sync:
             self._reading.finish()
             at_once = 1  # with one at a time, each doubt can be settled by itself
         raise VendorDownError(
-            f"Contact list {self._plan.name} was built {MAX_BUILDS} times, and each time what came of it stayed in "
-            "doubt, or its contact_count was not what was accepted. The list itself is as it was. Run it again later."
+            f"Contact list {self._arguments.title} was built {MAX_BUILDS} times, and each time what came of it stayed "
+            "in doubt, or its contact_count was not what was accepted. The list itself is as it was. Run it again "
+            "later."
         )
 
-    def _is_grown(self, current: KnownList, comparison: Comparison, *, at_once: int) -> bool:
+    def _is_grown(self, current: lists.KnownList, comparison: Comparison, *, at_once: int) -> bool:
         """Whether the current list is what is wanted, after additions at most."""
         if comparison.is_same:
             return True
@@ -202,20 +204,20 @@ class _Sync:
         chunks = self._wanted.chunks([Standing.ADDED], chunk_rows=MAX_CONTACTS)
         if self._appender.start_from_its_count(current) and self._appender.append(chunks, current, at_once=at_once):
             return True
-        note(self._hold, current, is_known=False)
+        lists.note(self._hold, current, is_known=False)
         return False
 
-    def _compare(self, current: KnownList) -> Comparison:
-        comparison = self._wanted.compare(contents(self._ledger, current.id))
-        restate_contents(self._hold, current.id, contents=self._wanted.restated())
+    def _compare(self, current: lists.KnownList) -> Comparison:
+        comparison = self._wanted.compare(list_contacts.contents(self._ledger, current.id))
+        list_contacts.restate_contents(self._hold, current.id, contents=self._wanted.restated())
         if self._first is None:
             self._wanted.remember()
             self._first = comparison
-            if self._plan.mode is Mode.MIRROR:
+            if self._arguments.is_mirror:
                 self._guard(current, comparison)
         return comparison
 
-    def _guard(self, current: KnownList, comparison: Comparison) -> None:
+    def _guard(self, current: lists.KnownList, comparison: Comparison) -> None:
         """Refuse a mirror that would lose too much: an empty query result usually means that something broke.
 
         :raises GuardError: nothing was changed.
@@ -224,26 +226,26 @@ class _Sync:
         lost = comparison.removed
         if not current.is_known:  # nobody knows who is in it, but how many are
             lost = max(lost, current.counted - self._wanted.count)
-        if lost > self._plan.max_shrink * size:
+        if lost > self._arguments.max_shrink * size:
             raise GuardError(
-                f"Contact list {self._plan.name} would lose {lost} of its {size} contacts; the task allows "
-                f"{self._plan.max_shrink:.0%}. Nothing was changed. Look at the query ({self._wanted.count} rows can "
-                "be in the list); if it is right, raise max_shrink for one run."
+                f"Contact list {self._arguments.title} would lose {lost} of its {size} contacts; the task allows "
+                f"{self._arguments.max_shrink:.0%}. Nothing was changed. Look at the query ({self._wanted.count} rows "
+                "can be in the list); if it is right, raise max_shrink for one run."
             )
 
-    def _current(self) -> KnownList | None:
-        current = current_list(self._ledger, self._hold.sync.account, name=self._hold.sync.name)
-        if current is not None or self._plan.list_id is None:
+    def _current(self) -> lists.KnownList | None:
+        current = lists.current_list(self._ledger, self._account, name=self._name)
+        if current is not None or self._arguments.list_id is None:
             return current
-        found = self._vendor.find(self._plan.list_id)
+        found = self._vendor.find(self._arguments.list_id)
         if found is None:
             raise RejectedError(
-                f"Drop Cowboy knows no contact list {self._plan.list_id}. Nothing was changed. Correct list_id."
+                f"Drop Cowboy knows no contact list {self._arguments.list_id}. Nothing was changed. Correct list_id."
             )
-        return add_list(
+        return lists.add_list(
             self._hold,
-            vendor_name=found.list_name or self._hold.sync.name,
-            state=ListState.CURRENT,
+            vendor_name=found.list_name or self._name,
+            state=lists.ListState.CURRENT,
             list_id=found.list_id,
             is_known=False,
             counted=found.contact_count or 0,

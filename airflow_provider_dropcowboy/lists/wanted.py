@@ -1,19 +1,19 @@
-"""What the list is to hold, on disk and not in memory, and how it compares with what a list holds."""
+"""What a list is to hold, on disk and not in memory; how that compares with what it holds, and what a sync came to."""
 
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from types import TracebackType
+from itertools import islice
 from typing import Final, Self
 
 from airflow_provider_dropcowboy.ledger.list_contacts import ContactState, Inside
 
 _TABLES: Final = """
 CREATE TABLE wanted (
-    place INTEGER PRIMARY KEY, key TEXT UNIQUE, content TEXT, old_content TEXT, standing TEXT, first_standing TEXT
+    place INTEGER PRIMARY KEY, key TEXT UNIQUE, content TEXT, standing TEXT, first_standing TEXT
 );
 CREATE TABLE names (key TEXT PRIMARY KEY, place INTEGER) WITHOUT ROWID;
 CREATE TABLE texts (place INTEGER PRIMARY KEY, contact_key TEXT, cells TEXT);
@@ -28,15 +28,14 @@ UPDATE OR IGNORE wanted SET key = (SELECT key FROM names JOIN inside USING (key)
 WHERE place IN (SELECT place FROM names JOIN inside USING (key))
 AND NOT EXISTS (SELECT 1 FROM inside WHERE inside.key = wanted.key)
 """
-# and its digest of the values depended on the order of the fields and on how the source wrote a value
-_RESTATE: Final = """
-UPDATE inside SET restated = content, content = (SELECT content FROM wanted WHERE wanted.key = inside.key)
-WHERE content = (SELECT old_content FROM wanted WHERE wanted.key = inside.key)
-"""
-_RESTATE_BEFORE: Final = """
-UPDATE inside SET before = (SELECT content FROM wanted WHERE wanted.key = inside.key)
-WHERE before = (SELECT old_content FROM wanted WHERE wanted.key = inside.key)
-"""
+_CONTENT: Final = "(SELECT content FROM wanted WHERE wanted.key = inside.key)"
+# and its digest of the values depended on the order of the fields and on how the source wrote a value; it is made only
+# of contacts whose values seem to have changed
+_RESTATE: Final = tuple(
+    f"UPDATE inside SET {kept}{column} = {_CONTENT} WHERE CASE WHEN {column} <> {_CONTENT} THEN {column} = ("  # noqa: S608
+    "SELECT older_content(cells) FROM wanted JOIN texts USING (place) WHERE wanted.key = inside.key) END"
+    for column, kept in (("content", "restated = content, "), ("before", ""))
+)
 
 
 class Standing(StrEnum):
@@ -70,7 +69,6 @@ class WantedContact:
 
     :param values: one a field.
     :param other_keys: key digests under which an older release may have put the contact into the list.
-    :param old_content: what an older release's ``content_digest`` was of the same values; None: the same.
     """
 
     key_digest: str
@@ -78,7 +76,6 @@ class WantedContact:
     contact_key: str = field(repr=False)
     values: list[str | None] = field(repr=False)
     other_keys: tuple[str, ...] = ()
-    old_content: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +113,15 @@ class Wanted:
         self._connection.execute("PRAGMA journal_mode = OFF")
         self._connection.execute("PRAGMA cache_size = -16384")  # 16 MiB, however many contacts
         self._connection.executescript(_TABLES)
+        self.define_older_content(lambda _cells: None)
         self._connection.execute("BEGIN")  # never committed: nobody else reads it
         self._places = 0
+        self._has_suppressed = False
         self.count = 0
+
+    def define_older_content(self, digest: Callable[[str], str | None]) -> None:
+        """Say which ``content_digest`` an older release made of a contact's values, given as JSON."""
+        self._connection.create_function("older_content", 1, digest)
 
     def add(self, contacts: Sequence[WantedContact]) -> int:
         """Add contacts; one whose key came before is left out.
@@ -128,11 +131,8 @@ class Wanted:
         places = range(self._places, self._places + len(contacts))
         self._places += len(contacts)
         added = self._connection.executemany(
-            f"INSERT OR IGNORE INTO wanted VALUES (?, ?, ?, ?, '{Standing.ADDED}', '{Standing.ADDED}')",  # noqa: S608
-            [
-                (place, one.key_digest, one.content_digest, one.old_content)
-                for place, one in zip(places, contacts, strict=True)
-            ],
+            f"INSERT OR IGNORE INTO wanted VALUES (?, ?, ?, '{Standing.ADDED}', '{Standing.ADDED}')",  # noqa: S608
+            [(place, one.key_digest, one.content_digest) for place, one in zip(places, contacts, strict=True)],
         ).rowcount
         self._connection.executemany(
             "INSERT OR IGNORE INTO names VALUES (?, ?)",
@@ -150,14 +150,17 @@ class Wanted:
         self.count += added
         return len(contacts) - added
 
-    def suppress(self, number_digest: str) -> bool:
-        """Keep a number out of the list; whether it was not kept out before."""
-        return self._connection.execute("INSERT OR IGNORE INTO suppressed VALUES (?)", (number_digest,)).rowcount == 1
+    def suppress(self, number_digest: str) -> None:
+        """Keep a number out of the list."""
+        self._has_suppressed = True
+        self._connection.execute("INSERT OR IGNORE INTO suppressed VALUES (?)", (number_digest,))
 
-    def is_suppressed(self, number_digest: str) -> bool:
-        """Whether a number is kept out."""
-        found = self._connection.execute("SELECT 1 FROM suppressed WHERE number = ?", (number_digest,))
-        return found.fetchone() is not None
+    def suppressed_among(self, number_digests: Iterable[str]) -> set[str]:
+        """Those of the numbers that are kept out."""
+        if not self._has_suppressed:
+            return set()
+        statement = "SELECT 1 FROM suppressed WHERE number = ?"
+        return {number for number in number_digests if self._connection.execute(statement, (number,)).fetchone()}
 
     def compare(self, contents: Iterable[Inside]) -> Comparison:
         """How what is wanted stands to what is in a list.
@@ -169,16 +172,13 @@ class Wanted:
             "INSERT INTO inside VALUES (?, ?, ?, ?, NULL)",
             ((one.key_digest, one.content_digest, one.content_before, one.state.value) for one in contents),
         )
-        for statement in (_TAKE_NAMES_INSIDE, _RESTATE, _RESTATE_BEFORE, _STANDING):
+        for statement in (_TAKE_NAMES_INSIDE, *_RESTATE, _STANDING):
             self._connection.execute(statement)
         standings = Counter(self._counts("standing"))
         is_in = "state <> 'rejected' OR before IS NOT NULL"
         return Comparison(
             standings=standings,
-            removed=self._one(
-                f"SELECT count(*) FROM inside WHERE ({is_in}) AND NOT EXISTS "  # noqa: S608
-                "(SELECT 1 FROM wanted WHERE wanted.key = inside.key)"
-            ),
+            removed=self._one(f"SELECT count(*) FROM inside WHERE ({is_in}) AND {_CONTENT} IS NULL"),  # noqa: S608
             inside=self._one("SELECT count(*) FROM inside WHERE state = 'accepted'"),
             stale=self._one(
                 "SELECT count(*) FROM inside WHERE state NOT IN ('accepted', 'rejected') "
@@ -221,17 +221,11 @@ class Wanted:
             last = rows[-1][0]
             yield [WantedContact(key, content, name, json.loads(cells)) for _, key, content, name, cells in rows]
 
-    def close(self) -> None:
-        """Gone, with all that is in it."""
-        self._connection.close()
-
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
 
     def _counts(self, column: str) -> dict[Standing, int]:
         rows = self._connection.execute(f"SELECT {column}, count(*) FROM wanted GROUP BY 1")  # noqa: S608
@@ -239,3 +233,61 @@ class Wanted:
 
     def _one(self, statement: str) -> int:
         return int(self._connection.execute(statement).fetchone()[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListSummary:
+    """Counts of one sync. ``added`` to ``duplicate`` add up to ``read``.
+
+    :param list_id: the vendor's id of the list now.
+    :param contact_count: what the list holds now, by the vendor's answers.
+    :param changed: rows whose values changed; a list that is appended to keeps the old ones, unless told otherwise.
+    :param unchanged: rows that were in the list before.
+    :param rejected: rows that the vendor refused, now or before with the same values.
+    :param unknown: rows that may be in the list, and are not appended again.
+    :param removed: contacts that are not in the list any more.
+    :param appends: calls that appended, tried ones too.
+    :param calls: all calls.
+    :param left_over: names of empty lists that may be there: the answers to their creating were lost.
+    """
+
+    list_name: str
+    list_id: str | None
+    read: int
+    added: int
+    changed: int
+    unchanged: int
+    rejected: int
+    unknown: int
+    invalid: int
+    suppressed: int
+    duplicate: int
+    removed: int
+    contact_count: int
+    appends: int
+    calls: int
+    is_rebuilt: bool
+    left_over: tuple[str, ...]
+    seconds: float
+    unreadable_suppressions: int = 0
+
+    def counts(self) -> dict[str, int]:
+        """The counts alone."""
+        given = asdict(self)
+        names = list(given)
+        return {name: given[name] for name in names[names.index("read") : names.index("is_rebuilt")]}
+
+    def as_dict(self) -> dict[str, object]:
+        """As XCom and JSON have it."""
+        given = asdict(self) | {"left_over": list(self.left_over), "seconds": round(self.seconds, 3)}
+        return {name: value for name, value in given.items() if name != "unreadable_suppressions" or value}
+
+    def __str__(self) -> str:
+        of_rows = islice(self.counts().items(), 1, 9)
+        counts = ", ".join(f"{count} {name}" for name, count in of_rows if count) or "nothing"
+        rows = "1 row" if self.read == 1 else f"{self.read} rows"
+        how = "rebuilt" if self.is_rebuilt else "in place"
+        return (
+            f"contact list {self.list_name} ({self.list_id}), {how}: {rows} read: {counts}; {self.removed} removed; "
+            f"the list holds {self.contact_count}; {self.seconds:.1f} s, API calls: {self.calls}"
+        )

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_dropcowboy.contacts.iterable import Contacts
-    from airflow_provider_dropcowboy.lists.arguments import ListArguments
-    from airflow_provider_dropcowboy.lists.fields import FieldMapping
+    from airflow_provider_dropcowboy.lists.arguments import FieldMapping, ListArguments
     from airflow_provider_dropcowboy.operators._lineage import Lineage
 
 
@@ -85,8 +84,8 @@ class SyncContactListOperator(ArgumentsMixin, BaseOperator):
         from airflow_provider_dropcowboy.hooks.dropcowboy import DropCowboyHook
         from airflow_provider_dropcowboy.hooks.ledger import ledger_url
         from airflow_provider_dropcowboy.ledger.database import open_ledger
-        from airflow_provider_dropcowboy.lists.stop import Stop
         from airflow_provider_dropcowboy.lists.sync import sync_list
+        from airflow_provider_dropcowboy.lists.vendor import Stop
 
         self._stop = Stop()
         with airflow_failures():
@@ -99,10 +98,14 @@ class SyncContactListOperator(ArgumentsMixin, BaseOperator):
                 account=settings.account.name,
                 name=f"list {arguments.list_name or arguments.list_id}",
             )
-            plan = arguments.plan(settings, who=who)
             ledger = open_ledger(ledger_url(settings), may_create=True)
-            with open_rows(arguments, columns=plan.source_columns) as rows, open_suppressed(arguments) as suppressed:
-                summary = sync_list(plan, ledger, rows=rows, suppressed=suppressed, stop=self._stop)
+            with (
+                open_rows(arguments, columns=arguments.source_columns) as rows,
+                open_suppressed(arguments) as suppressed,
+            ):
+                summary = sync_list(
+                    arguments, settings, ledger, rows=rows, suppressed=suppressed, stop=self._stop, who=who
+                )
         self._synced = arguments, summary
         if not summary.read:
             self.log.warning("The list was left as it is: the source has no rows. Check its query or file.")

@@ -32,7 +32,7 @@ def append_all(
     for start, call in zip(starts, calls, strict=True):
         try:
             result = client.ask(call)
-            _check_count(result, rows=len(values[start : start + MAX_CONTACTS]))
+            result.check_rows(len(values[start : start + MAX_CONTACTS]))
         except VendorError as error:
             if not start and not isinstance(error, AmbiguousError):
                 raise
@@ -40,19 +40,6 @@ def append_all(
         accepted_count += result.accepted_count
         rejected += [RejectedRow(start + row.index, row.reason) for row in result.rejected]
     return AppendResult(accepted_count, tuple(rejected))
-
-
-def _check_count(result: AppendResult, *, rows: int) -> None:
-    """Nothing, if the answer accounts for each row once.
-
-    :raises AmbiguousError: it does not.
-    """
-    indexes = {row.index for row in result.rejected}
-    if result.accepted_count + len(indexes) != rows or any(index >= rows for index in indexes):
-        raise AmbiguousError(
-            f"Of {rows} rows the answer accepts {result.accepted_count} and rejects {len(indexes)}; "
-            "which rows are in the list is not known."
-        )
 
 
 def _partial(list_id: str, error: VendorError, *, start: int, row_count: int, accepted_count: int) -> AmbiguousError:

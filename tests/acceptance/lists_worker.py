@@ -9,11 +9,12 @@ from typing import Final
 
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.errors import InterruptedRunError, LedgerError, NotTakenError, VendorDownError
+from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
 from airflow_provider_dropcowboy.ledger.database import open_ledger
-from airflow_provider_dropcowboy.lists.fields import Fields
-from airflow_provider_dropcowboy.lists.plan import ListPlan, Mode
-from airflow_provider_dropcowboy.lists.stop import Stop
+from airflow_provider_dropcowboy.ledger.runs import Who
+from airflow_provider_dropcowboy.lists.arguments import ListArguments
 from airflow_provider_dropcowboy.lists.sync import sync_list
+from airflow_provider_dropcowboy.lists.vendor import Stop
 from airflow_provider_dropcowboy.secret import Secret
 
 RUN_AGAIN: Final = 75
@@ -45,17 +46,21 @@ def main() -> int:
     """Sync, and print the summary or the error as JSON; 0, ``RUN_AGAIN``, or 1 with a traceback."""
     options = _options()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(message)s")
-    plan = ListPlan(
-        account=Account(options.team_id, Secret(options.secret), options.base_url),
-        fields=Fields.parse({"record_id": "id", "phone": "mobile", "first_name": "first"}),
-        list_name=options.name,
-        mode=Mode(options.mode),
-        key_column="id",
-        timeout_s=TIMEOUT_S,
+    account = Account(options.team_id, Secret(options.secret), options.base_url)
+    settings = ConnectionSettings(account=account, timeout_s=TIMEOUT_S)
+    arguments = ListArguments.read(
+        {
+            "contacts": (),
+            "fields": {"record_id": "id", "phone": "mobile", "first_name": "first"},
+            "list_name": options.name,
+            "mode": options.mode,
+            "key_column": "id",
+        }
     )
     ledger = open_ledger(options.ledger, may_create=True)
     try:
-        summary = sync_list(plan, ledger, rows=rows(options.rows, version=options.version), stop=Brisk())
+        source = rows(options.rows, version=options.version)
+        summary = sync_list(arguments, settings, ledger, rows=source, stop=Brisk(), who=Who())
     except (NotTakenError, VendorDownError, LedgerError, InterruptedRunError) as error:
         print(json.dumps({"error": f"{type(error).__name__}: {error}"}))
         return RUN_AGAIN

@@ -8,18 +8,18 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.account import Account
+from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
 from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.ledger.runs import Who
 from airflow_provider_dropcowboy.ledger.schema import SYNCS
-from airflow_provider_dropcowboy.lists.fields import Fields
-from airflow_provider_dropcowboy.lists.plan import ListPlan, Mode
-from airflow_provider_dropcowboy.lists.stop import Stop
-from airflow_provider_dropcowboy.lists.summary import ListSummary
+from airflow_provider_dropcowboy.lists.arguments import ListArguments
 from airflow_provider_dropcowboy.lists.sync import sync_list
+from airflow_provider_dropcowboy.lists.vendor import Stop
+from airflow_provider_dropcowboy.lists.wanted import ListSummary
 from airflow_provider_dropcowboy.secret import Secret
 from tests.sandbox_process import SandboxProcess
 
 Row = dict[str, object]
-MakePlan = Callable[..., ListPlan]
 Sync = Callable[..., ListSummary]
 
 FIELDS = {"record_id": "id", "phone": "mobile", "first_name": "first"}
@@ -65,28 +65,26 @@ def let_holds_lapse(ledger: Ledger) -> None:
 
 
 @pytest.fixture
-def plan(sandbox: SandboxProcess) -> MakePlan:
-    """Makes plans of a mirror named "leads" on the sandbox: ``plan(mode=Mode.APPEND)``."""
+def sync(ledger: Ledger, sandbox: SandboxProcess) -> Sync:
+    """Brings the mirror "leads" in step with rows: ``sync(persons(3))``, or ``sync(persons(3), mode="append")``."""
 
-    def make(**changes: Any) -> ListPlan:
-        settings: dict[str, Any] = {
-            "account": Account(sandbox.team_id, Secret(sandbox.secret), sandbox.base_url),
-            "fields": Fields.parse(FIELDS),
-            "list_name": None if "list_id" in changes else "leads",
-            "mode": Mode.MIRROR,
-            "key_column": "id",
-            "timeout_s": 5.0,
-        }
-        return ListPlan(**{**settings, **changes})
-
-    return make
-
-
-@pytest.fixture
-def sync(ledger: Ledger, plan: MakePlan) -> Sync:
-    """Brings a list in step with rows: ``sync(persons(3), mode=Mode.APPEND)``."""
-
-    def run(rows: Iterable[Row], *, stop: Stop | None = None, **changes: Any) -> ListSummary:
-        return sync_list(plan(**changes), ledger, rows=rows, stop=stop or NoWait())
+    def run(
+        rows: Iterable[Row],
+        *,
+        stop: Stop | None = None,
+        account: Account | None = None,
+        max_concurrency: int = 90,
+        who: Who | None = None,
+        **changes: Any,
+    ) -> ListSummary:
+        name = {} if "list_id" in changes else {"list_name": "leads"}
+        given = {"contacts": (), "fields": FIELDS, "mode": "mirror", "key_column": "id", **name, **changes}
+        settings = ConnectionSettings(
+            account=account or Account(sandbox.team_id, Secret(sandbox.secret), sandbox.base_url),
+            max_concurrency=max_concurrency,
+            timeout_s=5.0,
+        )
+        arguments = ListArguments.read(given)
+        return sync_list(arguments, settings, ledger, rows=rows, stop=stop or NoWait(), who=who or Who())
 
     return run

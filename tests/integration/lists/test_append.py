@@ -9,15 +9,14 @@ from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.v1.lists import create_list
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.errors import GuardError, NotTakenError, RejectedError
+from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.health import mark_restored
 from airflow_provider_dropcowboy.ledger.list_contacts import count_contacts, odd_contacts
 from airflow_provider_dropcowboy.ledger.lists import current_list
 from airflow_provider_dropcowboy.ledger.runs import Who
-from airflow_provider_dropcowboy.lists.fields import Fields
-from airflow_provider_dropcowboy.lists.plan import Mode, OnChange
-from airflow_provider_dropcowboy.lists.summary import ListSummary
 from airflow_provider_dropcowboy.lists.upkeep import Upkeep
+from airflow_provider_dropcowboy.lists.wanted import ListSummary
 from airflow_provider_dropcowboy.secret import Secret
 from airflow_provider_dropcowboy.transport.client import Client
 from tests.integration.lists.between import Between, Body
@@ -33,7 +32,7 @@ def append(sync: Sync) -> Sync:
     """Appends rows to the list "leads"."""
 
     def run(rows: list[Row], **changes: Any) -> ListSummary:
-        return sync(rows, mode=Mode.APPEND, **changes)
+        return sync(rows, mode="append", **changes)
 
     return run
 
@@ -62,7 +61,7 @@ def test_a_changed_row_keeps_its_old_values_in_the_list(append: Sync, sandbox: S
 def test_a_changed_row_is_appended_again_if_that_is_asked_for(append: Sync, sandbox: SandboxProcess) -> None:
     append(persons(2))
     for _ in ("changed", "and run again"):
-        append([person(0, first="Ann"), person(1)], on_change=OnChange.APPEND)
+        append([person(0, first="Ann"), person(1)], on_change="append")
     assert [contact["first_name"] for contact in inside(sandbox)["leads"]] == ["Zoë0", "Zoë1", "Ann"]
 
 
@@ -158,7 +157,7 @@ def test_after_a_restore_a_list_that_was_made_before_is_not_changed_until_it_is_
             append(persons(3), who=who)
     assert ids(inside(sandbox)["leads"]) == [0, 1]
     account = Account(sandbox.team_id, Secret(sandbox.secret), sandbox.base_url)
-    Upkeep(account=account, ledger=ledger).adopt("leads", first.list_id)
+    Upkeep(settings=ConnectionSettings(account=account), ledger=ledger).adopt("leads", first.list_id)
     assert append(persons(3)).added == 1
     assert ids(inside(sandbox)["leads"]) == [0, 1, 2]
 
@@ -174,7 +173,7 @@ UUID_KEY = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
 
 def older_release(patch: pytest.MonkeyPatch) -> None:
     """A contact was named by its key as it was written, and its values counted in the order of the fields."""
-    reading = "airflow_provider_dropcowboy.lists.reading"
+    reading = "airflow_provider_dropcowboy.lists.people"
     patch.setattr(f"{reading}.same_person", lambda key: key)
     patch.setattr(f"{reading}.other_notations", lambda _key: ())
     patch.setattr(f"{reading}.same_value", lambda value: value)
@@ -182,23 +181,23 @@ def older_release(patch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("is_of_older_release", [False, True])
-@pytest.mark.parametrize("mode", [Mode.APPEND, Mode.MIRROR])
+@pytest.mark.parametrize("mode", ["append", "mirror"])
 def test_the_order_of_the_fields_and_the_notation_of_a_value_change_nothing(
-    sync: Sync, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, mode: Mode, is_of_older_release: bool
+    sync: Sync, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, mode: str, is_of_older_release: bool
 ) -> None:
     fields = {"record_id": "id", "phone": "mobile", "first_name": "first", "custom1": "owes"}
     turned = {"first_name": "first", "custom1": "owes", "record_id": "id", "phone": "mobile"}
     rows = [{"id": UUID_KEY, "mobile": "+15042000001", "first": "Zo\u00eb", "owes": 10.5}]
     same = [{"id": UUID_KEY.replace("-", ""), "mobile": "504-200-0001", "first": "Zoe\u0308", "owes": "10.50"}]
     options: dict[str, Any] = {"mode": mode}
-    if mode is Mode.APPEND:
-        options["on_change"] = OnChange.APPEND
+    if mode == "append":
+        options["on_change"] = "append"
     with monkeypatch.context() as older:
         if is_of_older_release:
             older_release(older)
-        assert sync(rows, fields=Fields.parse(fields), **options).added == 1
+        assert sync(rows, fields=fields, **options).added == 1
     for read, written in ((rows, fields), (same, turned), (rows, turned), (same, fields)):
-        again = sync(read, fields=Fields.parse(written), **options)
+        again = sync(read, fields=written, **options)
         assert (again.unchanged, again.appends, again.is_rebuilt, again.contact_count) == (1, 0, False, 1)
-    changed = sync([{**rows[0], "owes": 10.51}], fields=Fields.parse(turned), **options)
+    changed = sync([{**rows[0], "owes": 10.51}], fields=turned, **options)
     assert changed.changed == 1

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from airflow_provider_dropcowboy.campaign.control import Control
 from airflow_provider_dropcowboy.campaign.run import run_campaign
 from airflow_provider_dropcowboy.ledger.database import Ledger
-from airflow_provider_dropcowboy.lists.stop import Stop
+from airflow_provider_dropcowboy.lists.vendor import Stop
 from tests.integration.conftest import default_plan, people
 from tests.integration.lists.conftest import Sync, ids, inside, persons
 from tests.sandbox_process import SandboxProcess

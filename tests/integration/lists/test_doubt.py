@@ -17,11 +17,11 @@ from airflow_provider_dropcowboy.errors import (
     SourceError,
     VendorDownError,
 )
+from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.runs import Who
 from airflow_provider_dropcowboy.ledger.syncs import LEASE, Hold, begin_sync, last_syncs
 from airflow_provider_dropcowboy.ledger.syncs import Sync as SyncRow
-from airflow_provider_dropcowboy.lists.plan import Mode
 from airflow_provider_dropcowboy.lists.vendor import Vendor
 from airflow_provider_dropcowboy.secret import Secret
 from tests.clock import MovableClock
@@ -129,11 +129,11 @@ def test_a_list_that_counts_otherwise_than_it_answers_is_never_put_in_place(
     assert inside(sandbox) == {}
 
 
-@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("mode", ["append", "mirror"])
 def test_a_sync_that_died_at_any_step_is_continued(
-    mode: Mode, sync: Sync, sandbox: SandboxProcess, ledger: Ledger
+    mode: str, sync: Sync, sandbox: SandboxProcess, ledger: Ledger
 ) -> None:
-    wanted = [person(0), person(1, first="Ann"), *persons(3, first=3)] if mode is Mode.MIRROR else persons(6)
+    wanted = [person(0), person(1, first="Ann"), *persons(3, first=3)] if mode == "mirror" else persons(6)
     for moment in range(1, MAX_STEPS):
         name = f"list {moment}"
         sync(persons(4), mode=mode, list_name=name)
@@ -277,7 +277,7 @@ def test_a_list_is_not_changed_by_a_machine_that_slept_past_its_lease(
     assert isinstance(first, SyncRow)
     clock = MovableClock()
     hold = Hold(ledger, first, clock=clock)
-    vendor = Vendor(account, hold, stop=NoWait())
+    vendor = Vendor(ConnectionSettings(account=account), hold, stop=NoWait())
     with hold.writing("create"):
         pass
     clock.suspend(LEASE)

@@ -10,7 +10,6 @@ from airflow_provider_dropcowboy.ledger.digest import number_digest
 from airflow_provider_dropcowboy.ledger.list_contacts import ContactState, Odd, odd_contacts
 from airflow_provider_dropcowboy.ledger.lists import current_list
 from airflow_provider_dropcowboy.ledger.schema import SUPPRESSIONS
-from airflow_provider_dropcowboy.lists.fields import Fields
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.secret import Secret
 from airflow_provider_dropcowboy.transport.client import Client
@@ -97,7 +96,7 @@ def test_a_suppressed_number_is_not_in_the_list(sync: Sync, sandbox: SandboxProc
 
 
 def test_a_contact_may_have_several_numbers(sync: Sync, sandbox: SandboxProcess) -> None:
-    fields = Fields.parse({"record_id": "id", "phone": ["mobile", "home"]})
+    fields = {"record_id": "id", "phone": ["mobile", "home"]}
     rows: list[dict[str, object]] = [
         {"id": 1, "mobile": "(504) 555-0101", "home": "504-555-0102"},
         {"id": 2, "mobile": "n/a", "home": "504-555-0103"},

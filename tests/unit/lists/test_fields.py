@@ -3,7 +3,7 @@
 import pytest
 
 from airflow_provider_dropcowboy.errors import ConfigurationError
-from airflow_provider_dropcowboy.lists.fields import Fields
+from airflow_provider_dropcowboy.lists.arguments import Fields
 
 
 def test_a_field_takes_a_column_or_several() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from airflow_provider_dropcowboy.contacts.contact import Unusable
 from airflow_provider_dropcowboy.errors import ConfigurationError
-from airflow_provider_dropcowboy.lists.fields import Fields
-from airflow_provider_dropcowboy.lists.people import Person, read_people, values_with
+from airflow_provider_dropcowboy.lists.arguments import Fields
+from airflow_provider_dropcowboy.lists.people import PeopleReader, Person, values_with
 from airflow_provider_dropcowboy.phone import Phone
 
 FIELDS = Fields.parse({"record_id": "id", "phone": ["mobile", "home"], "custom1": "note", "postal": "zip"})
@@ -17,7 +17,7 @@ FIELDS = Fields.parse({"record_id": "id", "phone": ["mobile", "home"], "custom1"
 
 def read(*rows: dict[str, object], key_column: str | None = "id", region: str = "US") -> list[Person | Unusable]:
     full = [{"id": 1, "mobile": "504-555-0101", "home": None, "note": None, "zip": None, **row} for row in rows]
-    return list(read_people(full, FIELDS, key_column=key_column, region=region))
+    return list(map(PeopleReader(FIELDS, key_column=key_column, region=region).read, full))
 
 
 def read_one(**cells: object) -> Person:
@@ -87,7 +87,7 @@ def test_numbers_stand_where_the_phone_fields_are() -> None:
 
 def test_a_missing_column_is_told_before_anyone_is_read() -> None:
     with pytest.raises(ConfigurationError, match="no column 'mobile'"):
-        list(read_people([{"id": 1}], FIELDS, key_column="id", region="US"))
+        PeopleReader(FIELDS, key_column="id", region="US").read({"id": 1})
 
 
 def test_an_unknown_region_is_told() -> None:

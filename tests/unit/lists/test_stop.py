@@ -3,7 +3,7 @@
 import pytest
 
 from airflow_provider_dropcowboy.errors import InterruptedRunError
-from airflow_provider_dropcowboy.lists.stop import Stop
+from airflow_provider_dropcowboy.lists.vendor import Stop
 
 
 def test_nothing_happens_until_the_order_is_given() -> None:
