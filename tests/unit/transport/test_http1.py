@@ -69,7 +69,7 @@ def cut(text: bytes, places: Sequence[int]) -> list[bytes]:
 
 
 def zipped(body: bytes) -> bytes:
-    content = gzip.compress(body)
+    content = gzip.compress(body, mtime=0)  # in the name of a test
     return b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b" % (len(content), content)
 
 
