@@ -123,6 +123,27 @@ def again(
     return {"CPU us a row": printed["cpu_us"]}
 
 
+def callbacks(build: Build, rows: int, *, ledger: str, kind: str = "group") -> Figures:
+    """Callbacks into an empty ledger, 64 at a time.
+
+    :param kind: ``nothing``: they are read and forgotten.
+    """
+    server, name = _postgres(), f"callbacks_{next(_COPIES)}"
+    if ledger == "postgresql":
+        _create(server, name)
+    with tempfile.TemporaryDirectory() as folder:
+        url = server.url(name) if ledger == "postgresql" else f"sqlite:///{folder}/ledger.db"
+        words = ["--ledger", url, "--callbacks", round(rows, -3), "--kind", kind]
+        printed = build.run_file(REPOSITORY / "benchmarks" / "callbacks.py", "cpu", *words)
+    return {"CPU us a callback": printed["cpu_us"]}
+
+
+def restart(build: Build, _rows: int, *, workers: int) -> Figures:
+    """A clean restart of the receiver, at 200 callbacks a second."""
+    printed = build.run_file(REPOSITORY / "benchmarks" / "callbacks.py", "restart", "--workers", workers)
+    return {"callbacks posted": printed["posted"], "callbacks lost": printed["lost"]}
+
+
 @contextmanager
 def _ledger_with(build: Build, rows: int, *, ledger: str) -> Iterator[str]:
     """A copy of a ledger of the build's own, in which so many rows are sent; its URL."""
@@ -192,6 +213,11 @@ MEASURES: Final[Mapping[str, Callable[[Build, int], Figures]]] = {
         is_new=True,
         partition="999999999/999999999",  # of 2^28 places that a key can have
     ),
+    "callback, nothing stored": lambda build, rows: callbacks(build, rows, ledger="sqlite", kind="nothing"),
+    "callback, SQLite": lambda build, rows: callbacks(build, rows, ledger="sqlite"),
+    "callback, PostgreSQL": lambda build, rows: callbacks(build, rows, ledger="postgresql"),
+    "restart of the receiver": lambda build, rows: restart(build, rows, workers=1),
+    "restart of two workers": lambda build, rows: restart(build, rows, workers=2),
     "50 ms": lambda build, rows: send(build, rows, latency_ms=50, has_tls=False),
     "50 ms, TLS": lambda build, rows: send(build, rows, latency_ms=50, has_tls=True),
 }

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from airflow_provider_dropcowboy.ledger.database import open_ledger
 from airflow_provider_dropcowboy.ledger.reconcile import reconcile
@@ -40,7 +40,7 @@ def main() -> None:
         serve(partial(make_app, asked.kind, asked.ledger, asked.spool), listener, workers=1)
 
 
-def make_app(kind: str, url: str, spool: Path) -> Starlette:
+def make_app(kind: str, url: str, spool: Path) -> ASGIApp:
     """The app; all but the keeping is the same."""
     match kind:
         case "each":

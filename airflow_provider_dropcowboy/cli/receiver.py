@@ -12,7 +12,7 @@ import click
 from airflow_provider_dropcowboy.cli.options import DEFAULT_CONN
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
+    from starlette.types import ASGIApp
 
     from airflow_provider_dropcowboy.receiver.wiring import Wiring
 
@@ -107,7 +107,7 @@ def _address(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def make_receiver(conns: tuple[str, ...], spool: Path, *, takes_unsigned: bool, is_debug: bool) -> "Starlette":
+def make_receiver(conns: tuple[str, ...], spool: Path, *, takes_unsigned: bool, is_debug: bool) -> "ASGIApp":
     """The app, made in the process that serves it."""
     from airflow_provider_dropcowboy.cli.console import log_to_stderr
     from airflow_provider_dropcowboy.receiver.app import receiver_app

@@ -117,16 +117,17 @@ def now(connection: sa.Connection) -> datetime:
     return instant
 
 
-def open_ledger(url: str | sa.URL, *, may_create: bool = False) -> Ledger:
+def open_ledger(url: str | sa.URL, *, may_create: bool = False, has_ping: bool = True) -> Ledger:
     """The ledger at a SQLAlchemy URL.
 
     :param may_create: set up an empty database. Senders do, and commands that a person may run before the first send;
         receiver, page and triggers refuse one.
+    :param has_ping: see before each transaction that a connection of PostgreSQL still lives; it costs a round trip.
     :raises NoLedgerError: empty, or not there, and not to be created.
     :raises LedgerError: not reached.
     :raises SchemaVersionError: its tables are of another version; the message names the command.
     """
-    engine, file = _engine(sa.make_url(url), may_create=may_create)
+    engine, file = _engine(sa.make_url(url), may_create=may_create, has_ping=has_ping)
     try:
         return _open(engine, file, may_create=may_create)
     except BaseException:
@@ -198,14 +199,14 @@ def _open(engine: sa.Engine, file: LedgerFile | None, *, may_create: bool) -> Le
     return ledger
 
 
-def _engine(url: sa.URL, *, may_create: bool) -> tuple[sa.Engine, LedgerFile | None]:
+def _engine(url: sa.URL, *, may_create: bool, has_ping: bool = True) -> tuple[sa.Engine, LedgerFile | None]:
     if url.get_backend_name() == "sqlite":
         return open_embedded(url, may_create=may_create)
     check_driver(url)
     engine = sa.create_engine(
         url,
         hide_parameters=True,  # else the text of an error, and a log of SQLAlchemy's own, hold numbers
-        pool_pre_ping=True,
+        pool_pre_ping=has_ping,
         pool_size=MAX_SESSIONS,
         max_overflow=0,
         connect_args={name: value for name, value in _CONNECT_ARGS.items() if name not in url.query},

@@ -59,7 +59,7 @@ def reconcile(ledger: Ledger, received: Sequence[Received]) -> Counter[Match]:
     :raises LedgerError: not known whether they are on disk: call again.
     """
     with ledger.writing() as connection:
-        work = _Work(connection, ledger.key, now(connection))
+        work = _Work(connection, ledger.key)
         work.lock(item.foreign_id for item in received if item.foreign_id)
         matches = [work.apply(item) for item in received]
         work.flush()
@@ -92,8 +92,7 @@ class _Send:
 class _Work:
     """One transaction's callbacks: the usual ones are moved together, the others one by one."""
 
-    def __init__(self, connection: sa.Connection, key: bytes, at: datetime) -> None:
-        self.at = at
+    def __init__(self, connection: sa.Connection, key: bytes) -> None:
         self._connection = connection
         self._key = key
         self._sends: dict[str, _Send] = {}
@@ -102,9 +101,14 @@ class _Work:
         self._told: set[tuple[str, str]] = set()
 
     def lock(self, foreign_ids: Iterable[str]) -> None:
-        """Hold the sends; in one order, so that two receivers and a sender do not wait for each other in a circle."""
+        """Hold the sends, in one order: two receivers and a sender do not wait for each other in a circle.
+
+        The database's clock is read with them.
+        """
         dialect = self._connection.dialect.name
-        rows = self._connection.execute(_locked(dialect), {"foreign_ids": names(sorted(set(foreign_ids)), dialect)})
+        asked = {"foreign_ids": names(sorted(set(foreign_ids)), dialect)}
+        rows = self._connection.execute(_locked(dialect), asked).all()
+        self.at: datetime = rows[-1].at if rows and dialect == "postgresql" else now(self._connection)
         self._sends = {row.foreign_id: _Send.of(row) for row in rows}
 
     def apply(self, item: Received) -> Match:
@@ -287,6 +291,8 @@ def _locked(dialect: str) -> sa.Select[Any]:
             SENDS.c.drop_id,
             SENDS.c.attempt,
             SENDS.c.run_id,
+            # the database's clock, without a round trip of its own
+            (sa.func.clock_timestamp() if dialect == "postgresql" else sa.null()).label("at"),
         )
         .where(is_among(SENDS.c.foreign_id, dialect, parameter="foreign_ids"))
         .order_by(SENDS.c.foreign_id)

@@ -14,8 +14,9 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from airflow_provider_dropcowboy.api.callback_url import Ticket
+from airflow_provider_dropcowboy.api.callback_url import PATH, Ticket
 from airflow_provider_dropcowboy.receiver.arrival import TIMEOUT_S, Arrival, read_body
 from airflow_provider_dropcowboy.receiver.metrics import Metrics, Refusal
 from airflow_provider_dropcowboy.receiver.spool import Spool
@@ -63,14 +64,26 @@ class Receiver:
         self._store: Store | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self.routes: list[BaseRoute] = [
-            Route("/callbacks/{token}", self._take_signed, methods=["POST"]),
-            Route("/callbacks/{token}", self._tell_token, methods=["GET"]),
+            Route(f"{PATH}{{token}}", self, methods=["GET", "POST"]),
             Route("/health", self._tell_health, methods=["GET"]),
             Route("/ready", self._tell_readiness, methods=["GET"]),
             Route("/metrics", self._tell_metrics, methods=["GET"]),
         ]
         if takes_unsigned:
             self.routes.append(Route("/webhook", self._take_unsigned, methods=["POST"]))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A request to ``/callbacks/{token}``; GET says whether the token is good, for ``dropcowboy doctor``."""
+        start, _, token = scope["path"].rpartition("/")
+        # the server's log of accesses is written from the scope, and a token is good for a result
+        scope["path"] = f"{start}/***"
+        scope["raw_path"] = scope["path"].encode()
+        answer = await self._answer(token, scope, receive)
+        if answer is _OK:  # two messages that never change
+            await send(_OK_START)
+            await send(_OK_END)
+        else:
+            await answer(scope, receive, send)
 
     @asynccontextmanager
     async def lifespan(self, _app: object) -> AsyncIterator[None]:
@@ -108,42 +121,25 @@ class Receiver:
         self._intake = Intake(self._store.keep, self._metrics)
         self._tasks += [asyncio.create_task(self._store.run()), asyncio.create_task(self._intake.run())]
 
-    async def _take_signed(self, request: Request) -> Response:
-        match await self._ticket(request):
-            case Ticket() as ticket:
-                if not self._uses.begin(ticket):
-                    return self._refuse(Refusal.REPEATED)
-                answer = None
-                try:
-                    async with self._room:
-                        answer = await self._take(request, ticket)
-                        return answer
-                finally:
-                    if answer is not _OK:
-                        self._uses.forget(ticket)
-            case refusal:
-                return refusal
-
-    async def _tell_token(self, request: Request) -> Response:
-        """Whether a callback with this token would be taken; nothing is. For ``dropcowboy doctor``."""
-        match await self._ticket(request):
-            case Ticket():
-                return PlainTextResponse("good\n")
-            case refusal:
-                return refusal
-
-    async def _ticket(self, request: Request) -> Ticket | Response:
-        token = request.path_params["token"]
-        # the server's log of accesses is written from the scope, and a token is good for a result
-        request.scope["path"] = request.scope["path"].rpartition("/")[0] + "/***"
-        request.scope["raw_path"] = request.scope["path"].encode()
+    async def _answer(self, token: str, scope: Scope, receive: Receive) -> Response:
         if self._store is None or self._keyring.is_empty:
             return _NOT_WIRED
         ticket = await self._keyring.ticket(token)
         if ticket is None:
             self._metrics.forged.inc()
             return _NOT_FOUND
-        return ticket
+        if scope["method"] != "POST":
+            return PlainTextResponse("good\n")
+        if not self._uses.begin(ticket):
+            return self._refuse(Refusal.REPEATED)
+        answer = None
+        try:
+            async with self._room:
+                answer = await self._take(scope, receive, ticket=ticket)
+                return answer
+        finally:
+            if answer is not _OK:
+                self._uses.forget(ticket)
 
     async def _take_unsigned(self, request: Request) -> Response:
         if self._store is None:
@@ -153,14 +149,13 @@ class Receiver:
         except TimeoutError:
             return self._refuse(Refusal.NO_ROOM)
         try:
-            return await self._take(request, None)
+            return await self._take(request.scope, request.receive, ticket=None)
         finally:
             self._unsigned_room.release()
 
-    async def _take(self, request: Request, ticket: Ticket | None) -> Response:
-        match await read_body(request):
+    async def _take(self, scope: Scope, receive: Receive, *, ticket: Ticket | None) -> Response:
+        match await read_body(scope, receive):
             case bytes(body):
-                self._metrics.received.inc()
                 if await self._intake.keep(Arrival(ticket, body)):
                     return _OK
                 return self._refuse(Refusal.SPOOL_FULL)
@@ -233,15 +228,34 @@ def spool_name(ledger_url: sa.URL) -> str:
     return hashlib.sha256(place.encode()).hexdigest()[:12]
 
 
-def receiver_app(find: Find, *, spool_folder: Path, takes_unsigned: bool = False) -> Starlette:
-    """The receiver as an app of its own."""
-    receiver = Receiver(find, spool_folder=spool_folder, takes_unsigned=takes_unsigned)
-    app = Starlette(routes=receiver.routes, lifespan=receiver.lifespan)
-    app.router.redirect_slashes = False  # a redirect would show the token once more
+def receiver_app(
+    find: Find,
+    *,
+    spool_folder: Path,
+    takes_unsigned: bool = False,
+    may_see: Callable[[Request], Awaitable[bool]] | None = None,
+) -> ASGIApp:
+    """The receiver as an app of its own.
+
+    Callbacks do not go through Starlette: its routes and exception handlers cost as much as all the rest of a callback.
+    """
+    receiver = Receiver(find, spool_folder=spool_folder, takes_unsigned=takes_unsigned, may_see=may_see)
+    framework = Starlette(routes=receiver.routes, lifespan=receiver.lifespan)
+    framework.router.redirect_slashes = False  # a redirect would show the token once more
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        is_post = scope["type"] == "http" and scope["method"] == "POST"
+        if is_post and scope["path"].startswith(PATH) and scope["path"].count("/") == 2 and scope["path"] != PATH:
+            await receiver(scope, receive, send)
+        else:
+            await framework(scope, receive, send)
+
     return app
 
 
 _OK: Final = Response()
+_OK_START: Final = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]}
+_OK_END: Final = {"type": "http.response.body", "body": b""}
 _NOT_FOUND: Final = PlainTextResponse("Not Found", 404)
 _NOT_WIRED: Final = PlainTextResponse("not configured, see /ready", 503)
 _CLOSE: Final = {"connection": "close"}  # what is left of such a body is not worth reading

@@ -5,7 +5,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Final
 
-from starlette.requests import Request
+from starlette.types import Receive, Scope
 
 from airflow_provider_dropcowboy.api.callback_url import Ticket
 from airflow_provider_dropcowboy.api.callbacks import Callback
@@ -56,33 +56,36 @@ class Arrival:
         return callback.foreign_id if is_ours else None
 
 
-async def read_body(request: Request) -> bytes | Refusal | None:
+async def read_body(scope: Scope, receive: Receive) -> bytes | Refusal | None:
     """The whole body, decompressed, or why it is not read. None: its sender is gone.
 
     At most ``MAX_BYTES`` and one more read of the server's are held, and at most ``MAX_BYTES`` come out of a compressed
     body. A compressed body that is damaged is returned as it came.
     """
-    codings = [word.strip().lower() for word in ",".join(request.headers.getlist("content-encoding")).split(",")]
+    codings: list[str] = []
+    length = ""
+    for name, value in scope["headers"]:
+        if name == b"content-encoding":
+            codings += [word.strip().lower() for word in value.decode("latin-1").split(",")]
+        elif name == b"content-length":
+            length = value.decode("latin-1")
     codings = [word for word in codings if word not in {"", "identity"}]
     if len(codings) > 1 or not _WBITS.keys() >= set(codings):
         return Refusal.UNKNOWN_ENCODING
-    if (length := request.headers.get("content-length", "")).isdecimal() and len(length) < 10:
-        if int(length) > MAX_BYTES:
-            return Refusal.TOO_LARGE
-    elif length:
+    if length and not (length.isdecimal() and len(length) < 10 and int(length) <= MAX_BYTES):
         return Refusal.TOO_LARGE
-    read = bytearray()
+    read = b""
     try:
         async with asyncio.timeout(TIMEOUT_S):
             while True:
-                message = await request.receive()
+                message = await receive()
                 if message["type"] == "http.disconnect":
                     return None
                 read += message.get("body", b"")
                 if len(read) > MAX_BYTES:
                     return Refusal.TOO_LARGE
                 if not message.get("more_body", False):
-                    return _decompressed(bytes(read), codings[0]) if codings else bytes(read)
+                    return _decompressed(read, codings[0]) if codings else read
     except TimeoutError:
         return Refusal.TOO_SLOW
 

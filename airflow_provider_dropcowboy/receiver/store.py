@@ -74,6 +74,7 @@ class Intake:
     async def _keep_batch(self) -> None:
         batch = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
         is_kept = False
+        self._metrics.received.inc(len(batch))
         try:
             is_kept = await self._keep([arrival for arrival, _, _ in batch])
         except Exception as error:  # noqa: BLE001  # whatever it was, who waits is told, and the next batch is tried
@@ -171,7 +172,7 @@ class Store:
         """Whether the ledger stores callbacks and nothing waits on disk."""
         ledger = self._ledger
         if ledger is None:
-            ledger = await self._at_ledger(open_ledger, self.url)
+            ledger = await self._at_ledger(_open, self.url)
         else:
             try:
                 await self._at_ledger(_look, ledger)
@@ -238,6 +239,11 @@ class Store:
 
 
 _SLOW: Final = LedgerError("The ledger took too long to store callbacks.")
+
+
+def _open(url: sa.URL) -> Ledger:
+    # no ping before each batch: a commit on a dead connection fails, and its callbacks go to the disk
+    return open_ledger(url, has_ping=False)
 
 
 def _look(ledger: Ledger) -> None:

@@ -11,11 +11,10 @@ from typing import Any, Final, Self
 import requests
 import sqlalchemy as sa
 from prometheus_client.parser import text_string_to_metric_families
-from starlette.applications import Starlette
 from starlette.requests import Request
 
 from airflow_provider_dropcowboy.api.callback_url import CallbackUrls, Ticket
-from airflow_provider_dropcowboy.receiver.app import Receiver
+from airflow_provider_dropcowboy.receiver.app import receiver_app
 from airflow_provider_dropcowboy.receiver.wiring import Find, Wiring
 from airflow_provider_dropcowboy.secret import Secret
 from tests.integration.serving import DEADLINE_S, Serving
@@ -106,13 +105,13 @@ class RunningReceiver(Asked):
         takes_unsigned: bool = False,
         may_see: Callable[[Request], Awaitable[bool]] | None = None,
     ) -> None:
-        receiver = Receiver(
+        app = receiver_app(
             find or (lambda: Wiring((Secret(CALLBACK_SECRET),), sa.make_url(ledger_url))),
             spool_folder=spool,
             takes_unsigned=takes_unsigned,
             may_see=may_see,
         )
-        self._serving = Serving(Starlette(routes=receiver.routes, lifespan=receiver.lifespan), has_lifespan=True)
+        self._serving = Serving(app, has_lifespan=True)
         super().__init__(self._serving.url)
 
     def __enter__(self) -> Self:

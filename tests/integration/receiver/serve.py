@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from airflow_provider_dropcowboy.receiver.app import receiver_app
 from airflow_provider_dropcowboy.receiver.server import serve
@@ -15,7 +15,7 @@ from airflow_provider_dropcowboy.secret import Secret
 from tests.integration.receiver.running import CALLBACK_SECRET
 
 
-def make_app(url: str, spool: Path) -> Starlette:
+def make_app(url: str, spool: Path) -> ASGIApp:
     return receiver_app(lambda: Wiring((Secret(CALLBACK_SECRET),), sa.make_url(url)), spool_folder=spool)
 
 
