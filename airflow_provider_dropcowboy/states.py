@@ -51,6 +51,10 @@ MOVES: dict[State, frozenset[State]] = {
 ASKED = frozenset(MOVES)
 """States of a row of the ledger."""
 
+CONTACTED = ASKED - {State.CLAIMED, State.RELEASED}
+"""Sent: Drop Cowboy accepted or refused the request, or may have accepted it. Log, XCom, command line and report page
+count these alike."""
+
 OPEN = frozenset({State.RELEASED, State.REJECTED})
 """Surely not taken by the vendor: such a send binds neither its key nor its number."""
 

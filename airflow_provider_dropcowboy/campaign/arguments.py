@@ -50,6 +50,8 @@ class Settings(Protocol):
     @property
     def callback_url(self) -> str | None: ...
     @property
+    def account_webhook(self) -> bool: ...
+    @property
     def callback_secret(self) -> "Secret | None": ...
     @property
     def default_brand_id(self) -> str | None: ...
@@ -270,6 +272,7 @@ class SendArguments(SourceArguments):
             consent_column=self.consent_column,
             callback_url=callback_url,
             callback_secret=callback_secret,
+            account_webhook=settings.account_webhook,
             concurrency=self.concurrency,
             max_concurrency=settings.max_concurrency,
             rate_per_s=self.rate_per_s,

@@ -34,6 +34,10 @@ class Ruling(Protocol):
         """For a person and an auditor."""
 
     @property
+    def regions(self) -> tuple[str, ...]:
+        """Where the person may be: ``US-CA``."""
+
+    @property
     def caps(self) -> tuple[tuple[int, timedelta], ...]:
         """Most attempts in a time."""
 

@@ -33,14 +33,12 @@ class Ask:
     :param lease_ends: no byte is written after it.
     :param asks: tries of this run for the message, this one included.
     :param hours_end: neither after the calling hours of the person; None: they do not end.
-    :param is_counted: an earlier try wrote a request.
     """
 
     claim: Claim
     lease_ends: Deadline
     asks: int = 1
     hours_end: Deadline | None = None
-    is_counted: bool = False
 
 
 class RetryQueue:

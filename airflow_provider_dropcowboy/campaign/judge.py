@@ -2,11 +2,13 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from itertools import islice
 from typing import Final
 
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.campaign.compose import Composer
+from airflow_provider_dropcowboy.campaign.hours import Ruling
 from airflow_provider_dropcowboy.campaign.identity import Identity
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.seen import Seen
@@ -168,7 +170,7 @@ class Judge:
         at = max(utcnow(), closes_at)  # the ledger's clock, which found it closed, may be ahead of this one
         ruling = hours.judge(message.phone.e164, postal_code=message.postal_code, at=at)
         opens_at = at if ruling.is_open else ruling.opens_at
-        return replace(message, stop=(State.HELD, f"calling hours: {ruling.rule}"), opens_at=opens_at)
+        return _held(message, ruling, opens_at=opens_at)
 
     def _contact(self, row: Mapping[str, object]) -> Contact | Unusable | None:
         """None: the row is of another partition."""
@@ -205,7 +207,7 @@ class Judge:
                 return replace(message, stop=(State.SUPPRESSED, f"{NO_CONSENT}: {need}; calling hours {hours.version}"))
             rule += f"; consent: {', '.join(sorted(given))}"
         if not ruling.is_open:
-            return replace(message, stop=(State.HELD, f"calling hours: {ruling.rule}"), opens_at=ruling.opens_at)
+            return _held(message, ruling, opens_at=ruling.opens_at)
         return replace(message, closes_at=ruling.closes_at, rule=rule, caps=message.caps + ruling.caps)
 
     def _has_consent(self, row: Mapping[str, object]) -> bool:
@@ -222,6 +224,11 @@ class Judge:
 
 def _met_before(key: str) -> Verdict:
     return Verdict(State.DUPLICATE, "the same key came before", key)
+
+
+def _held(message: Message, ruling: Ruling, *, opens_at: datetime | None) -> Message:
+    stop = (State.HELD, f"calling hours: {ruling.rule}")
+    return replace(message, stop=stop, opens_at=opens_at, places=ruling.regions)
 
 
 def _cell(row: Mapping[str, object], column: str) -> object:

@@ -100,7 +100,6 @@ class Pipeline:
             in_flight=self._in_flight,
             pace=pace,
             control=control,
-            tally=tally,
             vendor_clock=VendorClock.of(plan, ledger),
             clock=clock,
         )

@@ -15,7 +15,7 @@ from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.ledger.claims import NO_RULES
 from airflow_provider_dropcowboy.ledger.judgement import ClaimRules
 from airflow_provider_dropcowboy.ledger.lease import DOUBT_LASTS
-from airflow_provider_dropcowboy.ledger.runs import Who
+from airflow_provider_dropcowboy.ledger.runs import Terms, Who
 from airflow_provider_dropcowboy.secret import Secret
 
 MAX_CONNECTIONS: Final = 99  # API v1: keep concurrent requests under 100
@@ -29,6 +29,7 @@ class Plan:
 
     :param concurrency: requests under way at once, at most; the account's ``max_concurrency`` is shared by all runs.
     :param callback_url: public base URL of the receiver; without ``callback_secret``, where every result goes as it is.
+    :param account_webhook: the account's own webhook reports results, whatever ``callback_url`` is.
     :param callback_secret: makes the token in each request's callback URL.
     :param rate_per_s: requests a second, at most; None: as fast as the connections allow.
     :param opt_in_column: column that says whether the contact consented; None: consent is not looked at.
@@ -59,6 +60,7 @@ class Plan:
     consent_column: str | None = None
     callback_url: str | None = field(default=None, repr=False)
     callback_secret: Secret | None = None
+    account_webhook: bool = False
     concurrency: int = 50
     max_concurrency: int = 90
     rate_per_s: float | None = None
@@ -102,6 +104,14 @@ class Plan:
             raise ConfigurationError(f"rate_per_s={self.rate_per_s} is not above 0. Nothing was sent.")
         if self.timeout_s <= 0:
             raise ConfigurationError(f"timeout_s={self.timeout_s} is not above 0 seconds. Nothing was sent.")
+
+    @property
+    def terms(self) -> Terms:
+        """What the ledger keeps of it for the run's report."""
+        return Terms(
+            gets_results=self.callback_url is not None or self.account_webhook,
+            budget_micros=self.claim_rules.budget_micros,
+        )
 
     def waits_for(self, opening: datetime | None) -> bool:
         """Whether another wave follows at this opening.

@@ -5,7 +5,7 @@ import gc
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from operator import length_hint
 from typing import Final
@@ -28,6 +28,7 @@ from airflow_provider_dropcowboy.campaign.warnings import (
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.errors import (
+    DropCowboyError,
     InterruptedRunError,
     LedgerError,
     NothingSentError,
@@ -43,6 +44,7 @@ from airflow_provider_dropcowboy.ledger.runs import (
     Run,
     beat,
     end_run,
+    explain_run,
     rows_read_last,
 )
 from airflow_provider_dropcowboy.ledger.shares import seek_share
@@ -109,7 +111,7 @@ def run_campaign(
     if not plan.is_alert:
         warn_of_plan(plan)
     expected = length_hint(rows) or rows_read_last(ledger, plan.who)
-    run = begin_patiently(ledger, campaign, who=plan.who, wanted=plan.concurrency)
+    run = begin_patiently(ledger, campaign, who=plan.who, wanted=plan.concurrency, terms=plan.terms)
     started_s = clock.boot_s()
     tally = Tally()
     with Seen() as seen, Unsent() as unsent:
@@ -129,7 +131,7 @@ def run_campaign(
             watch=watch,
             clock=clock,
         )
-        failure: str | None = None
+        failure: BaseException | None = None
         try:
             pace.limit = _wait_for_connections(ledger, run, plan=plan, control=control)
             _run_in_thread(pipeline, control)
@@ -140,11 +142,11 @@ def run_campaign(
             else:
                 tally.leave_unread()
         except BaseException as error:
-            failure = f"failed with {type(error).__name__}"  # no more: another's text may hold what it failed on
+            failure = error
             raise
         finally:
             # first the ledger: a reader that is deep in the user's database may be waited for until this is killed
-            _leave(ledger, run, tally=tally, reason=control.order.reason if control.order else failure)
+            _leave(plan, ledger, run, tally=tally, order=control.order, failure=failure)
             pipeline.close()
     summary = Summary.of(
         tally,
@@ -161,9 +163,14 @@ def run_campaign(
         tell(summary)
     warn_of_bans(tally)
     warn_of_doubt(summary)
-    raise_if_not_done(plan, tally, control)
-    if not plan.is_alert and not plan.waits_for(tally.next_opening):
-        say_if_nothing_was_sent(plan, summary)
+    try:
+        raise_if_not_done(plan, tally, control)
+        if not plan.is_alert and not plan.waits_for(tally.next_opening):
+            say_if_nothing_was_sent(plan, summary)
+    except DropCowboyError as error:
+        with suppress(LedgerError):  # only its report would have shown it
+            explain_run(ledger, run, error=str(error))
+        raise
     return summary
 
 
@@ -227,7 +234,10 @@ def _count_waves(plan: Plan, ledger: Ledger, run: Run, *, tally: Tally, seen: Se
         forget_held(ledger, run, first_run_id=first_run_id)
 
 
-def _leave(ledger: Ledger, run: Run, *, tally: Tally, reason: str | None) -> None:
+def _leave(
+    plan: Plan, ledger: Ledger, run: Run, *, tally: Tally, order: Order | None, failure: BaseException | None
+) -> None:
+    reason = order.reason if order else None if failure is None else f"failed with {type(failure).__name__}"
     try:
         end_run(
             ledger,
@@ -237,6 +247,10 @@ def _leave(ledger: Ledger, run: Run, *, tally: Tally, reason: str | None) -> Non
             next_opening_at=tally.next_opening,
             verdicts=tally.verdicts(),
             unreadable_suppressions=tally.unreadable_suppressions,
+            waits=reason is None and plan.waits_for(tally.next_opening),
+            openings=tally.openings_by_place(),
+            # another's text may hold what it failed on
+            error=str(failure) if isinstance(failure, DropCowboyError) else None,
         )
     except LedgerError:
         log.warning("the ledger did not take the end of this run; it counts as dead in a minute")

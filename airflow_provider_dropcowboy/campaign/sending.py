@@ -14,7 +14,6 @@ from airflow_provider_dropcowboy.campaign.control import CUT_OFF, STOPPED, Brake
 from airflow_provider_dropcowboy.campaign.in_flight import Ask, InFlightLimit, RetryQueue
 from airflow_provider_dropcowboy.campaign.judge import Judge
 from airflow_provider_dropcowboy.campaign.plan import Plan
-from airflow_provider_dropcowboy.campaign.summary import Tally
 from airflow_provider_dropcowboy.campaign.vendor_clock import VendorClock
 from airflow_provider_dropcowboy.clock import Clock
 from airflow_provider_dropcowboy.ledger.judgement import Claim
@@ -42,7 +41,6 @@ class Sending:
         in_flight: InFlightLimit,
         pace: Pace,
         control: Control,
-        tally: Tally,
         vendor_clock: VendorClock,
         clock: Clock,
     ) -> None:
@@ -56,7 +54,6 @@ class Sending:
         self._in_flight = in_flight
         self._pace = pace
         self._control = control
-        self._tally = tally
         self._waiting: dict[str, Ask] = {}  # by foreign_id: claimed, and neither written nor held back
         self._to_send: asyncio.Queue[str] = asyncio.Queue()
         self._workers: list[asyncio.Task[None]] = []
@@ -168,7 +165,6 @@ class Sending:
             reading = await wire.send(request, lease_ends=ask.lease_ends, key=ask.claim)
         except asyncio.CancelledError as error:
             is_written = not isinstance(error, NothingWrittenError)
-            self._count(ask, is_written=is_written)
             self._answers.put_nowait(Answered(ask.claim, CUT_OFF if is_written else STOPPED))
             raise
         finally:
@@ -176,7 +172,6 @@ class Sending:
         is_written = not isinstance(reading.reply, NotWritten)
         if not is_written and self._has_ended(ask):
             return
-        ask = self._count(ask, is_written=is_written)
         self._in_flight.request.add(self._clock.boot_s() - asked_s)
         if order := self._vendor_clock.check(reading.reply, asked_at=asked_at):
             self._control.stop(order)
@@ -187,13 +182,6 @@ class Sending:
             confirming = self._stages.create_task(self._confirm(ask, reading))
             self._confirming.add(confirming)
             confirming.add_done_callback(self._confirming.discard)
-
-    def _count(self, ask: Ask, *, is_written: bool) -> Ask:
-        """A message is counted once, however often its request is written."""
-        if not is_written or ask.is_counted:
-            return ask
-        self._tally.asked += 1
-        return replace(ask, is_counted=True)
 
     def _callback_url(self, claim: Claim) -> str | None:
         if self._callback_urls is None:

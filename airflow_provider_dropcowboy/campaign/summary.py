@@ -11,9 +11,12 @@ from airflow_provider_dropcowboy.errors import BalanceError
 from airflow_provider_dropcowboy.ledger.judgement import Judgement
 from airflow_provider_dropcowboy.ledger.sends import Found
 from airflow_provider_dropcowboy.screening.message import Message
-from airflow_provider_dropcowboy.states import VERDICTS, State
+from airflow_provider_dropcowboy.states import CONTACTED, VERDICTS, State
 
 MAX_REASONS: Final = 5
+MAX_OPENINGS: Final = 60
+"""Openings and places that are kept by name; there may be a few hundred."""
+OTHER_PLACES: Final = "other places"
 
 
 @dataclass(slots=True)
@@ -23,10 +26,10 @@ class Tally:
     :param read: rows of the source, and those that only earlier waves read.
     :param own: states of the rows that this run claimed; part of ``states``.
     :param held_back: rows that this run claimed, did not send and gave back, for the verdict in which they count.
-    :param asked: messages this run wrote a request for.
     :param already: rows that another run had asked for.
     :param conflicts: outcomes that contradict the ledger; anything but 0 is a broken promise.
     :param next_opening: the first moment at which a held row may be called.
+    :param openings: held rows by the moment at which they may be called, and by the places that say so.
     :param unreadable_suppressions: entries of the suppression list that are no numbers, and were allowed to be none.
     :param unconfirmed: messages whose claim may stand, since the answer to its COMMIT never came; none was asked for.
     """
@@ -35,13 +38,18 @@ class Tally:
     states: Counter[State] = field(default_factory=Counter)
     own: Counter[State] = field(default_factory=Counter)
     reasons: Counter[tuple[State, str]] = field(default_factory=Counter)
-    asked: int = 0
     already: int = 0
     conflicts: int = 0
     unconfirmed: int = 0
     unreadable_suppressions: int = 0
     held_back: int = 0
     next_opening: datetime | None = None
+    openings: Counter[tuple[datetime, str]] = field(default_factory=Counter)
+
+    @property
+    def asked(self) -> int:
+        """Messages that this run sent: those of its claims that were accepted, refused, or are in doubt."""
+        return sum(count for state, count in self.own.items() if state in CONTACTED)
 
     def count(self, state: State, reason: str | None = None) -> None:
         """One more row stands in ``state``."""
@@ -160,6 +168,17 @@ class Tally:
     def _wait_for(self, message: Message) -> None:
         if message.opens_at is not None:
             self.next_opening = min(self.next_opening or message.opens_at, message.opens_at)
+            self.openings[message.opens_at, ", ".join(message.places)] += 1
+
+    def openings_by_place(self) -> dict[str, dict[str, int]]:
+        """Held rows by the instant of their opening and by their places, the most of them; empty: of no place."""
+        kept = dict(self.openings.most_common(MAX_OPENINGS))
+        found: dict[str, dict[str, int]] = {}
+        for (opens_at, places), rows in self.openings.items():
+            named = found.setdefault(opens_at.isoformat(), {})
+            place = places if (opens_at, places) in kept else OTHER_PLACES
+            named[place] = named.get(place, 0) + rows
+        return found
 
     def verdicts(self) -> dict[str, dict[str, int]]:
         """Why rows were not asked for: by state, how many for which reason."""

@@ -82,17 +82,17 @@ def _print_funnel(funnel: "Funnel") -> None:
     from airflow_provider_dropcowboy.cli.console import campaign_label, print_pairs, print_table
     from airflow_provider_dropcowboy.states import State
 
-    asked = funnel.counts.total()
+    sends = funnel.counts.total()
     states = [state for state in State if funnel.counts[state]]
     print_table(
         ["state", "sends", "share", "why"],
         [
-            ("asked", asked, "", ""),
+            ("sent", funnel.sent, "", ""),
             *(
                 (
                     f"  {state}",
                     funnel.counts[state],
-                    f"{funnel.counts[state] / asked:.1%}",
+                    f"{funnel.counts[state] / sends:.1%}",
                     _most(funnel.reasons_of(state)),
                 )
                 for state in states

@@ -17,7 +17,7 @@ from airflow_provider_dropcowboy.errors import ConfigurationError, LedgerError, 
 from airflow_provider_dropcowboy.ledger.embedded import LOCK_TIMEOUT_S, LedgerFile, check_transaction, open_embedded
 from airflow_provider_dropcowboy.ledger.schema import LEDGER, VERSION_TABLE
 
-HEAD: Final = "0011"
+HEAD: Final = "0012"
 """The Alembic revision this package reads and writes."""
 
 MAX_IDLE_S: Final = 10

@@ -15,7 +15,7 @@ from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.judgement import Claim, ClaimRules, Judgement
 from airflow_provider_dropcowboy.ledger.lease import LEASE
 from airflow_provider_dropcowboy.ledger.outcomes import Answered, record
-from airflow_provider_dropcowboy.ledger.runs import Campaign, Run, Who, begin_run, bind_campaign
+from airflow_provider_dropcowboy.ledger.runs import NO_TERMS, Campaign, Run, Terms, Who, begin_run, bind_campaign
 from airflow_provider_dropcowboy.screening.message import Message
 
 CLAIM_PATIENCE_S: Final = 60.0
@@ -39,14 +39,22 @@ def bind_patiently(ledger: Ledger, account: str, *, name: str, channel: Channel,
     )
 
 
-def begin_patiently(ledger: Ledger, campaign: Campaign, *, who: Who, wanted: int) -> Run:
+def begin_patiently(
+    ledger: Ledger,
+    campaign: Campaign,
+    *,
+    who: Who,
+    wanted: int,
+    terms: Terms = NO_TERMS,
+) -> Run:
     """``begin_run``, again until it is known to be on disk: one row, whatever became of the first answers.
 
     :raises LedgerError: as ``bind_patiently``.
     """
     started_at = _until_answered(CLAIM_PATIENCE_S, lambda: _now(ledger))
     return _until_answered(
-        CLAIM_PATIENCE_S, lambda: begin_run(ledger, campaign, who=who, wanted=wanted, started_at=started_at)
+        CLAIM_PATIENCE_S,
+        lambda: begin_run(ledger, campaign, who=who, wanted=wanted, started_at=started_at, terms=terms),
     )
 
 

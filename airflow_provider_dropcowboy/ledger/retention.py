@@ -12,7 +12,7 @@ from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.digest import number_digest
 from airflow_provider_dropcowboy.ledger.lease import DOUBT_LASTS
 from airflow_provider_dropcowboy.ledger.reconcile import Match
-from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, HELD, LIST_APPENDS, LIST_CONTACTS, RUNS, SENDS
+from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, HELD, LIST_APPENDS, LIST_CONTACTS, RUNS, SENDS, TASKS
 from airflow_provider_dropcowboy.ledger.suppressions import suppress_forgotten
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.states import State
@@ -68,6 +68,7 @@ def prune(ledger: Ledger, *, older_than: timedelta) -> Pruned:
     with ledger.writing() as connection:  # left by tasks that were killed while they waited, and never ran again
         old_runs = sa.select(RUNS.c.id).where(RUNS.c.started_at <= before)
         connection.execute(HELD.delete().where(HELD.c.first_run_id.in_(old_runs)))
+        connection.execute(TASKS.delete().where(TASKS.c.noted_at <= before))
     return Pruned(
         sends=_prune_sends(ledger, sa.and_(is_old, has_person, SENDS.c.state.not_in(_IN_DOUBT))),
         callbacks=_prune_callbacks(ledger, before),

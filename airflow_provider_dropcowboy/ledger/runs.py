@@ -46,6 +46,21 @@ class Who:
         return self.dag_id is None and self.due_at is None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a run was given that its report shows.
+
+    :param gets_results: callbacks can arrive; None: not known.
+    :param budget_micros: of the campaign, in millionths of a US dollar; None: no budget.
+    """
+
+    gets_results: bool | None = None
+    budget_micros: int | None = None
+
+
+NO_TERMS: Final = Terms()
+
+
 @dataclass(frozen=True, slots=True)
 class Campaign:
     """A campaign of one account and channel, as the ledger knows it.
@@ -96,7 +111,15 @@ def bind_campaign(ledger: Ledger, account: str, *, name: str, channel: Channel, 
         return Campaign(key[0], account, name, channel, prefix, True)
 
 
-def begin_run(ledger: Ledger, campaign: Campaign, *, who: Who, wanted: int, started_at: datetime | None = None) -> Run:
+def begin_run(
+    ledger: Ledger,
+    campaign: Campaign,
+    *,
+    who: Who,
+    wanted: int,
+    started_at: datetime | None = None,
+    terms: Terms = NO_TERMS,
+) -> Run:
     """Enter a run; it has no connections until it seeks its share of the account's.
 
     :param wanted: connections it could use.
@@ -127,6 +150,8 @@ def begin_run(ledger: Ledger, campaign: Campaign, *, who: Who, wanted: int, star
                 wanted=wanted,
                 connections=0,
                 counts={},
+                gets_results=terms.gets_results,
+                budget_micros=terms.budget_micros,
             )
         ).inserted_primary_key
         assert key is not None
@@ -157,12 +182,18 @@ def end_run(
     next_opening_at: datetime | None = None,
     verdicts: Mapping[str, Mapping[str, int]] | None = None,
     unreadable_suppressions: int | None = None,
+    waits: bool = False,
+    openings: Mapping[str, Mapping[str, int]] | None = None,
+    error: str | None = None,
 ) -> None:
     """Give the connections back; the row stays as a record of what the run did.
 
     :param next_opening_at: the first moment at which a row that it held may be called; None: none waits for one.
     :param verdicts: of the rows that it did not ask for: by state, how many for which reason.
     :param unreadable_suppressions: entries of its suppression list that were no numbers, and were allowed to be none.
+    :param waits: another wave follows by itself at ``next_opening_at``.
+    :param openings: rows that it held: by the instant of their opening, in ISO 8601, how many in which places.
+    :param error: with which it failed, in words of this package.
     """
     with ledger.writing() as connection:
         at = now(connection)
@@ -177,8 +208,17 @@ def end_run(
                 next_opening_at=next_opening_at,
                 verdicts=verdicts,
                 unreadable_suppressions=unreadable_suppressions,
+                waits=waits,
+                openings=openings,
+                error=error,
             )
         )
+
+
+def explain_run(ledger: Ledger, run: Run, *, error: str) -> None:
+    """The run, which has ended, failed with this error, in words of this package."""
+    with ledger.writing() as connection:
+        connection.execute(RUNS.update().where(RUNS.c.id == run.id).values(error=error))
 
 
 def rows_read_last(ledger: Ledger, who: Who) -> int | None:

@@ -95,6 +95,29 @@ RUNS: Final = sa.Table(
     sa.Column("next_opening_at", Instant),  # the first moment at which a row that it held may be called
     sa.Column("verdicts", sa.JSON),  # why rows were not asked: reasons, with rules and their version, and their counts
     sa.Column("unreadable_suppressions", sa.Integer),  # entries of its suppression list; None: it named no list
+    sa.Column("gets_results", sa.Boolean),  # callbacks can arrive: it has a callback URL, or the account's webhook
+    sa.Column("budget_micros", sa.BigInteger),  # of the campaign, as this run was given it
+    sa.Column("waits", sa.Boolean),  # another wave follows by itself at next_opening_at
+    sa.Column("openings", sa.JSON),  # rows that it held, by the instant of their opening and by their places
+    sa.Column("error", sa.Text),  # with which it failed, in our own words
+)
+
+TASKS: Final = sa.Table(
+    "dropcowboy_tasks",
+    METADATA,
+    # how a task instance ended that has no run of its own to tell it: skipped, failed before its run, or waiting
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("dag_id", sa.String, nullable=False),
+    sa.Column("run_id", sa.String, nullable=False),
+    sa.Column("task_id", sa.String, nullable=False),
+    sa.Column("map_index", sa.Integer, nullable=False),  # -1: not mapped
+    sa.Column("noted_at", Instant, nullable=False),
+    sa.Column("state", sa.String(8), nullable=False),
+    sa.Column("message", sa.Text),
+    sa.Column("account", sa.String),
+    sa.Column("campaign", sa.String),  # that it waits for
+    sa.Column("min_final_share", sa.Float),  # at which it stops waiting
+    sa.UniqueConstraint("dag_id", "run_id", "task_id", "map_index", name="dropcowboy_tasks_instance"),
 )
 
 SENDS: Final = sa.Table(

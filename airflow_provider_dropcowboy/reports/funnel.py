@@ -15,7 +15,7 @@ from airflow_provider_dropcowboy.ledger.runs import Campaign
 from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
 from airflow_provider_dropcowboy.reports.deliveries import usd
 from airflow_provider_dropcowboy.reports.not_asked import MAX_RUNS, NotAsked, last_of_each_task, reasons_of
-from airflow_provider_dropcowboy.states import State
+from airflow_provider_dropcowboy.states import CONTACTED, State
 
 PERCENTILES: Final = (50, 90, 99)
 
@@ -34,6 +34,11 @@ class Outcomes:
     reasons: Counter[tuple[State, str]]
     cost_usd: Decimal
     costed: int
+
+    @property
+    def sent(self) -> int:
+        """Messages that were sent: accepted, refused, or in doubt."""
+        return sum(count for state, count in self.counts.items() if state in CONTACTED)
 
     def reasons_of(self, state: State) -> list[tuple[str, int]]:
         """Why sends stand in a state, the commonest reason first."""
@@ -64,7 +69,7 @@ class Funnel(Outcomes):
             "campaign": self.campaign.name,
             "channel": self.campaign.channel.value,
             "account": self.campaign.account,
-            "asked": self.counts.total(),
+            "asked": self.sent,
             **{state.value: self.counts[state] for state in State if self.counts[state]},
             "reasons": [
                 {"state": state.value, "reason": reason, "count": count}

@@ -22,6 +22,7 @@ class Message:
     :param stop: why it is not to be asked for in this run, as a verdict and its reason; None: it is. What was asked
         before stands all the same.
     :param opens_at: aware: when a stopped message may be asked for; None: nobody waits for it.
+    :param places: whose calling hours a stopped message waits for: ``US-CA``.
     :param rule: by which it was screened, for an auditor.
     :param postal_code: of the contact: one of the places where the person may be.
     """
@@ -37,6 +38,7 @@ class Message:
     closes_at: datetime | None = None
     stop: tuple[State, str] | None = None
     opens_at: datetime | None = None
+    places: tuple[str, ...] = ()
     rule: str | None = None
     postal_code: str | None = field(default=None, repr=False)
 

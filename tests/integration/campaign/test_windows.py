@@ -34,6 +34,7 @@ class Ruling:
     is_banned: bool = False
     rule: str = "test"
     caps: tuple[tuple[int, timedelta], ...] = ()
+    regions: tuple[str, ...] = ("US-CA",)
     needs: tuple[Need, ...] = ()
 
 

@@ -31,7 +31,7 @@ def test_a_report_shows_states_reasons_cost_and_times(program: Program) -> None:
     ended = run("report", "spring")
     assert ended.code == 0
     lines = [line.split() for line in ended.stdout.splitlines()]
-    assert ["asked", "5"] in lines
+    assert ["sent", "5"] in lines
     assert ["accepted", "3", "60.0%"] in lines
     assert ["failed", "1", "20.0%", "Voicemail", "box", "full", "(1)"] in lines
     assert "cost 0.2000 US dollars, told of 2 sends" in " ".join(ended.stdout.split())

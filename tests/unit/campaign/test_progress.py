@@ -19,8 +19,8 @@ def clock() -> FrozenClock:
 def read(tally: Tally, rows: int) -> None:
     tally.read += rows
     for _ in range(rows):
-        tally.asked += 1
-        tally.count(State.ACCEPTED)
+        tally.claim()
+        tally.settle(State.ACCEPTED)
 
 
 def test_a_line_comes_every_few_seconds_with_the_time_left(

@@ -122,7 +122,6 @@ def test_claims_that_were_given_back_count_by_their_verdict_and_are_no_imbalance
 
 def test_a_summary_holds_counts_alone() -> None:
     made = tally(accepted=3)
-    made.asked = 3
     shown = Summary.of(made, campaign="spring", seconds=2.0, calling_hours="2026.11.24, time zones 2026f").as_dict()
     assert shown.pop("calling_hours") == "2026.11.24, time zones 2026f"
     assert shown == {

@@ -20,6 +20,7 @@ class Closed:
     opens_at: datetime | None = OPENING
     rule: str = "tests: closed"
     caps: tuple[tuple[int, timedelta], ...] = ()
+    regions: tuple[str, ...] = ("US-CA",)
     needs: tuple[Need, ...] = ()
     version: str = "tests"
 

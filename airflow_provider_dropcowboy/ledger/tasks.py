@@ -1,0 +1,97 @@
+"""How a task instance ended, or what it waits for, where no run of a campaign tells it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+from airflow_provider_dropcowboy.ledger.database import Ledger, now
+from airflow_provider_dropcowboy.ledger.schema import TASKS
+
+
+class TaskState(StrEnum):
+    """What a task instance came to."""
+
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    WAITING = "waiting"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskNote:
+    """The last that a task instance said of itself.
+
+    :param map_index: None: it is not mapped.
+    :param noted_at: by the ledger's clock; None: not in the ledger yet.
+    :param message: why it was skipped or failed, in words of this package.
+    :param campaign: that it sends, waits for, or exports, of ``account``.
+    :param min_final_share: of the accepted sends, at which it stops waiting.
+    """
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int | None
+    state: TaskState
+    message: str | None = None
+    account: str | None = None
+    campaign: str | None = None
+    min_final_share: float | None = None
+    noted_at: datetime | None = None
+
+
+def note_task(ledger: Ledger, note: TaskNote) -> None:
+    """The note takes the place of an earlier one of the same task instance."""
+    instance = {
+        "dag_id": note.dag_id,
+        "run_id": note.run_id,
+        "task_id": note.task_id,
+        "map_index": -1 if note.map_index is None else note.map_index,
+    }
+    with ledger.writing() as connection:
+        connection.execute(TASKS.delete().where(*(TASKS.c[name] == value for name, value in instance.items())))
+        connection.execute(
+            TASKS.insert().values(
+                **instance,
+                noted_at=now(connection),
+                state=note.state.value,
+                message=note.message,
+                account=note.account,
+                campaign=note.campaign,
+                min_final_share=note.min_final_share,
+            )
+        )
+
+
+def read_notes(
+    ledger: Ledger, *, dag_id: str, run_id: str, task_id: str | None = None, map_index: int | None = None
+) -> Sequence[TaskNote]:
+    """Of the tasks of a DAG run, the latest first.
+
+    :param task_id: only of this task, and ``map_index`` of its mapped one.
+    """
+    which = [TASKS.c.dag_id == dag_id, TASKS.c.run_id == run_id]
+    if task_id is not None:
+        which.append(TASKS.c.task_id == task_id)
+    if map_index is not None:
+        which.append(TASKS.c.map_index == map_index)
+    with ledger.reading() as connection:
+        rows = connection.execute(sa.select(TASKS).where(*which).order_by(TASKS.c.noted_at.desc(), TASKS.c.id.desc()))
+        return [
+            TaskNote(
+                dag_id=row.dag_id,
+                run_id=row.run_id,
+                task_id=row.task_id,
+                map_index=None if row.map_index < 0 else row.map_index,
+                state=TaskState(row.state),
+                message=row.message,
+                account=row.account,
+                campaign=row.campaign,
+                min_final_share=row.min_final_share,
+                noted_at=row.noted_at,
+            )
+            for row in rows
+        ]
