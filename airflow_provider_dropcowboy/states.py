@@ -30,8 +30,17 @@ VERDICTS = frozenset(
 """Facts of one run: the next run judges anew."""
 
 MOVES: dict[State, frozenset[State]] = {
+    # claimed: the next request of its run has a claim of its own; so has a resend after its run died
     State.CLAIMED: frozenset(
-        {State.ACCEPTED, State.REJECTED, State.RELEASED, State.UNKNOWN, State.DELIVERED, State.FAILED},
+        {
+            State.CLAIMED,
+            State.ACCEPTED,
+            State.REJECTED,
+            State.RELEASED,
+            State.UNKNOWN,
+            State.DELIVERED,
+            State.FAILED,
+        },
     ),
     # a late answer of its owner still counts, and so does a person's or a resend's claim
     State.UNKNOWN: frozenset(

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from airflow_provider_dropcowboy.ledger.allowance import book
 from airflow_provider_dropcowboy.ledger.attempts import day_of
 from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch
-from airflow_provider_dropcowboy.ledger.database import Ledger, now
+from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.judgement import (
     Already,
     Claim,
@@ -20,8 +20,8 @@ from airflow_provider_dropcowboy.ledger.judgement import (
     judge,
     read_facts,
 )
-from airflow_provider_dropcowboy.ledger.runs import Run, stop_reason
-from airflow_provider_dropcowboy.ledger.schema import HISTORY, SENDS
+from airflow_provider_dropcowboy.ledger.runs import Run, read_order
+from airflow_provider_dropcowboy.ledger.schema import HISTORY, SENDS, may_become
 from airflow_provider_dropcowboy.ledger.sends import by_foreign_id, by_its_name, state_now
 from airflow_provider_dropcowboy.ledger.suppressed import suppressed_among
 from airflow_provider_dropcowboy.screening.message import Message
@@ -57,10 +57,9 @@ def claim(
     """
     judgement = Judgement()
     with ledger.claiming(run.campaign.account) as connection:
-        judgement.stop = stop_reason(connection, run.campaign, run=run)
+        judgement.stop, at = read_order(connection, run.campaign, run=run)
         if judgement.stop is not None:
             return judgement
-        at = now(connection)
         inserts: list[Message] = []
         updates: list[dict[str, object]] = []
         facts = read_facts(connection, run.campaign, messages=messages, rules=rules, at=at)
@@ -89,10 +88,9 @@ def reclaim(ledger: Ledger, run: Run, *, claims: Sequence[Claim], claim_id: str)
     """
     judgement = Judgement()
     with ledger.claiming(run.campaign.account) as connection:
-        judgement.stop = stop_reason(connection, run.campaign, run=run)
+        judgement.stop, at = read_order(connection, run.campaign, run=run)
         if judgement.stop is not None:
             return judgement
-        at = now(connection)
         claims = _still_allowed(connection, claims, judgement=judgement, at=at)
         if not claims:
             return judgement
@@ -262,13 +260,13 @@ _IS_UNMOVED: Final = sa.and_(
 
 _NEXT_ATTEMPT: Final = (
     SENDS.update()
-    .where(_IS_UNMOVED, SENDS.c.state == State.CLAIMED.value)
+    .where(_IS_UNMOVED, SENDS.c.state == State.CLAIMED.value, may_become(State.CLAIMED))
     .values({name: sa.bindparam(name) for name in ("attempt", "claim_id", "claimed_at", "claimed_day")})
 )
 
 _CLAIM_ANEW: Final = (
     SENDS.update()
-    .where(_IS_UNMOVED, SENDS.c.state == sa.bindparam("b_state"))
+    .where(_IS_UNMOVED, SENDS.c.state == sa.bindparam("b_state"), may_become(State.CLAIMED))
     .values(
         {
             name: sa.bindparam(name)

@@ -2,7 +2,9 @@
 
 import hashlib
 import logging
+import math
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,11 +13,12 @@ from pathlib import Path
 from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.errors import ConfigurationError, LedgerError, NoLedgerError, SchemaVersionError
 from airflow_provider_dropcowboy.ledger.embedded import LOCK_TIMEOUT_S, LedgerFile, check_transaction, open_embedded
-from airflow_provider_dropcowboy.ledger.schema import LEDGER, VERSION_TABLE
+from airflow_provider_dropcowboy.ledger.schema import LEDGER, VERSION_TABLE, Instant
 
 HEAD: Final = "0012"
 """The Alembic revision this package reads and writes."""
@@ -25,6 +28,8 @@ MAX_IDLE_S: Final = 10
 
 MAX_SESSIONS: Final = 4
 """Connections of one process, at most: a database counts them, and there may be many workers."""
+
+PING_AFTER_S: Final = 1.0
 
 _CONNECT_ARGS: Final = {
     "connect_timeout": 10,
@@ -70,10 +75,8 @@ class Ledger:
 
         :raises LedgerError: the database was not reached.
         """
-        with _as_ledger_error(), self.engine.connect() as connection, connection.begin():
-            if connection.dialect.name == "postgresql":
-                # else each statement sees a snapshot of its own, and counts of two do not add up
-                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        # else each statement sees a snapshot of its own, and counts of two do not add up
+        with _as_ledger_error(), self._begun("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY") as connection:
             yield connection
 
     @contextmanager
@@ -84,29 +87,40 @@ class Ledger:
             have changed when it is written.
         :raises LedgerError: the database was not reached, or a lock was not had within ``LOCK_TIMEOUT_S``.
         """
-        with _as_ledger_error(), self.engine.connect() as connection:
-            connection = connection.execution_options(dropcowboy_writing=True)
-            with connection.begin():
-                if connection.dialect.name == "postgresql":
-                    # a role or database may have switched it off, and then a failover forgets who was asked;
-                    # in one round trip, since each is a tenth of a small transaction
-                    connection.exec_driver_sql(
-                        "SET LOCAL synchronous_commit = on;"
-                        f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s';"
-                        f"SET LOCAL idle_in_transaction_session_timeout = '{MAX_IDLE_S}s'"
-                    )
-                    if one_at_a_time is not None:
-                        # in a statement of its own: the next one's snapshot is then younger than the lock
-                        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_lock_number(one_at_a_time))))
-                yield connection
-            if self.file is not None:  # a COMMIT into a file that was lost meanwhile keeps nobody from being sent to
-                check_transaction(self.file, connection)
+        # a role or database may have switched the first off, and then a failover forgets who was contacted
+        begin = (
+            f"BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = on; SET LOCAL lock_timeout = "
+            f"'{LOCK_TIMEOUT_S}s'; SET LOCAL idle_in_transaction_session_timeout = '{MAX_IDLE_S}s'"
+        )
+        if one_at_a_time is not None:
+            # a statement of its own, after which the next one's snapshot is younger than the lock
+            begin += f"; SELECT pg_advisory_xact_lock({_lock_number(one_at_a_time)})"
+        with _as_ledger_error(), self._begun(begin, is_writing=True) as connection:
+            yield connection
 
     @contextmanager
     def claiming(self, account: str) -> Iterator[sa.Connection]:
         """``writing``, one transaction an account at a time."""
         with self.writing(one_at_a_time=account) as connection:
             yield connection
+
+    @contextmanager
+    def _begun(self, begin: str, *, is_writing: bool = False) -> Iterator[sa.Connection]:
+        """A transaction in which PostgreSQL has carried out some statements, the first of them a ``BEGIN``.
+
+        They go in one round trip, since each is a tenth of a small transaction. So the driver must not begin one.
+        """
+        with self.engine.connect() as connection:
+            connection = connection.execution_options(dropcowboy_writing=is_writing)
+            is_postgres = connection.dialect.name == "postgresql"
+            if is_postgres:
+                connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+            with connection.begin():
+                if is_postgres:
+                    connection.exec_driver_sql(begin)
+                yield connection
+            if is_writing and self.file is not None:  # a COMMIT into a file that was lost meanwhile keeps nobody
+                check_transaction(self.file, connection)
 
 
 def now(connection: sa.Connection) -> datetime:
@@ -117,17 +131,31 @@ def now(connection: sa.Connection) -> datetime:
     return instant
 
 
-def open_ledger(url: str | sa.URL, *, may_create: bool = False, has_ping: bool = True) -> Ledger:
+def clock_of(dialect: str) -> sa.ColumnElement[datetime]:
+    """The database's clock within a statement, which needs the parameters of ``clock_parameters``.
+
+    It is one instant for all rows of the statement, and saves the round trip of ``now``.
+    """
+    if dialect == "sqlite":
+        return sa.bindparam("now", type_=Instant())
+    return sa.select(sa.func.clock_timestamp(type_=Instant())).scalar_subquery()
+
+
+def clock_parameters(dialect: str) -> dict[str, object]:
+    """What a statement with ``clock_of`` needs."""
+    return {"now": utcnow()} if dialect == "sqlite" else {}
+
+
+def open_ledger(url: str | sa.URL, *, may_create: bool = False) -> Ledger:
     """The ledger at a SQLAlchemy URL.
 
     :param may_create: set up an empty database. Senders do, and commands that a person may run before the first send;
         receiver, page and triggers refuse one.
-    :param has_ping: see before each transaction that a connection of PostgreSQL still lives; it costs a round trip.
     :raises NoLedgerError: empty, or not there, and not to be created.
     :raises LedgerError: not reached.
     :raises SchemaVersionError: its tables are of another version; the message names the command.
     """
-    engine, file = _engine(sa.make_url(url), may_create=may_create, has_ping=has_ping)
+    engine, file = _engine(sa.make_url(url), may_create=may_create)
     try:
         return _open(engine, file, may_create=may_create)
     except BaseException:
@@ -199,19 +227,39 @@ def _open(engine: sa.Engine, file: LedgerFile | None, *, may_create: bool) -> Le
     return ledger
 
 
-def _engine(url: sa.URL, *, may_create: bool, has_ping: bool = True) -> tuple[sa.Engine, LedgerFile | None]:
+def _engine(url: sa.URL, *, may_create: bool) -> tuple[sa.Engine, LedgerFile | None]:
     if url.get_backend_name() == "sqlite":
         return open_embedded(url, may_create=may_create)
     check_driver(url)
     engine = sa.create_engine(
         url,
         hide_parameters=True,  # else the text of an error, and a log of SQLAlchemy's own, hold numbers
-        pool_pre_ping=has_ping,
         pool_size=MAX_SESSIONS,
         max_overflow=0,
         connect_args={name: value for name, value in _CONNECT_ARGS.items() if name not in url.query},
     )
+
+    _ping_what_was_idle(engine)
     return engine, None
+
+
+def _ping_what_was_idle(engine: sa.Engine) -> None:
+    """A connection that was in use a moment ago is there; a ping each time would be a round trip of every claim."""
+    import psycopg
+
+    def leave(_connection: object, record: sa.pool.ConnectionPoolEntry) -> None:
+        record.info["idle_since_s"] = time.monotonic()
+
+    def ping(connection: DBAPIConnection, record: sa.pool.ConnectionPoolEntry, _proxy: object) -> None:
+        if time.monotonic() - record.info.get("idle_since_s", math.inf) < PING_AFTER_S:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except psycopg.Error:
+            raise sa.exc.DisconnectionError from None  # the pool opens another one
+
+    sa.event.listen(engine, "checkin", leave)
+    sa.event.listen(engine, "checkout", ping)
 
 
 def _version(engine: sa.Engine) -> str | None:

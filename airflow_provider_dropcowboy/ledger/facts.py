@@ -11,7 +11,7 @@ import tenacity
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.errors import LedgerError
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.runs import SILENT_AFTER
+from airflow_provider_dropcowboy.ledger.runs import live_runs
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, LEDGER, RUNS
 
 _NO_ACCOUNT: Final = "measured by dropcowboy doctor"  # so that the measurement waits for no sender, and none for it
@@ -46,9 +46,9 @@ class Facts:
 def read_facts(ledger: Ledger) -> Facts:
     """Counts that cost next to nothing, however many sends there are."""
     with ledger.reading() as connection:
-        is_live = sa.and_(RUNS.c.ended_at.is_(None), RUNS.c.heartbeat_at > now(connection) - SILENT_AFTER)
+        live = live_runs(now(connection))
         runs, connections = connection.execute(
-            sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(RUNS.c.connections), 0)).where(is_live)
+            sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(RUNS.c.connections), 0)).where(live)
         ).one()
         return Facts(
             campaigns=connection.execute(sa.select(sa.func.count()).select_from(CAMPAIGNS)).scalar_one(),

@@ -10,8 +10,7 @@ import sqlalchemy as sa
 from airflow_provider_dropcowboy.ledger.allowance import Allowance, Limits, read_allowance
 from airflow_provider_dropcowboy.ledger.attempts import Attempts
 from airflow_provider_dropcowboy.ledger.runs import Campaign
-from airflow_provider_dropcowboy.ledger.sends import by_its_name, known_and_lost, owners_of, state_now
-from airflow_provider_dropcowboy.ledger.suppressed import suppressed_among
+from airflow_provider_dropcowboy.ledger.sends import by_its_name, known_and_lost, owners_and_suppressed, state_now
 from airflow_provider_dropcowboy.screening.message import Message
 from airflow_provider_dropcowboy.states import State
 
@@ -136,12 +135,13 @@ def read_facts(
     numbers = [message.number_digest for message in messages]
     ids = [name for message in messages for name in (message.foreign_id, *message.earlier_ids)]
     known, lost = known_and_lost(connection, ids)
+    owners, suppressed = owners_and_suppressed(connection, campaign, numbers)
     return Facts(
         at=at,
         known=known,
         lost=lost,
-        owners=owners_of(connection, campaign, numbers),
-        suppressed=suppressed_among(connection, numbers),
+        owners=owners,
+        suppressed=suppressed,
         attempts=Attempts.of(connection, messages, rules.repeat_window, at=at),
         allowance=read_allowance(connection, campaign, **rules.limits, foreseen=foreseen),
     )

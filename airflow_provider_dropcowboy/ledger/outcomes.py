@@ -13,12 +13,12 @@ import sqlalchemy as sa
 from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
 from airflow_provider_dropcowboy.ledger.allowance import book
 from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch
-from airflow_provider_dropcowboy.ledger.database import Ledger, now
+from airflow_provider_dropcowboy.ledger.database import Ledger, clock_of, clock_parameters, now
 from airflow_provider_dropcowboy.ledger.judgement import Claim
 from airflow_provider_dropcowboy.ledger.runs import Run
-from airflow_provider_dropcowboy.ledger.schema import HISTORY, SENDS
+from airflow_provider_dropcowboy.ledger.schema import HISTORY, SENDS, may_become
 from airflow_provider_dropcowboy.screening.message import Message
-from airflow_provider_dropcowboy.states import BINDING, OPEN, State, sources_of
+from airflow_provider_dropcowboy.states import BINDING, OPEN, State
 
 STATE_OF: Final = {
     Outcome.ACCEPTED: State.ACCEPTED,
@@ -60,33 +60,36 @@ def record(ledger: Ledger, run: Run, *, answered: Sequence[Answered]) -> int:
     :raises LedgerError: not known whether they are on disk: call again.
     """
     with ledger.writing() as connection:
-        at = now(connection)
         corrections = [item for item in answered if item.is_correction]
         answered = [item for item in answered if not item.is_correction]
         rows = sorted(map(_row, answered), key=itemgetter(0))
         # apart, because what was surely not taken no longer counts against the campaign's limit and budget
-        taken = _move(connection, [row for row in rows if row[-1]], at=at)
-        not_taken = _move(connection, [row for row in rows if not row[-1]], at=at)
+        taken = _move(connection, [row for row in rows if row[-1]])
+        not_taken = _move(connection, [row for row in rows if not row[-1]])
         book(connection, run.campaign.id, sends=-not_taken)
+        is_usual = taken + not_taken == len(answered)
+        if is_usual and not corrections:
+            return 0
+        at = now(connection)
         for item in corrections:  # after the acceptances, which may be among the same answers
             _correct(connection, run, item=item, at=at)
-        if taken + not_taken == len(answered):
+        if is_usual:
             return 0
         return sum(_judge_unmoved(connection, run, item=item, at=at) for item in answered)
 
 
-def _move(connection: sa.Connection, rows: Sequence[tuple[object, ...]], *, at: datetime) -> int:
+def _move(connection: sa.Connection, rows: Sequence[tuple[object, ...]], target: State = State.ACCEPTED) -> int:
     """How many of the rows moved; they are sorted, so that two writers lock them in one order and do not deadlock."""
     if not rows:
         return 0
-    parameters = {"rows": as_parameter(rows), "answered_at": at}
-    return connection.execute(_answers(connection.dialect.name), parameters).rowcount
+    dialect = connection.dialect.name
+    parameters = {"rows": as_parameter(rows), **clock_parameters(dialect)}
+    return connection.execute(_answers(dialect, target), parameters).rowcount
 
 
 def _correct(connection: sa.Connection, run: Run, *, item: Answered, at: datetime) -> None:
     """Put an acceptance in doubt, unless a callback or a person has moved the row since."""
-    parameters = {"rows": as_parameter([_row(item)]), "answered_at": at}
-    if connection.execute(_answers(connection.dialect.name, State.UNKNOWN), parameters).rowcount:
+    if _move(connection, [_row(item)], State.UNKNOWN):
         connection.execute(
             HISTORY.insert().values(
                 foreign_id=item.claim.message.foreign_id,
@@ -137,7 +140,7 @@ def _row(item: Answered) -> tuple[object, ...]:
 
 
 @cache
-def _answers(dialect: str, target: State = State.ACCEPTED) -> sa.Update:
+def _answers(dialect: str, target: State) -> sa.Update:
     answer = batch(
         dialect,
         ("foreign_id", "text"),
@@ -155,7 +158,7 @@ def _answers(dialect: str, target: State = State.ACCEPTED) -> sa.Update:
             SENDS.c.attempt == answer.attempt,
             SENDS.c.claim_id == answer.claim_id,
             # claimed, or unknown: a late answer still counts; each of an answer's targets has these sources
-            SENDS.c.state.in_(sorted(sources_of(target))),
+            may_become(target),
             # once: it stays unknown, and would be booked as not taken a second time
             sa.or_(sa.not_(is_still_in_doubt), SENDS.c.state == State.CLAIMED.value),
         )
@@ -163,7 +166,7 @@ def _answers(dialect: str, target: State = State.ACCEPTED) -> sa.Update:
             state=sa.case((is_still_in_doubt, State.UNKNOWN.value), else_=answer.state),
             reason=answer.reason,
             owns_number=sa.or_(is_still_in_doubt, answer.owns_number),
-            answered_at=sa.bindparam("answered_at", type_=SENDS.c.answered_at.type),
+            answered_at=clock_of(dialect),
         )
     )
 

@@ -16,7 +16,7 @@ from airflow_provider_dropcowboy.ledger.allowance import book, book_extra
 from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch, is_among, names
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.digest import number_digest
-from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, HISTORY, SENDS, SUPPRESSIONS
+from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, HISTORY, SENDS, SUPPRESSIONS, may_become
 from airflow_provider_dropcowboy.phone import Phone, PhoneError
 from airflow_provider_dropcowboy.states import OPEN, State
 
@@ -271,7 +271,7 @@ def _finals(dialect: str) -> sa.Update:
     ).c
     return (
         SENDS.update()
-        .where(SENDS.c.foreign_id == final.foreign_id)
+        .where(SENDS.c.foreign_id == final.foreign_id, may_become(State.DELIVERED))  # failed has the same sources
         .values(
             {name: final[name] for name in ("state", "reason", "drop_id", "cost_micros", "network")}
             | {"final_at": sa.bindparam("final_at", type_=SENDS.c.final_at.type)}

@@ -5,13 +5,14 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.errors import LedgerReplacedError
-from airflow_provider_dropcowboy.ledger.database import Ledger, now
+from airflow_provider_dropcowboy.ledger.database import Ledger, clock_of, clock_parameters, now
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, LEDGER, RUNS
 
 SILENT_AFTER: Final = timedelta(seconds=60)
@@ -245,13 +246,19 @@ def rows_read_last(ledger: Ledger, who: Who) -> int | None:
 
 
 def stop_reason(connection: sa.Connection, campaign: Campaign, *, run: Run | None = None) -> str | None:
-    """Why nobody of the campaign may be claimed now; read in the transaction that would claim.
+    """Why nobody of the campaign may be claimed now; otherwise as ``read_order``."""
+    return read_order(connection, campaign, run=run)[0]
+
+
+def read_order(connection: sa.Connection, campaign: Campaign, *, run: Run | None = None) -> tuple[str | None, datetime]:
+    """Why nobody of the campaign may be claimed now, and what time it is; read in the transaction that would claim.
 
     :param run: which would claim, and was begun by this process.
     :raises LedgerReplacedError: the run is not there: this is another database than the one in which it began.
     """
-    which = {"campaign_id": campaign.id, "run_id": None if run is None else run.id}
-    row = connection.execute(_PAUSES, which).one_or_none()
+    dialect = connection.dialect.name
+    which = {"campaign_id": campaign.id, "run_id": None if run is None else run.id, **clock_parameters(dialect)}
+    row = connection.execute(_pauses(dialect), which).one_or_none()
     if row is None or (run is not None and row.worker != _this_process()):
         raise LedgerReplacedError(
             "The ledger does not know this run any more: its database was replaced or restored while the run was "
@@ -259,23 +266,38 @@ def stop_reason(connection: sa.Connection, campaign: Campaign, *, run: Run | Non
             "before any task runs: docs/operations.md, After a restore."
         )
     if row.paused_all is not None:
-        return "paused: all campaigns (dropcowboy resume --all)"
+        return "paused: all campaigns (dropcowboy resume --all)", row.at
     if row.paused is not None:
-        return f"paused: this campaign (dropcowboy resume '{campaign.name}')"
-    return None
+        return f"paused: this campaign (dropcowboy resume '{campaign.name}')", row.at
+    return None, row.at
+
+
+def live_runs(at: datetime) -> sa.ColumnElement[bool]:
+    """Which runs may still be working.
+
+    :param at: now, by the database's clock.
+    """
+    return sa.and_(RUNS.c.ended_at.is_(None), RUNS.c.heartbeat_at > at - SILENT_AFTER)
 
 
 def is_live(ended_at: datetime | None, heartbeat_at: datetime | None, *, at: datetime) -> bool:
-    """Whether a run may still be working."""
+    """The same of a run that was read."""
     return ended_at is None and heartbeat_at is not None and heartbeat_at > at - SILENT_AFTER
 
 
-_PAUSES: Final = (
-    sa.select(LEDGER.c.paused_at.label("paused_all"), CAMPAIGNS.c.paused_at.label("paused"), RUNS.c.worker)
-    .join_from(LEDGER, CAMPAIGNS, sa.true())
-    .outerjoin(RUNS, RUNS.c.id == sa.bindparam("run_id", type_=sa.Integer))
-    .where(CAMPAIGNS.c.id == sa.bindparam("campaign_id"))
-)
+@cache
+def _pauses(dialect: str) -> sa.Select[Any]:
+    return (
+        sa.select(
+            LEDGER.c.paused_at.label("paused_all"),
+            CAMPAIGNS.c.paused_at.label("paused"),
+            RUNS.c.worker,
+            clock_of(dialect).label("at"),
+        )
+        .join_from(LEDGER, CAMPAIGNS, sa.true())
+        .outerjoin(RUNS, RUNS.c.id == sa.bindparam("run_id", type_=sa.Integer))
+        .where(CAMPAIGNS.c.id == sa.bindparam("campaign_id"))
+    )
 
 
 def _this_process() -> str:

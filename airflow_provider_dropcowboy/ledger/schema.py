@@ -5,6 +5,8 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from airflow_provider_dropcowboy.states import State, sources_of
+
 VERSION_TABLE: Final = "dropcowboy_alembic_version"
 
 
@@ -120,6 +122,8 @@ TASKS: Final = sa.Table(
     sa.UniqueConstraint("dag_id", "run_id", "task_id", "map_index", name="dropcowboy_tasks_instance"),
 )
 
+sa.Index("dropcowboy_runs_task", RUNS.c.dag_id, RUNS.c.task_id, RUNS.c.id)
+
 SENDS: Final = sa.Table(
     "dropcowboy_sends",
     METADATA,
@@ -159,6 +163,12 @@ sa.Index(
 
 # begins with the day, so that counting attempts of the last days touches a part of it that is warm
 sa.Index("dropcowboy_sends_attempts", SENDS.c.claimed_day, SENDS.c.number_digest)
+
+
+def may_become(target: State) -> sa.ColumnElement[bool]:
+    """Whether a send's state may become ``target``: part of the WHERE of each UPDATE of a state."""
+    return SENDS.c.state.in_([sa.literal_column(f"'{source.value}'") for source in sorted(sources_of(target))])
+
 
 COUNTS: Final = sa.Table(
     "dropcowboy_campaign_counts",

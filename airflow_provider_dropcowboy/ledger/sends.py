@@ -13,7 +13,7 @@ from airflow_provider_dropcowboy.ledger.batch import is_among, names
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.digest import PREFIX_CHARACTERS
 from airflow_provider_dropcowboy.ledger.runs import Campaign, is_live
-from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, PROVES_A_SEND, RUNS, SENDS
+from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, PROVES_A_SEND, RUNS, SENDS, SUPPRESSIONS
 from airflow_provider_dropcowboy.screening.message import Message
 from airflow_provider_dropcowboy.states import SENT, State
 
@@ -87,14 +87,20 @@ def known_and_lost(connection: sa.Connection, foreign_ids: Sequence[str]) -> tup
     return known, {row.foreign_id: State(row.state) for row in rows if row.run_id is None}
 
 
-def owners_of(connection: sa.Connection, campaign: Campaign, numbers: Sequence[str]) -> dict[str, str]:
+def owners_and_suppressed(
+    connection: sa.Connection, campaign: Campaign, number_digests: Sequence[str]
+) -> tuple[dict[str, str], frozenset[str]]:
+    """Who owns these numbers in the campaign (number digest to foreign_id), and which of them are suppressed."""
     dialect = connection.dialect.name
-    digests = names(numbers, dialect)
-    return {
-        row.number_digest: row.foreign_id
-        for each in (*campaign.earlier, campaign)
-        for row in connection.execute(_owners(dialect), {"campaign_id": each.id, "digests": digests})
-    }
+    campaigns = [campaign.id, *(each.id for each in campaign.earlier)]
+    which = {"campaigns": campaigns, "digests": names(number_digests, dialect)}
+    rows = connection.execute(_owned_or_suppressed(dialect), which).all()
+    # what the campaign itself owns comes last, and stands
+    owned = sorted(
+        (row.campaign_id == campaign.id, row.number_digest, row.foreign_id) for row in rows if row.foreign_id
+    )
+    suppressed = frozenset(row.number_digest for row in rows if row.foreign_id is None)
+    return {digest: foreign_id for _is_own, digest, foreign_id in owned}, suppressed
 
 
 @cache
@@ -144,9 +150,13 @@ def _known_or_lost(dialect: str) -> sa.CompoundSelect[Any]:
 
 
 @cache
-def _owners(dialect: str) -> sa.Select[Any]:
-    return sa.select(SENDS.c.number_digest, SENDS.c.foreign_id).where(
-        SENDS.c.campaign_id == sa.bindparam("campaign_id"),
+def _owned_or_suppressed(dialect: str) -> sa.CompoundSelect[Any]:
+    owned = sa.select(SENDS.c.number_digest, SENDS.c.foreign_id, SENDS.c.campaign_id).where(
+        SENDS.c.campaign_id.in_(sa.bindparam("campaigns", expanding=True)),
         is_among(SENDS.c.number_digest, dialect, parameter="digests"),
         SENDS.c.owns_number,
     )
+    suppressed = sa.select(
+        SUPPRESSIONS.c.number_digest, sa.null().label("foreign_id"), sa.null().label("campaign_id")
+    ).where(is_among(SUPPRESSIONS.c.number_digest, dialect, parameter="digests"))
+    return owned.union_all(suppressed)

@@ -11,8 +11,9 @@ from airflow_provider_dropcowboy.ledger.allowance import book
 from airflow_provider_dropcowboy.ledger.counts import rows_of
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.lease import DOUBT_LASTS
-from airflow_provider_dropcowboy.ledger.runs import SILENT_AFTER, Campaign
-from airflow_provider_dropcowboy.ledger.schema import HISTORY, RUNS, SENDS
+from airflow_provider_dropcowboy.ledger.runs import Campaign
+from airflow_provider_dropcowboy.ledger.schema import HISTORY, SENDS, may_become
+from airflow_provider_dropcowboy.ledger.standing import is_claimed_by_the_dead
 from airflow_provider_dropcowboy.states import BINDING, State
 
 MAX_LISTED: Final = 1_000
@@ -104,9 +105,7 @@ def _listed(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> list[O
 
 def _is_in_doubt(at: datetime) -> sa.ColumnElement[bool]:
     """Recorded as unknown, or claimed by a run that is no more."""
-    live = sa.select(RUNS.c.id).where(RUNS.c.ended_at.is_(None), RUNS.c.heartbeat_at > at - SILENT_AFTER)
-    is_orphan = sa.and_(SENDS.c.state == State.CLAIMED, SENDS.c.run_id.not_in(live))
-    return sa.or_(SENDS.c.state == State.UNKNOWN, is_orphan)
+    return sa.or_(SENDS.c.state == State.UNKNOWN, is_claimed_by_the_dead(SENDS, at))
 
 
 def _with_keys(contact_keys: Sequence[str] | None) -> Iterable[sa.ColumnElement[bool]]:
@@ -124,9 +123,9 @@ def _move(
     where: Sequence[sa.ColumnElement[bool]],
 ) -> int:
     moved = connection.execute(
-        SENDS.update()
-        .where(*where, SENDS.c.state == source)
-        .values(state=target, reason=event, owns_number=target in BINDING)
+        _moves(source, target)
+        .where(*where)
+        .values(reason=event)
         .returning(SENDS.c.foreign_id, SENDS.c.attempt, SENDS.c.run_id)
     ).all()
     if moved:
@@ -147,3 +146,8 @@ def _move(
             ],
         )
     return len(moved)
+
+
+def _moves(source: State, target: State) -> sa.Update:
+    is_movable = sa.and_(SENDS.c.state == source, may_become(target))
+    return SENDS.update().where(is_movable).values(state=target, owns_number=target in BINDING)

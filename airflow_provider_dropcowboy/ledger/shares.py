@@ -7,7 +7,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.runs import SILENT_AFTER, Run
+from airflow_provider_dropcowboy.ledger.runs import Run, live_runs
 from airflow_provider_dropcowboy.ledger.schema import RUNS, SYNCS
 
 MAX_OF_SYNC: Final = 4
@@ -59,7 +59,7 @@ def has_room_for_sync(ledger: Ledger, account: str, sync_id: int, *, limit: int)
 def _live_runs(connection: sa.Connection, account: str, *, at: datetime) -> Sequence[Any]:
     return connection.execute(
         sa.select(RUNS.c.id, RUNS.c.wanted, RUNS.c.connections)
-        .where(RUNS.c.account == account, RUNS.c.ended_at.is_(None), RUNS.c.heartbeat_at > at - SILENT_AFTER)
+        .where(RUNS.c.account == account, live_runs(at))
         .order_by(RUNS.c.id)
     ).all()
 

@@ -5,7 +5,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.ledger.runs import SILENT_AFTER
+from airflow_provider_dropcowboy.ledger.runs import live_runs
 from airflow_provider_dropcowboy.ledger.schema import COUNTS, RUNS, SENDS
 from airflow_provider_dropcowboy.states import State
 
@@ -43,7 +43,7 @@ def hour_of(instant: datetime) -> int:
 
 def is_claimed_by_the_dead(table: sa.Table, at: datetime) -> sa.ColumnElement[bool]:
     """Whether sends, or those that are counted together, were claimed by a run that is no more."""
-    live = sa.select(RUNS.c.id).where(RUNS.c.ended_at.is_(None), RUNS.c.heartbeat_at > at - SILENT_AFTER)
+    live = sa.select(RUNS.c.id).where(live_runs(at))
     return sa.and_(table.c.state == State.CLAIMED.value, table.c.run_id.not_in(live))
 
 

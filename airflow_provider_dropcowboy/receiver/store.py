@@ -172,7 +172,7 @@ class Store:
         """Whether the ledger stores callbacks and nothing waits on disk."""
         ledger = self._ledger
         if ledger is None:
-            ledger = await self._at_ledger(_open, self.url)
+            ledger = await self._at_ledger(open_ledger, self.url)
         else:
             try:
                 await self._at_ledger(_look, ledger)
@@ -239,11 +239,6 @@ class Store:
 
 
 _SLOW: Final = LedgerError("The ledger took too long to store callbacks.")
-
-
-def _open(url: sa.URL) -> Ledger:
-    # no ping before each batch: a commit on a dead connection fails, and its callbacks go to the disk
-    return open_ledger(url, has_ping=False)
 
 
 def _look(ledger: Ledger) -> None:

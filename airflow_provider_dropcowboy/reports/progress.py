@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from airflow_provider_dropcowboy.ledger.counts import count_standing
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.lookup import campaigns_of
-from airflow_provider_dropcowboy.ledger.runs import SILENT_AFTER, Campaign
+from airflow_provider_dropcowboy.ledger.runs import Campaign, live_runs
 from airflow_provider_dropcowboy.ledger.schema import RUNS
 from airflow_provider_dropcowboy.ledger.standing import EXPIRE_AFTER
 from airflow_provider_dropcowboy.states import State
@@ -94,9 +94,6 @@ def read_progress(ledger: Ledger, account: str, *, campaign: str, expire_after: 
 
 
 def _is_sending(connection: sa.Connection, campaigns: list[Campaign], at: datetime) -> bool:
-    live = sa.select(RUNS.c.id).where(
-        RUNS.c.campaign_id.in_([campaign.id for campaign in campaigns]),
-        RUNS.c.ended_at.is_(None),
-        RUNS.c.heartbeat_at > at - SILENT_AFTER,
-    )
+    is_of_one = RUNS.c.campaign_id.in_([campaign.id for campaign in campaigns])
+    live = sa.select(RUNS.c.id).where(is_of_one, live_runs(at))
     return connection.execute(live.limit(1)).first() is not None

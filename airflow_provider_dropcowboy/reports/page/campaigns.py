@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.ledger.counts import count_standing
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.runs import SILENT_AFTER
+from airflow_provider_dropcowboy.ledger.runs import live_runs
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, RUNS
 from airflow_provider_dropcowboy.reports.page.sight import Reader, is_visible
 from airflow_provider_dropcowboy.states import State
@@ -107,12 +107,11 @@ def _listed(connection: sa.Connection, rows: Sequence[Any]) -> list[Listed]:
     at = now(connection)
     ids = [row.id for row in rows]
     counts = count_standing(connection, ids, at=at)
-    is_live = sa.and_(RUNS.c.ended_at.is_(None), RUNS.c.heartbeat_at > at - SILENT_AFTER)
     runs = connection.execute(
         sa.select(
             RUNS.c.campaign_id,
             sa.func.max(RUNS.c.started_at).label("last_run_at"),
-            sa.func.count(sa.case((is_live, 1))).label("live"),
+            sa.func.count(sa.case((live_runs(at), 1))).label("live"),
         )
         .where(RUNS.c.campaign_id.in_(ids))
         .group_by(RUNS.c.campaign_id)

@@ -254,3 +254,13 @@ def test_the_number_is_looked_up_by_its_index(desk: Desk) -> None:
     sa.event.listen(desk.ledger.engine, "before_cursor_execute", explain)
     desk.claim(asked[0])
     assert any("dropcowboy_sends_number" in line for line in lines), lines
+
+
+def test_a_batch_is_claimed_and_recorded_in_few_statements(desk: Desk) -> None:
+    statements: list[str] = []
+    sa.event.listen(desk.ledger.engine, "before_cursor_execute", lambda *event: statements.append(event[2]))
+    claimed = desk.claim(*messages(range(100))).claimed
+    assert len(statements) == 6  # with BEGIN, which takes PostgreSQL's lock too; COMMIT is not among them
+    statements.clear()
+    desk.record(*claimed, kind=Outcome.ACCEPTED)
+    assert len(statements) == 2

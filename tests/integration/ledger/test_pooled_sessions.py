@@ -2,8 +2,10 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 import sqlalchemy as sa
 
+from airflow_provider_dropcowboy.ledger import database
 from airflow_provider_dropcowboy.ledger.database import MAX_SESSIONS, open_ledger
 
 THREADS = 12
@@ -23,3 +25,20 @@ def test_a_process_opens_no_more_sessions_however_many_threads_ask_at_once(postg
         counted = list(threads.map(count_sessions, range(40 * THREADS)))
     ledger.engine.dispose()
     assert 1 < max(counted) <= MAX_SESSIONS
+
+
+def test_a_session_that_the_server_ended_while_it_was_idle_is_replaced(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "PING_AFTER_S", 0.0)
+    ledger = open_ledger(postgres_url, may_create=True)
+    other = sa.create_engine(postgres_url)
+    with other.connect() as connection:
+        connection.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    with ledger.writing() as connection:
+        connection.exec_driver_sql("SELECT 1")
+    for engine in (ledger.engine, other):
+        engine.dispose()

@@ -1,5 +1,7 @@
 """What the ledger knows of a task's earlier runs."""
 
+from typing import Any
+
 import pytest
 import sqlalchemy as sa
 
@@ -45,3 +47,22 @@ def test_a_heartbeat_that_comes_after_the_end_changes_nothing(desk: Desk) -> Non
     at_the_end = row()
     beat(desk.ledger, run, counts={"accepted": 5, "claimed": 2})
     assert row() == at_the_end
+
+
+def test_the_last_run_of_a_task_is_found_by_its_index(desk: Desk) -> None:
+    on_postgresql = desk.ledger.engine.dialect.name == "postgresql"
+    lines: list[str] = []
+
+    def explain(
+        connection: sa.Connection, _cursor: object, statement: str, parameters: Any, _context: object, _many: bool
+    ) -> None:
+        if "dag_id" in statement:
+            looking = connection.connection.cursor()
+            if on_postgresql:
+                looking.execute("SET LOCAL enable_seqscan = off")  # so small a table is read whole
+            looking.execute(("EXPLAIN " if on_postgresql else "EXPLAIN QUERY PLAN ") + statement, parameters)
+            lines.extend(str(row) for row in looking.fetchall())
+
+    sa.event.listen(desk.ledger.engine, "before_cursor_execute", explain)
+    rows_read_last(desk.ledger, Who(dag_id="d", task_id="t"))
+    assert any("dropcowboy_runs_task" in line for line in lines), lines
