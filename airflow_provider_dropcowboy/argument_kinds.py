@@ -110,9 +110,9 @@ def read_duration(text: str) -> timedelta | None:
 def _duration(name: str, value: object) -> timedelta:
     found = read_duration(value) if isinstance(value, str) else value
     if isinstance(value, str) and found is None:
-        raise wrong(name, f"is {value!r}, no time", "Write it like 2d, 12h or 30m.")
+        raise wrong(name, f"is {value!r}, which is not a duration", "Write it like 2d, 12h or 30m.")
     if not isinstance(found, timedelta):
-        raise wrong(name, "is no timedelta", "Write it like timedelta(days=2).")
+        raise wrong(name, "is not a timedelta", "Write it like timedelta(days=2).")
     if found < timedelta(0):
         raise wrong(name, f"is {found}", "Write a time from 0 on.")
     return found
@@ -120,7 +120,7 @@ def _duration(name: str, value: object) -> timedelta:
 
 def _region(name: str, value: str) -> str:
     if not re.fullmatch(r"[A-Z]{2}", value):
-        raise wrong(name, f"{value!r} is no country", "Write it in two capital letters, like US.")
+        raise wrong(name, f"{value!r} is not a country", "Write it in two capital letters, like US.")
     return value
 
 
@@ -130,7 +130,7 @@ def _e164(name: str, value: object) -> str:
     if isinstance(value, int):
         text = f"+{text}"
     if not re.fullmatch(r"\+[1-9][0-9]{6,14}", text):
-        raise wrong(name, "is no number in E.164", "Write + and all digits from the country code on: +15045550100.")
+        raise wrong(name, "is not in E.164 format", "Write + and all digits from the country code on: +15045550100.")
     return text
 
 
@@ -151,7 +151,7 @@ def _url(name: str, value: str) -> str:
     if not is_web_url(value):
         raise wrong(
             name,
-            "is no absolute URL of http or https with a host and without a user name",
+            "is not an absolute URL of http or https with a host and without a user name",
             "Write it like https://host.example/path.",
         )
     return value
@@ -159,7 +159,7 @@ def _url(name: str, value: str) -> str:
 
 def _vendor_id(name: str, value: str) -> str:
     if value.strip(".") == "" or not value.isprintable():
-        raise wrong(name, f"{value!r} is no id", "Copy it from Drop Cowboy.")
+        raise wrong(name, f"{value!r} is not an ID", "Copy it from Drop Cowboy.")
     return value
 
 

@@ -34,7 +34,7 @@ class Account:
         parts = urlsplit(self.base_url)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query:
             raise ConfigurationError(
-                "The host of the Drop Cowboy connection is no http(s) base URL. Nothing was sent. "
+                "The host of the Drop Cowboy connection is not an http(s) base URL. Nothing was sent. "
                 "Leave it empty for Drop Cowboy's own, or write it like https://host:port/v1."
             )
 

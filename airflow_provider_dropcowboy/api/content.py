@@ -74,7 +74,7 @@ def check_url(name: str, url: object) -> None:
     """
     if not isinstance(url, str) or not is_web_url(url):
         raise ConfigurationError(
-            f"{name} is no URL such as https://example.com/path. Nothing was sent. Give one, or leave it out."
+            f"{name} is not a URL such as https://example.com/path. Nothing was sent. Give one, or leave it out."
         )
 
 

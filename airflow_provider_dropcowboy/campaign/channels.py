@@ -184,7 +184,7 @@ def _check_exists(name: str, number: str | None) -> None:
     try:
         Phone.parse(number, region="US")
     except PhoneError as error:
-        raise wrong(name, f"is no number that exists: {error}", "Correct it.") from None
+        raise wrong(name, f"does not exist: {error}", "Correct it.") from None
 
 
 def _missing(name: str, remedy: str) -> ConfigurationError:

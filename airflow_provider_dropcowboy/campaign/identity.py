@@ -61,8 +61,8 @@ def check_campaign_name(name: str) -> str:
     name = name.strip()
     if not name or name in {"None", "null"}:
         raise ConfigurationError(
-            f"campaign={name!r} names no campaign. Nothing was sent. A template that renders to nothing is the usual "
-            f"cause. Write 1 to {MAX_CAMPAIGN_CHARACTERS} characters."
+            f"campaign={name!r} is not a campaign name. Nothing was sent. A template that renders to nothing is the "
+            f"usual cause. Write 1 to {MAX_CAMPAIGN_CHARACTERS} characters."
         )
     if len(name) > MAX_CAMPAIGN_CHARACTERS:
         raise ConfigurationError(

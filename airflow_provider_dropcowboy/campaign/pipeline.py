@@ -75,7 +75,7 @@ class Pipeline:
         self._control = control
         self._tally = tally
         self._clock = clock
-        self._progress = Progress(plan.campaign, tally, expected=expected, watch=watch, clock=clock)
+        self._progress = Progress(tally, expected=expected, watch=watch, clock=clock)
         self._settling: asyncio.Task[None] | None = None
         self._batch_rows = plan.concurrency
         self._source = Source(
@@ -273,7 +273,8 @@ class Pipeline:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(BEAT_S)
-            self._progress.tell(in_doubt=self._in_flight.claims)
+            retrying = len(self._retries)
+            self._progress.tell(in_flight=self._in_flight.claims - retrying, retrying=retrying)
             beat_once = partial(self._beat_once, self._tally.as_counts(), self._sending.waiting_numbers())
             try:
                 pause, suppressed, connections = await in_thread(self._beater, beat_once)

@@ -7,6 +7,7 @@ from typing import Final
 
 from airflow_provider_dropcowboy.campaign.summary import Tally
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock
+from airflow_provider_dropcowboy.states import State
 
 LOG_EVERY_S: Final = 5.0
 
@@ -18,7 +19,8 @@ class Standing:
     """A run at one moment.
 
     :param rate_per_s: messages asked for a second, of late.
-    :param in_doubt: claims out and not recorded.
+    :param in_flight: claims that are out and not recorded, without those that wait to be sent again.
+    :param retrying: messages that were not accepted and wait to be sent again.
     :param expected: rows that the source has, or that the task read the last time; None: nobody knows.
     :param left_s: about how many seconds more it takes; None: nobody knows.
     """
@@ -27,7 +29,8 @@ class Standing:
     asked: int
     counts: Mapping[str, int]
     rate_per_s: float
-    in_doubt: int
+    in_flight: int
+    retrying: int
     expected: int | None
     left_s: float | None
 
@@ -40,7 +43,6 @@ class Progress:
 
     def __init__(
         self,
-        campaign: str,
         tally: Tally,
         *,
         expected: int | None,
@@ -48,17 +50,17 @@ class Progress:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._clock = clock
-        self._campaign = campaign
         self._tally = tally
         self._expected = expected
         self._watch = watch
         self._logged_at = self._begun_at = self._clock.boot_s()
         self._logged_asked = 0
 
-    def tell(self, *, in_doubt: int) -> None:
+    def tell(self, *, in_flight: int, retrying: int = 0) -> None:
         """Say where the run stands; in the log unless the last line is fresh.
 
-        :param in_doubt: claims out and not recorded.
+        :param in_flight: claims that are out and not recorded, without those of ``retrying``.
+        :param retrying: messages that were not accepted and wait to be sent again.
         """
         now = self._clock.boot_s()
         seconds = now - self._logged_at
@@ -71,9 +73,10 @@ class Progress:
             asked=tally.asked,
             counts=tally.as_counts(),
             rate_per_s=(tally.asked - self._logged_asked) / seconds if seconds else 0.0,
-            in_doubt=in_doubt,
+            in_flight=in_flight,
+            retrying=retrying,
             expected=self._expected,
-            left_s=self._left_s(now),
+            left_s=self._left_s(now, retrying),
         )
         if self._watch is not None:
             self._watch(standing)
@@ -82,25 +85,30 @@ class Progress:
             self._logged_at = now
             self._logged_asked = tally.asked
 
-    def _left_s(self, now: float) -> float | None:
-        """By the rows read so far: also those that nobody is asked for take their time."""
-        read = self._tally.read
-        if self._expected is None or not 0 < read <= self._expected:
+    def _left_s(self, now: float, retrying: int) -> float | None:
+        """By the rows that are done so far: also those that nobody is contacted for take their time.
+
+        Nobody knows when a message is accepted that waits to be sent again.
+        """
+        states = self._tally.states
+        done = states.total() - states[State.CLAIMED]
+        if self._expected is None or self._tally.read > self._expected or done == 0:
             return None
-        return (self._expected - read) * (now - self._begun_at) / read
+        left = self._expected - done - retrying
+        return left * (now - self._begun_at) / done if left > 0 or not retrying else None
 
     def _log(self, standing: Standing) -> None:
-        counts = ", ".join(f"{count} {state}" for state, count in standing.counts.items())
-        log.info(
-            "campaign %s: %d read%s, %s; %.0f/s, %d in doubt%s",
-            self._campaign,
-            standing.read,
-            f" of about {standing.expected}" if standing.expected else "",
-            counts,
-            standing.rate_per_s,
-            standing.in_doubt,
-            f"; about {_duration(standing.left_s)} left" if standing.left_s is not None else "",
-        )
+        expected, read = standing.expected, standing.read
+        parts = [f"{read:,} read"]
+        if expected:
+            parts = [f"{min(read / expected, 1):.0%}", f"{read:,} of about {expected:,} read"]
+        parts += [f"{standing.asked:,} sent", f"{standing.rate_per_s:.0f}/s", f"{standing.in_flight:,} in flight"]
+        if standing.retrying:
+            parts.append(f"{standing.retrying:,} not accepted, will be sent again")
+        if standing.left_s is not None:
+            parts.append(f"about {_duration(standing.left_s)} left")
+        counts = ", ".join(f"{count:,} {state}" for state, count in standing.counts.items())
+        log.info("%s%s", " \u00b7 ".join(parts), f" ({counts})" if counts else "")
 
 
 def _duration(seconds: float) -> str:

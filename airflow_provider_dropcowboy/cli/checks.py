@@ -1,11 +1,12 @@
 """What ``dropcowboy doctor`` looks at, in the order in which a run would need it."""
 
+import os
 import platform
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_dropcowboy.api.answers import http_date
@@ -19,20 +20,28 @@ from airflow_provider_dropcowboy.cli.connection import (
     load_own_rules,
     load_settings,
     redacted_url,
+    triggerer_beat,
 )
 from airflow_provider_dropcowboy.cli.main import DISTRIBUTION
-from airflow_provider_dropcowboy.cli.rules import is_stale
+from airflow_provider_dropcowboy.cli.surroundings import (
+    Finding,
+    compare_clocks,
+    look_at_extras,
+    look_at_prices,
+    look_at_rules,
+    look_at_triggerer,
+    look_at_zones,
+)
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.errors import DropCowboyError, NoLedgerError
 from airflow_provider_dropcowboy.hooks.access import access_call, host_of, read_access
 from airflow_provider_dropcowboy.hooks.ledger import SPREADING_EXECUTORS
-from airflow_provider_dropcowboy.ledger.database import HEAD, open_ledger
+from airflow_provider_dropcowboy.ledger.database import HEAD, check_driver, open_ledger
 from airflow_provider_dropcowboy.ledger.facts import clock_skew, commit_s
-from airflow_provider_dropcowboy.ledger.health import MAX_CLOCK_SKEW
 from airflow_provider_dropcowboy.ledger.lookup import campaigns_of, other_names
 from airflow_provider_dropcowboy.screening.places import load_places
 from airflow_provider_dropcowboy.screening.rules import Rulebook
-from airflow_provider_dropcowboy.screening.zones import ZoneRules, installed_copies, is_older
+from airflow_provider_dropcowboy.screening.zones import installed_copies
 from airflow_provider_dropcowboy.transport.client import Client
 from airflow_provider_dropcowboy.transport.probe import probe
 
@@ -51,20 +60,6 @@ NO_MESSAGE: Final = Ticket("doctor", 0)
 """What a token is made of that belongs to no message: whoever has it can report no result."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of ``dropcowboy doctor``.
-
-    :param text: what is well, or what is not and what to do.
-    :param is_warning: nothing is wrong yet, and someone should look.
-    """
-
-    about: str
-    is_ok: bool
-    text: str
-    is_warning: bool = False
-
-
 def examine(conn: str) -> Iterator[Finding]:
     """Every check, one after the other; a failed one leaves out those that stand on it."""
     try:
@@ -76,6 +71,9 @@ def examine(conn: str) -> Iterator[Finding]:
         yield from _examine_api(settings)
         yield from _examine_ledger(settings)
         yield look_at_receiver(settings)
+        yield look_at_prices(settings)
+    yield look_at_triggerer(triggerer_beat())
+    yield look_at_extras()
     yield _checked("calling hours", lambda: look_at_rules(Rulebook.load(load_own_rules()), today=utcnow().date()))
     yield look_at_zones(installed_copies(), needed=load_places().zone_version)
     yield Finding(
@@ -86,49 +84,6 @@ def examine(conn: str) -> Iterator[Finding]:
     )
 
 
-def compare_clocks(whose: str, skew: timedelta) -> Finding:
-    """Whether another clock agrees with this machine's.
-
-    :param skew: by how much it is ahead.
-    """
-    differs = f"this machine's clock and {whose} differ by {abs(skew.total_seconds()):.0f} s"
-    if abs(skew) > MAX_CLOCK_SKEW:
-        return Finding("clock", False, f"{differs}. Set them by NTP: calling hours and leases need one time.")
-    return Finding("clock", True, differs)
-
-
-def look_at_rules(book: Rulebook, *, today: date) -> Finding:
-    """How old the laws are by which people are called; the check warns, since a law may change on any day."""
-    age = "on no known day" if book.as_of is None else f"{(today - book.as_of).days} days ago"
-    text = f"the rules {book.version} were checked {age}, and know holidays until {book.holidays_until}"
-    if not is_stale(book, today):
-        return Finding("calling hours", True, text)
-    return Finding(
-        "calling hours", True, f"{text}. Install a newer version; `dropcowboy rules stale` says more.", is_warning=True
-    )
-
-
-def look_at_zones(copies: Sequence[ZoneRules], *, needed: str) -> Finding:
-    """Which copy of the time zone rules decides calling hours, and which are not used.
-
-    :param copies: the newest first.
-    :param needed: the version that the tables of places were made with.
-    """
-    newest, *others = copies
-    if is_older(newest.version, needed):
-        return Finding(
-            "time zones",
-            False,
-            f"the newest rules are {newest.version}, in {newest.origin}, and calling hours need {needed}. "
-            "Run `pip install --upgrade tzdata`.",
-        )
-    unused = "".join(
-        f"; {copy.origin} has {'the older ' if is_older(copy.version, newest.version) else ''}{copy.version}, not used"
-        for copy in others
-    )
-    return Finding("time zones", True, f"calling hours use {newest.version}, from {newest.origin}{unused}")
-
-
 def look_at_receiver(settings: "ConnectionSettings") -> Finding:
     """Whether the callback URL leads to a receiver that knows the connection's secret. Nothing is stored there."""
     base_url = settings.callback_url
@@ -136,14 +91,17 @@ def look_at_receiver(settings: "ConnectionSettings") -> Finding:
         return Finding(
             RECEIVER,
             True,
-            "no callback_url: what becomes of a message will not be known. To know it, run `dropcowboy receiver`, and "
-            "set callback_url and callback_secret.",
+            "no callback_url: results of messages that are sent now will never be known. Run `dropcowboy receiver`, "
+            "and set callback_url and callback_secret.",
+            is_warning=True,
         )
     if settings.callback_secret is None:
         return Finding(
             RECEIVER,
             True,
-            f"results go to {base_url} as it is, since there is no callback_secret: none will come to the ledger",
+            f"no callback_secret: results go to {base_url} without a signature, and the ledger learns none of them. "
+            "Set callback_secret.",
+            is_warning=True,
         )
     reply = probe(CallbackUrls(base_url, settings.callback_secret).url(NO_MESSAGE), verify=settings.verify)
     if isinstance(reply, NotWritten):
@@ -203,7 +161,7 @@ def _pool(settings: "ConnectionSettings", default: str) -> Finding:
         return Finding(
             "default pool",
             False,
-            "default_pool_id is no pool of the account. `dropcowboy pools` lists them; set another.",
+            "default_pool_id is not a pool of the account. `dropcowboy pools` lists them; set another.",
         )
     return Finding("default pool", True, "default_pool_id is a pool of the account")
 
@@ -214,7 +172,10 @@ def _examine_ledger(settings: "ConnectionSettings") -> Iterator[Finding]:
     except DropCowboyError as error:
         yield Finding("ledger", False, str(error))
         return
-    yield _kind(url)
+    kind = _kind(url)
+    yield kind
+    if not kind.is_ok:
+        return
     try:
         ledger = open_ledger(url)
     except NoLedgerError:
@@ -238,7 +199,30 @@ def _kind(url: "URL") -> Finding:
             f"{redacted_url(url)} is a file of this machine, but {name} may run a task on another one. "
             "Use PostgreSQL: set ledger_conn_id in the connection, or DROPCOWBOY_LEDGER_URL.",
         )
+    try:
+        check_driver(url)
+    except DropCowboyError as error:
+        return Finding("ledger", False, str(error))
+    if url.get_backend_name() == "sqlite" and (folder := _unwritable(Path(url.database or ""))) is not None:
+        return Finding(
+            "ledger",
+            False,
+            f"{redacted_url(url)} cannot be written: {folder}. Make its folder writable for this user, or set "
+            "ledger_conn_id or DROPCOWBOY_LEDGER_URL to another place.",
+        )
     return Finding("ledger", True, f"{redacted_url(url)} suits {name}")
+
+
+def _unwritable(path: Path) -> str | None:
+    """Why a file cannot be made or written there; None: it can. Nothing stays there."""
+    if path.exists():
+        return None if path.is_file() and os.access(path, os.W_OK) else f"{path} is not a file that this user may write"
+    folder = next(parent for parent in path.parents if parent.exists())
+    try:
+        with TemporaryFile(dir=folder):
+            return None
+    except OSError as error:
+        return f"{folder}: {error.strerror}"
 
 
 def _account(account: "Account", ledger: "Ledger") -> Finding:

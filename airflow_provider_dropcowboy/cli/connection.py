@@ -29,6 +29,8 @@ from airflow_provider_dropcowboy.secret import Secret
 from airflow_provider_dropcowboy.transport.client import Client
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow.sdk import Connection
 
     from airflow_provider_dropcowboy.ledger.runs import Campaign
@@ -175,6 +177,21 @@ def check_reached(settings: ConnectionSettings) -> None:
     :raises UnreachedError: nothing was sent.
     """
     reply_of(settings, vendor_of(settings.account).access().request)
+
+
+def triggerer_beat() -> "datetime | None":
+    """The last sign of life of a triggerer; None: there is none, or Airflow's database is not reached."""
+    with _airflow():
+        try:
+            from airflow.jobs.job import Job
+            from airflow.utils.session import create_session
+
+            with create_session() as session:
+                job = Job.job_type == "TriggererJob", Job.state == "running"
+                beat: datetime | None = session.scalar(sa.select(sa.func.max(Job.latest_heartbeat)).where(*job))
+        except Exception:  # noqa: BLE001  # no Airflow is set up here, or its database is away: nothing is known
+            return None
+        return beat
 
 
 def executor() -> str:

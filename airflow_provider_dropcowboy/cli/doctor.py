@@ -7,7 +7,7 @@ import click
 from airflow_provider_dropcowboy.cli.options import conn_option
 
 if TYPE_CHECKING:
-    from airflow_provider_dropcowboy.cli.checks import Finding
+    from airflow_provider_dropcowboy.cli.surroundings import Finding
 
 
 @click.command()

@@ -59,7 +59,7 @@ def read_time(_ctx: click.Context, _param: click.Parameter, value: str) -> timed
     """``90d``, ``12h`` or ``30m``."""
     duration = read_duration(value)
     if not duration:
-        raise click.BadParameter(f"{value!r} is no time. Write it like 90d, 12h or 30m.")
+        raise click.BadParameter(f"{value!r} is not a duration. Write it like 90d, 12h or 30m.")
     return duration
 
 
@@ -70,7 +70,9 @@ def read_instant(_ctx: click.Context, _param: click.Parameter, value: str | None
     try:
         instant = datetime.fromisoformat(value.strip())
     except ValueError:
-        raise click.BadParameter(f"{value!r} is no moment. Write it like 2026-11-24T08:00:00+00:00.") from None
+        raise click.BadParameter(
+            f"{value!r} is not a point in time. Write it like 2026-11-24T08:00:00+00:00."
+        ) from None
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
@@ -104,7 +106,7 @@ def check_region(region: str) -> None:
     from airflow_provider_dropcowboy.phone import is_region
 
     if not is_region(region):
-        raise click.UsageError(f"--region {region!r} is no country that has phone numbers. Write it like US.")
+        raise click.UsageError(f"--region {region!r} is not a country with phone numbers. Write it like US.")
 
 
 def read_key(contact: str) -> str:

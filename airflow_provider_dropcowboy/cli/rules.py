@@ -213,7 +213,7 @@ def _read(path: Path) -> "Rulebook":
     try:
         is_whole = "as_of" in tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise click.UsageError(f"{path} is no TOML: {error}.") from None
+        raise click.UsageError(f"{path} is not valid TOML: {error}.") from None
     return Rulebook.read_alone(text) if is_whole else Rulebook.load(text)
 
 

@@ -101,7 +101,9 @@ def watching_on_terminal(campaign: str, count_rows: Callable[[], int | None]) ->
         task = bar.add_task(campaign, total=total, counts="")
 
         def watch(standing: Standing) -> None:
-            counts = f"{standing.asked} asked, {standing.rate_per_s:.0f}/s, {standing.in_doubt} in doubt"
+            counts = f"{standing.asked} sent, {standing.rate_per_s:.0f}/s, {standing.in_flight} in flight"
+            if standing.retrying:
+                counts += f", {standing.retrying} not accepted, will be sent again"
             bar.update(task, completed=standing.read, counts=counts)
 
         streams = [handler.setStream(sys.stderr) for handler in handlers]  # rich's, which writes above the bar
@@ -165,8 +167,8 @@ def show_summary(summary: Summary, channel: Channel, *, as_json: bool) -> None:
         return
     print_pairs(
         [
-            ("asked now", summary.asked),
-            ("asked before", summary.already),
+            ("sent now", summary.asked),
+            ("sent before", summary.already),
             ("took", f"{summary.seconds:.1f} s, {summary.rate_per_s:.0f}/s"),
         ]
     )

@@ -47,5 +47,5 @@ def _rows(items: Iterable[object]) -> Iterator[Mapping[str, object]]:
                 f"contacts[{index}] is a {type(item).__name__}. Each item must be a dict, column to value."
             )
         if not all(isinstance(column, str) for column in item):
-            raise ConfigurationError(f"contacts[{index}] has a column name that is no text. Name columns by text.")
+            raise ConfigurationError(f"contacts[{index}] has a column name that is not text. Name columns by text.")
         yield item

@@ -33,7 +33,9 @@ class ContactColumns:
             raise ConfigurationError("A column name is empty. Name the column, or leave the argument out.")
         # the list of regions is phonenumbers', too heavy for the parse of a DAG; ContactReader asks it
         if not _REGION.fullmatch(self.region):
-            raise ConfigurationError(f"region={self.region!r} is no country. Write it in two capital letters, like US.")
+            raise ConfigurationError(
+                f"region={self.region!r} is not a country. Write it in two capital letters, like US."
+            )
 
 
 class ContactReader:
@@ -45,7 +47,7 @@ class ContactReader:
     def __init__(self, columns: ContactColumns) -> None:
         if not is_region(columns.region):
             raise ConfigurationError(
-                f"region={columns.region!r} is no country that has phone numbers. Write its ISO 3166 code, like US."
+                f"region={columns.region!r} is not a country with phone numbers. Write its ISO 3166 code, like US."
             )
         self._columns = columns
         self._found: tuple[str, str | None, str | None] | None = None

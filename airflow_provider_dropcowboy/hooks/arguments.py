@@ -2,9 +2,12 @@
 
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
+from difflib import get_close_matches
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from airflow_provider_dropcowboy.arguments import LATER, NOTHING, Arguments, wrong
+from airflow_provider_dropcowboy.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import jinja2
@@ -38,10 +41,48 @@ def is_deferrable(given: bool | None) -> bool:
     return bool(conf.getboolean("operators", "default_deferrable", fallback=False))
 
 
+def refuse_misspelt(kind: type, names: Iterable[str]) -> None:
+    """Nothing, if no name is a misspelt argument. A name that resembles none is left for Airflow to refuse.
+
+    :param kind: of the operator, sensor or notifier.
+    :raises ConfigurationError: says which name was meant.
+    """
+    known = _arguments_of(kind)
+    for name in names:
+        if (
+            name not in known
+            and not name.startswith("_")
+            and (meant := get_close_matches(name, known, n=1, cutoff=0.7))
+        ):
+            raise ConfigurationError(f"{kind.__name__} has no argument {name}. Did you mean {meant[0]}?")
+
+
+@cache
+def _arguments_of(kind: type) -> frozenset[str]:
+    """The names of all arguments, Airflow's own too."""
+    return frozenset(
+        name
+        for each in kind.__mro__
+        if "__init__" in vars(each)
+        for name, item in inspect.signature(vars(each)["__init__"]).parameters.items()
+        if item.kind not in {item.VAR_KEYWORD, item.VAR_POSITIONAL} and name != "self"
+    )
+
+
 class ArgumentsMixin:
     """Operators, sensors and the notifier keep, render, check and read their arguments in this way."""
 
     _rendered_to_nothing: Collection[str] = ()
+
+    def __init__(self, **kwargs: Any) -> None:
+        refuse_misspelt(type(self), kwargs)
+        super().__init__(**kwargs)
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        """Airflow's own, for mapped tasks."""
+        refuse_misspelt(cls, kwargs)
+        return super().partial(**kwargs)  # type: ignore[misc]  # of Airflow's class
 
     def _keep(self, given: Mapping[str, object]) -> None:
         """Store arguments as attributes.
@@ -63,7 +104,10 @@ class ArgumentsMixin:
                 raise wrong(
                     name, "is a template, and is not rendered", "Write the value, or an upstream task's result."
                 )
-        kind.check({name: LATER if _is_later(name, value) else value for name, value in given.items()})
+        try:
+            kind.check({name: LATER if _is_later(name, value) else value for name, value in given.items()})
+        except ConfigurationError as error:  # a DAG is parsed: nobody thinks that anything was sent
+            raise type(error)(str(error).replace(" Nothing was sent.", "")) from None
 
     def _read(self, kind: type[A], context: "Context") -> A:
         """The arguments, rendered, resolved and checked.

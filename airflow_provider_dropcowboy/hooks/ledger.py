@@ -102,9 +102,9 @@ def _libpq_options(conn_id: str, extra: Mapping[str, object]) -> dict[str, str]:
     }
     # Airflow's switches for other ways to log in say nothing while they are off
     wrong = [name for name, value in given.items() if name not in known and value is not False]
-    _refuse(conn_id, wrong, "is no connection parameter of libpq")
+    _refuse(conn_id, wrong, "is not a connection parameter of libpq")
     wrong = [name for name, value in given.items() if name in known and not isinstance(value, str | int)]
-    _refuse(conn_id, wrong, "is no text and no number")
+    _refuse(conn_id, wrong, "is neither text nor a number")
     # libpq writes a switch as 1 or 0
     return {
         name: str(int(value) if isinstance(value, bool) else value) for name, value in given.items() if name in known
@@ -135,7 +135,7 @@ def _parse(text: str) -> URL:
         url = make_url(text)
     except ArgumentError:
         raise ConfigurationError(
-            f"{URL_VARIABLE} is no SQLAlchemy URL. Write postgresql+psycopg://… or sqlite:////absolute/path.db."
+            f"{URL_VARIABLE} is not a SQLAlchemy URL. Write postgresql+psycopg://… or sqlite:////absolute/path.db."
         ) from None
     if url.drivername in {"postgresql", "postgres"}:
         return url.set(drivername="postgresql+psycopg")

@@ -338,9 +338,31 @@ def _as_ledger_error() -> Iterator[None]:
         yield
     except sa.exc.DBAPIError as error:
         # the driver's text may hold parameters, so only its class is named; the chain is cut for the same reason
+        code = getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None) or ""
+        name = f"{type(error.orig).__name__}{f' {code}' if code else ''}"
+        remedy = next((text for prefix, text in _REMEDIES.items() if code.startswith(prefix)), _REMEDY)
         raise LedgerError(
-            f"The ledger's database did not do what was asked ({type(error.orig).__name__}). "
-            "Nothing that was not written down was sent."
+            f"The ledger's database failed ({name}). Nothing was sent that it has not recorded. {remedy}"
         ) from None
     except sa.exc.TimeoutError:
         raise LedgerError("No free connection to the ledger's database.") from None
+
+
+_REMEDY: Final = "Check that it runs and is reached from here, its address, user, and password, and its log."
+_REMEDIES: Final = {
+    "SQLITE_NOTADB": "The file is not an SQLite database. Set another path for the ledger, or restore a backup.",
+    "SQLITE_CORRUPT": "The file is damaged. Stop all senders, and restore a backup (docs/operations.md).",
+    "SQLITE_CANTOPEN": "The file cannot be opened. Check that it is a file, and that this user may read and write it.",
+    "SQLITE_READONLY": "This user may not write the file, or its disk is mounted read-only.",
+    "SQLITE_FULL": "The disk is full. Make room on it.",
+    "SQLITE_IOERR": "The disk failed, or it is full.",
+    "SQLITE_BUSY": "Another process held its lock for too long. Look for one that stands still.",
+    "28": "PostgreSQL refused the user or the password. Correct ledger_conn_id or DROPCOWBOY_LEDGER_URL.",
+    "3D000": "There is no such database. Create it, or correct ledger_conn_id or DROPCOWBOY_LEDGER_URL.",
+    "3F000": "There is no such schema. Create it, or correct search_path.",
+    "42501": "The user lacks a privilege. A ledger's user owns its tables.",
+    "25006": "The server is read-only: a standby, or one that is being failed over. Connect to the primary.",
+    "53300": "The server has no free connection. Raise max_connections, or use a pooler.",
+    "53100": "The server's disk is full.",
+}
+"""What to do, by the beginning of SQLite's name of the error or of PostgreSQL's SQLSTATE."""

@@ -99,7 +99,10 @@ class LedgerFile:
                     # never opened if it is there: closing it would drop the locks of this process's other connections
                     os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_ONLY))
         except OSError as error:
-            raise LedgerError(f"The ledger's file {self.path} cannot be created ({error.strerror}).") from None
+            raise LedgerError(
+                f"The ledger's file {self.path} cannot be created: {error.strerror}. Nothing was sent. Make its folder "
+                "writable for this user, or set ledger_conn_id or DROPCOWBOY_LEDGER_URL to another place."
+            ) from None
 
     def opened(self) -> _Identity | None:
         """Remember the file that was just opened; later calls see that it is the same one.

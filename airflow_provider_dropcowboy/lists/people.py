@@ -63,7 +63,7 @@ class PeopleReader:
     def __init__(self, fields: Fields, *, key_column: str | None, region: str) -> None:
         if not is_region(region):
             raise ConfigurationError(
-                f"region={region!r} is no country that has phone numbers. Nothing was sent. "
+                f"region={region!r} is not a country with phone numbers. Nothing was sent. "
                 "Write its ISO 3166 code, like US."
             )
         self._fields = fields

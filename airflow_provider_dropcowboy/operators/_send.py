@@ -17,7 +17,7 @@ from airflow_provider_dropcowboy.hooks.metrics import count_campaign
 from airflow_provider_dropcowboy.operators._context import stale_from, who_runs
 from airflow_provider_dropcowboy.operators._failures import airflow_failures
 from airflow_provider_dropcowboy.operators._lineage import lineage_of, series_of
-from airflow_provider_dropcowboy.operators._mapped import SendPartial
+from airflow_provider_dropcowboy.operators._mapped import SendPartial, refuse_unstable_campaign
 from airflow_provider_dropcowboy.operators._source import open_rows, open_suppressed
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ class SendOperator(ArgumentsMixin, BaseOperator):
         super().__init__(**kwargs)
         self._keep(locals())
         self._check(self._arguments())
+        refuse_unstable_campaign(campaign)
         if isinstance(contacts, XComArg):
             # no template field, so that no row is rendered and shown; the upstream edge is set all the same
             XComArg.apply_upstream_relationship(self, contacts)
@@ -100,6 +101,7 @@ class SendOperator(ArgumentsMixin, BaseOperator):
     @classmethod
     def partial(cls, **kwargs: Any) -> SendPartial:
         """Arguments that all mapped tasks share; ``.expand(…)`` gives those that differ."""
+        refuse_unstable_campaign(kwargs.get("campaign"))
         return SendPartial.of(super().partial(**kwargs))
 
     @abstractmethod
@@ -194,6 +196,12 @@ class SendOperator(ArgumentsMixin, BaseOperator):
         from airflow_provider_dropcowboy.triggers.opening import OpeningTrigger
 
         self.log.info("calling hours: %d rows are held; waiting until %s", held, opening)
+        if _is_dag_test():
+            self.log.warning(
+                'dag.test() waits here, in this process, until %s. To not wait, set on_held="leave", or, on the '
+                'sandbox, calling_hours="off".',
+                opening,
+            )
         self.defer(
             trigger=OpeningTrigger(opening, waves.after(summary).stored()), method_name=self.execute_wave.__name__
         )
@@ -231,3 +239,10 @@ class SendOperator(ArgumentsMixin, BaseOperator):
         control = getattr(self, "_control", None)
         if control is not None:
             control.stop(Order("the task is to end", grace_s=GRACE_S))
+
+
+def _is_dag_test() -> bool:
+    """Whether a task runs in the process of ``dag.test()``, and its trigger too."""
+    from airflow.sdk.execution_time import task_runner
+
+    return type(getattr(task_runner, "SUPERVISOR_COMMS", None)).__name__ == "InProcessSupervisorComms"

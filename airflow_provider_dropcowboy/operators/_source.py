@@ -82,11 +82,16 @@ def database_hook(conn_id: str, *, argument: str, hook_params: Mapping[str, obje
     :param argument: the task's, which names the connection.
     :raises ConfigurationError: the connection is no database, or its provider is not installed.
     """
-    from airflow.providers.common.compat.sdk import AirflowException
+    from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException
     from airflow.providers.common.sql.hooks.sql import DbApiHook
     from airflow.sdk import BaseHook
 
-    connection: Any = BaseHook.get_connection(conn_id)
+    try:
+        connection: Any = BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        raise ConfigurationError(
+            f"{argument}={conn_id!r}: Airflow has no such connection. Nothing was sent. Create it, or correct the name."
+        ) from None
     kind = connection.conn_type
     params: dict[str, Any] = dict(hook_params or {})
     try:
@@ -97,10 +102,13 @@ def database_hook(conn_id: str, *, argument: str, hook_params: Mapping[str, obje
         else:
             hook = connection.get_hook(hook_params=params)
     except (AirflowException, ImportError, TypeError) as error:
-        raise ConfigurationError(f"{argument}={conn_id!r} of type {kind!r} has no hook: {error}") from None
+        raise ConfigurationError(
+            f"{argument}={conn_id!r} of type {kind!r} has no hook: {error}. Nothing was sent. {_install(kind)}"
+        ) from None
     if not isinstance(hook, DbApiHook):
         raise ConfigurationError(
-            f"{argument}={conn_id!r} is no database: connections of type {kind!r} have the hook {type(hook).__name__}. "
+            f"{argument}={conn_id!r} is not a database: connections of type {kind!r} have the hook "
+            f"{type(hook).__name__}. "
             f"{_DATABASES.get(kind, '')}Nothing was sent."
         )
     return hook
@@ -115,18 +123,62 @@ _DATABASES: Final = {
 @contextmanager
 def open_path(path: str, *, columns: Collection[str]) -> Iterator[Rows]:
     """The rows of a file on Airflow's object storage."""
-    from airflow.sdk import ObjectStoragePath
-
     from airflow_provider_dropcowboy.contacts.files import read_rows
 
-    location: Any = ObjectStoragePath(path)
+    location = storage_path(path)
     try:
         file = location.open("rb")
     except FileNotFoundError:
         raise ConfigurationError(f"path: there is no file {location.name}. Nothing was sent.") from None
+    except (PermissionError, IsADirectoryError) as error:
+        why = type(error).__name__
+        raise ConfigurationError(f"path: {location.name} cannot be read ({why}). Nothing was sent.") from None
     # the rows are closed before their file: a Parquet reader that is left suspended may end the process with an abort
     with file, closing(read_rows(file, location.name, columns=columns)) as rows:
         yield rows
+
+
+def storage_path(path: str) -> Any:
+    """A place on Airflow's object storage.
+
+    :raises ConfigurationError: no installed provider reaches it.
+    """
+    from airflow.sdk import ObjectStoragePath
+
+    try:
+        location: Any = ObjectStoragePath(path)
+        location.fs  # noqa: B018  # only now its provider is looked for
+    except (ImportError, ValueError) as error:
+        scheme = path.partition("://")[0]
+        raise ConfigurationError(f"path={path!r}: {error}. Nothing was sent. {_install(scheme)}") from None
+    return location
+
+
+def _install(kind: str) -> str:
+    """What to install for a type of connection, or for a scheme of object storage."""
+    name = _PROVIDERS.get(kind)
+    if name is None:
+        return f"Install the Airflow provider that has {kind!r}, or correct the type."
+    return f"Run: pip install 'apache-airflow-providers-{name}'"
+
+
+_PROVIDERS: Final = {
+    **dict.fromkeys(("redshift", "athena", "aws"), "amazon"),
+    **dict.fromkeys(("s3", "s3a"), "amazon[s3fs]"),
+    **dict.fromkeys(("gcpbigquery", "google_cloud_platform", "gcpcloudsql", "gs", "gcs"), "google"),
+    **dict.fromkeys(("abfs", "abfss", "adl"), "microsoft-azure"),
+    **dict.fromkeys(("hive_cli", "hiveserver2"), "apache-hive"),
+    "mssql": "microsoft-mssql",
+    **{name: f"apache-{name}" for name in ("drill", "druid", "impala", "pinot")},
+    **{
+        name: name
+        for name in (
+            "clickhousedb", "databricks", "duckdb", "elasticsearch", "exasol", "jdbc", "mysql", "odbc", "oracle", "postgres", "presto",
+            "snowflake", "sqlite", "teradata", "trino", "vertica", "ydb",
+        )
+    },
+}  # fmt: skip
+"""Airflow's provider packages by type of connection and by scheme, without what all their names begin with."""
 
 
 @contextmanager

@@ -33,7 +33,7 @@ def _instant(text: str) -> datetime:
         instant = datetime.fromisoformat(text)
     except ValueError:
         raise ConfigurationError(
-            f"since={text!r} is no instant. Nothing was exported. Write it like 2026-11-24T00:00:00+00:00."
+            f"since={text!r} is not a point in time. Nothing was exported. Write it like 2026-11-24T00:00:00+00:00."
         ) from None
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
@@ -173,11 +173,10 @@ def _write_table(wanted: ExportArguments, deliveries: "Iterable[Delivery]") -> i
 
 
 def _write_file(path: str, deliveries: "Iterable[Delivery]") -> None:
-    from airflow.sdk import ObjectStoragePath
-
+    from airflow_provider_dropcowboy.operators._source import storage_path
     from airflow_provider_dropcowboy.reports.files import writer_for
 
-    location: Any = ObjectStoragePath(path)
+    location = storage_path(path)
     write = writer_for(location.name)
     # who reads it at this moment sees the former file, and if this fails, it stays
     with _for_owner_only(), location.fs.transaction, location.open("wb") as file:

@@ -33,7 +33,7 @@ class Table:
         """Text that says something."""
         value = self._take(key, default)
         if not isinstance(value, str) or (not value.strip() and default is None):
-            raise self.wrong(key, "is no text", f'Write {key} = "…".')
+            raise self.wrong(key, "is not text", f'Write {key} = "…".')
         return value
 
     def texts(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
@@ -41,14 +41,14 @@ class Table:
         value = self._take(key, list(default) or None)
         values = [value] if isinstance(value, str) else value
         if not isinstance(values, list) or not values or not all(isinstance(item, str) for item in values):
-            raise self.wrong(key, "is no list of texts", f'Write {key} = ["…"].')
+            raise self.wrong(key, "is not a list of texts", f'Write {key} = ["…"].')
         return tuple(values)
 
     def number(self, key: str, default: int | None, *, low: int) -> int:
         """A whole number, at least ``low``."""
         value = self._take(key, default)
         if not isinstance(value, int) or isinstance(value, bool) or value < low:
-            raise self.wrong(key, f"is no whole number from {low} on", f"Write {key} = {max(low, 15)}.")
+            raise self.wrong(key, f"is not a whole number from {low} on", f"Write {key} = {max(low, 15)}.")
         return value
 
     def day(self, key: str, default: date | None) -> date | None:
@@ -56,7 +56,7 @@ class Table:
         value = self._values.get(key, default)
         self._taken.add(key)
         if value is not None and (not isinstance(value, date) or isinstance(value, datetime)):
-            raise self.wrong(key, "is no date", f"Write {key} = 2028-12-31, without quotation marks.")
+            raise self.wrong(key, "is not a date", f"Write {key} = 2028-12-31, without quotation marks.")
         return value
 
     def days(self, key: str) -> list[date]:
@@ -64,7 +64,7 @@ class Table:
         value = self._take(key, None)
         if not isinstance(value, list) or not all(type(item) is date for item in value):
             raise self.wrong(
-                key, "is no list of dates", f'Write "{key}" = [2027-12-24], without quotation marks inside.'
+                key, "is not a list of dates", f'Write "{key}" = [2027-12-24], without quotation marks inside.'
             )
         return value
 
@@ -72,21 +72,23 @@ class Table:
         """A moment, in UTC."""
         value = self._take(key, None)
         if not isinstance(value, datetime) or value.tzinfo is None:
-            raise self.wrong(key, "is no moment", f"Write {key} = 2026-12-01T00:00:00-05:00, with its offset from UTC.")
+            raise self.wrong(
+                key, "is not a point in time", f"Write {key} = 2026-12-01T00:00:00-05:00, with its offset from UTC."
+            )
         return value.astimezone(UTC)
 
     def table(self, key: str) -> "Table":
         """The table of that name below this one."""
         value = self._take(key, None)
         if not isinstance(value, dict):
-            raise self.wrong(key, "is no table", f"Write [{key}] and its lines below it.")
+            raise self.wrong(key, "is not a table", f"Write [{key}] and its lines below it.")
         return Table(value, where=f"{self._where}, {key}")
 
     def tables(self, key: str) -> Iterator["Table"]:
         """The tables of that name below this one, if there are any."""
         value = self._take(key, [])
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-            raise self.wrong(key, "is no list of tables", f"Write [[{key}]] above each.")
+            raise self.wrong(key, "is not a list of tables", f"Write [[{key}]] above each.")
         for number, item in enumerate(value, start=1):
             yield Table(item, where=f"{self._where}, [[{key}]] {number}")
 

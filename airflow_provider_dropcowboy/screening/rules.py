@@ -140,7 +140,9 @@ def _read(text: str, *, where: str, below: Rulebook | None) -> Rulebook:
     try:
         table = Table(tomllib.loads(text), where=where)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{where[0].upper()}{where[1:]} is no TOML: {error}. Nothing was sent.") from error
+        raise ConfigurationError(
+            f"{where[0].upper()}{where[1:]} is not valid TOML: {error}. Nothing was sent."
+        ) from error
     version = table.text("version")
     as_of = table.day("as_of", None)
     margin = table.number("margin_minutes", None if below is None else int(below.margin / timedelta(minutes=1)), low=0)

@@ -139,7 +139,7 @@ class Client:
                 requests.Request(request.method, url, params=dict(request.query), headers=headers, data=body)
             )
         raise ConfigurationError(
-            "The connection's host is no URL, or its team id or secret is nothing that a header can carry. "
+            "The connection's host is not a URL, or its team id or secret is nothing that a header can carry. "
             "Nothing was sent. Correct the connection."
         )
 

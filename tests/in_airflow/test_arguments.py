@@ -96,7 +96,7 @@ class TestWhenTheTaskStarts:
         ("arguments", "said"),
         [
             ({"partition": "{{ 9 }}/8"}, "partition 9/8"),
-            ({"campaign": "{{ dag_run.conf.none }}"}, "'None' names no campaign"),
+            ({"campaign": "{{ dag_run.conf.none }}"}, "'None' is not a campaign name"),
             ({"forwarding_number": "{{ 504 }}"}, "forwarding_number is no number"),
             ({"recording_id": "{{ dag_run.conf.none or '' }}"}, "recording_id is empty"),
             ({"dry_run": "{{ dag_run.conf.none }}"}, "dry_run is 'None'"),

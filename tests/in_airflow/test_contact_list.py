@@ -154,7 +154,7 @@ def test_numbers_of_a_suppression_query_are_left_out(warehouse: Warehouse, sandb
         ({"max_shrink": 2}, "max_shrink is 2"),
         ({"mode": "replace"}, "mode is 'replace'"),
         ({"sql": "SELECT 1"}, "exactly one of sql, contacts and path"),
-        ({"region": "usa"}, "region 'usa' is no country"),
+        ({"region": "usa"}, "region 'usa' is not a country"),
     ],
 )
 def test_wrong_arguments_fail_when_the_dag_is_parsed(arguments: dict[str, Any], complaint: str) -> None:

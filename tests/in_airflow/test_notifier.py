@@ -204,8 +204,8 @@ def test_one_notifier_of_two_tasks_says_which_one_failed(sandbox: SandboxProcess
     ("arguments", "said"),
     [
         ({"opt_in": False}, "opt_in must be True"),
-        ({"to": "504-555-0142"}, "to is no number in E.164"),
-        ({"caller_id": "me"}, "caller_id is no number in E.164"),
+        ({"to": "504-555-0142"}, "to is not in E.164 format"),
+        ({"caller_id": "me"}, "caller_id is not in E.164 format"),
         ({"text": " "}, "text is empty"),
     ],
 )

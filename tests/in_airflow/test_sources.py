@@ -222,8 +222,10 @@ def test_a_query_sees_the_tables_that_every_other_task_sees(
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
-        ("http", "is no database: connections of type 'http' have the hook HttpHook"),
+        ("http", "is not a database: connections of type 'http' have the hook HttpHook"),
         ("fax", "has no hook: Unknown hook type"),
+        ("fax", "Install the Airflow provider that has 'fax'"),
+        ("vertica", "Run: pip install 'apache-airflow-providers-vertica'"),
     ],
 )
 def test_a_connection_that_is_no_database_is_refused_by_name(
@@ -235,6 +237,24 @@ def test_a_connection_that_is_no_database_is_refused_by_name(
     run = run_dag(dag, logical_date=LOGICAL_DATE)
     assert "sql_conn_id='warehouse'" in str(run.task("send").error)
     assert said in str(run.task("send").error)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ({"path": "abfs://bucket/due.csv"}, "Run: pip install 'apache-airflow-providers-microsoft-azure'"),
+        ({"path": "fax://bucket/due.csv"}, "Install the Airflow provider that has 'fax'"),
+        ({"sql": "SELECT 1", "sql_conn_id": "gone"}, "sql_conn_id='gone': Airflow has no such connection"),
+    ],
+)
+def test_a_source_that_airflow_cannot_reach_names_what_is_missing_and_is_not_retried(
+    sandbox: SandboxProcess, source: dict[str, Any], said: str
+) -> None:
+    with DAG("sources", schedule=None) as dag:
+        send(retries=1, **source)
+    run = run_dag(dag, logical_date=LOGICAL_DATE)
+    assert said in str(run.task("send").error)
+    assert run.task("send").try_number == 1
 
 
 def test_a_query_that_the_database_refuses_fails_the_task_and_asks_nobody(

@@ -75,7 +75,7 @@ class TestTheTestButton:
         ("brand_id", "said"),
         [
             (UNREGISTERED_BRAND_ID, "default_brand_id is not allowed. Ask Drop Cowboy to allow it, or set another"),
-            ("b-of-somebody-else", "default_brand_id is no brand of the account"),
+            ("b-of-somebody-else", "default_brand_id is not a brand of the account"),
         ],
     )
     def test_a_brand_without_access_to_the_api_is_told_though_the_credentials_are_good(
@@ -156,7 +156,7 @@ class TestSends:
             ({"foreign_id": 42}, "A foreign_id is printable text, not 42"),
             ({"postal_code": "SW1A 1AA"}, "postal_code must be"),
             ({"region": "usa"}, "region is 'usa'"),
-            ({"callback_url": "nonsense"}, "callback_url is no URL"),
+            ({"callback_url": "nonsense"}, "callback_url is not a URL"),
             ({"phone_ivr_id": ""}, "phone_ivr_id is empty"),
         ],
     )

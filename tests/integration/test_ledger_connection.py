@@ -77,9 +77,9 @@ def test_tls_is_what_the_connection_says(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("kind", "extra", "named"),
     [
-        ("postgres", {"sslmod": "verify-full"}, "sslmod in its extra is no connection parameter of libpq"),
+        ("postgres", {"sslmod": "verify-full"}, "sslmod in its extra is not a connection parameter of libpq"),
         ("postgres", {"iam": True}, "iam in its extra"),
-        ("postgres", {"sslmode": ["require"]}, "sslmode in its extra is no text"),
+        ("postgres", {"sslmode": ["require"]}, "sslmode in its extra is neither text nor a number"),
         ("sqlite", {"mode": "ro"}, "mode in its extra is not understood for a ledger on SQLite"),
     ],
 )

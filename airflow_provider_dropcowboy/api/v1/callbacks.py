@@ -49,7 +49,7 @@ def _content(raw: bytes) -> Mapping[str, object]:
     try:
         return reading.as_object(_JSON.decode(raw.decode("utf-8-sig")))
     except (ValueError, ArithmeticError, RecursionError):
-        raise CallbackError("A callback is no JSON object; its payload is kept as it came.") from None
+        raise CallbackError("A callback is not a JSON object; its payload is kept as it came.") from None
 
 
 def _status(content: Mapping[str, object]) -> DeliveryStatus:

@@ -120,7 +120,7 @@ def _rvm_fault(content: Rvm) -> str | None:
     if content.audio_type and (content.audio_type not in AUDIO_TYPES or not content.audio_url):
         return "audio_type is mp3 or wav, and goes with audio_url."
     if content.audio_url and not is_web_url(content.audio_url):
-        return "audio_url is no URL such as https://example.com/message.mp3."
+        return "audio_url is not a URL such as https://example.com/message.mp3."
     if content.postal_code and not is_postal_code(content.postal_code):
         return "postal_code must be a US code such as 02101 or 90210-0001, or a Canadian one such as K1A 0B1."
     return None

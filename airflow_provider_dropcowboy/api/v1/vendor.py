@@ -93,6 +93,6 @@ def _access(found: Sequence[Brand], default_brand_id: str | None) -> Access:
     return Access(
         BRANDS,
         False,
-        f"{text}; default_brand_id is no brand of the account. `dropcowboy brands` lists all; set another, or "
+        f"{text}; default_brand_id is not a brand of the account. `dropcowboy brands` lists all; set another, or "
         "correct the team id.",
     )

@@ -115,7 +115,7 @@ def test_who_opts_out_between_the_claim_and_the_request_is_not_called(
     most_out: list[int] = []
 
     def opt_out_after_the_first(standing: Standing) -> None:
-        most_out.append(standing.in_doubt)
+        most_out.append(standing.in_flight + standing.retrying)
         if standing.asked:
             suppress(ledger, [optout], source="callback")
 

@@ -6,7 +6,9 @@ from datetime import timedelta
 import pytest
 
 from airflow_provider_dropcowboy.api.content import Channel
-from airflow_provider_dropcowboy.cli.checks import Finding, compare_clocks, examine, look_at_rules
+from airflow_provider_dropcowboy.cli.checks import examine
+from airflow_provider_dropcowboy.cli.surroundings import Finding, compare_clocks, look_at_rules, look_at_triggerer
+from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.ledger.database import HEAD, open_ledger, upgrade_ledger
 from airflow_provider_dropcowboy.ledger.runs import bind_campaign
 from airflow_provider_dropcowboy.screening.rules import Rulebook
@@ -18,7 +20,11 @@ def test_all_is_well_before_the_first_send_and_no_ledger_is_made(program: Progra
     ended = program.run("doctor")
     assert (ended.code, ended.stderr) == (0, "")
     # the rules of calling hours grow old while this test does not
-    assert all(line.startswith("ok ") for line in ended.stdout.splitlines() if "calling hours" not in line)
+    marks = {
+        line.split(":")[0].split()[1]: line.split()[0] for line in ended.stdout.splitlines() if "rules" not in line
+    }
+    assert {name for name, mark in marks.items() if mark != "ok"} == {"receiver", "prices", "triggerer"}
+    assert set(marks.values()) == {"ok", "WARN"}
     assert "the first send sets it up" in ended.stdout
     assert not (program.folder / "ledger.db").exists()
 
@@ -43,7 +49,7 @@ def test_every_part_of_a_healthy_set_up_is_told(in_process: pytest.MonkeyPatch, 
         "the ledger's differ by",
         f"with schema {HEAD}",
         "a transaction like a claim takes",
-        "no callback_url: what becomes of a message will not be known",
+        "no callback_url: results of messages that are sent now will never be known",
         "apache-airflow",
         "the rules 2026.11.28+tests were checked",
         "calling hours use 20",
@@ -55,15 +61,19 @@ def test_every_part_of_a_healthy_set_up_is_told(in_process: pytest.MonkeyPatch, 
     ("connection", "executor", "found"),
     [
         ({"password": ""}, "LocalExecutor", "connection: The Drop Cowboy connection lacks its team id"),
-        ({"extra": {"default_brand_id": "none"}}, "LocalExecutor", "default_brand_id is no brand of the account"),
-        ({"extra": {"default_pool_id": "none"}}, "LocalExecutor", "default_pool_id is no pool of the account"),
+        ({"extra": {"default_brand_id": "none"}}, "LocalExecutor", "default_brand_id is not a brand of the account"),
+        ({"extra": {"default_pool_id": "none"}}, "LocalExecutor", "default_pool_id is not a pool of the account"),
         ({"extra": {"ledger_conn_id": "gone"}}, "LocalExecutor", "no connection of the name in ledger_conn_id"),
         ({}, "CeleryExecutor", "CeleryExecutor may run a task on another one"),
+        ({"ledger": "sqlite:////dev/null/ledger.db"}, "LocalExecutor", "cannot be written: /dev/null: Not a directory"),
+        ({"ledger": "mysql://localhost/ledger"}, "LocalExecutor", "The ledger cannot live on mysql"),
     ],
 )
 def test_what_is_wrong_is_said_with_what_to_do(
     in_process: pytest.MonkeyPatch, program: Program, connection: dict[str, object], executor: str, found: str
 ) -> None:
+    if (ledger := connection.pop("ledger", None)) is not None:
+        in_process.setenv("DROPCOWBOY_LEDGER_URL", str(ledger))
     in_process.setenv("AIRFLOW_CONN_DROPCOWBOY_DEFAULT", json.dumps({**program.connection, **connection}))
     in_process.setenv("AIRFLOW__CORE__EXECUTOR", executor)
     assert found in wrong()
@@ -116,6 +126,12 @@ def test_rules_older_than_90_days_are_warned_of_and_are_no_fault() -> None:
     assert "were checked 91 days ago" in found.text
     assert "`dropcowboy rules stale` says more" in found.text
     assert look_at_rules(book, today=book.holidays_until - timedelta(days=89)).is_warning
+
+
+@pytest.mark.parametrize("age_s", [None, 61, 59])
+def test_a_triggerer_that_is_not_alive_is_warned_of(age_s: int | None) -> None:
+    found = look_at_triggerer(None if age_s is None else utcnow() - timedelta(seconds=age_s))
+    assert (found.is_ok, found.is_warning) == (True, age_s != 59)
 
 
 def wrong() -> str:

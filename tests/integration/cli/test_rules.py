@@ -98,7 +98,7 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
     wrong.write_text("version = ")
     ended = run("diff", str(wrong))
     assert ended.exit_code == 2
-    assert "is no TOML" in ended.output
+    assert "is not valid TOML" in ended.output
 
 
 def test_how_old_the_tables_are_and_what_is_unverified_is_said() -> None:

@@ -29,7 +29,7 @@ def test_the_answer_is_a_table_of_eighty_columns_without_colours(program: Progra
     assert ["read", "5"] in lines
     assert ["accepted", "3"] in lines
     assert ["invalid", "1", "phone:", "too", "short", "(1)"] in lines
-    assert ["asked", "now", "3"] in lines
+    assert ["sent", "now", "3"] in lines
     assert max(map(len, ended.stdout.splitlines())) <= 80
     assert "\x1b" not in ended.stdout + ended.stderr
 

@@ -16,9 +16,9 @@ SMS = ("--caller-id", "+15045550100", "--sms-body", "Hi")
     [
         (("rvm",), "Give exactly one audio source: --recording-id, or --voice-id with --tts-body, or --audio-url"),
         (("rvm", "--tts-body", "Hello"), "--voice-id and --tts-body belong together"),
-        (("rvm", "--recording-id", "r", "--forwarding-number", "504"), "--forwarding-number is no number in E.164"),
+        (("rvm", "--recording-id", "r", "--forwarding-number", "504"), "--forwarding-number is not in E.164 format"),
         (("rvm", "--recording-id", "r", "--partition", "9/8"), "partition 9/8 does not exist"),
-        (("rvm", "--recording-id", "r", "--region", "us"), "--region 'us' is no country"),
+        (("rvm", "--recording-id", "r", "--region", "us"), "--region 'us' is not a country"),
         (("sms", *SMS), "give exactly one of --opt-in (all of them did) and --opt-in-column"),
         (("sms", "--caller-id", "+15045550100", "--opt-in"), "--sms-body is missing"),
         (("sms", "--sms-body", "Hi", "--opt-in"), "--caller-id is missing"),

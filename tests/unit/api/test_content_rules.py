@@ -39,7 +39,7 @@ def test_a_message_that_the_vendor_takes_passes(content: Content) -> None:
         (Rvm(brand_id="b", recording_id=7), "recording_id is a int: give text"),  # type: ignore[arg-type]
         (Rvm(brand_id="b", voice_id="v", tts_body="Hello Ann\ud800"), "tts_body holds half a character"),
         *(
-            (Rvm(brand_id="b", audio_url=url), "audio_url is no URL")
+            (Rvm(brand_id="b", audio_url=url), "audio_url is not a URL")
             for url in ("nonsense", "ftp://a.example/a", "https://", "https://a b", "https://[::1", "//a.example/a")
         ),
         (Sms(caller_id="", pool_id="p", sms_body="Hello Ann"), "caller_id"),

@@ -33,7 +33,7 @@ def test_a_generator_is_refused_because_the_next_wave_would_find_it_empty() -> N
         ([{"phone": 1}, ("phone", 2)], r"contacts\[1\] is a tuple"),
         ("5045550100", r"contacts\[0\] is a str"),
         ({"phone": "5045550100"}, r"contacts\[0\] is a str"),
-        ([{1: "5045550100"}], r"contacts\[0\] has a column name that is no text"),
+        ([{1: "5045550100"}], r"contacts\[0\] has a column name that is not text"),
         (lambda: None, "contacts is a NoneType"),
         (7, "contacts is a int"),
     ],

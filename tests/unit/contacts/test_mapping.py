@@ -66,7 +66,7 @@ def test_no_rows_are_no_contacts() -> None:
 
 @pytest.mark.parametrize("region", ["us", "USA", "", "U", "+1"])
 def test_a_region_that_cannot_be_one_is_refused_when_the_dag_is_parsed(region: str) -> None:
-    with pytest.raises(ConfigurationError, match="is no country"):
+    with pytest.raises(ConfigurationError, match="is not a country"):
         ContactColumns(region=region)
 
 

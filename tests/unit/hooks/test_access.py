@@ -23,7 +23,7 @@ ACCOUNT = Account("team", Secret("team-secret"), "https://api.dropcowboy.com/v1"
         ([ALLOWED, OTHER], None, True, "1 of 2 brands may be used through the API."),
         ([ALLOWED, OTHER], "b1", True, "default_brand_id among them"),
         ([ALLOWED, OTHER], "b2", False, "default_brand_id is not allowed"),
-        ([ALLOWED, OTHER], "b3", False, "default_brand_id is no brand of the account"),
+        ([ALLOWED, OTHER], "b3", False, "default_brand_id is not a brand of the account"),
         ([OTHER], None, False, "Voicemails need one: ask Drop Cowboy to register and allow it. Texts need none."),
         ([], None, False, "0 of 0 brands"),
     ],

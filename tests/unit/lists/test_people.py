@@ -91,7 +91,7 @@ def test_a_missing_column_is_told_before_anyone_is_read() -> None:
 
 
 def test_an_unknown_region_is_told() -> None:
-    with pytest.raises(ConfigurationError, match="'XX' is no country"):
+    with pytest.raises(ConfigurationError, match="'XX' is not a country"):
         read({}, region="XX")
 
 

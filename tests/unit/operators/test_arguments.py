@@ -182,7 +182,7 @@ def test_a_template_that_renders_to_nothing_is_refused(name: str, value: object)
     ],
 )
 def test_an_empty_audio_source_does_not_parse(arguments: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match="Nothing was sent"):
+    with pytest.raises(ConfigurationError, match=r"is empty|is .None."):
         SendRvmOperator(task_id="send", **{**VOICEMAIL, **arguments})
 
 
@@ -239,3 +239,60 @@ def test_whatever_stands_for_a_later_value_parses_and_has_its_edge() -> None:
 def test_a_template_where_none_is_rendered_does_not_parse() -> None:
     with pytest.raises(ConfigurationError, match="contacts is a template"):
         SendRvmOperator(task_id="send", contacts="{{ ti.xcom_pull('rows') }}", recording_id="r")
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "said"),
+    [
+        (SendRvmOperator, {"calling_hour": "off"}, "SendRvmOperator has no argument calling_hour. Did you mean"),
+        (SendRvmOperator, {"retires": 3}, "Did you mean retries"),
+        (SendSmsOperator, {"smsbody": "Hi"}, "Did you mean sms_body"),
+        (SyncContactListOperator, {"list_nam": "a"}, "Did you mean list_name"),
+        (ExportDeliveriesOperator, {"tabel": "a"}, "Did you mean table"),
+        (DropCowboyDeliverySensor, {"campaign": "a", "min_final_shares": 1}, "Did you mean min_final_share"),
+        (DropCowboyContactListSensor, {"list_names": "a"}, "Did you mean list_name"),
+    ],
+)
+def test_a_misspelt_argument_does_not_parse_and_names_the_one_that_was_meant(
+    kind: type[BaseOperator], arguments: dict[str, Any], said: str
+) -> None:
+    if kind is SyncContactListOperator:
+        arguments = {**arguments, "fields": {"phone": "phone"}}
+    with pytest.raises(ConfigurationError, match=said):
+        kind(task_id="task", **arguments)
+
+
+def test_a_misspelt_argument_of_a_mapped_task_or_a_notifier_does_not_parse() -> None:
+    with pytest.raises(ConfigurationError, match="Did you mean calling_hours"):
+        SendRvmOperator.partial(task_id="send", calling_hour="off")
+    with DAG("mapped"), pytest.raises(ConfigurationError, match="Did you mean contacts"):
+        SendRvmOperator.partial(task_id="send", recording_id="r").expand(contcts=[[]])
+    with pytest.raises(ConfigurationError, match="Did you mean text"):
+        DropCowboyNotifier(to="+15045550142", txt="Help", caller_id="+15045550100", opt_in=True)
+
+
+@pytest.mark.parametrize(
+    "campaign",
+    [
+        "{{ ti.try_number }}",
+        "spring {{ task_instance['try_number'] }}",
+        "{% if ti.try_number > 1 %}again{% else %}first{% endif %}",
+        "{{ macros.datetime.now() }}",
+        "{{ macros.uuid.uuid4() }}",
+        "{{ ti.start_date }}",
+        "{{ dag_run.queued_at }}",
+        "{{ ti.log_url }}",
+    ],
+)
+def test_a_campaign_that_is_another_one_in_each_try_does_not_parse(campaign: str) -> None:
+    with pytest.raises(ConfigurationError, match="would contact everybody again"):
+        SendRvmOperator(task_id="send", **VOICEMAIL, campaign=campaign)
+    with pytest.raises(ConfigurationError, match="would contact everybody again"):
+        SendRvmOperator.partial(task_id="send", campaign=campaign)
+
+
+@pytest.mark.parametrize(
+    "campaign", ["try_number now()", "{{ ds }} {{ run_id }}", "{{ params.choice }} {{ ts_nodash }}"]
+)
+def test_a_campaign_that_stays_the_same_parses(campaign: str) -> None:
+    SendRvmOperator(task_id="send", **VOICEMAIL, campaign=campaign)

@@ -161,12 +161,12 @@ RULE = '[[rule]]\nregion = "US-NY"\n'
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("version = ", r"The file of calling hours is no TOML: Invalid value"),
+        ("version = ", r"The file of calling hours is not valid TOML: Invalid value"),
         ("", r"version is missing"),
         ('version = "1"\nmargins = 5', r"margins is unknown here\. Known are .*margin_minutes"),
-        ('version = "1"\nmargin_minutes = "15"', r"margin_minutes is no whole number from 0 on"),
-        ('version = "1"\nholidays_until = "2030-12-31"', r"holidays_until is no date\. .*without quotation marks"),
-        ('version = "1"\nrule = 3', r"rule is no list of tables\. Write \[\[rule\]\] above each"),
+        ('version = "1"\nmargin_minutes = "15"', r"margin_minutes is not a whole number from 0 on"),
+        ('version = "1"\nholidays_until = "2030-12-31"', r"holidays_until is not a date\. .*without quotation marks"),
+        ('version = "1"\nrule = 3', r"rule is not a list of tables\. Write \[\[rule\]\] above each"),
         (f'version = "1"\n[[rule]]\nregion = "FL"\n{SOURCE}', r"region 'FL' is unknown\. Write it like US, US-FL"),
         (f'version = "1"\n[[rule]]\nregion = "US-FLA"\n{SOURCE}', r"region 'US-FLA' is unknown"),
         (f'version = "1"\n[[rule]]\n{SOURCE}', r"\[\[rule\]\] 1: region is missing"),
@@ -175,25 +175,25 @@ RULE = '[[rule]]\nregion = "US-NY"\n'
         (f'version = "1"\n{RULE}sat = ["17:00", "09:00"]\n{SOURCE}', r"the earlier time first"),
         (f'version = "1"\n{RULE}sat = ["09:00", "25:00"]\n{SOURCE}', r"sat is "),
         (f'version = "1"\n{RULE}sat = "shut"\n{SOURCE}', r"sat is \['shut'\]"),
-        (f'version = "1"\n{RULE}sat = 9\n{SOURCE}', r"sat is no list of texts"),
+        (f'version = "1"\n{RULE}sat = 9\n{SOURCE}', r"sat is not a list of texts"),
         (f'version = "1"\n{RULE}zones = ["Eastern"]\n{SOURCE}', r"zones has Eastern"),
         (f'version = "1"\n{RULE}ban = "all"\n{SOURCE}', r"ban is 'all'\. Write prerecorded or mobile"),
         (
             f'version = "1"\n{RULE}consent = ["oral"]\n{SOURCE}',
             r"consent has oral\. Write express, written, relationship",
         ),
-        (f'version = "1"\n{RULE}consent = []\n{SOURCE}', r"consent is no list of texts"),
-        (f'version = "1"\n{RULE}opt_out_days = "5"\n{SOURCE}', r"opt_out_days is no whole number from 0"),
-        (f'version = "1"\n{RULE}effective_from = "2026-10-18"\n{SOURCE}', r"effective_from is no date"),
+        (f'version = "1"\n{RULE}consent = []\n{SOURCE}', r"consent is not a list of texts"),
+        (f'version = "1"\n{RULE}opt_out_days = "5"\n{SOURCE}', r"opt_out_days is not a whole number from 0"),
+        (f'version = "1"\n{RULE}effective_from = "2026-10-18"\n{SOURCE}', r"effective_from is not a date"),
         (
             f'version = "1"\n{RULE}effective_from = 2026-10-18\neffective_until = 2026-10-17\n{SOURCE}',
             r"effective_until is before effective_from",
         ),
-        (f'version = "1"\n{RULE}caps = [{{ count = 1, days = 0 }}]\n{SOURCE}', r"days is no whole number from 1"),
+        (f'version = "1"\n{RULE}caps = [{{ count = 1, days = 0 }}]\n{SOURCE}', r"days is not a whole number from 1"),
         (f'version = "1"\n{RULE}caps = [{{ count = 1, days = 1, per = "day" }}]\n{SOURCE}', r"per is 'day'"),
         (f'version = "1"\n{RULE}caps = [{{ count = 1, weeks = 1, days = 1 }}]\n{SOURCE}', r"weeks is unknown here"),
         (f'version = "1"\n{RULE}caps = [{{ count = 3 }}]\n{SOURCE}', r"hours is missing"),
-        (f'version = "1"\n{RULE}caps = [{{ count = 0, hours = 24 }}]\n{SOURCE}', r"count is no whole number from 1"),
+        (f'version = "1"\n{RULE}caps = [{{ count = 0, hours = 24 }}]\n{SOURCE}', r"count is not a whole number from 1"),
         (f'version = "1"\n{RULE}sunday = "closed"\n{SOURCE}', r"sunday is unknown here"),
         (
             f'version = "1"\n{RULE}{UNSURE}',
@@ -202,9 +202,12 @@ RULE = '[[rule]]\nregion = "US-NY"\n'
         (f'version = "1"\n[[holidays]]\nregion = "US-LA"\n{SOURCE}', r"days is missing"),
         (
             f'version = "1"\n[[holidays]]\nregion = "US-LA"\n{SOURCE}[holidays.days]\n"A day" = ["2027-02-09"]',
-            r"A day is no list of dates",
+            r"A day is not a list of dates",
         ),
-        (f'version = "1"\n[[paused]]\nregion = "US-NY"\nfrom = 2026-12-01\nwhy = "w"\n{SOURCE}', r"from is no moment"),
+        (
+            f'version = "1"\n[[paused]]\nregion = "US-NY"\nfrom = 2026-12-01\nwhy = "w"\n{SOURCE}',
+            r"from is not a point in time",
+        ),
         (
             f'version = "1"\n[[paused]]\nregion = "US-NY"\nfrom = 2026-12-02T00:00:00Z\nto = 2026-12-01T00:00:00Z\n'
             f'why = "w"\n{SOURCE}',

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_dropcowboy.cli.checks import look_at_zones
+from airflow_provider_dropcowboy.cli.surroundings import look_at_zones
 from airflow_provider_dropcowboy.screening import zones
 from airflow_provider_dropcowboy.screening.places import load_places
 from airflow_provider_dropcowboy.screening.zones import ZoneRules, clock, find_copies, is_older, is_zone
