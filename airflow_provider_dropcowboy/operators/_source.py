@@ -168,13 +168,14 @@ _PROVIDERS: Final = {
     **dict.fromkeys(("gcpbigquery", "google_cloud_platform", "gcpcloudsql", "gs", "gcs"), "google"),
     **dict.fromkeys(("abfs", "abfss", "adl"), "microsoft-azure"),
     **dict.fromkeys(("hive_cli", "hiveserver2"), "apache-hive"),
+    "clickhouse": "clickhousedb",
     "mssql": "microsoft-mssql",
     **{name: f"apache-{name}" for name in ("drill", "druid", "impala", "pinot")},
     **{
         name: name
         for name in (
-            "clickhousedb", "databricks", "duckdb", "elasticsearch", "exasol", "jdbc", "mysql", "odbc", "oracle", "postgres", "presto",
-            "snowflake", "sqlite", "teradata", "trino", "vertica", "ydb",
+            "databricks", "duckdb", "elasticsearch", "exasol", "jdbc", "mysql", "odbc", "oracle",
+            "postgres", "presto", "snowflake", "sqlite", "teradata", "trino", "vertica", "ydb",
         )
     },
 }  # fmt: skip
