@@ -1,6 +1,6 @@
 """What a command reaches through a connection: its settings as Airflow resolves them, its ledger, and the vendor.
 
-The one file of the command line that imports Airflow, which takes two seconds.
+The one file of the command line that imports Airflow, which takes two seconds: only where nothing else will do.
 """
 
 import logging
@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlsplit
 
 import click
-import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.api.replies import Call, read_reply
 from airflow_provider_dropcowboy.api.versions import DEFAULT, vendor_of
@@ -23,16 +21,15 @@ from airflow_provider_dropcowboy.cli.failures import UnreachedError
 from airflow_provider_dropcowboy.cli.options import DEFAULT_CONN
 from airflow_provider_dropcowboy.errors import ConfigurationError, NotTakenError
 from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
-from airflow_provider_dropcowboy.ledger.database import Ledger, find_ledger, open_ledger
-from airflow_provider_dropcowboy.ledger.lookup import find_campaigns
-from airflow_provider_dropcowboy.secret import Secret
-from airflow_provider_dropcowboy.transport.client import Client
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from airflow.sdk import Connection
+    from sqlalchemy import URL
 
+    from airflow_provider_dropcowboy.hooks.config import WrittenConnection
+    from airflow_provider_dropcowboy.hooks.connection import Connection
+    from airflow_provider_dropcowboy.ledger.database import Ledger
     from airflow_provider_dropcowboy.ledger.runs import Campaign
     from airflow_provider_dropcowboy.screening.calling_hours import CallingHours
 
@@ -52,25 +49,27 @@ def load_settings(conn: str) -> ConnectionSettings:
     :raises NoConnectionError: there is none.
     :raises ConfigurationError: it cannot be read, or a field of it is wrong.
     """
+    if (plain := _without_airflow(conn)) is not None:
+        return ConnectionSettings.of(plain)
     with _airflow():
         connection = _from_variable(conn) if conn.startswith(ENVIRONMENT) else _from_airflow(conn)
         return ConnectionSettings.of(connection)
 
 
-def ledger_url_of(settings: ConnectionSettings) -> sa.URL:
+def ledger_url_of(settings: ConnectionSettings) -> "URL":
     """Where the ledger of a connection is.
 
     :raises ConfigurationError: it is named wrongly, or two places are named.
     """
+    from airflow_provider_dropcowboy.hooks.config import setting
     from airflow_provider_dropcowboy.hooks.ledger import ledger_url
 
-    with _airflow():
-        from airflow.sdk.exceptions import AirflowException
-
+    with _airflow(is_needed=bool(settings.ledger_conn_id or setting("dropcowboy", "ledger_conn_id"))):
         try:
             return ledger_url(settings)
-        except AirflowException:  # its text may repeat a connection's URI
-            pass
+        except Exception as error:
+            if type(error).__module__.partition(".")[0] != "airflow":  # its text may repeat a connection's URI
+                raise
     raise ConfigurationError("Airflow knows no connection of the name in ledger_conn_id. Nothing was sent. Create it.")
 
 
@@ -81,7 +80,7 @@ def load_hours(mode: str, *, channel: str, message_kind: str) -> "CallingHours |
     """
     from airflow_provider_dropcowboy.hooks.calling_hours import calling_hours
 
-    with _airflow():
+    with _airflow(is_needed=False):
         return calling_hours(mode, channel=channel, message_kind=message_kind)
 
 
@@ -92,11 +91,11 @@ def load_own_rules() -> str | None:
     """
     from airflow_provider_dropcowboy.hooks.calling_hours import own_rules
 
-    with _airflow():
+    with _airflow(is_needed=False):
         return own_rules()
 
 
-def find_ledger_url(conn: str | None) -> sa.URL:
+def find_ledger_url(conn: str | None) -> "URL":
     """Where the ledger is, for a command that asks the vendor nothing.
 
     :param conn: None: that of ``dropcowboy_default`` if there is such a connection, else what Airflow's configuration
@@ -108,21 +107,28 @@ def find_ledger_url(conn: str | None) -> sa.URL:
         if conn is not None:
             raise
         # of a connection, only ledger_conn_id says where the ledger is; this one has none
+        from airflow_provider_dropcowboy.api.account import Account
+        from airflow_provider_dropcowboy.secret import Secret
+
         settings = ConnectionSettings(account=Account("-", Secret("-"), DEFAULT.base_url))
     return ledger_url_of(settings)
 
 
-def redacted_url(url: sa.URL) -> str:
+def redacted_url(url: "URL") -> str:
     """A database's URL without user, password and options."""
-    return sa.URL.create(url.drivername, host=url.host, port=url.port, database=url.database).render_as_string()
+    from sqlalchemy import URL
+
+    return URL.create(url.drivername, host=url.host, port=url.port, database=url.database).render_as_string()
 
 
-def open_ledger_of(conn: str | None, *, may_create: bool = False) -> Ledger:
+def open_ledger_of(conn: str | None, *, may_create: bool = False) -> "Ledger":
     """The ledger of a connection.
 
     :param may_create: set it up if there is none, and say so: for what a person writes before the first campaign, such
         as opt-outs. In another ledger than the sender's they would keep nobody from being contacted.
     """
+    from airflow_provider_dropcowboy.ledger.database import find_ledger, open_ledger
+
     url = find_ledger_url(conn)
     if not may_create:
         return open_ledger(url)
@@ -140,6 +146,8 @@ def open_campaigns(
 
     :raises DropCowboyError: there is no such ledger or campaign, or the name is not enough.
     """
+    from airflow_provider_dropcowboy.ledger.lookup import find_campaigns
+
     ledger = open_ledger_of(conn)
     return ledger, find_campaigns(ledger, name, account=account, channel=None if channel is None else Channel(channel))
 
@@ -161,6 +169,8 @@ def reply_of(settings: ConnectionSettings, request: Request) -> Reply:
 
     :raises UnreachedError: no byte of it was written.
     """
+    from airflow_provider_dropcowboy.transport.client import Client
+
     with Client(settings.account, timeout_s=settings.timeout_s, verify=settings.verify) as client:
         reply = client.call(request)
     if isinstance(reply, NotWritten):
@@ -181,8 +191,13 @@ def check_reached(settings: ConnectionSettings) -> None:
 
 def triggerer_beat() -> "datetime | None":
     """The last sign of life of a triggerer; None: there is none, or Airflow's database is not reached."""
+    from airflow_provider_dropcowboy.hooks.config import is_set_up
+
+    if not is_set_up():
+        return None
     with _airflow():
         try:
+            import sqlalchemy as sa
             from airflow.jobs.job import Job
             from airflow.utils.session import create_session
 
@@ -196,23 +211,44 @@ def triggerer_beat() -> "datetime | None":
 
 def executor() -> str:
     """Which executor Airflow is set to."""
-    with _airflow():
-        from airflow.providers.common.compat.sdk import conf
+    from airflow_provider_dropcowboy.hooks.config import setting
 
-        name: str = conf.get("core", "executor", fallback="")
-        return name
+    with _airflow(is_needed=False):
+        return setting("core", "executor") or ""
 
 
 @contextmanager
-def _airflow() -> Iterator[None]:
-    """Airflow as a program that is no task sees it, and silent on stdout, which is for the answer alone."""
+def _airflow(*, is_needed: bool = True) -> Iterator[None]:
+    """Airflow as a program that is no task sees it, and silent on stdout, which is for the answer alone.
+
+    :param is_needed: False: it may be imported within, and mostly is not.
+    """
     # as Airflow's own `connections` commands do: without it, its metadata database is not asked
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
     # Airflow's log handlers take the stdout that they find when it is imported
     with redirect_stdout(sys.stderr):
         yield
+    if not is_needed and "airflow" not in sys.modules:
+        return
     # its handlers are the root's: without this they would show every library's INFO
     logging.getLogger().setLevel(logging.WARNING)
+
+
+def _without_airflow(conn: str) -> "WrittenConnection | None":
+    """The connection, if the environment has it as plain JSON; None: Airflow has to look.
+
+    :raises NoConnectionError: it is nowhere: Airflow was never set up here.
+    """
+    from airflow_provider_dropcowboy.hooks.config import is_set_up, read_connection, setting
+
+    if conn.startswith(ENVIRONMENT):
+        return read_connection(os.environ.get(conn.removeprefix(ENVIRONMENT), ""))
+    if setting("secrets", "backend"):
+        return None
+    text = os.environ.get(f"AIRFLOW_CONN_{conn.upper()}")
+    if text is None and not is_set_up():
+        raise _no_connection(conn)
+    return read_connection(text or "")
 
 
 def _from_airflow(conn_id: str) -> "Connection":
@@ -225,7 +261,11 @@ def _from_airflow(conn_id: str) -> "Connection":
         pass
     else:
         return connection
-    raise NoConnectionError(
+    raise _no_connection(conn_id)
+
+
+def _no_connection(conn_id: str) -> NoConnectionError:
+    return NoConnectionError(
         f"Airflow knows no connection {conn_id!r}, or cannot read it. Nothing was sent. Create it "
         f"(`airflow connections add {conn_id} --conn-type dropcowboy …`), set AIRFLOW_CONN_{conn_id.upper()}, "
         "or give --conn env:NAME."

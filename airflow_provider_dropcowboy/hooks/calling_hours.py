@@ -26,11 +26,10 @@ def own_rules() -> str | None:
     """
     from pathlib import Path
 
-    from airflow.providers.common.compat.sdk import conf
-
     from airflow_provider_dropcowboy.errors import ConfigurationError
+    from airflow_provider_dropcowboy.hooks.config import setting
 
-    rules_path = conf.get("dropcowboy", "calling_hours_rules", fallback=None)
+    rules_path = setting("dropcowboy", "calling_hours_rules")
     try:
         return Path(rules_path).read_text(encoding="utf-8") if rules_path else None
     except (OSError, UnicodeDecodeError) as error:

@@ -11,6 +11,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.hooks.config import home, setting
 from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
 
 URL_VARIABLE: Final = "DROPCOWBOY_LEDGER_URL"
@@ -33,12 +34,10 @@ def ledger_url(settings: ConnectionSettings | None) -> URL:
     :param settings: None: there is no connection, as for somebody who only looks.
     :raises ConfigurationError: two of them name different databases; or none does and tasks run on several machines.
     """
-    from airflow.providers.common.compat.sdk import conf
-
     found: dict[str, URL] = {}
     if settings is not None and settings.ledger_conn_id:
         found["ledger_conn_id of the connection"] = _of_connection(settings.ledger_conn_id)
-    if conn_id := conf.get("dropcowboy", "ledger_conn_id", fallback=None):
+    if conn_id := setting("dropcowboy", "ledger_conn_id"):
         found["[dropcowboy] ledger_conn_id"] = _of_connection(conn_id)
     if text := os.environ.get(URL_VARIABLE):
         found[URL_VARIABLE] = _parse(text)
@@ -49,7 +48,7 @@ def ledger_url(settings: ConnectionSettings | None) -> URL:
         )
     if found:
         return next(iter(found.values()))
-    return _embedded(conf.get("core", "executor", fallback=""))
+    return _embedded(setting("core", "executor") or "")
 
 
 def _embedded(executor: str) -> URL:
@@ -59,8 +58,7 @@ def _embedded(executor: str) -> URL:
             "Nothing was sent. Set ledger_conn_id in the connection, or DROPCOWBOY_LEDGER_URL, to a PostgreSQL "
             "database: postgresql+psycopg://user:password@host/database."
         )
-    home = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser().absolute()
-    return URL.create("sqlite", database=str(home / EMBEDDED_NAME))
+    return URL.create("sqlite", database=str(home() / EMBEDDED_NAME))
 
 
 def _of_connection(conn_id: str) -> URL:

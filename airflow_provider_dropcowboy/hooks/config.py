@@ -1,0 +1,89 @@
+"""Airflow's settings and connections, read without Airflow where that is certain: importing it takes two seconds."""
+
+import json
+import os
+import sys
+from configparser import Error, RawConfigParser
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+_BUILT_IN: Final = {("core", "executor"): "LocalExecutor"}
+"""Airflow's own default of what is read here; the others have none."""
+
+
+@dataclass(slots=True)
+class WrittenConnection:
+    """A connection written as JSON, read as Airflow reads it, without Airflow, which takes two seconds."""
+
+    conn_type: str | None = None
+    login: str | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)
+    host: str | None = None
+    schema: str | None = None
+    port: int | None = None
+    extra_dejson: dict[str, object] = field(default_factory=dict, repr=False)
+
+
+def read_connection(text: str) -> WrittenConnection | None:
+    """A connection of plain JSON; None: Airflow reads it, or says what is wrong with it."""
+    try:
+        written = json.loads(text)
+        extra = written.pop("extra", None) or {}
+        extra = json.loads(extra) if isinstance(extra, str) else extra
+        port = written.pop("port", None)
+        is_plain = isinstance(extra, dict) and all(isinstance(value, str | None) for value in written.values())
+        return WrittenConnection(**written, port=int(port) if port else None, extra_dejson=extra) if is_plain else None
+    except (AttributeError, TypeError, ValueError):
+        return None
+
+
+def setting(section: str, key: str) -> str | None:
+    """What Airflow's configuration says; None: nothing.
+
+    In a process of Airflow, Airflow is asked. In any other, the environment and ``airflow.cfg`` are read as they are,
+    as long as that cannot come to another value: no command, no secrets backend, nothing to fill in.
+    """
+    if "airflow" not in sys.modules and (found := _read_plainly(section, key)) is not None:
+        return found or _BUILT_IN.get((section, key))
+    from airflow.providers.common.compat.sdk import conf
+
+    value: str | None = conf.get(section, key, fallback=None)
+    return value
+
+
+def home() -> Path:
+    """Airflow's folder."""
+    return Path(os.path.expandvars(os.environ.get("AIRFLOW_HOME") or "~/airflow")).expanduser().absolute()
+
+
+def _read_plainly(section: str, key: str) -> str | None:
+    """The value, or an empty text where there is none; None: only Airflow knows."""
+    variable = f"AIRFLOW__{section}__{key}".upper()
+    if any(name in os.environ for name in (f"{variable}_CMD", f"{variable}_SECRET", "AIRFLOW__CORE__UNIT_TEST_MODE")):
+        return None
+    if variable in os.environ:
+        return _plain(os.environ[variable])
+    file = Path(os.path.expandvars(os.environ.get("AIRFLOW_CONFIG") or str(home() / "airflow.cfg"))).expanduser()
+    parser = RawConfigParser()
+    try:
+        text = file.read_text(encoding="utf-8")
+        parser.read_string(text)
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError, Error):
+        return None
+    if any(parser.has_option(section, f"{key}_{kind}") for kind in ("cmd", "secret")):
+        return None
+    return _plain(parser.get(section, key, fallback=""))
+
+
+def _plain(value: str) -> str | None:
+    return None if any(mark in value for mark in "%$~{") else value.strip()
+
+
+def is_set_up() -> bool:
+    """Whether Airflow may have a database here, and so connections of its own."""
+    names = ("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "AIRFLOW__CORE__SQL_ALCHEMY_CONN", "AIRFLOW_CONFIG")
+    is_named = any(name.startswith(names) for name in os.environ)
+    return is_named or any((home() / name).exists() for name in ("airflow.cfg", "airflow.db"))
