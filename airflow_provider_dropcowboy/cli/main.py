@@ -4,6 +4,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import import_module
 from types import FrameType
 from typing import Final
@@ -32,6 +33,7 @@ COMMANDS: Final[Mapping[str, _Entry]] = {
     "media": _Entry(f"{_CLI}.catalog", "media", "List the account's media."),
     "pools": _Entry(f"{_CLI}.catalog", "pools", "List the account's number pools."),
     "list": _Entry(f"{_CLI}.lists", "lists", "Sync, show and manage contact lists."),
+    "campaigns": _Entry(f"{_CLI}.campaign_list", "campaigns", "List campaigns, the newest first."),
     "report": _Entry(f"{_CLI}.report", "report", "Report the results of a campaign or a message."),
     "export": _Entry(f"{_CLI}.report", "export", "Export each send of a campaign to a file."),
     "unknown": _Entry(f"{_CLI}.campaigns", "unknown", "List and settle sends in doubt."),
@@ -63,6 +65,15 @@ class Program(click.Group):
             return None
         command: click.Command = getattr(import_module(entry.module), entry.name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command; a misspelt name is answered with the one that was meant."""
+        meant = get_close_matches(args[0], COMMANDS, n=1) if args and args[0] not in COMMANDS else []
+        if meant:
+            raise click.UsageError(f"No such command {args[0]!r}. Did you mean {meant[0]!r}?", ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The list of commands, without importing them."""

@@ -3,10 +3,12 @@
 import csv
 import json
 import stat
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
+from airflow_provider_dropcowboy.ledger.lookup import find_campaigns
 from airflow_provider_dropcowboy.ledger.runs import Who, begin_run, end_run
 from tests.integration.cli.program import Program
 from tests.integration.cli.shell import ledger_of, run
@@ -126,3 +128,40 @@ def test_an_unknown_campaign_is_met_with_similar_names(program: Program) -> None
     assert ended.code == 2
     assert "Similar names: spring." in ended.stderr
     assert not (program.folder / "out.csv").exists()
+
+
+def test_campaigns_are_listed_with_state_and_counts_and_found_by_filters(program: Program) -> None:
+    send(program)
+    (listed,) = json.loads(run("campaigns", "--json").stdout)
+    assert (listed["campaign"], listed["channel"], listed["state"]) == ("spring", "rvm", "finished")
+    assert listed["sends"] == {"accepted": 3, "delivered": 1, "failed": 1}
+    assert "3 accepted, 1 delivered, 1 failed" in " ".join(run("campaigns").stdout.split())
+    for fits in (["SPR"], ["--channel", "rvm"], ["--state", "finished"], ["--since", "2020-01-01"]):
+        assert "spring" in run("campaigns", *fits).stdout
+    for other in (["fall"], ["--channel", "sms"], ["--state", "sending"], ["--since", "2999-01-01"], ["--dag", "d"]):
+        assert run("campaigns", *other).stdout == "No campaign matches.\n"
+
+
+@pytest.mark.parametrize(
+    ("ends", "state"),
+    [
+        ({}, "finished"),
+        ({"reason": "the vendor is down"}, "stopped"),
+        ({"reason": None, "next_opening_at": datetime(2999, 1, 1, tzinfo=UTC)}, "waiting"),
+        (None, "sending"),
+    ],
+)
+def test_a_listed_campaign_says_what_it_is_doing(program: Program, ends: dict[str, Any] | None, state: str) -> None:
+    send(program)
+    with ledger_of(program) as ledger:
+        (campaign,) = find_campaigns(ledger, "spring")
+        begun = begin_run(ledger, campaign, who=Who(dag_id="nightly"), wanted=1)
+        if ends is not None:
+            end_run(ledger, begun, counts={}, **{"reason": None, **ends})
+    (listed,) = json.loads(run("campaigns", "--dag", "nightly", "--json").stdout)
+    assert (listed["state"], listed["why"]) == (state, (ends or {}).get("reason"))
+    assert state in run("campaigns", "--dag", "nightly").stdout
+
+
+def test_a_misspelt_command_names_the_one_that_was_meant(program: Program) -> None:
+    assert "No such command 'campain'. Did you mean 'campaigns'?" in run("campain").stderr
