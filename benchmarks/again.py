@@ -82,7 +82,11 @@ def main() -> None:
     if ledger is not None:
         ledger.engine.dispose()
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(json.dumps({"cpu_us": cpu_s / options.rows * 1e6, "counts": dict(summary.counts), "asked": summary.asked}))
+    print(
+        json.dumps(
+            {"cpu_us": cpu_s / max(options.rows, 1) * 1e6, "counts": dict(summary.counts), "asked": summary.asked}
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from airflow_provider_dropcowboy.api.content import MAX_SMS_CHARACTERS, Rvm, Sms, count_sms_characters, is_postal_code
-from airflow_provider_dropcowboy.campaign.identity import Identity, canonical
+from airflow_provider_dropcowboy.campaign.identity import Identity, framed_content
 from airflow_provider_dropcowboy.contacts.contact import Contact, Unusable
 from airflow_provider_dropcowboy.contacts.text import Template, TextError
 from airflow_provider_dropcowboy.screening.message import Message
@@ -101,7 +101,7 @@ class Composer:
         self._caps = caps
         self._template = template
         self._identity = identity
-        self._same = canonical(template.same())
+        self._same = framed_content(template.same())
 
     def compose(self, contact: Contact) -> Message | Unusable:
         """The contact's message, with the names it has in every run; or why its row cannot be used."""

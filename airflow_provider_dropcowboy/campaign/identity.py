@@ -16,6 +16,7 @@ from airflow_provider_dropcowboy.ledger.digest import (
     PREFIX_CHARACTERS,
     digest,
     framed,
+    framed_text,
     number_digest,
 )
 from airflow_provider_dropcowboy.phone import Phone
@@ -122,21 +123,22 @@ class Identity:
         return self._name(same_person(contact_key))
 
     def _name(self, text: str) -> str:
-        name = hmac_sha256(self.key, self._send + framed(text))
+        name = hmac_sha256(self.key, self._send + framed_text(text))
         return self.prefix + name[: FOREIGN_ID_CHARACTERS - PREFIX_CHARACTERS]
 
     def number_digest(self, phone: Phone) -> str:
         """The number's name over all campaigns of the ledger."""
         return number_digest(self.key, phone)
 
-    def content_digest(self, same: str, *, text: str | None, postal_code: str | None) -> str:
+    def content_digest(self, same: bytes, *, text: str | None, postal_code: str | None) -> str:
         """Differs when what is asked for differs: brand, recording, text, pool.
 
-        :param same: what all messages of the run share, as ``canonical`` text.
+        :param same: of ``framed_content``.
         """
-        return digest(self.key, "content", same, text or "", postal_code or "")[:DIGEST_CHARACTERS]
+        content = same + framed_text(text or "") + framed_text(postal_code or "")
+        return hmac_sha256(self.key, content)[:DIGEST_CHARACTERS]
 
 
-def canonical(fields: Mapping[str, object]) -> str:
-    """The fields as text that is the same in every run."""
-    return json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+def framed_content(fields: Mapping[str, object]) -> bytes:
+    """What all messages of a run share, as it is the same in every run; how their content digests begin."""
+    return framed("content", json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":")))

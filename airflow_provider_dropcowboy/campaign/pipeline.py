@@ -265,7 +265,8 @@ class Pipeline:
             self._tally.settle(STATE_OF[item.outcome.kind], item.outcome.reason)
         else:
             self._tally.hold_back(item.held_back)
-            self._unsent.add(item.held_back)
+            assert item.held_back.stop is not None
+            self._unsent.add([(item.held_back, item.held_back.stop[0])])
 
     def _record_all(self, answered: Sequence[Answered]) -> int:
         return record_patiently(self._ledger, self._run, answered=answered)

@@ -120,9 +120,8 @@ def preview_campaign(
                     tally.count(verdict.state, verdict.reason)
                 tally.count_unclaimed(judgement, run_id=None)
                 unsent.add_all(judgement)
-                for claim in judgement.claimed:
-                    tally.count(State.READY)
-                    unsent.add(claim.message, State.READY)
+                tally.states[State.READY] += len(judgement.claimed)
+                unsent.add((claim.message, State.READY) for claim in judgement.claimed)
                 for message, state, reason in _judged(judgement):
                     outlook.add(message, state, reason)
                     if observe is not None:

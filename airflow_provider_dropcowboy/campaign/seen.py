@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -85,27 +85,22 @@ class Unsent(_OnDisk):
         super().__init__()
         self._is_empty = True
 
-    def add(self, message: Message, state: State | None = None) -> None:
-        """The number is the message's, unless another has it.
-
-        :param state: of its row; None: the one in which the message is stopped.
-        """
-        if state is None:
-            assert message.stop is not None
-            state, _reason = message.stop
-        if state in {State.SUPPRESSED, State.DUPLICATE}:  # these own no number
-            return
-        self._is_empty = False
-        row = message.number_digest, message.foreign_id, state is State.HELD
-        self._connection.execute("INSERT OR IGNORE INTO unsent VALUES (?, ?, ?)", row)
+    def add(self, messages: Iterable[tuple[Message, State]]) -> None:
+        """The numbers are the messages', unless others have them; each message with the state of its row."""
+        rows = [
+            (message.number_digest, message.foreign_id, state is State.HELD)
+            for message, state in messages
+            if state not in {State.SUPPRESSED, State.DUPLICATE}  # these own no number
+        ]
+        if rows:
+            self._is_empty = False
+            self._connection.executemany("INSERT OR IGNORE INTO unsent VALUES (?, ?, ?)", rows)
 
     def add_all(self, judgement: Judgement) -> None:
         """The messages of a batch that neither this run nor another one claimed."""
-        for message, state, _reason in judgement.not_asked():
-            self.add(message, state)
-        for row in judgement.already:
-            if row.reason == LOST:  # the ledger has no record of the send, which would own the number
-                self.add(row.message, row.state)
+        self.add((message, state) for message, state, _reason in judgement.not_asked())
+        # the ledger has no record of a lost send, which would own the number
+        self.add((row.message, row.state) for row in judgement.already if row.reason == LOST)
 
     def owners(self, number_digests: Sequence[str]) -> dict[str, str]:
         """Whose these numbers are: number digest to foreign_id."""

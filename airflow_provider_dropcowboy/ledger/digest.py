@@ -18,13 +18,18 @@ def digest(key: bytes, *parts: str) -> str:
 
 def framed(*parts: str) -> bytes:
     """The parts, each after its length. What many digests begin with is framed once."""
-    encoded = [part.encode() for part in parts]
-    return b"".join([piece for part in encoded for piece in (len(part).to_bytes(4, "big"), part)])
+    return b"".join(map(framed_text, parts))
+
+
+def framed_text(text: str) -> bytes:
+    """One part after its length."""
+    encoded = text.encode()
+    return len(encoded).to_bytes(4, "big") + encoded
 
 
 def number_digest(key: bytes, phone: Phone) -> str:
     """The number's name over all campaigns of a ledger."""
-    return hmac_sha256(key, _NUMBER + framed(phone.e164))[:DIGEST_CHARACTERS]
+    return hmac_sha256(key, _NUMBER + framed_text(phone.e164))[:DIGEST_CHARACTERS]
 
 
 _NUMBER: Final = framed("number")

@@ -81,6 +81,8 @@ class CallingHours:
         self._places = load_places()
         self._holidays = {region: frozenset(chain(*days.values())) for region, days in book.holidays.items()}
         self._standings: dict[Place, _Standing] = {}
+        self._alike: dict[tuple[object, ...], _Standing] = {}
+        self._named = {rule.region for rule in rules} | {pause.region for pause in book.pauses}
         self._day: date | None = None
         self._spans_of: dict[tuple[Rule, str], Spans] = {}
         self._off = Ruling(True, None, None, is_banned=False, rule="calling hours are off")
@@ -139,7 +141,7 @@ class CallingHours:
         now = at.timestamp()
         standing = self._standings.get(place)
         if standing is None or not standing.begins <= now < standing.ends:
-            standing = self._standings[place] = self._look(place, now)
+            standing = self._standings[place] = self._look_alike(place, now)
         return standing.ruling
 
     def laws(
@@ -166,6 +168,17 @@ class CallingHours:
         spans = {rule: [force_spans(rule, zone) for zone in _zones_of(rule, place)] for rule in rules if rule.is_dated}
         held = [rule for rule in rules if rule not in spans or any(b <= now < e for b, e in spans[rule])]
         return held, list(chain.from_iterable(chain.from_iterable(spans.values())))
+
+    def _look_alike(self, place: Place, now: float) -> "_Standing":
+        """The ruling of a place under the same rules in the same zones, if there was one: they differ by name alone."""
+        regions = _with_countries(place)
+        countries = frozenset(region for region in regions if len(region) == 2)
+        kind = frozenset(regions & self._named), countries, place.zones, place.gap, place.new_area_code
+        standing = self._alike.get(kind)
+        if standing is None or not standing.begins <= now < standing.ends:
+            standing = self._alike[kind] = self._look(place, now)
+        ruling = replace(standing.ruling, regions=place.regions)
+        return _Standing(standing.begins, standing.ends, ruling)
 
     def _look(self, place: Place, now: float) -> "_Standing":
         """The ruling, and from when until when it is the same; not past the end of the day in UTC."""

@@ -52,7 +52,7 @@ class Sent:
             phone=phone(key),
             content=Rvm(brand_id="b", recording_id="r"),
             number_digest=self.identity.number_digest(phone(key)),
-            content_digest=self.identity.content_digest("r", text=None, postal_code=None),
+            content_digest=self.identity.content_digest(b"r", text=None, postal_code=None),
         )
 
     def claim(self, *keys: int) -> list[Answered]:
