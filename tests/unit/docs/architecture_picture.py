@@ -1,4 +1,4 @@
-"""``docs/images/architecture.svg``, drawn from the import contract: ``python -m tests.unit.docs.architecture_picture``."""
+"""Draws ``docs/images/architecture.svg`` from the import contract: ``python -m tests.unit.docs.architecture_picture``."""
 
 from configparser import ConfigParser
 from html import escape
