@@ -1,4 +1,4 @@
-"""Draws ``docs/images/architecture.svg`` from the import contract: ``python -m tests.unit.docs.architecture_picture``."""
+"""Draws ``docs/images/architecture.svg`` from the contract: ``python -m tests.unit.docs.architecture_picture``."""
 
 from configparser import ConfigParser
 from html import escape
