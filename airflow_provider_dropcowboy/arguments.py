@@ -130,6 +130,15 @@ def given_of(values: Mapping[str, object], *names: str) -> list[str]:
     return [name for name in names if values.get(name) is not None]
 
 
+def not_both(values: Mapping[str, object], name: str, other: str) -> None:
+    """Nothing, unless two words for one thing are given.
+
+    :raises ConfigurationError: both are.
+    """
+    if len(given_of(values, name, other)) == 2:
+        raise wrong(name, f"and {other} are two words for one thing", "Give one of them.")
+
+
 def one_of(values: Mapping[str, object], *names: str) -> str:
     """The one of these arguments that is given.
 

@@ -68,6 +68,13 @@ _NUMBER: Final = ["number", "null"]
 
 # Airflow masks a field of the extra by its name alone: what holds a credential has "secret" in its name.
 _CONNECTION_FIELDS: Final[dict[str, object]] = {
+    "api_version": _field(
+        "API version",
+        "v1 (team id and secret) or v2 (key and its secret, as login and password).",
+        type=_TEXT,
+        enum=["v1", "v2", None],
+        default="v1",
+    ),
     "callback_url": _field(
         "Callback URL",
         "Public base URL of the receiver, such as https://hooks.example.com. Without it no result is ever known.",

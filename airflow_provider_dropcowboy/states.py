@@ -46,9 +46,12 @@ MOVES: dict[State, frozenset[State]] = {
     State.UNKNOWN: frozenset(
         {State.ACCEPTED, State.REJECTED, State.RELEASED, State.CLAIMED, State.DELIVERED, State.FAILED},
     ),
-    # unknown: its owner finds that the answer may have been another request's
-    State.ACCEPTED: frozenset({State.DELIVERED, State.FAILED, State.EXPIRED, State.UNKNOWN}),
-    State.EXPIRED: frozenset({State.DELIVERED, State.FAILED}),
+    # unknown: its owner finds that the answer may have been another request's; rejected, released: API v2 answers a
+    # request before it looks at it, and says in a result that it sent nothing
+    State.ACCEPTED: frozenset(
+        {State.DELIVERED, State.FAILED, State.EXPIRED, State.UNKNOWN, State.REJECTED, State.RELEASED},
+    ),
+    State.EXPIRED: frozenset({State.DELIVERED, State.FAILED, State.REJECTED, State.RELEASED}),
     # a callback proves that the answer was misread
     State.RELEASED: frozenset({State.CLAIMED, State.DELIVERED, State.FAILED}),
     State.REJECTED: frozenset({State.CLAIMED, State.DELIVERED, State.FAILED, State.RELEASED}),
@@ -70,10 +73,8 @@ OPEN = frozenset({State.RELEASED, State.REJECTED})
 BINDING = ASKED - OPEN
 """The vendor may have taken the message: nobody asks again."""
 
-SENT = frozenset(
-    state for state, targets in MOVES.items() if state in BINDING and not targets & (OPEN | {State.CLAIMED})
-)
-"""The vendor accepted the message, and no move leads from here to a claim, or to a state that binds nobody.
+SENT = BINDING - {State.CLAIMED, State.UNKNOWN}
+"""The vendor accepted the message. A result may still free it (API v2): then the next run claims it.
 
 A run counts such a row by one look, and screens, claims and sends nothing of it. ``CLAIMED`` and ``UNKNOWN`` are not
 among them: their owner's answer may come, and a resend may be due.

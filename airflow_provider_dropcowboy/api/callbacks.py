@@ -1,9 +1,16 @@
 """What the vendor says about one send after it was accepted."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
+
+from airflow_provider_dropcowboy.api import _reading as reading
+from airflow_provider_dropcowboy.api.answers import scrub
+from airflow_provider_dropcowboy.errors import CallbackError
 
 
 class DeliveryStatus(StrEnum):
@@ -11,6 +18,31 @@ class DeliveryStatus(StrEnum):
 
     SUCCESS = "success"
     FAILURE = "failure"
+    OTHER = "other"  # another word, or none: what it means, the version of the API says
+
+
+class Result(StrEnum):
+    """What a callback says became of a message."""
+
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    REJECTED = "rejected"  # the message was refused, and nothing was sent: another one may be
+    REFUSED = "refused"  # the account or the request was refused, and nothing was sent: no other message will be
+    FAULT = "fault"  # a request of ours was wrong, and says nothing about the message
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A callback as the version of the API means it that the send went by.
+
+    :param reason: why, for a person and for counting; empty: none.
+    :param is_known: the vendor documents it so.
+    """
+
+    result: Result
+    reason: str = ""
+    suppresses: bool = False
+    is_known: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,3 +70,87 @@ class Callback:
     network_type: str | None = None
     product_code: str | None = None
     raw: bytes = field(default=b"", repr=False)
+
+
+def read_callback(raw: bytes) -> Callback:
+    """The result that a payload reports; missing and unknown fields are fine, and so is a field of an odd type.
+
+    A callback comes once: whatever can be read of it is, as long as it says how the send ended.
+
+    :raises CallbackError: no JSON object, or neither a status nor a code in it; the text repeats nothing of it.
+    """
+    content = _content(raw)
+    return Callback(
+        status=_status(content),
+        foreign_id=_text(content, "foreign_id"),
+        drop_id=_text(content, "drop_id"),
+        phone_number=_text(content, "phone_number"),
+        attempt_at=_instant(content, "attempt_date"),
+        reason=scrub(_text(content, "reason") or ""),
+        reason_code=_whole_number(content, "reason_code"),
+        dnc=_flag(content, "dnc"),
+        spam=_flag(content, "spam"),
+        cost_usd=_cost_usd(content),
+        network_name=_text(_network(content), "name"),
+        network_type=_text(_network(content), "type"),
+        product_code=_text(content, "product_code"),
+        raw=raw,
+    )
+
+
+_FEES: Final = ("product_cost", "compliance_fee", "tts_fee")
+
+
+# a fee read as a float would add up to 0.10189999999999999; one decoder, since callbacks come by the thousand
+_JSON: Final = json.JSONDecoder(parse_float=Decimal)
+
+
+def _content(raw: bytes) -> Mapping[str, object]:
+    try:
+        return reading.as_object(_JSON.decode(raw.decode("utf-8-sig")))
+    except (ValueError, ArithmeticError, RecursionError):
+        raise CallbackError("A callback is not a JSON object; its payload is kept as it came.") from None
+
+
+def _status(content: Mapping[str, object]) -> DeliveryStatus:
+    written = (_text(content, "status") or "").strip().lower()
+    if not written and _whole_number(content, "reason_code") is None:
+        raise CallbackError("A callback says in no word how the send ended; its payload is kept as it came.")
+    return DeliveryStatus(written) if written in {"success", "failure"} else DeliveryStatus.OTHER
+
+
+def _text(content: Mapping[str, object], name: str) -> str | None:
+    found = reading.optional_text(content, name)
+    if found is None:
+        return None
+    if found.isascii() and "\0" not in found:
+        return found
+    # a NUL or half a surrogate pair is valid JSON, but no database stores it: the whole batch of callbacks would fail
+    return found.replace("\0", "").encode(errors="replace").decode() or None
+
+
+def _flag(content: Mapping[str, object], name: str) -> bool:
+    return str(content.get(name)).strip().lower() in {"true", "1", "yes"}
+
+
+def _whole_number(content: Mapping[str, object], name: str) -> int | None:
+    value = content.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _instant(content: Mapping[str, object], name: str) -> datetime | None:
+    try:
+        instant = datetime.fromisoformat(_text(content, name) or "")
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _network(content: Mapping[str, object]) -> Mapping[str, object]:
+    network = content.get("network")
+    return network if isinstance(network, dict) else {}
+
+
+def _cost_usd(content: Mapping[str, object]) -> Decimal | None:
+    amounts = [amount for name in _FEES if (amount := reading.optional_amount(content, name)) is not None]
+    return sum(amounts, Decimal(0)) if amounts else None

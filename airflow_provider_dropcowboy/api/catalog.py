@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from airflow_provider_dropcowboy.secret import Secret
+
 
 @dataclass(frozen=True, slots=True)
 class Brand:
@@ -34,3 +36,26 @@ class Pool:
     brand_id: str | None = None
     service_type: str | None = None
     number_count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A voice that reads a text; ``status`` is ``ready`` where it can be used."""
+
+    voice_id: str
+    name: str | None = None
+    status: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """An address to which the vendor posts events.
+
+    :param signing_secret: told once, when it is made or its secret is changed.
+    """
+
+    webhook_id: str
+    hook_url: str | None = None
+    event_types: tuple[str, ...] = ()
+    name: str | None = None
+    signing_secret: Secret | None = None

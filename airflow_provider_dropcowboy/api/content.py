@@ -10,6 +10,7 @@ from airflow_provider_dropcowboy.argument_kinds import is_web_url
 from airflow_provider_dropcowboy.errors import ConfigurationError
 
 MAX_SMS_CHARACTERS: Final = 160  # API v1, POST /sms, sms_body
+MAX_LONG_SMS_CHARACTERS: Final = 1_600  # API v2, POST /sms, body
 MAX_FOREIGN_ID_CHARACTERS: Final = 256  # API v1, POST /rvm, foreign_id
 
 
@@ -24,7 +25,7 @@ class Channel(StrEnum):
 class Rvm:
     """A ringless voicemail, with exactly one audio source."""
 
-    brand_id: str
+    brand_id: str | None = None
     recording_id: str | None = None
     voice_id: str | None = None
     tts_body: str | None = field(default=None, repr=False)
@@ -41,8 +42,8 @@ class Rvm:
 class Sms:
     """A text message to someone who opted in."""
 
-    caller_id: str = field(repr=False)
-    pool_id: str
+    caller_id: str | None = field(default=None, repr=False)
+    pool_id: str | None = None
     sms_body: str = field(repr=False)
 
 

@@ -1,18 +1,23 @@
 """What a version of the API is to everything above it: its calls, its limits, and what it can do."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import ClassVar, Protocol
 
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.answers import SendOutcome
-from airflow_provider_dropcowboy.api.callbacks import Callback
-from airflow_provider_dropcowboy.api.catalog import Brand, Pool, Recording
+from airflow_provider_dropcowboy.api.callbacks import Callback, Reading
+from airflow_provider_dropcowboy.api.catalog import Brand, Pool, Recording, Voice, Webhook
 from airflow_provider_dropcowboy.api.content import Content
+from airflow_provider_dropcowboy.api.content_rules import ContentRules
 from airflow_provider_dropcowboy.api.lists import ListRoutes
 from airflow_provider_dropcowboy.api.replies import Call
 from airflow_provider_dropcowboy.api.wire import Reply, Request
 from airflow_provider_dropcowboy.phone import Phone
+from airflow_provider_dropcowboy.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,85 @@ class Access:
     text: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """What an account may do now (scope ``balance:read``).
+
+    :param balance_usd: None: the answer names none.
+    :param next_actions: what the vendor wants to be done first, in its own words.
+    """
+
+    has_funds: bool
+    balance_usd: Decimal | None
+    number_count: int
+    audio_url_allowed: bool
+    test_numbers_only: bool
+    next_actions: tuple[str, ...] = ()
+
+    def access(self) -> Access:
+        """Whether the account can send, and what to do if not."""
+        if not self.has_funds:
+            return Access("readiness", False, "The account has no funds: add some. Nothing was sent.")
+        if not self.number_count:
+            remedy = "Rent or import one."
+            return Access("readiness", False, f"The account has no number to send from. Nothing was sent. {remedy}")
+        if self.test_numbers_only:
+            return Access(
+                "readiness",
+                False,
+                "The account is in testing mode: every number but its test numbers fails. Ask Drop Cowboy to end it. "
+                "Nothing was sent.",
+            )
+        return Access("readiness", True, f"It has funds and {self.number_count} numbers to send from.")
+
+
+class SignatureCheck(Protocol):
+    """Says why a webhook must not be trusted, in a word; None: the vendor signed it a short time ago."""
+
+    def __call__(
+        self,
+        body: bytes,
+        *,
+        signature: str | None,
+        timestamp: str | None,
+        version: str | None,
+        secrets: Collection[Secret],
+        at: datetime,
+    ) -> str | None: ...
+
+
+class AccountRoutes(Protocol):
+    """Calls about an account that only newer versions of the API have."""
+
+    def readiness(self) -> Call[Readiness]:
+        """What the account may do now."""
+        ...
+
+    def voices(self) -> Call[tuple[Voice, ...]]:
+        """The voices that read a text."""
+        ...
+
+    def webhooks(self) -> Call[tuple[Webhook, ...]]:
+        """The account's webhooks, without their secrets."""
+        ...
+
+    def register_webhook(self, hook_url: str, *, event_types: tuple[str, ...], name: str) -> Call[Webhook]:
+        """There is one more webhook; its signing secret is told this once."""
+        ...
+
+    def rotate_secret(self, webhook_id: str) -> Call[Webhook]:
+        """A webhook has another signing secret, which is told this once; the old one is dead."""
+        ...
+
+    def delete_webhook(self, webhook_id: str) -> Call[None]:
+        """A webhook is gone."""
+        ...
+
+    def campaign_counts(self, campaign_id: str) -> Call[Mapping[str, int]]:
+        """Counts of a campaign of the vendor's own."""
+        ...
+
+
 class Vendor(ABC):
     """One version of the API. It has no state; a connection names it once, and ``versions.vendor_of`` finds it.
 
@@ -35,6 +119,11 @@ class Vendor(ABC):
     :cvar base_url: the vendor's own, without a trailing slash.
     :cvar path_prefix: of a base URL that a connection gives as a bare host.
     :cvar lists: its routes of contact lists.
+    :cvar rules: what a message may be made of.
+    :cvar routes: what only newer versions have; None: it is no such version.
+    :cvar signature_fault: whether a webhook is the vendor's own; None: it signs none.
+    :cvar request_form: changes whenever the same content makes another request, byte for byte.
+    :cvar key_lasts: how long it knows a send by its idempotency key, at least; None: it knows none.
     :cvar wrong_credentials: what to do about a refusal of the credentials; whole sentences.
     """
 
@@ -42,6 +131,11 @@ class Vendor(ABC):
     base_url: ClassVar[str]
     path_prefix: ClassVar[str]
     lists: ClassVar[ListRoutes]
+    routes: ClassVar[AccountRoutes | None]
+    signature_fault: ClassVar[SignatureCheck | None]
+    rules: ClassVar[ContentRules]
+    request_form: ClassVar[str]
+    key_lasts: ClassVar[timedelta | None]
     wrong_credentials: ClassVar[str]
 
     @abstractmethod
@@ -50,15 +144,18 @@ class Vendor(ABC):
 
     @abstractmethod
     def send(
-        self, account: Account, content: Content, *, phone: Phone, foreign_id: str, callback_url: str | None
+        self,
+        account: Account,
+        content: Content,
+        *,
+        phone: Phone,
+        foreign_id: str,
+        callback_url: str | None,
+        key: str | None = None,
     ) -> Request:
-        """The request for one message."""
+        """The request for one message.
 
-    @abstractmethod
-    def check_content(self, content: Content) -> None:
-        """Nothing, if the vendor accepts a message like this.
-
-        :raises ConfigurationError: it does not; the text names the field and repeats no value.
+        :param key: idempotency key, for a version that knows one.
         """
 
     @abstractmethod
@@ -69,11 +166,8 @@ class Vendor(ABC):
         """
 
     @abstractmethod
-    def read_callback(self, raw: bytes) -> Callback:
-        """The result that a callback reports; missing and unknown fields are fine, and so is a field of an odd type.
-
-        :raises CallbackError: it does not say how the send ended; the text repeats nothing of the payload.
-        """
+    def read_result(self, callback: Callback) -> Reading | None:
+        """What a callback means for a send that went by this version; None: it does not say how it ended."""
 
     @abstractmethod
     def access(self, default_brand_id: str | None = None) -> Call[Access]:

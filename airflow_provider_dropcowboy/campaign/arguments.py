@@ -22,7 +22,7 @@ from airflow_provider_dropcowboy.argument_kinds import (
     count_kind,
     text_kind,
 )
-from airflow_provider_dropcowboy.arguments import Kind, argument, wrong
+from airflow_provider_dropcowboy.arguments import Kind, argument, not_both, wrong
 from airflow_provider_dropcowboy.campaign.identity import check_campaign_name
 from airflow_provider_dropcowboy.contacts.partition import Partition
 from airflow_provider_dropcowboy.contacts.source import SourceArguments
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from airflow_provider_dropcowboy.secret import Secret
 
 log = logging.getLogger(__name__)
-
-MAX_CONCURRENCY: Final = 99  # API v1: keep concurrent requests under 100
 
 
 class Settings(Protocol):
@@ -71,13 +69,9 @@ class Settings(Protocol):
     def verify(self) -> bool | str: ...
 
 
-def _pool(name: str, value: object) -> object:
-    return "" if value == "" else ID.read(name, value)
-
-
 CAMPAIGN: Final = Kind(lambda _name, value: check_campaign_name(str(value)), is_text=True, metavar="NAME")
 PARTITION: Final = text_kind(lambda _name, text: Partition.parse(text), "N/M")
-POOL: Final = Kind(_pool, is_text=True, metavar="ID")
+POOL: Final = Kind(lambda name, value: "" if value == "" else ID.read(name, value), is_text=True, metavar="ID")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -137,9 +131,8 @@ class SendArguments(SourceArguments):
         default=timedelta(hours=20),
         may_be_none=True,
     )
-    pool_id: str | None = argument(
-        POOL, "Pool of numbers to send from. Default: the connection's. An empty text: no pool."
-    )
+    pool_id: str | None = argument(POOL, "Pool of numbers to send from. Default: the connection's. Empty text: none.")
+    phone_line_id: str | None = argument(POOL, "Another word for `pool_id`: API v2 has lines where v1 has pools.")
     callback_url: str | None = argument(
         URL,
         "URL to which Drop Cowboy posts each result. It is sent as it is, without a signature, so the ledger learns no "
@@ -151,7 +144,7 @@ class SendArguments(SourceArguments):
         "`{dag_id}.{task_id}@{logical_date}`, or the run id where the run has no logical date.",
     )
     concurrency: int = argument(
-        count_kind(1, MAX_CONCURRENCY),
+        count_kind(1, 99),  # API v1: keep concurrent requests under 100
         "Most requests under way at once. All runs of an account share its `max_concurrency`.",
         default=50,
     )
@@ -203,6 +196,7 @@ class SendArguments(SourceArguments):
     @classmethod
     def _check_together(cls, values: Mapping[str, object]) -> None:
         super()._check_together(values)
+        not_both(values, "pool_id", "phone_line_id")
         resend_after = values["resend_after"]
         is_soon = isinstance(resend_after, timedelta) and resend_after < DOUBT_LASTS
         if values["on_unknown"] == "resend" and is_soon:
@@ -300,7 +294,8 @@ class SendArguments(SourceArguments):
         )
 
     def _pool_id(self, settings: Settings) -> str | None:
-        return (settings.default_pool_id if self.pool_id is None else self.pool_id) or None
+        given = self.phone_line_id if self.pool_id is None else self.pool_id
+        return (settings.default_pool_id if given is None else given) or None
 
 
 def _micros(amount_usd: Decimal | None) -> int | None:

@@ -2,15 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from airflow_provider_dropcowboy.api.content import MAX_SMS_CHARACTERS, Channel, count_sms_characters
+from airflow_provider_dropcowboy.api.content import (
+    MAX_LONG_SMS_CHARACTERS,
+    MAX_SMS_CHARACTERS,
+    Channel,
+    count_sms_characters,
+)
 from airflow_provider_dropcowboy.argument_kinds import E164, FLAG, ID, NAME, PROSE, URL, choice
-from airflow_provider_dropcowboy.arguments import Arguments, Kind, argument, given_of, wrong
+from airflow_provider_dropcowboy.arguments import Arguments, Kind, argument, given_of, not_both, wrong
 from airflow_provider_dropcowboy.campaign.arguments import POOL, SendArguments, Settings
 from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
 from airflow_provider_dropcowboy.contacts.text import Template
 from airflow_provider_dropcowboy.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from airflow_provider_dropcowboy.api.content_rules import ContentRules
 
 
 def _template(name: str, value: object) -> Template:
@@ -36,6 +44,7 @@ class RvmArguments(SendArguments):
         "Audio source: a recording of the account. Give exactly one of `recording_id`, `voice_id` with `tts_body`, and "
         "`audio_url`.",
     )
+    media_id: str | None = argument(ID, "Another word for `recording_id`: API v2 has media where v1 has recordings.")
     voice_id: str | None = argument(ID, "Audio source, with `tts_body`: a voice that reads it.")
     tts_body: Template | None = argument(TEMPLATE, "Text to read. `{column}` takes a value of the row.")
     audio_url: str | None = argument(
@@ -50,7 +59,7 @@ class RvmArguments(SendArguments):
     @classmethod
     def _check_together(cls, values: Mapping[str, object]) -> None:
         super()._check_together(values)
-        given = given_of(values, "recording_id", "tts_body", "audio_url")
+        given = given_of(values, "recording_id", "media_id", "tts_body", "audio_url")
         if len(given) != 1:
             raise ConfigurationError(
                 "Give exactly one audio source: recording_id, or voice_id with tts_body, or audio_url; "
@@ -65,11 +74,17 @@ class RvmArguments(SendArguments):
         """What each contact hears."""
         _check_exists("forwarding_number", self.forwarding_number)
         brand_id = self.brand_id or settings.default_brand_id
-        if not brand_id:
-            raise _missing("brand_id", "`dropcowboy brands` lists those of the account.")
+        rules = _rules_of(settings)
+        rules.check_words(
+            self.channel,
+            brand_id=brand_id,
+            audio_type=self.audio_type,
+            forwarding_number=self.forwarding_number,
+            phone_ivr_id=self.phone_ivr_id,
+        )
         return RvmTemplate(
             brand_id=brand_id,
-            recording_id=self.recording_id,
+            recording_id=self.recording_id or self.media_id,
             voice_id=self.voice_id,
             tts_body=self.tts_body,
             audio_url=self.audio_url,
@@ -78,6 +93,7 @@ class RvmArguments(SendArguments):
             phone_ivr_id=self.phone_ivr_id,
             pool_id=self._pool_id(settings),
             byoc=settings.byoc,
+            max_characters=rules.max_tts_characters,
         )
 
 
@@ -89,10 +105,13 @@ class SmsArguments(SendArguments):
 
     sms_body: Template | None = argument(
         TEMPLATE,
-        f"Text of at most {MAX_SMS_CHARACTERS} characters. `{{column}}` takes a value of the row. A row whose text "
-        "is longer is `invalid`.",
+        f"Text of at most {MAX_SMS_CHARACTERS} characters ({MAX_LONG_SMS_CHARACTERS:,} on API v2). `{{column}}` takes "
+        "a value of the row. A row whose text is longer is `invalid`.",
     )
-    caller_id: str | None = argument(E164, "Number that texts are sent from, in E.164.")
+    body: Template | None = argument(TEMPLATE, "Another word for `sms_body`, as API v2 calls it.")
+    caller_id: str | None = argument(
+        E164, "Number that texts are sent from, in E.164. API v2 knows none: there the line's numbers send."
+    )
     opt_in: bool | None = argument(
         FLAG, "True: everybody in the source opted in. Give exactly one of `opt_in` and `opt_in_column`."
     )
@@ -100,18 +119,12 @@ class SmsArguments(SendArguments):
     @classmethod
     def _check_together(cls, values: Mapping[str, object]) -> None:
         super()._check_together(values)
-        body = values["sms_body"]
+        not_both(values, "sms_body", "body")
+        body = values["sms_body"] if values["body"] is None else values["body"]
         if body is None:
             raise wrong("sms_body", "is missing", "Write the text; {column} takes a value of the row.")
-        shortest = sum(map(count_sms_characters, body.literals)) if isinstance(body, Template) else 0
-        if shortest > MAX_SMS_CHARACTERS:
-            raise wrong(
-                "sms_body",
-                f"has {shortest} characters without the row's values",
-                f"The vendor takes {MAX_SMS_CHARACTERS}.",
-            )
-        if values["caller_id"] is None:
-            raise wrong("caller_id", "is missing", "Write the number that texts are sent from, such as +15045550100.")
+        if isinstance(body, Template):
+            _check_length(body, MAX_LONG_SMS_CHARACTERS)
         if values["opt_in"] is False:
             raise wrong("opt_in", "is not True", "Write True if all consented, or name the column that says so.")
         if len(given_of(values, "opt_in", "opt_in_column")) != 1:
@@ -124,11 +137,13 @@ class SmsArguments(SendArguments):
         """What each contact reads."""
         _check_exists("caller_id", self.caller_id)
         pool_id = self._pool_id(settings)
-        if pool_id is None:
-            raise _missing("pool_id", "`dropcowboy pools` lists those of the account.")
-        assert self.sms_body is not None
-        assert self.caller_id is not None
-        return SmsTemplate(caller_id=self.caller_id, pool_id=pool_id, sms_body=self.sms_body)
+        rules = _rules_of(settings)
+        rules.check_words(self.channel, caller_id=self.caller_id, pool_id=pool_id)
+        body = self.sms_body or self.body
+        assert body is not None
+        most = rules.max_text_characters
+        _check_length(body, most)
+        return SmsTemplate(caller_id=self.caller_id, pool_id=pool_id, sms_body=body, max_characters=most)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -141,7 +156,9 @@ class AlertArguments(Arguments):
         f"At most {MAX_SMS_CHARACTERS} characters; a longer text is cut. Default: what happened to which DAG, task, "
         "and run, and when. The default also goes out if the template of your text fails.",
     )
-    caller_id: str = argument(E164, "Number that texts are sent from, in E.164.", default="")
+    caller_id: str | None = argument(
+        E164, "Number that texts are sent from, in E.164. API v2 knows none: there the line's numbers send."
+    )
     opt_in: bool = argument(FLAG, "True: the owner of this number agreed to texts.", default=False)
     pool_id: str | None = argument(POOL, "Pool of numbers to send from. Default: the connection's.")
     dropcowboy_conn_id: str = argument(NAME, "Airflow connection of type `dropcowboy`.", default="dropcowboy_default")
@@ -175,6 +192,13 @@ class AlertArguments(Arguments):
         )
 
 
+def _rules_of(settings: Settings) -> "ContentRules":
+    """Those of the connection's version of the API; not at parse time, when no connection is known."""
+    from airflow_provider_dropcowboy.api.versions import vendor_of
+
+    return vendor_of(settings.account).rules
+
+
 def _check_exists(name: str, number: str | None) -> None:
     """Refuse a number that no network has assigned; not at parse time, since the tables of numbers take 50 ms."""
     from airflow_provider_dropcowboy.phone import Phone, PhoneError
@@ -187,7 +211,7 @@ def _check_exists(name: str, number: str | None) -> None:
         raise wrong(name, f"does not exist: {error}", "Correct it.") from None
 
 
-def _missing(name: str, remedy: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"{name} is given neither here nor by the connection's default_{name}. Nothing was sent. {remedy}"
-    )
+def _check_length(body: Template, most: int) -> None:
+    shortest = sum(map(count_sms_characters, body.literals))
+    if shortest > most:
+        raise wrong("sms_body", f"has {shortest} characters without the row's values", f"Drop Cowboy accepts {most}.")

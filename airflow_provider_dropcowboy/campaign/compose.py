@@ -13,9 +13,12 @@ from airflow_provider_dropcowboy.screening.message import Message
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RvmTemplate:
-    """A voicemail for every contact; ``tts_body`` takes ``{column}`` fields."""
+    """A voicemail for every contact; ``tts_body`` takes ``{column}`` fields.
 
-    brand_id: str
+    :param max_characters: of the text with the row's values; None: the vendor names no limit.
+    """
+
+    brand_id: str | None = None
     recording_id: str | None = None
     voice_id: str | None = None
     tts_body: Template | None = field(default=None, repr=False)
@@ -25,15 +28,18 @@ class RvmTemplate:
     phone_ivr_id: str | None = None
     pool_id: str | None = None
     byoc: Mapping[str, object] | None = field(default=None, repr=False)
+    max_characters: int | None = None
 
     def fill_in(self, contact: Contact) -> Rvm:
         """What the contact is to hear.
 
-        :raises TextError: the row lacks a value, or its text is empty.
+        :raises TextError: the row lacks a value, or its text is empty or longer than the vendor accepts.
         """
         text = None if self.tts_body is None else self.tts_body.render(contact.row)
         if text == "":
             raise TextError("text: empty with the row's values")
+        if text is not None and self.max_characters is not None and len(text) > self.max_characters:
+            raise TextError(f"text: longer than {self.max_characters} characters with the row's values")
         return Rvm(
             brand_id=self.brand_id,
             recording_id=self.recording_id,
@@ -68,9 +74,10 @@ class RvmTemplate:
 class SmsTemplate:
     """A text for every contact; ``sms_body`` takes ``{column}`` fields."""
 
-    caller_id: str = field(repr=False)
-    pool_id: str
+    caller_id: str | None = field(default=None, repr=False)
+    pool_id: str | None = None
     sms_body: Template = field(repr=False)
+    max_characters: int = MAX_SMS_CHARACTERS
 
     def fill_in(self, contact: Contact) -> Sms:
         """What the contact is to read.
@@ -78,8 +85,8 @@ class SmsTemplate:
         :raises TextError: the row lacks a value, or its text is longer than the vendor takes.
         """
         text = self.sms_body.render(contact.row)
-        if count_sms_characters(text) > MAX_SMS_CHARACTERS:
-            raise TextError(f"text: longer than {MAX_SMS_CHARACTERS} characters with the row's values")
+        if count_sms_characters(text) > self.max_characters:
+            raise TextError(f"text: longer than {self.max_characters} characters with the row's values")
         if not text:
             raise TextError("text: empty with the row's values")
         return Sms(caller_id=self.caller_id, pool_id=self.pool_id, sms_body=text)

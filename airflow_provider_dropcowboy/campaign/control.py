@@ -14,6 +14,7 @@ from airflow_provider_dropcowboy.errors import (
     UnknownRateError,
     VendorDownError,
 )
+from airflow_provider_dropcowboy.ledger.runs import REFUSED
 
 STOPPED: Final = SendOutcome(Outcome.RELEASED, "not written: the run was stopped")
 CUT_OFF: Final = SendOutcome(Outcome.UNKNOWN, "no answer: the run was ended before it came")
@@ -126,7 +127,9 @@ class Brakes:
 
 
 def paused(reason: str) -> Order:
-    """A person paused the campaign, or all."""
+    """A person paused the campaign, or all; or a result said that the vendor refuses the account."""
+    if reason.startswith(REFUSED):
+        return _refused(reason)
     text = f"{reason}. What was asked is recorded, nobody else was asked. Resume, then clear the task."
     return Order(reason, error=PausedError(text))
 

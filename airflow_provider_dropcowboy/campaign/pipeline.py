@@ -24,7 +24,7 @@ from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.errors import LedgerError, LedgerReplacedError
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.judgement import Claim, Judgement
-from airflow_provider_dropcowboy.ledger.outcomes import STATE_OF, Answered
+from airflow_provider_dropcowboy.ledger.outcomes import Answered
 from airflow_provider_dropcowboy.ledger.patience import claim_patiently, reclaim_patiently, record_patiently
 from airflow_provider_dropcowboy.ledger.runs import Run, beat
 from airflow_provider_dropcowboy.ledger.shares import seek_share
@@ -262,7 +262,7 @@ class Pipeline:
         elif not is_recorded:
             self._tally.settle(State.UNKNOWN, NOT_RECORDED)
         elif item.held_back is None:
-            self._tally.settle(STATE_OF[item.outcome.kind], item.outcome.reason)
+            self._tally.settle(item.state, item.outcome.reason)
         else:
             self._tally.hold_back(item.held_back)
             assert item.held_back.stop is not None

@@ -1,19 +1,22 @@
 """What a run is to do, checked once, so that nothing further down meets a wrong value."""
 
-from dataclasses import dataclass, field
+import hashlib
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from airflow_provider_dropcowboy.api.account import Account
+from airflow_provider_dropcowboy.api.callback_url import key_id
 from airflow_provider_dropcowboy.api.content import Channel
+from airflow_provider_dropcowboy.api.versions import vendor_of
 from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
 from airflow_provider_dropcowboy.campaign.hours import Hours
 from airflow_provider_dropcowboy.campaign.identity import check_campaign_name
 from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
 from airflow_provider_dropcowboy.contacts.partition import Partition
 from airflow_provider_dropcowboy.errors import ConfigurationError
-from airflow_provider_dropcowboy.ledger.claims import NO_RULES
-from airflow_provider_dropcowboy.ledger.judgement import ClaimRules
+from airflow_provider_dropcowboy.ledger.digest import DIGEST_CHARACTERS, framed
+from airflow_provider_dropcowboy.ledger.judgement import NO_RULES, ClaimRules
 from airflow_provider_dropcowboy.ledger.lease import DOUBT_LASTS
 from airflow_provider_dropcowboy.ledger.runs import Terms, Who
 from airflow_provider_dropcowboy.secret import Secret
@@ -83,6 +86,7 @@ class Plan:
     def __post_init__(self) -> None:
         # a line break that a template left behind would make another campaign of it
         object.__setattr__(self, "campaign", check_campaign_name(self.campaign))
+        object.__setattr__(self, "claim_rules", self._keyed())
         for name, value in (("concurrency", self.concurrency), ("max_concurrency", self.max_concurrency)):
             if not 1 <= value <= MAX_CONNECTIONS:
                 raise ConfigurationError(
@@ -112,6 +116,17 @@ class Plan:
             gets_results=self.callback_url is not None or self.account_webhook,
             budget_micros=self.claim_rules.budget_micros,
         )
+
+    def _keyed(self) -> ClaimRules:
+        """The rules of claims, with what the vendor's idempotency keys allow."""
+        vendor = vendor_of(self.account)
+        if vendor.key_lasts is None:
+            return self.claim_rules
+        secret = self.callback_secret
+        # all that a request holds beside its message's own content, number and names
+        shared = (vendor.request_form, self.account.base_url, self.callback_url or "", key_id(secret) if secret else "")
+        digest = hashlib.sha256(framed(*shared)).hexdigest()[:DIGEST_CHARACTERS]
+        return replace(self.claim_rules, key_lasts=vendor.key_lasts, request_digest=digest)
 
     def waits_for(self, opening: datetime | None) -> bool:
         """Whether another wave follows at this opening.

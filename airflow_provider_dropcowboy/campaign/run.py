@@ -19,6 +19,7 @@ from airflow_provider_dropcowboy.campaign.progress import Watch
 from airflow_provider_dropcowboy.campaign.seen import Seen, Unsent
 from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
 from airflow_provider_dropcowboy.campaign.warnings import (
+    check_ready,
     raise_if_not_done,
     say_if_nothing_was_sent,
     warn_of_bans,
@@ -93,6 +94,7 @@ def run_campaign(
         who=plan.who,
         earlier_runs=plan.earlier_runs,
     )
+    check_ready(plan)
     campaign = bind_patiently(ledger, account, name=plan.campaign, channel=plan.channel, prefix=prefix)
     identity = Identity.of(ledger.key, campaign)
     if plan.who.remember is not None:  # not before the ledger knows the campaign: else a crash here looks like a loss

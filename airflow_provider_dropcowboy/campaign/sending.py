@@ -159,6 +159,7 @@ class Sending:
             phone=message.phone,
             foreign_id=message.foreign_id,
             callback_url=self._callback_url(ask.claim),
+            key=None if ask.claim.key_generation is None else f"{message.foreign_id}.{ask.claim.key_generation}",
         )
         asked_at, asked_s = self._clock.now(), self._clock.boot_s()
         try:
@@ -175,7 +176,7 @@ class Sending:
         self._in_flight.request.add(self._clock.boot_s() - asked_s)
         if order := self._vendor_clock.check(reading.reply, asked_at=asked_at):
             self._control.stop(order)
-        self._heed(reading)
+        self._heed(ask, reading)
         if reading.proof is None:
             self._settle(ask, reading.outcome)
         else:  # the worker goes on meanwhile
@@ -186,14 +187,18 @@ class Sending:
     def _callback_url(self, claim: Claim) -> str | None:
         if self._callback_urls is None:
             return self._plan.callback_url
-        return self._callback_urls.url(Ticket(claim.message.foreign_id, claim.attempt))
+        # a repeated request is the same to the byte, so its URL names the key and not the attempt
+        return self._callback_urls.url(Ticket(claim.message.foreign_id, claim.key_generation or claim.attempt))
 
-    def _heed(self, reading: Reading) -> None:
+    def _heed(self, ask: Ask, reading: Reading) -> None:
         """What an answer means for the requests after it."""
         outcome = reading.outcome
         if isinstance(reading.reply, Answer) and reading.reply.status == LIMITED:
             self._pace.slow_down(outcome.retry_after_s)
-        elif order := self._brakes.pull(outcome):
+        # what is asked again with its key is in no lasting doubt, but it is a failure
+        elif order := self._brakes.pull(
+            replace(outcome, kind=Outcome.RELEASED) if is_repeatable(ask, outcome) else outcome
+        ):
             self._control.stop(order)
         elif outcome.kind is Outcome.ACCEPTED:
             self._pace.speed_up()
@@ -209,11 +214,19 @@ class Sending:
             self._answers.put_nowait(Answered(ask.claim, CUT_OFF))
             raise
         if confirmed is not reading:
-            self._heed(confirmed)
+            self._heed(ask, confirmed)
         self._settle(ask, confirmed.outcome)
 
     def _settle(self, ask: Ask, outcome: SendOutcome) -> None:
-        """Ask again what was surely not taken, a few times; record everything else."""
-        is_again = outcome.kind is Outcome.RELEASED and self._control.order is None
+        """Ask again what was surely not taken, or is in doubt and has a key, a few times; record everything else."""
+        if is_repeatable(ask, outcome):
+            ask = replace(ask, claim=replace(ask.claim, is_doubtful=True))
+        is_free = outcome.kind is Outcome.RELEASED or is_repeatable(ask, outcome)
+        is_again = is_free and self._control.order is None
         if not (is_again and self._retries.put(ask, retry_after_s=outcome.retry_after_s)):
             self._answers.put_nowait(Answered(ask.claim, outcome))
+
+
+def is_repeatable(ask: Ask, outcome: SendOutcome) -> bool:
+    """Whether a request in doubt can be asked again at once: its key keeps the vendor from sending twice."""
+    return outcome.kind is Outcome.UNKNOWN and ask.claim.key_generation is not None

@@ -10,8 +10,9 @@ from typing import Final, Protocol, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.api.versions import DEFAULT
-from airflow_provider_dropcowboy.argument_kinds import FLAG, is_web_url
+from airflow_provider_dropcowboy.api.vendor import Vendor
+from airflow_provider_dropcowboy.api.versions import DEFAULT, VENDORS
+from airflow_provider_dropcowboy.argument_kinds import FLAG, choice, is_web_url
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.secret import Secret
 
@@ -47,9 +48,8 @@ class ConnectionSettings:
     :param callback_url: public base URL of the receiver, without a trailing slash.
     :param retired_callback_secrets: of sends that may still be answered; the receiver takes them too.
     :param byoc: the vendor's ``byoc`` object; it holds a carrier's credentials.
-    :param account_webhook: whether the account's own webhook, which is set at Drop Cowboy, posts to the receiver's
-        ``/webhook``.
-    :param verify: False, or the path of a CA bundle on the worker, instead of the usual authorities.
+    :param account_webhook: whether the account's own webhook posts to the receiver's ``/webhook``.
+    :param verify: False, or the path of a CA bundle on the worker.
     """
 
     account: Account
@@ -73,16 +73,17 @@ class ConnectionSettings:
 
         :raises ConfigurationError: a field is missing or wrong; the text names it and what to write, not its value.
         """
-        extra: object = connection.extra_dejson
-        if not isinstance(extra, dict):
+        if not isinstance(extra := connection.extra_dejson, dict):
             raise _wrong("extra", "a JSON object")
         _check_names(extra)
+        version = str(choice(*VENDORS).read("api_version", extra.get("api_version") or DEFAULT.version))
         return cls(
             account=Account(
-                login=_header_text(connection.login or "", "login (team id)"),
+                login=_header_text(connection.login or "", "login (team id, or key of API v2)"),
                 secret=_secret(connection.password or "", "password (secret)"),
-                base_url=_base_url(connection),
+                base_url=_base_url(connection, VENDORS[version]),
                 given_name=_read(extra, "account", _account_name) or "",
+                api_version=version,
             ),
             callback_url=_read(extra, "callback_url", _url),
             account_webhook=FLAG.read("account_webhook", extra.get("account_webhook") or False) is True,
@@ -105,9 +106,7 @@ class ConnectionSettings:
 
     def secrets(self) -> Iterator[Secret]:
         """Every credential in here, for a log's masker."""
-        yield self.account.secret
-        yield from self.callback_secrets()
-        yield from map(Secret, _texts_in(self.byoc))
+        yield from (self.account.secret, *self.callback_secrets(), *map(Secret, _texts_in(self.byoc)))
 
 
 T = TypeVar("T")
@@ -126,9 +125,9 @@ def _read(extra: Mapping[str, object], name: str, parse: Callable[[object], T]) 
 
 
 _NAMES: Final = (
-    "account", "account_webhook", "byoc_secret", "callback_secret", "callback_secret_retired", "callback_url",
-    "default_brand_id", "default_pool_id", "ledger_conn_id", "max_concurrency", "price_rvm_usd", "price_sms_usd",
-    "timeout_s", "verify",
+    "account", "account_webhook", "api_version", "byoc_secret", "callback_secret", "callback_secret_retired",
+    "callback_url", "default_brand_id", "default_pool_id", "ledger_conn_id", "max_concurrency", "price_rvm_usd",
+    "price_sms_usd", "timeout_s", "verify",
 )  # fmt: skip
 _OTHER_NAMES: Final = {"byoc": "byoc_secret", "brand_id": "default_brand_id", "pool_id": "default_pool_id"}  # API's
 
@@ -164,7 +163,7 @@ def _account_name(value: object) -> str:
 
 
 def _header_text(value: str, name: str) -> str:
-    """A value that goes into a header; a pasted line end would make every request fail, with the value in the error."""
+    # a pasted line end would make every request fail, with the value in the error
     if value and not (value.isascii() and value.isprintable() and value == value.strip()):
         raise _wrong(name, "printable ASCII without spaces around it")
     return value
@@ -259,7 +258,7 @@ def _verify(value: object) -> bool | str:
             raise _wrong("verify in the extra", "true, false, or the path of a CA bundle")
 
 
-def _base_url(connection: Connection) -> str:
+def _base_url(connection: Connection, vendor: Vendor) -> str:
     """Scheme, host, port and path; a host may be bare, with the connection's schema and port, or a whole URL."""
     host = (connection.host or "").strip()
     scheme = (connection.schema or "https").strip().lower()
@@ -268,14 +267,14 @@ def _base_url(connection: Connection) -> str:
     if not host:
         if connection.port:
             raise _wrong("host", "set where a port is set")
-        return DEFAULT.base_url
+        return vendor.base_url
     if host.count(":") > 1 and "://" not in host and not host.startswith("["):
         host = f"[{host}]"  # an IPv6 address
     parts = _split(host if "://" in host else f"{scheme}://{host}")
     if not parts or not parts.hostname or parts.username or parts.query or parts.fragment:
-        raise _wrong("host", f"a host name, or a base URL such as {DEFAULT.base_url}")
+        raise _wrong("host", f"a host name, or a base URL such as {vendor.base_url}")
     port = f":{connection.port}" if connection.port and parts.port is None else ""
-    return f"{parts.scheme}://{parts.netloc}{port}{parts.path.rstrip('/') or DEFAULT.path_prefix}"
+    return f"{parts.scheme}://{parts.netloc}{port}{parts.path.rstrip('/') or vendor.path_prefix}"
 
 
 def _split(url: str) -> SplitResult | None:

@@ -2,32 +2,33 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from functools import cache
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.ledger.allowance import book
 from airflow_provider_dropcowboy.ledger.attempts import day_of
-from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch
+from airflow_provider_dropcowboy.ledger.batch import as_parameter
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.judgement import (
+    NO_RULES,
     Already,
     Claim,
     ClaimRules,
     Judgement,
     judge,
+    may_repeat,
     read_facts,
 )
 from airflow_provider_dropcowboy.ledger.runs import Run, read_order
-from airflow_provider_dropcowboy.ledger.schema import HISTORY, SENDS, may_become
+from airflow_provider_dropcowboy.ledger.schema import HISTORY
 from airflow_provider_dropcowboy.ledger.sends import by_foreign_id, by_its_name, state_now
+from airflow_provider_dropcowboy.ledger.statements import CLAIM_ANEW, NEXT_ATTEMPT, first_claims
 from airflow_provider_dropcowboy.ledger.suppressed import suppressed_among
 from airflow_provider_dropcowboy.screening.message import Message
 from airflow_provider_dropcowboy.states import BINDING, State
-
-NO_RULES: Final = ClaimRules()
 
 
 def new_claim_id() -> str:
@@ -65,16 +66,22 @@ def claim(
         facts = read_facts(connection, run.campaign, messages=messages, rules=rules, at=at)
         free = judge(run.campaign, messages=messages, facts=facts, judgement=judgement, rules=rules, met=met)
         for message, row in free:
-            judgement.claimed.append(Claim(message, 1 if row is None else row.attempt + 1, claim_id))
+            new = _claim_of(message, row, claim_id=claim_id, rules=rules, at=at)
+            judgement.claimed.append(new)
             if row is None:
                 inserts.append(message)
             else:
-                updates.append(_replacement(message, run, row, claim_id=claim_id, at=at))
+                updates.append(_replacement(new, run, row, rules=rules, at=at))
         if inserts:
-            _insert(connection, run, messages=inserts, claim_id=claim_id, at=at)
+            _insert(connection, run, messages=inserts, claim_id=claim_id, rules=rules, at=at)
         if updates:
             _replace(connection, judgement, updates=updates, claim_id=claim_id)
-        book(connection, run.campaign.id, sends=len(judgement.claimed), price_micros=rules.price_micros)
+        book(
+            connection,
+            run.campaign.id,
+            sends=sum(not new.is_doubtful for new in judgement.claimed),
+            price_micros=rules.price_micros,
+        )
     return judgement
 
 
@@ -95,7 +102,7 @@ def reclaim(ledger: Ledger, run: Run, *, claims: Sequence[Claim], claim_id: str)
         if not claims:
             return judgement
         connection.execute(
-            _NEXT_ATTEMPT,
+            NEXT_ATTEMPT,
             [
                 {
                     "b_foreign_id": claim.message.foreign_id,
@@ -113,7 +120,7 @@ def reclaim(ledger: Ledger, run: Run, *, claims: Sequence[Claim], claim_id: str)
         for old in claims:
             row = rows[old.message.foreign_id]
             if row.claim_id == claim_id:
-                judgement.claimed.append(Claim(old.message, old.attempt + 1, claim_id))
+                judgement.claimed.append(replace(old, attempt=old.attempt + 1, claim_id=claim_id))
             else:
                 judgement.already.append(Already(old.message, state_now(row, at), row.reason, row.run_id))
     return judgement
@@ -147,14 +154,40 @@ def find_claims(ledger: Ledger, run: Run, *, messages: Sequence[Message], claim_
         )
     found = (by_its_name(message, rows) for message in messages)
     return [
-        Claim(message, row.attempt, claim_id)
+        Claim(
+            message,
+            row.attempt,
+            claim_id,
+            key_generation=None if row.keyed_at is None else row.key_generation,
+            # an earlier request may have gone out under its key
+            is_doubtful=row.keyed_at is not None and row.keyed_at < row.claimed_at,
+        )
         for message, row in found
         # one that a callback settled meanwhile keeps its claim's name, and is not to be asked
         if row and (row.claim_id, row.state) == (claim_id, State.CLAIMED)
     ]
 
 
-def _insert(connection: sa.Connection, run: Run, *, messages: Sequence[Message], claim_id: str, at: datetime) -> None:
+def _claim_of(message: Message, row: Any, *, claim_id: str, rules: ClaimRules, at: datetime) -> Claim:
+    """The next claim of a message. Its key is another one than before, unless the same request is asked for again."""
+    attempt = 1 if row is None else row.attempt + 1
+    if rules.key_lasts is None:
+        return Claim(message, attempt, claim_id)
+    if row is not None and may_repeat(row, message, rules, at=at):
+        return Claim(message, attempt, claim_id, key_generation=row.key_generation, is_doubtful=True)
+    generation = 1 if row is None else (row.key_generation or 0) + 1
+    return Claim(message, attempt, claim_id, key_generation=generation)
+
+
+def _insert(
+    connection: sa.Connection,
+    run: Run,
+    *,
+    messages: Sequence[Message],
+    claim_id: str,
+    rules: ClaimRules,
+    at: datetime,
+) -> None:
     rows = as_parameter(
         (
             message.foreign_id,
@@ -168,10 +201,14 @@ def _insert(connection: sa.Connection, run: Run, *, messages: Sequence[Message],
     )
     same: dict[str, object] = {"campaign_id": run.campaign.id, "claim_id": claim_id, "run_id": run.id}
     same |= {"claimed_at": at, "claimed_day": day_of(at)}
-    connection.execute(_first_claims(connection.dialect.name), {"rows": rows, **same})
+    is_keyed = rules.key_lasts is not None
+    same |= {"key_generation": 1 if is_keyed else None, "keyed_at": at if is_keyed else None}
+    same |= {"request_digest": rules.request_digest if is_keyed else None}
+    connection.execute(first_claims(connection.dialect.name), {"rows": rows, **same})
 
 
-def _replacement(message: Message, run: Run, row: Any, *, claim_id: str, at: datetime) -> dict[str, object]:
+def _replacement(new: Claim, run: Run, row: Any, *, rules: ClaimRules, at: datetime) -> dict[str, object]:
+    message, is_keyed = new.message, new.key_generation is not None
     return {
         "contact_key": message.contact_key,
         "phone_number": message.phone.e164,
@@ -180,14 +217,20 @@ def _replacement(message: Message, run: Run, row: Any, *, claim_id: str, at: dat
         "content_digest": message.content_digest,
         "state": State.CLAIMED.value,
         "reason": None,
-        "attempt": row.attempt + 1,
-        "claim_id": claim_id,
+        "attempt": new.attempt,
+        "claim_id": new.claim_id,
+        "key_generation": new.key_generation if is_keyed else row.key_generation,
+        "keyed_at": row.keyed_at if new.is_doubtful else at if is_keyed else None,
+        "request_digest": rules.request_digest if is_keyed else None,
         "run_id": run.id,
         "claimed_at": at,
         "claimed_day": day_of(at),
         "rule": message.rule,
         "answered_at": None,
-        "resent_at": at if row.state in BINDING else None,  # an open row is in no doubt from an earlier request
+        "final_at": None,
+        # an open row is in no doubt from an earlier request; asked for again with its key, it is no further message
+        "resent_at": row.resent_at if new.is_doubtful else at if row.state in BINDING else None,
+        "is_repeated": new.is_doubtful,
         "b_foreign_id": row.foreign_id,
         "b_attempt": row.attempt,
         "b_claim_id": row.claim_id,
@@ -200,7 +243,7 @@ def _replace(
 ) -> None:
     """Claim rows that are there, unless a callback or a person moved them since they were read."""
     # sorted: two writers that lock the same rows in the same order do not deadlock
-    connection.execute(_CLAIM_ANEW, sorted(updates, key=lambda update: str(update["b_foreign_id"])))
+    connection.execute(CLAIM_ANEW, sorted(updates, key=lambda update: str(update["b_foreign_id"])))
     rows = by_foreign_id(connection, [str(update["b_foreign_id"]) for update in updates])
     updated = {update["b_foreign_id"] for update in updates}
     lost = updated - {foreign_id for foreign_id, row in rows.items() if row.claim_id == claim_id}
@@ -219,62 +262,10 @@ def _resent(update: Mapping[str, object]) -> dict[str, object]:
     return {
         "foreign_id": update["b_foreign_id"],
         "at": update["claimed_at"],
-        "event": "resent",
+        "event": "asked again with its key" if update["is_repeated"] else "resent",
         "state_before": update["b_state"],
         "state_after": State.CLAIMED.value,
         "attempt": update["attempt"],
         "run_id": update["run_id"],
-        "reason": "in doubt for longer than resend_after",
+        "reason": None if update["is_repeated"] else "in doubt for longer than resend_after",
     }
-
-
-@cache
-def _first_claims(dialect: str) -> sa.Insert:
-    new = batch(
-        dialect,
-        ("foreign_id", "text"),
-        ("contact_key", "text"),
-        ("phone_number", "text"),
-        ("number_digest", "text"),
-        ("content_digest", "text"),
-        ("rule", "text"),
-    )
-    same = {
-        "campaign_id": sa.bindparam("campaign_id", type_=sa.Integer()),
-        "owns_number": sa.true(),
-        "state": sa.literal_column(f"'{State.CLAIMED.value}'"),
-        "attempt": sa.literal_column("1"),
-        "claim_id": sa.bindparam("claim_id", type_=sa.String()),
-        "run_id": sa.bindparam("run_id", type_=sa.Integer()),
-        "claimed_at": sa.bindparam("claimed_at", type_=SENDS.c.claimed_at.type),
-        "claimed_day": sa.bindparam("claimed_day", type_=sa.Integer()),
-    }
-    return SENDS.insert().from_select([*new.c.keys(), *same], sa.select(*new.c, *same.values()))
-
-
-_IS_UNMOVED: Final = sa.and_(
-    SENDS.c.foreign_id == sa.bindparam("b_foreign_id"),
-    SENDS.c.attempt == sa.bindparam("b_attempt"),
-    SENDS.c.claim_id == sa.bindparam("b_claim_id"),
-)
-
-_NEXT_ATTEMPT: Final = (
-    SENDS.update()
-    .where(_IS_UNMOVED, SENDS.c.state == State.CLAIMED.value, may_become(State.CLAIMED))
-    .values({name: sa.bindparam(name) for name in ("attempt", "claim_id", "claimed_at", "claimed_day")})
-)
-
-_CLAIM_ANEW: Final = (
-    SENDS.update()
-    .where(_IS_UNMOVED, SENDS.c.state == sa.bindparam("b_state"), may_become(State.CLAIMED))
-    .values(
-        {
-            name: sa.bindparam(name)
-            for name in (
-                "contact_key", "phone_number", "number_digest", "owns_number", "content_digest", "state", "reason",
-                "attempt", "claim_id", "run_id", "claimed_at", "claimed_day", "rule", "answered_at",
-                "resent_at",
-            )
-        }
-    )
-)  # fmt: skip

@@ -24,11 +24,16 @@ class Claim:
 
     :param attempt: 1 for the first request ever; each further one has its own claim.
     :param claim_id: of the committed batch.
+    :param key_generation: of the idempotency key that its request has; None: it has none.
+    :param is_doubtful: a request under the same key may have been carried out: whatever becomes of this one, the
+        message is not free.
     """
 
     message: Message
     attempt: int
     claim_id: str
+    key_generation: int | None = None
+    is_doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +86,17 @@ class ClaimRules:
     """What the ledger looks at beyond who was asked; the same for all claims of a run.
 
     :param resend_after: ask once more for what has been in doubt for so long, at most once a message; None: never.
+    :param key_lasts: ask again at once for what is in doubt, with the same idempotency key and the same request, for so
+        long after the first one; None: the vendor knows no keys.
+    :param request_digest: of what all requests of the run have in common; those of another one are never repeated.
     :param repeat_window: not the same content to the same number in another campaign within this time; None: it may.
     :param limit: sends of the campaign, at most, over all its runs; None: none.
     :param budget_micros: what they may cost, in millionths of a US dollar; needs ``price_micros``, the price of one.
     """
 
     resend_after: timedelta | None = None
+    key_lasts: timedelta | None = None
+    request_digest: str | None = None
     repeat_window: timedelta | None = None
     limit: int | None = None
     budget_micros: int | None = None
@@ -96,6 +106,9 @@ class ClaimRules:
     def limits(self) -> Limits:
         """What the campaign may send and spend."""
         return {"limit": self.limit, "budget_micros": self.budget_micros, "price_micros": self.price_micros}
+
+
+NO_RULES: Final = ClaimRules()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +183,7 @@ def judge(
         earlier = _sent_earlier(message, known, at=at)
         if earlier is not None:
             judgement.already.append(Already(message, state_now(earlier, at), earlier.reason, earlier.run_id))
-        elif row is not None and not _is_free(row, message, rules.resend_after, at=at):
+        elif row is not None and not _is_free(row, message, rules, at=at):
             judgement.already.append(Already(message, state_now(row, at), row.reason, row.run_id))
         elif row is None and (
             names_lost := [name for name in (message.foreign_id, *message.earlier_ids) if name in lost]
@@ -183,7 +196,11 @@ def judge(
             judgement.suppressed.append(message)
         elif owners.setdefault(message.number_digest, message.foreign_id) != message.foreign_id:
             judgement.duplicates.append(message)
-        elif facts.attempts is not None and (reason := facts.attempts.cap(message, campaign.id)):
+        elif (
+            facts.attempts is not None
+            and not (row is not None and may_repeat(row, message, rules, at=at))  # it counts as an attempt already
+            and (reason := facts.attempts.cap(message, campaign.id))
+        ):
             judgement.capped.append((message, reason))
         elif message.stop is not None:
             judgement.stopped.append(given)  # a later wave knows it by the name it gives
@@ -194,17 +211,35 @@ def judge(
     allowance = facts.allowance
     if allowance is None:
         return free
-    judgement.held += [(message, allowance.reason) for message, _row in free[allowance.sends :]]
-    return free[: allowance.sends]
+    new = [(message, row) for message, row in free if row is None or not may_repeat(row, message, rules, at=at)]
+    judgement.held += [(message, allowance.reason) for message, _row in new[allowance.sends :]]
+    held = {message.foreign_id for message, _row in new[allowance.sends :]}
+    return [(message, row) for message, row in free if message.foreign_id not in held]
+
+
+def may_repeat(row: Any, message: Message, rules: ClaimRules, *, at: datetime) -> bool:
+    """Whether a send in doubt may be asked for again with its own idempotency key: the vendor then sends nothing twice.
+
+    Only the very same request is: under its key, another one would be refused, or carried out after the key is
+    forgotten.
+    """
+    return (
+        rules.key_lasts is not None
+        and row.keyed_at is not None
+        and state_now(row, at) is State.UNKNOWN
+        and at < row.keyed_at + rules.key_lasts
+        and (row.request_digest, row.content_digest, row.number_digest)
+        == (rules.request_digest, message.content_digest, message.number_digest)
+    )
 
 
 def _sent_earlier(message: Message, known: Mapping[str, Any], *, at: datetime) -> Any:
     """The row of the same message under another spelling of the account, if it binds; one in doubt is not resent."""
     rows = (known.get(name) for name in message.earlier_ids)
-    return next((row for row in rows if row is not None and not _is_free(row, message, None, at=at)), None)
+    return next((row for row in rows if row is not None and not _is_free(row, message, NO_RULES, at=at)), None)
 
 
-def _is_free(row: Any, message: Message, resend_after: timedelta | None, *, at: datetime) -> bool:
+def _is_free(row: Any, message: Message, rules: ClaimRules, *, at: datetime) -> bool:
     """Whether a row that is there may be asked again: surely not taken, and not refused for this very content."""
     match state_now(row, at):
         case State.RELEASED:
@@ -213,6 +248,9 @@ def _is_free(row: Any, message: Message, resend_after: timedelta | None, *, at: 
             asked = (row.content_digest, row.number_digest)
             return asked != (message.content_digest, message.number_digest)
         case State.UNKNOWN:
+            if may_repeat(row, message, rules, at=at):
+                return True
+            resend_after = rules.resend_after
             is_due = resend_after is not None and row.claimed_at + resend_after <= at
             # to a corrected number it is not resent: the one in doubt would be free for another message to it
             is_same_number = row.number_digest == message.number_digest

@@ -48,6 +48,12 @@ class Answered:
     is_correction: bool = False
     held_back: Message | None = None
 
+    @property
+    def state(self) -> State:
+        """Where the send stands now. One of which an earlier request is in doubt is not free, whatever came back."""
+        state = STATE_OF[self.outcome.kind]
+        return State.UNKNOWN if self.claim.is_doubtful and state in OPEN else state
+
 
 def record(ledger: Ledger, run: Run, *, answered: Sequence[Answered]) -> int:
     """Write outcomes down; each is its owner's last act on the claim. Doing it twice does no harm.
@@ -106,10 +112,11 @@ def _correct(connection: sa.Connection, run: Run, *, item: Answered, at: datetim
 
 def _judge_unmoved(connection: sa.Connection, run: Run, *, item: Answered, at: datetime) -> bool:
     """Whether this outcome contradicts what the ledger says; writes the contradiction down."""
-    target = STATE_OF[item.outcome.kind]
+    target = item.state
     row: Any = connection.execute(_STANDING, {"foreign_id": item.claim.message.foreign_id}).one_or_none()
     is_same_claim = row is not None and (row.attempt, row.claim_id) == (item.claim.attempt, item.claim.claim_id)
-    if is_same_claim and (target is State.UNKNOWN or row.state in {target, State.DELIVERED, State.FAILED}):
+    is_settled = row is not None and (row.state in {target, State.DELIVERED, State.FAILED} or row.final_at is not None)
+    if is_same_claim and (target is State.UNKNOWN or is_settled):
         return False
     if target in OPEN:  # surely not taken: whatever happened since stands
         return False
@@ -134,7 +141,7 @@ def _judge_unmoved(connection: sa.Connection, run: Run, *, item: Answered, at: d
 
 
 def _row(item: Answered) -> tuple[object, ...]:
-    claim, state = item.claim, STATE_OF[item.outcome.kind]
+    claim, state = item.claim, item.state
     reason = item.outcome.reason or None
     return claim.message.foreign_id, claim.attempt, claim.claim_id, state.value, reason, state in BINDING
 
@@ -171,6 +178,6 @@ def _answers(dialect: str, target: State) -> sa.Update:
     )
 
 
-_STANDING: Final = sa.select(SENDS.c.state, SENDS.c.attempt, SENDS.c.claim_id).where(
+_STANDING: Final = sa.select(SENDS.c.state, SENDS.c.attempt, SENDS.c.claim_id, SENDS.c.final_at).where(
     SENDS.c.foreign_id == sa.bindparam("foreign_id")
 )

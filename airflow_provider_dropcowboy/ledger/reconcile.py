@@ -6,19 +6,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.api.callbacks import Callback, DeliveryStatus
+from airflow_provider_dropcowboy.api.callbacks import Callback, Reading, Result
+from airflow_provider_dropcowboy.api.versions import DEFAULT, KEYED
 from airflow_provider_dropcowboy.ledger.allowance import book, book_extra
-from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch, is_among, names
+from airflow_provider_dropcowboy.ledger.batch import as_parameter, names
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.digest import number_digest
-from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, HISTORY, SENDS, SUPPRESSIONS, may_become
+from airflow_provider_dropcowboy.ledger.runs import REFUSED
+from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, HISTORY, RUNS, SENDS, SUPPRESSIONS, may_become
+from airflow_provider_dropcowboy.ledger.statements import finals, keep_callbacks, locked_sends
 from airflow_provider_dropcowboy.phone import Phone, PhoneError
-from airflow_provider_dropcowboy.states import OPEN, State
+from airflow_provider_dropcowboy.states import OPEN, State, sources_of
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +66,7 @@ def reconcile(ledger: Ledger, received: Sequence[Received]) -> Counter[Match]:
         matches = [work.apply(item) for item in received]
         work.flush()
         kept = as_parameter(_kept(item, match) for item, match in zip(received, matches, strict=True))
-        connection.execute(_keep(connection.dialect.name), {"rows": kept, "received_at": work.at})
+        connection.execute(keep_callbacks(connection.dialect.name), {"rows": kept, "received_at": work.at})
     return Counter(matches)
 
 
@@ -80,13 +82,23 @@ class _Send:
     drop_id: str | None
     attempt: int
     run_id: int
+    key_generation: int | None
 
     @classmethod
     def of(cls, row: Any) -> "_Send":
         return cls(
             row.foreign_id, row.campaign_id, State(row.state), row.number_digest, row.phone_number, row.drop_id,
-            row.attempt, row.run_id,
+            row.attempt, row.run_id, None if row.keyed_at is None else row.key_generation,
         )  # fmt: skip
+
+    def read(self, callback: Callback) -> Reading | None:
+        """What a callback means, in the version of the API that it was sent by."""
+        return (DEFAULT if self.key_generation is None else KEYED).read_result(callback)
+
+    @property
+    def request(self) -> int:
+        """Which request was the last one, as a callback's token counts them: a repeated one keeps its token."""
+        return self.attempt if self.key_generation is None else self.key_generation
 
 
 class _Work:
@@ -106,8 +118,8 @@ class _Work:
         The database's clock is read with them.
         """
         dialect = self._connection.dialect.name
-        asked = {"foreign_ids": names(sorted(set(foreign_ids)), dialect)}
-        rows = self._connection.execute(_locked(dialect), asked).all()
+        which = {"foreign_ids": names(sorted(set(foreign_ids)), dialect)}
+        rows = self._connection.execute(locked_sends(dialect), which).all()
         self.at: datetime = rows[-1].at if rows and dialect == "postgresql" else now(self._connection)
         self._sends = {row.foreign_id: _Send.of(row) for row in rows}
 
@@ -119,18 +131,25 @@ class _Work:
         send = self._sends.get(item.foreign_id or "")
         if send is None or not self._is_about(send, callback, is_verified=item.attempt is not None):
             return Match.UNMATCHED
-        if callback.dnc:
+        reading = send.read(callback)
+        if reading is None:
+            return Match.UNREADABLE
+        if reading.suppresses:
             self._suppress(send)
-        target = State.DELIVERED if callback.status is DeliveryStatus.SUCCESS else State.FAILED
+        if not reading.is_known:
+            log.warning("send %s: a result that the vendor does not document: %s", send.foreign_id, reading.reason)
+        if reading.result in _NOT_SENT:
+            return self._free(send, item, reading)
+        target = State.DELIVERED if reading.result is Result.DELIVERED else State.FAILED
         if send.state in {State.DELIVERED, State.FAILED}:
             return self._judge_second(send, item, callback=callback, target=target)
         if send.state in OPEN:
             self._reopen(send, target)
-        elif item.attempt is not None and item.attempt < send.attempt:
+        elif item.attempt is not None and item.attempt < send.request:
             log.error("send %s: a result of an earlier request: the person may be asked twice", send.foreign_id)
             self._remember(send, "a result of an earlier request", target, reason=None)
         cost = None if callback.cost_usd is None else int(callback.cost_usd * 1_000_000)
-        reason, network = callback.reason or None, callback.network_name
+        reason, network = reading.reason or None, callback.network_name
         self._moves.append((send.foreign_id, target.value, reason, callback.drop_id, cost, network))
         if cost is not None:
             self._count_cost(send, cost, sends=1)
@@ -141,11 +160,45 @@ class _Work:
         """Move the sends whose callbacks were applied."""
         if self._moves:
             parameters = {"rows": as_parameter(self._moves), "final_at": self.at}
-            self._connection.execute(_finals(self._connection.dialect.name), parameters)
+            self._connection.execute(finals(self._connection.dialect.name), parameters)
             self._moves.clear()
         for campaign_id, (cost, sends) in sorted(self._costs.items()):
             book_extra(self._connection, campaign_id, cost_micros=cost, sends=sends)
         self._costs.clear()
+
+    def _free(self, send: _Send, item: Received, reading: Reading) -> Match:
+        """Nothing was sent, says the result: the message was refused, or the account, or a request of ours was wrong.
+
+        A result of an earlier key frees nothing: it is why there is another key.
+        """
+        if reading.result is Result.FAULT:
+            log.error("send %s: a request of this package was wrong: %s", send.foreign_id, reading.reason)
+            self._remember(send, "a wrong request", send.state, reason=reading.reason)
+            return Match.CONFLICT
+        if reading.result is Result.REFUSED:
+            self._stop_runs(send, reading.reason)
+        target = State.REJECTED if reading.result is Result.REJECTED else State.RELEASED
+        if item.attempt != send.request or send.state not in sources_of(target):
+            return Match.REPEATED
+        self.flush()
+        moved = self._connection.execute(
+            SENDS.update()
+            .where(SENDS.c.foreign_id == send.foreign_id, may_become(target))
+            .values(state=target.value, reason=reading.reason, owns_number=False, final_at=self.at)
+        )
+        if moved.rowcount:
+            book(self._connection, send.campaign_id, sends=-1)
+        send.state = target
+        return Match.APPLIED
+
+    def _stop_runs(self, send: _Send, reason: str) -> None:
+        """The running tasks of the account learn it with their next heartbeat, and stop."""
+        account = sa.select(RUNS.c.account).where(RUNS.c.id == send.run_id).scalar_subquery()
+        self._connection.execute(
+            RUNS.update()
+            .where(RUNS.c.account == account, RUNS.c.ended_at.is_(None), RUNS.c.stop_reason.is_(None))
+            .values(stop_reason=f"{REFUSED}: {reason}")
+        )
 
     def _count_cost(self, send: _Send, cost: int, *, sends: int) -> None:
         """Its campaign's budget learns it at the next ``flush``."""
@@ -243,61 +296,5 @@ def _kept(item: Received, match: Match) -> tuple[object, ...]:
     return item.foreign_id, item.attempt, item.attempt is not None, status, match.value, item.payload
 
 
-@cache
-def _keep(dialect: str) -> sa.Insert:
-    new = batch(
-        dialect,
-        ("foreign_id", "text"),
-        ("attempt", "integer"),
-        ("is_verified", "boolean"),
-        ("status", "text"),
-        ("match", "text"),
-        ("payload", "text"),
-    )
-    received_at = sa.bindparam("received_at", type_=CALLBACKS.c.received_at.type)
-    return CALLBACKS.insert().from_select([*new.c.keys(), "received_at"], sa.select(*new.c, received_at))
-
-
-@cache
-def _finals(dialect: str) -> sa.Update:
-    final = batch(
-        dialect,
-        ("foreign_id", "text"),
-        ("state", "text"),
-        ("reason", "text"),
-        ("drop_id", "text"),
-        ("cost_micros", "bigint"),
-        ("network", "text"),
-    ).c
-    return (
-        SENDS.update()
-        .where(SENDS.c.foreign_id == final.foreign_id, may_become(State.DELIVERED))  # failed has the same sources
-        .values(
-            {name: final[name] for name in ("state", "reason", "drop_id", "cost_micros", "network")}
-            | {"final_at": sa.bindparam("final_at", type_=SENDS.c.final_at.type)}
-        )
-    )
-
-
-@cache
-def _locked(dialect: str) -> sa.Select[Any]:
-    return (
-        sa.select(
-            SENDS.c.foreign_id,
-            SENDS.c.campaign_id,
-            SENDS.c.state,
-            SENDS.c.number_digest,
-            SENDS.c.phone_number,
-            SENDS.c.drop_id,
-            SENDS.c.attempt,
-            SENDS.c.run_id,
-            # the database's clock, without a round trip of its own
-            (sa.func.clock_timestamp() if dialect == "postgresql" else sa.null()).label("at"),
-        )
-        .where(is_among(SENDS.c.foreign_id, dialect, parameter="foreign_ids"))
-        .order_by(SENDS.c.foreign_id)
-        .with_for_update()
-    )
-
-
+_NOT_SENT: Final = frozenset({Result.REJECTED, Result.REFUSED, Result.FAULT})
 _OTHERS: Final = SENDS.alias("others")

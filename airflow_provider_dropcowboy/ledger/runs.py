@@ -16,6 +16,8 @@ from airflow_provider_dropcowboy.ledger.database import Ledger, clock_of, clock_
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, LEDGER, RUNS
 
 SILENT_AFTER: Final = timedelta(seconds=60)
+REFUSED: Final = "refused"
+"""Begins why a running task must stop: a result said that the vendor refuses whatever the account sends now."""
 """A run without a heartbeat for so long is taken for dead; it beats every second or so."""
 
 
@@ -162,7 +164,7 @@ def begin_run(
 def beat(ledger: Ledger, run: Run, *, counts: Mapping[str, int]) -> str | None:
     """Say that the run lives, and where it stands.
 
-    :returns: why it must stop claiming (a pause); None: go on.
+    :returns: why it must stop claiming: a pause, or that the vendor refuses the account; None: go on.
     """
     with ledger.writing() as connection:
         connection.execute(
@@ -267,6 +269,8 @@ def read_order(connection: sa.Connection, campaign: Campaign, *, run: Run | None
         )
     if row.paused_all is not None:
         return "paused: all campaigns (dropcowboy resume --all)", row.at
+    if row.stop_reason is not None:
+        return str(row.stop_reason), row.at
     if row.paused is not None:
         return f"paused: this campaign (dropcowboy resume '{campaign.name}')", row.at
     return None, row.at
@@ -292,6 +296,7 @@ def _pauses(dialect: str) -> sa.Select[Any]:
             LEDGER.c.paused_at.label("paused_all"),
             CAMPAIGNS.c.paused_at.label("paused"),
             RUNS.c.worker,
+            RUNS.c.stop_reason,
             clock_of(dialect).label("at"),
         )
         .join_from(LEDGER, CAMPAIGNS, sa.true())

@@ -148,6 +148,9 @@ SENDS: Final = sa.Table(
     sa.Column("drop_id", sa.String),
     sa.Column("cost_micros", sa.BigInteger),  # millionths of a US dollar: exact on every database
     sa.Column("network", sa.String),
+    sa.Column("key_generation", sa.Integer),  # of the idempotency key; rises with each new one, and never falls
+    sa.Column("keyed_at", Instant),  # claimed under it for the first time; None: the last request had no key
+    sa.Column("request_digest", sa.String),  # of what all requests of its run have in common
     sa.Column("rule", sa.String),  # by which it was screened: calling hours, and the version of their file
 )
 

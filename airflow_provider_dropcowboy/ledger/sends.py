@@ -117,6 +117,9 @@ def _known(dialect: str) -> sa.Select[Any]:
             SENDS.c.run_id,
             SENDS.c.claimed_at,
             SENDS.c.resent_at,
+            SENDS.c.key_generation,
+            SENDS.c.keyed_at,
+            SENDS.c.request_digest,
             RUNS.c.ended_at,
             RUNS.c.heartbeat_at,
         )

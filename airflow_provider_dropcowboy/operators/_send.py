@@ -72,6 +72,7 @@ class SendOperator(ArgumentsMixin, BaseOperator):
         attempts_window: timedelta = timedelta(days=3),
         repeat_window: timedelta | None = timedelta(hours=20),
         pool_id: str | None = None,
+        phone_line_id: str | None = None,
         callback_url: str | None = None,
         dropcowboy_conn_id: str = "dropcowboy_default",
         campaign: str | None = None,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class SendRvmOperator(SendOperator):
-    """A ringless voicemail to each contact of a source, once, however often the task runs (API v1, ``POST /rvm``).
+    """A ringless voicemail to each contact of a source, once, however often the task runs.
 
     Its arguments: ``docs/reference/arguments.md``.
     """
@@ -21,6 +21,7 @@ class SendRvmOperator(SendOperator):
         *,
         brand_id: str | None = None,
         recording_id: str | None = None,
+        media_id: str | None = None,
         voice_id: str | None = None,
         tts_body: str | None = None,
         audio_url: str | None = None,

@@ -11,13 +11,19 @@ if TYPE_CHECKING:
 
 
 class SendSmsOperator(SendOperator):
-    """A text to each contact of a source who opted in, once, however often the task runs (API v1, ``POST /sms``).
+    """A text to each contact of a source who opted in, once, however often the task runs.
 
     Its arguments: ``docs/reference/arguments.md``.
     """
 
     def __init__(
-        self, *, sms_body: str | None = None, caller_id: str | None = None, opt_in: bool | None = None, **kwargs: Any
+        self,
+        *,
+        sms_body: str | None = None,
+        body: str | None = None,
+        caller_id: str | None = None,
+        opt_in: bool | None = None,
+        **kwargs: Any,
     ) -> None:
         self._keep(locals())
         super().__init__(**kwargs)

@@ -8,8 +8,7 @@ from typing import Final
 from starlette.types import Receive, Scope
 
 from airflow_provider_dropcowboy.api.callback_url import Ticket
-from airflow_provider_dropcowboy.api.callbacks import Callback
-from airflow_provider_dropcowboy.api.versions import DEFAULT
+from airflow_provider_dropcowboy.api.callbacks import Callback, read_callback
 from airflow_provider_dropcowboy.errors import CallbackError
 from airflow_provider_dropcowboy.ledger.digest import FOREIGN_ID_CHARACTERS
 from airflow_provider_dropcowboy.ledger.reconcile import Received
@@ -32,7 +31,7 @@ class Arrival:
     def read(self) -> Received:
         """What the ledger keeps of it."""
         try:
-            callback = DEFAULT.read_callback(self.body)
+            callback = read_callback(self.body)
         except CallbackError:
             return self.unread()
         attempt = self.ticket.attempt if self.ticket else None

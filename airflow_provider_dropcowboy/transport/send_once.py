@@ -42,7 +42,7 @@ def send_once(
     :raises VendorError: of another kind: refused, with the vendor's reason.
     """
     vendor = vendor_of(account)
-    vendor.check_content(content)
+    vendor.rules.check(content)
     if callback_url is not None:
         check_url("callback_url", callback_url)
     given: object = foreign_id

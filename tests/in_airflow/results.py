@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from airflow.sdk import DAG, task
 
-from airflow_provider_dropcowboy.api.v1.callbacks import parse_callback
+from airflow_provider_dropcowboy.api.callbacks import read_callback
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.reconcile import Received, reconcile
 from airflow_provider_dropcowboy.ledger.schema import SENDS
@@ -33,7 +33,7 @@ def tell(ledger: Ledger, *, failed: int = 0, untold: int = 0) -> None:
     for place, send in enumerate(sends[: len(sends) - untold]):
         ending = {"status": "failure", "reason": "Voicemail box full"} if place < failed else {"status": "success"}
         payload = json.dumps({**ending, "phone_number": send.phone_number, "drop_id": f"d{place}", "product_cost": 0.1})
-        received.append(Received(send.foreign_id, 1, parse_callback(payload.encode()), payload))
+        received.append(Received(send.foreign_id, 1, read_callback(payload.encode()), payload))
     reconcile(ledger, received)
 
 

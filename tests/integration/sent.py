@@ -7,8 +7,8 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
+from airflow_provider_dropcowboy.api.callbacks import read_callback
 from airflow_provider_dropcowboy.api.content import Channel, Rvm
-from airflow_provider_dropcowboy.api.v1.callbacks import parse_callback
 from airflow_provider_dropcowboy.campaign.identity import Identity
 from airflow_provider_dropcowboy.ledger.claims import claim, new_claim_id
 from airflow_provider_dropcowboy.ledger.database import Ledger
@@ -76,7 +76,7 @@ class Sent:
 
     def _tell(self, key: int, content: dict[str, object]) -> Match:
         payload = json.dumps({"foreign_id": self.foreign_id(key), "drop_id": f"d{key}", **content})
-        received = Received(self.foreign_id(key), 1, parse_callback(payload.encode()), payload)
+        received = Received(self.foreign_id(key), 1, read_callback(payload.encode()), payload)
         (match,) = reconcile(self.ledger, [received])
         return match
 
@@ -84,7 +84,7 @@ class Sent:
 def age(ledger: Ledger, by: timedelta) -> None:
     """Everything in the ledger happened so much earlier."""
     instants = {
-        SENDS: ("claimed_at", "answered_at", "final_at"),
+        SENDS: ("claimed_at", "answered_at", "final_at", "keyed_at"),
         CALLBACKS: ("received_at",),
         HISTORY: ("at",),
         RUNS: ("started_at", "heartbeat_at", "ended_at"),

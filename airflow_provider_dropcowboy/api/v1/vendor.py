@@ -5,15 +5,15 @@ from typing import ClassVar, Final
 
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.answers import SendOutcome
-from airflow_provider_dropcowboy.api.callbacks import Callback
+from airflow_provider_dropcowboy.api.callbacks import Callback, DeliveryStatus, Reading, Result
 from airflow_provider_dropcowboy.api.catalog import Brand, Pool, Recording
-from airflow_provider_dropcowboy.api.content import Content, channel_of
+from airflow_provider_dropcowboy.api.content import MAX_SMS_CHARACTERS, Channel, Content, channel_of
+from airflow_provider_dropcowboy.api.content_rules import ContentRules
 from airflow_provider_dropcowboy.api.lists import ListRoutes
 from airflow_provider_dropcowboy.api.replies import Call
 from airflow_provider_dropcowboy.api.v1 import catalog, lists
 from airflow_provider_dropcowboy.api.v1.answers import read_send_answer
-from airflow_provider_dropcowboy.api.v1.callbacks import parse_callback
-from airflow_provider_dropcowboy.api.v1.sends import check_content, send_body
+from airflow_provider_dropcowboy.api.v1.sends import send_body
 from airflow_provider_dropcowboy.api.vendor import Access, Vendor
 from airflow_provider_dropcowboy.api.wire import Reply, Request
 from airflow_provider_dropcowboy.phone import Phone
@@ -28,6 +28,22 @@ class V1(Vendor):
     base_url = "https://api.dropcowboy.com/v1"
     path_prefix = "/v1"
     lists: ClassVar[ListRoutes] = lists
+    rules = ContentRules(
+        needed={
+            Channel.RVM: {
+                "brand_id": "Give one, or set default_brand_id in the connection. `dropcowboy brands` lists them."
+            },
+            Channel.SMS: {
+                "caller_id": "Write the number that texts are sent from, such as +15045550100.",
+                "pool_id": "Give one, or set default_pool_id in the connection. `dropcowboy pools` lists them.",
+            },
+        },
+        max_text_characters=MAX_SMS_CHARACTERS,
+    )
+    routes = None
+    signature_fault = None
+    request_form = "v1/1"
+    key_lasts = None
     wrong_credentials = (
         "The team id (login) or the secret (password) is wrong: the API answers both alike. Copy both again from the "
         "API settings of Drop Cowboy, of the same account."
@@ -38,23 +54,32 @@ class V1(Vendor):
         return {"x-team-id": account.login, "x-secret": account.secret.reveal()}
 
     def send(
-        self, account: Account, content: Content, *, phone: Phone, foreign_id: str, callback_url: str | None
+        self,
+        account: Account,
+        content: Content,
+        *,
+        phone: Phone,
+        foreign_id: str,
+        callback_url: str | None,
+        key: str | None = None,  # noqa: ARG002  # v1 knows none
     ) -> Request:
         """``POST /rvm`` or ``POST /sms``, which read the credentials from the body alone."""
         body = send_body(account, content, phone=phone, foreign_id=foreign_id, callback_url=callback_url)
         return Request("POST", f"/{channel_of(content).value}", body=body)
 
-    def check_content(self, content: Content) -> None:
-        """By the rules of v1."""
-        check_content(content)
-
     def read_send(self, reply: Reply) -> SendOutcome:
         """By the table of v1."""
         return read_send_answer(reply)
 
-    def read_callback(self, raw: bytes) -> Callback:
-        """A callback of v1."""
-        return parse_callback(raw)
+    def read_result(self, callback: Callback) -> Reading | None:
+        """By its status alone."""
+        match callback.status:
+            case DeliveryStatus.SUCCESS:
+                return Reading(Result.DELIVERED, callback.reason, suppresses=callback.dnc)
+            case DeliveryStatus.FAILURE:
+                return Reading(Result.FAILED, callback.reason, suppresses=callback.dnc)
+            case DeliveryStatus.OTHER:
+                return None
 
     def access(self, default_brand_id: str | None = None) -> Call[Access]:
         """By ``GET /brand``: no route of v1 checks the credentials alone."""

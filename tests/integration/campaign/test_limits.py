@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.api.v1.callbacks import parse_callback
+from airflow_provider_dropcowboy.api.callbacks import read_callback
 from airflow_provider_dropcowboy.campaign import pipeline
 from airflow_provider_dropcowboy.campaign.compose import RvmTemplate
 from airflow_provider_dropcowboy.campaign.preview import JudgedRow, preview_campaign
@@ -229,4 +229,4 @@ def call_back(ledger: Ledger, **fields: Any) -> None:
     for send in sends:
         content = {"foreign_id": send.foreign_id, "drop_id": send.foreign_id, "phone_number": send.phone_number}
         payload = json.dumps(content | fields)
-        reconcile(ledger, [Received(send.foreign_id, 1, parse_callback(payload.encode()), payload)])
+        reconcile(ledger, [Received(send.foreign_id, 1, read_callback(payload.encode()), payload)])

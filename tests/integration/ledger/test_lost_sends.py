@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from airflow_provider_dropcowboy.api.v1.callbacks import parse_callback
+from airflow_provider_dropcowboy.api.callbacks import read_callback
 from airflow_provider_dropcowboy.campaign.preview import judge_messages
 from airflow_provider_dropcowboy.ledger.batch import names
 from airflow_provider_dropcowboy.ledger.claims import claim, new_claim_id
@@ -47,7 +47,7 @@ def test_a_message_that_only_its_result_proves_is_not_claimed_again(sent: Sent) 
 
 def test_a_result_without_a_token_proves_nothing(sent: Sent) -> None:
     payload = json.dumps({"foreign_id": sent.foreign_id(1), "status": "success"})
-    received = Received(sent.foreign_id(1), None, parse_callback(payload.encode()), payload)
+    received = Received(sent.foreign_id(1), None, read_callback(payload.encode()), payload)
     assert reconcile(sent.ledger, [received])[Match.UNMATCHED] == 1
     assert len(sent.claim(1)) == 1
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_dropcowboy.api.answers import Outcome
-from airflow_provider_dropcowboy.api.v1.callbacks import parse_callback
+from airflow_provider_dropcowboy.api.callbacks import read_callback
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
 from airflow_provider_dropcowboy.ledger.digest import number_digest
 from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconcile
@@ -31,7 +31,7 @@ def person(ledger: Ledger, key: str = "1", *, number: int | None = None) -> Mess
 def told(about: Message, status: str = "success", *, attempt: int | None = 1, **fields: object) -> Received:
     """A callback under a good token; attempt None: through the account-wide webhook."""
     raw = json.dumps({"status": status, "phone_number": about.phone.e164, "drop_id": "d1", **fields})
-    return Received(about.foreign_id, attempt, parse_callback(raw.encode()), raw)
+    return Received(about.foreign_id, attempt, read_callback(raw.encode()), raw)
 
 
 def kept(ledger: Ledger) -> list[Any]:

@@ -3,7 +3,7 @@
 import pytest
 
 from airflow_provider_dropcowboy.api.content import Content, Rvm, Sms
-from airflow_provider_dropcowboy.api.v1.sends import check_content
+from airflow_provider_dropcowboy.api.versions import DEFAULT
 from airflow_provider_dropcowboy.errors import ConfigurationError
 
 
@@ -18,7 +18,7 @@ from airflow_provider_dropcowboy.errors import ConfigurationError
     ],
 )
 def test_a_message_that_the_vendor_takes_passes(content: Content) -> None:
-    check_content(content)
+    DEFAULT.rules.check(content)
 
 
 @pytest.mark.parametrize(
@@ -51,5 +51,5 @@ def test_a_message_that_the_vendor_takes_passes(content: Content) -> None:
 )
 def test_a_message_that_the_vendor_would_refuse_names_its_fault(content: Content, named: str) -> None:
     with pytest.raises(ConfigurationError, match=named) as caught:
-        check_content(content)
+        DEFAULT.rules.check(content)
     assert "Ann" not in str(caught.value)

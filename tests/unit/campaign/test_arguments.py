@@ -1,5 +1,6 @@
 """Wrong arguments are named when the DAG is parsed; what is not known yet is not judged."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -151,9 +152,9 @@ def test_a_wrong_argument_of_a_voicemail_is_named(changes: dict[str, object], na
     [
         ({"sms_body": None}, "sms_body is missing"),
         ({"sms_body": ""}, "sms_body is empty"),
-        ({"sms_body": "x" * 161}, "sms_body has 161 characters without the row's values"),
+        ({"sms_body": "x" * 1_601}, "sms_body has 1601 characters without the row's values"),
+        ({"body": "Hi"}, "sms_body and body are two words for one thing"),
         ({"sms_body": "Hi {}"}, "sms_body: "),
-        ({"caller_id": None}, "caller_id is missing"),
         ({"caller_id": "5045550100"}, "caller_id is not in E.164 format"),
         ({"opt_in": None}, "opt_in"),
         ({"opt_in": False}, "opt_in is not True"),
@@ -226,3 +227,33 @@ def test_a_whole_number_is_the_text_of_it() -> None:
 
 def test_arguments_print_without_their_values() -> None:
     assert "5045550100" not in repr(SmsArguments.read({**SMS, "campaign": "spring"}))
+
+
+V2 = replace(SETTINGS, account=Account("key", Secret("secret"), "https://localhost", api_version="v2"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind", "given", "named"),
+    [
+        (SETTINGS, SmsArguments, {**SMS, "sms_body": "x" * 161}, "sms_body has 161 characters"),
+        (SETTINGS, SmsArguments, {**SMS, "caller_id": None}, "A text needs a caller_id."),
+        (replace(SETTINGS, default_brand_id=None), RvmArguments, RVM, "A voicemail needs a brand_id."),
+        (V2, SmsArguments, SMS, "caller_id is unknown to this version of the API. Give phone_line_id"),
+        (V2, RvmArguments, {**RVM, "forwarding_number": "+15045550100"}, "forwarding_number is unknown"),
+        (V2, RvmArguments, {**RVM, "phone_ivr_id": "i"}, "phone_ivr_id is unknown"),
+    ],
+)
+def test_what_a_version_of_the_api_does_not_know_or_needs_is_named_when_the_task_starts(
+    settings: ConnectionSettings, kind: type[SendArguments], given: dict[str, object], named: str
+) -> None:
+    arguments = kind.read({**given, "campaign": "spring"})
+    with pytest.raises(ConfigurationError) as wrong:
+        arguments.template(settings)
+    assert named in str(wrong.value)
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, V2], ids=["v1", "v2"])
+def test_the_words_of_either_version_are_understood_by_both(settings: ConnectionSettings) -> None:
+    of_v1 = RvmArguments.read({"contacts": [], "recording_id": "m", "pool_id": "l"}).template(settings)
+    of_v2 = RvmArguments.read({"contacts": [], "media_id": "m", "phone_line_id": "l"}).template(settings)
+    assert (of_v2.recording_id, of_v2.pool_id) == (of_v1.recording_id, of_v1.pool_id) == ("m", "l")

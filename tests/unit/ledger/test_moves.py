@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Update
 
-from airflow_provider_dropcowboy.ledger import claims, outcomes, reconcile, settling
+from airflow_provider_dropcowboy.ledger import outcomes, settling, statements
 from airflow_provider_dropcowboy.states import State, sources_of
 
 DIALECTS = {"sqlite": sqlite.dialect(), "postgresql": postgresql.dialect()}  # type: ignore[no-untyped-call]
@@ -17,11 +17,11 @@ DIALECTS = {"sqlite": sqlite.dialect(), "postgresql": postgresql.dialect()}  # t
 @pytest.mark.parametrize(
     ("make", "target"),
     [
-        (lambda _: claims._NEXT_ATTEMPT, State.CLAIMED),
-        (lambda _: claims._CLAIM_ANEW, State.CLAIMED),
+        (lambda _: statements.NEXT_ATTEMPT, State.CLAIMED),
+        (lambda _: statements.CLAIM_ANEW, State.CLAIMED),
         (lambda dialect: outcomes._answers(dialect, State.ACCEPTED), State.ACCEPTED),
         (lambda dialect: outcomes._answers(dialect, State.UNKNOWN), State.UNKNOWN),
-        (reconcile._finals, State.DELIVERED),
+        (statements.finals, State.DELIVERED),
         (lambda _: settling._moves(State.UNKNOWN, State.ACCEPTED), State.ACCEPTED),
         (lambda _: settling._moves(State.REJECTED, State.RELEASED), State.RELEASED),
     ],

@@ -1,0 +1,169 @@
+"""What an account of API v2 has: readiness, media, voices, lines, webhooks, contacts, campaigns."""
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
+from urllib.parse import quote
+
+from airflow_provider_dropcowboy.api import _reading as reading
+from airflow_provider_dropcowboy.api.answers import read_json
+from airflow_provider_dropcowboy.api.catalog import Pool, Recording, Voice, Webhook
+from airflow_provider_dropcowboy.api.replies import Call
+from airflow_provider_dropcowboy.api.vendor import Readiness
+from airflow_provider_dropcowboy.api.wire import Answer, Method, Request
+from airflow_provider_dropcowboy.secret import Secret
+
+T = TypeVar("T")
+
+READINESS: Final = "/register/public/integration-readiness"
+WEBHOOKS: Final = "/register/public/webhooks"
+MEDIA: Final = "/media/public/media"
+CHECK_WEBHOOKS: Final = "List the webhooks: a second one for an address gets every event twice."
+
+
+def readiness() -> Call[Readiness]:
+    """``GET /register/public/integration-readiness``."""
+    return _call("GET", READINESS, _readiness)
+
+
+def media() -> Call[tuple[Recording, ...]]:
+    """``GET /media/public/media``: a file's ``media_id`` is what a voicemail names."""
+    return _call(
+        "GET", MEDIA, lambda data: tuple(map(_media, reading.as_objects(reading.as_object(data).get("medias"))))
+    )
+
+
+def voices() -> Call[tuple[Voice, ...]]:
+    """``GET /voice/public/voices``: only those of status ``ready`` can be used."""
+    return _call("GET", "/voice/public/voices", lambda data: tuple(map(_voice, _rows(data, "voices"))))
+
+
+def lines(kind: str | None = None) -> Call[tuple[Pool, ...]]:
+    """``GET /phone/public/lines``.
+
+    :param kind: ``voice`` or ``sms``; None: both.
+    """
+    query = {} if kind is None else {"type": kind}
+    return _call("GET", "/phone/public/lines", lambda data: tuple(map(_line, reading.as_objects(data))), query=query)
+
+
+def webhooks() -> Call[tuple[Webhook, ...]]:
+    """``GET /register/public/webhooks``: never with a secret."""
+    return _call("GET", WEBHOOKS, lambda data: tuple(map(_webhook, reading.as_objects(data))))
+
+
+def register_webhook(hook_url: str, *, event_types: tuple[str, ...], name: str) -> Call[Webhook]:
+    """``POST /register/public/webhooks``: the answer holds the signing secret, this once.
+
+    :param hook_url: public HTTPS.
+    """
+    body = {"hook_url": hook_url, "event_types": list(event_types), "name": name}
+    return _call("POST", WEBHOOKS, lambda data: _webhook(reading.as_object(data)), body=body, check=CHECK_WEBHOOKS)
+
+
+def rotate_secret(webhook_id: str) -> Call[Webhook]:
+    """``POST …/{id}/rotate-secret``: the old secret is dead at once."""
+    return _call(
+        "POST",
+        f"{WEBHOOKS}/{quote(webhook_id, safe='')}/rotate-secret",
+        lambda data: _webhook(reading.as_object(data)),
+        body={},
+        check="Rotate it again: only the secret that was answered last is valid.",
+    )
+
+
+def delete_webhook(webhook_id: str) -> Call[None]:
+    """``DELETE /register/public/webhooks/{id}``."""
+    path = f"{WEBHOOKS}/{quote(webhook_id, safe='')}"
+    return _call("DELETE", path, lambda _data: None, check="List the webhooks: it is gone, or delete it again.")
+
+
+def campaign_counts(campaign_id: str) -> Call[Mapping[str, int]]:
+    """``GET /campaign/public/campaigns/{id}/stats``: counts by their names."""
+    path = f"/campaign/public/campaigns/{quote(campaign_id, safe='')}/stats"
+    return _call("GET", path, lambda data: {str(name): int(value) for name, value in _counts(data)})
+
+
+def _counts(data: object) -> list[tuple[str, int]]:
+    return [
+        (name, value)
+        for name, value in reading.as_object(data).items()
+        if isinstance(value, int) and not isinstance(value, bool)
+    ]
+
+
+def _call(
+    method: Method,
+    path: str,
+    read: Callable[[object], T],
+    *,
+    query: Mapping[str, str] | None = None,
+    body: Mapping[str, object] | None = None,
+    check: str = "",
+) -> Call[T]:
+    request = Request(method, path, query=query or {}, body=body, is_safe=method == "GET")
+    return Call(request, lambda answer: read(_data(answer)), check=check)
+
+
+def _rows(data: object, name: str) -> list[Mapping[str, object]]:
+    return reading.as_objects(reading.as_object(data).get(name))
+
+
+def _data(answer: Answer) -> object:
+    """What the envelope ``{"data": …, "meta": …}`` holds."""
+    content = reading.as_object(read_json(answer.body))
+    if "data" not in content:
+        raise ValueError("no data in it")
+    return content["data"]
+
+
+def _readiness(data: object) -> Readiness:
+    content = reading.as_object(data)
+    funds = content.get("funds")
+    funds = funds if isinstance(funds, dict) else {}
+    numbers = content.get("numbers")
+    actions = content.get("next_actions")
+    return Readiness(
+        has_funds=reading.optional_flag(funds, "funds_ok") is not False,
+        balance_usd=reading.optional_amount(funds, "balance"),
+        number_count=reading.optional_count(numbers if isinstance(numbers, dict) else {}, "count") or 0,
+        audio_url_allowed=bool(reading.optional_flag(content, "audio_url_allowed")),
+        test_numbers_only=bool(reading.optional_flag(content, "test_numbers_only")),
+        next_actions=tuple(str(action) for action in actions) if isinstance(actions, list) else (),
+    )
+
+
+def _media(row: Mapping[str, object]) -> Recording:
+    return Recording(
+        media_id=reading.text(row, "media_id"),
+        name=reading.optional_text(row, "name"),
+        created_at=reading.optional_instant(row, "created_at"),
+        api_allowed=reading.optional_flag(row, "media_exists"),
+    )
+
+
+def _voice(row: Mapping[str, object]) -> Voice:
+    return Voice(
+        voice_id=reading.text(row, "voice_id"),
+        name=reading.optional_text(row, "name"),
+        status=reading.optional_text(row, "status"),
+    )
+
+
+def _line(row: Mapping[str, object]) -> Pool:
+    return Pool(
+        pool_id=reading.text(row, "ivr_id"),
+        name=reading.optional_text(row, "name"),
+        service_type=reading.optional_text(row, "type"),
+    )
+
+
+def _webhook(row: Mapping[str, object]) -> Webhook:
+    events = row.get("event_types")
+    secret = reading.optional_text(row, "signing_secret")
+    return Webhook(
+        webhook_id=reading.text(row, "webhook_id"),
+        hook_url=reading.optional_text(row, "hook_url") or reading.optional_text(row, "url"),
+        event_types=tuple(map(str, events)) if isinstance(events, list) else (),
+        name=reading.optional_text(row, "name"),
+        signing_secret=Secret(secret) if secret else None,
+    )

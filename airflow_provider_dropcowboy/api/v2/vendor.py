@@ -1,0 +1,173 @@
+"""API v2: ``x-key`` and ``x-secret``, idempotency keys, results by code, signed webhooks, no contact lists."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import ClassVar, Final
+
+from airflow_provider_dropcowboy.api.account import Account
+from airflow_provider_dropcowboy.api.answers import SendOutcome
+from airflow_provider_dropcowboy.api.callbacks import Callback, DeliveryStatus, Reading, Result
+from airflow_provider_dropcowboy.api.catalog import Brand, Pool, Recording
+from airflow_provider_dropcowboy.api.content import MAX_LONG_SMS_CHARACTERS, Channel, Content, Rvm, channel_of
+from airflow_provider_dropcowboy.api.content_rules import ContentRules
+from airflow_provider_dropcowboy.api.lists import AppendResult, Cell, ContactList, ListRoutes
+from airflow_provider_dropcowboy.api.replies import Call
+from airflow_provider_dropcowboy.api.v1.answers import read_send_answer
+from airflow_provider_dropcowboy.api.v2 import account as routes
+from airflow_provider_dropcowboy.api.v2.codes import CODES
+from airflow_provider_dropcowboy.api.v2.signature import signature_fault
+from airflow_provider_dropcowboy.api.vendor import Access, AccountRoutes, SignatureCheck, Vendor
+from airflow_provider_dropcowboy.api.wire import Reply, Request
+from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.phone import Phone
+
+KEY_LASTS: Final = timedelta(hours=22)
+"""API v2, idempotency: 24 hours. Less the time for which a request may still be written or wait to be carried out."""
+
+_LINE: Final = "Give phone_line_id: the line's numbers send, or the account's default line."
+
+
+class _NoLists:
+    """API v2 has no route of v1's contact lists: each call is refused by name."""
+
+    def create_list(self, list_name: str) -> Call[ContactList]:  # noqa: ARG002
+        raise _no_lists("creates")
+
+    def get_list(self, list_id: str) -> Call[ContactList]:  # noqa: ARG002
+        raise _no_lists("counts")
+
+    def rename_list(self, list_id: str, list_name: str) -> Call[None]:  # noqa: ARG002
+        raise _no_lists("renames")
+
+    def delete_list(self, list_id: str) -> Call[None]:  # noqa: ARG002
+        raise _no_lists("deletes")
+
+    def append_contacts(
+        self,
+        list_id: str,  # noqa: ARG002
+        fields: Sequence[str],  # noqa: ARG002
+        *,
+        values: Sequence[Sequence[Cell]],  # noqa: ARG002
+        region: str = "US",  # noqa: ARG002
+    ) -> Call[AppendResult]:
+        raise _no_lists("counts")
+
+
+class V2(Vendor):
+    """The API at ``api-v2.dropcowboy.com``."""
+
+    version = "v2"
+    base_url = "https://api-v2.dropcowboy.com"
+    path_prefix = ""
+    lists: ClassVar[ListRoutes] = _NoLists()
+    rules = ContentRules(
+        unknown={
+            Channel.RVM: {
+                "forwarding_number": "Set the routing of a call back at the phone line, at Drop Cowboy; leave it out.",
+                "phone_ivr_id": "Set the routing of a call back at the phone line, at Drop Cowboy; leave it out.",
+                "audio_type": "The file itself says it; leave it out.",
+            },
+            Channel.SMS: {"caller_id": _LINE},
+        },
+        needed={},
+        max_text_characters=MAX_LONG_SMS_CHARACTERS,
+        max_tts_characters=1_200,  # API v2, POST /rvm, tts_body
+    )
+    routes: ClassVar[AccountRoutes | None] = routes
+    signature_fault: ClassVar[SignatureCheck | None] = staticmethod(signature_fault)
+    request_form = "v2/1"
+    key_lasts = KEY_LASTS
+    wrong_credentials = (
+        "The key (login) or its secret (password) is wrong, or the key lacks the scope balance:read. Make a pair in "
+        "the dashboard of Drop Cowboy: its secret is shown once."
+    )
+
+    def headers(self, account: Account) -> dict[str, str]:
+        """``x-key`` and ``x-secret``."""
+        return {"x-key": account.login, "x-secret": account.secret.reveal()}
+
+    def send(
+        self,
+        account: Account,  # noqa: ARG002  # its credentials are in headers alone
+        content: Content,
+        *,
+        phone: Phone,
+        foreign_id: str,
+        callback_url: str | None,
+        key: str | None = None,
+    ) -> Request:
+        """``POST /rvm`` or ``POST /sms``, with ``Idempotency-Key``."""
+        fields = {
+            "to": phone.e164,
+            **_fields_of(content),
+            "foreign_id": foreign_id,
+            "callback_url": callback_url,
+        }
+        body = {name: value for name, value in fields.items() if value is not None}
+        headers = {"Idempotency-Key": key} if key else {}
+        return Request("POST", f"/{channel_of(content).value}", body=body, headers=headers)
+
+    def read_send(self, reply: Reply) -> SendOutcome:
+        """As v1 reads it, and it says less: a 202 is no verdict on number, content or credentials."""
+        return read_send_answer(reply)
+
+    def read_result(self, callback: Callback) -> Reading | None:
+        """By its code; a code that is not documented, and a status without a code, is a failure unless it succeeded."""
+        code = CODES.get(callback.reason_code) if callback.reason_code is not None else None
+        if code is not None:
+            reason = "" if code.result is Result.DELIVERED else f"{callback.reason_code}: {code.meaning}"
+            return Reading(code.result, reason, suppresses=code.suppresses or callback.dnc)
+        if callback.reason_code is None and callback.status is DeliveryStatus.SUCCESS:
+            return Reading(Result.DELIVERED, suppresses=callback.dnc)
+        named = "no code" if callback.reason_code is None else f"unknown code {callback.reason_code}"
+        reason = f"{named}: {callback.reason}" if callback.reason else named
+        return Reading(Result.FAILED, reason, suppresses=callback.dnc, is_known=False)
+
+    def access(self, default_brand_id: str | None = None) -> Call[Access]:  # noqa: ARG002  # brands are optional
+        """By ``GET /register/public/integration-readiness``: sends check nothing before they answer 202."""
+        call = routes.readiness()
+        return Call(call.request, lambda answer: call.read(answer).access())
+
+    def brands(self) -> Call[tuple[Brand, ...]]:
+        """No route is known.
+
+        :raises ConfigurationError: always.
+        """
+        raise ConfigurationError(
+            "API v2 has no route that lists brands. Nothing was sent. See them in the Trust Center of Drop Cowboy; a "
+            "voicemail needs one only where the account demands registration."
+        )
+
+    def recordings(self, *, api_allowed: bool | None = None) -> Call[tuple[Recording, ...]]:  # noqa: ARG002
+        """``GET /media/public/media``: what v1 calls a recording is a media file."""
+        return routes.media()
+
+    def media(self) -> Call[tuple[Recording, ...]]:
+        """``GET /media/public/media``."""
+        return routes.media()
+
+    def pools(self) -> Call[tuple[Pool, ...]]:
+        """``GET /phone/public/lines``: what v1 calls a pool is a line."""
+        return routes.lines()
+
+
+def _fields_of(content: Content) -> dict[str, object]:
+    if isinstance(content, Rvm):
+        return {
+            "phone_line_id": content.pool_id,
+            "media_id": content.recording_id,
+            "voice_id": content.voice_id,
+            "tts_body": content.tts_body,
+            "audio_url": content.audio_url,
+            "brand_id": content.brand_id,
+            "postal_code": content.postal_code,
+            "byoc": content.byoc,
+        }
+    return {"phone_line_id": content.pool_id, "body": content.sms_body}
+
+
+def _no_lists(verb: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"API v2 has no route that {verb} contact lists. Nothing was sent. Keep the list in step through a connection "
+        "of API v1 (without api_version in its extra), or send straight from the table with SendRvmOperator."
+    )

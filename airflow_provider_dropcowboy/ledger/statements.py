@@ -1,0 +1,124 @@
+"""The writes of claims and of callbacks, as SQL; each is built once for a database."""
+
+from functools import cache
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from airflow_provider_dropcowboy.ledger.batch import batch, is_among
+from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, SENDS, may_become
+from airflow_provider_dropcowboy.states import State
+
+
+@cache
+def first_claims(dialect: str) -> sa.Insert:
+    new = batch(
+        dialect,
+        ("foreign_id", "text"),
+        ("contact_key", "text"),
+        ("phone_number", "text"),
+        ("number_digest", "text"),
+        ("content_digest", "text"),
+        ("rule", "text"),
+    )
+    same = {
+        "campaign_id": sa.bindparam("campaign_id", type_=sa.Integer()),
+        "owns_number": sa.true(),
+        "state": sa.literal_column(f"'{State.CLAIMED.value}'"),
+        "attempt": sa.literal_column("1"),
+        "claim_id": sa.bindparam("claim_id", type_=sa.String()),
+        "run_id": sa.bindparam("run_id", type_=sa.Integer()),
+        "claimed_at": sa.bindparam("claimed_at", type_=SENDS.c.claimed_at.type),
+        "claimed_day": sa.bindparam("claimed_day", type_=sa.Integer()),
+        "key_generation": sa.bindparam("key_generation", type_=sa.Integer()),
+        "keyed_at": sa.bindparam("keyed_at", type_=SENDS.c.keyed_at.type),
+        "request_digest": sa.bindparam("request_digest", type_=sa.String()),
+    }
+    return SENDS.insert().from_select([*new.c.keys(), *same], sa.select(*new.c, *same.values()))
+
+
+_IS_UNMOVED: Final = sa.and_(
+    SENDS.c.foreign_id == sa.bindparam("b_foreign_id"),
+    SENDS.c.attempt == sa.bindparam("b_attempt"),
+    SENDS.c.claim_id == sa.bindparam("b_claim_id"),
+)
+
+NEXT_ATTEMPT: Final = (
+    SENDS.update()
+    .where(_IS_UNMOVED, SENDS.c.state == State.CLAIMED.value, may_become(State.CLAIMED))
+    .values({name: sa.bindparam(name) for name in ("attempt", "claim_id", "claimed_at", "claimed_day")})
+)
+
+CLAIM_ANEW: Final = (
+    SENDS.update()
+    .where(_IS_UNMOVED, SENDS.c.state == sa.bindparam("b_state"), may_become(State.CLAIMED))
+    .values(
+        {
+            name: sa.bindparam(name)
+            for name in (
+                "contact_key", "phone_number", "number_digest", "owns_number", "content_digest", "state", "reason",
+                "attempt", "claim_id", "run_id", "claimed_at", "claimed_day", "rule", "answered_at",
+                "final_at", "resent_at", "key_generation", "keyed_at", "request_digest",
+            )
+        }
+    )
+)  # fmt: skip
+
+
+@cache
+def keep_callbacks(dialect: str) -> sa.Insert:
+    new = batch(
+        dialect,
+        ("foreign_id", "text"),
+        ("attempt", "integer"),
+        ("is_verified", "boolean"),
+        ("status", "text"),
+        ("match", "text"),
+        ("payload", "text"),
+    )
+    received_at = sa.bindparam("received_at", type_=CALLBACKS.c.received_at.type)
+    return CALLBACKS.insert().from_select([*new.c.keys(), "received_at"], sa.select(*new.c, received_at))
+
+
+@cache
+def finals(dialect: str) -> sa.Update:
+    final = batch(
+        dialect,
+        ("foreign_id", "text"),
+        ("state", "text"),
+        ("reason", "text"),
+        ("drop_id", "text"),
+        ("cost_micros", "bigint"),
+        ("network", "text"),
+    ).c
+    return (
+        SENDS.update()
+        .where(SENDS.c.foreign_id == final.foreign_id, may_become(State.DELIVERED))  # failed has the same sources
+        .values(
+            {name: final[name] for name in ("state", "reason", "drop_id", "cost_micros", "network")}
+            | {"final_at": sa.bindparam("final_at", type_=SENDS.c.final_at.type)}
+        )
+    )
+
+
+@cache
+def locked_sends(dialect: str) -> sa.Select[Any]:
+    return (
+        sa.select(
+            SENDS.c.foreign_id,
+            SENDS.c.campaign_id,
+            SENDS.c.state,
+            SENDS.c.number_digest,
+            SENDS.c.phone_number,
+            SENDS.c.drop_id,
+            SENDS.c.attempt,
+            SENDS.c.run_id,
+            SENDS.c.key_generation,
+            SENDS.c.keyed_at,
+            # the database's clock, without a round trip of its own
+            (sa.func.clock_timestamp() if dialect == "postgresql" else sa.null()).label("at"),
+        )
+        .where(is_among(SENDS.c.foreign_id, dialect, parameter="foreign_ids"))
+        .order_by(SENDS.c.foreign_id)
+        .with_for_update()
+    )

@@ -1,0 +1,227 @@
+"""Campaigns by API v2: a request in doubt is repeated under its key, and results by code free or stop what they say."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from airflow_provider_dropcowboy.api.account import Account
+from airflow_provider_dropcowboy.api.callbacks import read_callback
+from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
+from airflow_provider_dropcowboy.campaign.plan import Plan
+from airflow_provider_dropcowboy.contacts.text import Template
+from airflow_provider_dropcowboy.errors import AuthenticationError, DropCowboyError, NothingAcceptedError
+from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconcile
+from airflow_provider_dropcowboy.ledger.runs import Run, beat, begin_run, find_campaign
+from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
+from airflow_provider_dropcowboy.sandbox.catalog import POOL_ID, RECORDING_ID
+from airflow_provider_dropcowboy.secret import Secret
+from tests.integration.conftest import MakePlan, RunPlan, people
+from tests.integration.sent import age
+from tests.sandbox_process import SandboxProcess
+
+
+@pytest.fixture
+def plan_v2(sandbox: SandboxProcess, plan: MakePlan) -> MakePlan:
+    """Makes plans against the sandbox's API v2, under the account's name on v1."""
+    v1 = plan().account
+
+    def make(**changes: Any) -> Plan:
+        account = Account(sandbox.key, Secret(sandbox.secret), sandbox.v2_url, given_name=v1.name, api_version="v2")
+        return plan(**{"account": account, "template": RvmTemplate(recording_id=RECORDING_ID), **changes})
+
+    return make
+
+
+def keys(sandbox: SandboxProcess) -> dict[str, int]:
+    """What the sandbox counts of idempotency keys."""
+    counts: dict[str, int] = sandbox.stats()["keys"]
+    return counts
+
+
+def result(ledger: Ledger, foreign_id: str, code: int, *, request: int = 1) -> Match:
+    """A verified callback of API v2 comes in."""
+    status = "success" if code == 0 else "failure"
+    payload = json.dumps({"foreign_id": foreign_id, "status": status, "reason_code": code, "drop_id": "d"})
+    (match,) = reconcile(ledger, [Received(foreign_id, request, read_callback(payload.encode()), payload)])
+    return match
+
+
+def sends(ledger: Ledger) -> list[Any]:
+    """The rows of the ledger."""
+    with ledger.reading() as connection:
+        return list(connection.execute(sa.select(SENDS).order_by(SENDS.c.contact_key)))
+
+
+def test_a_lost_answer_is_asked_again_at_once_and_nothing_is_sent_twice(
+    sandbox: SandboxProcess, ledger: Ledger, plan_v2: MakePlan, run: RunPlan
+) -> None:
+    sandbox.fault("lose_answer", share=0.2)
+
+    summary = run(plan_v2(), people(60))
+
+    assert (dict(summary.counts), summary.asked) == ({"accepted": 60}, 60)
+    assert set(sandbox.takes_by_phone().values()) == {1}
+    assert keys(sandbox)["first"] == 60
+    assert keys(sandbox)["repeated"] > 0
+    assert keys(sandbox)["conflicts"] == 0
+
+
+def test_what_is_in_doubt_at_the_end_is_asked_again_by_the_next_run(
+    sandbox: SandboxProcess, ledger: Ledger, plan_v2: MakePlan, run: RunPlan
+) -> None:
+    sandbox.fault("lose_answer")
+    with pytest.raises(DropCowboyError):
+        run(plan_v2(), people(5))
+    assert {row.state for row in sends(ledger)} == {"unknown"}
+    sandbox.clear_faults()
+
+    again = run(plan_v2(), people(5))
+
+    assert dict(again.counts) == {"accepted": 5}
+    assert set(sandbox.takes_by_phone().values()) == {1}
+    assert keys(sandbox)["first"] == 5
+    assert keys(sandbox)["conflicts"] == 0
+
+
+def test_doubt_older_than_the_vendors_memory_is_held(
+    sandbox: SandboxProcess, ledger: Ledger, plan_v2: MakePlan, run: RunPlan
+) -> None:
+    sandbox.fault("lose_answer")
+    with pytest.raises(DropCowboyError):
+        run(plan_v2(), people(3))
+    sandbox.clear_faults()
+    age(ledger, timedelta(hours=23))
+
+    with pytest.raises(NothingAcceptedError):
+        run(plan_v2(), people(3))
+    assert {row.state for row in sends(ledger)} == {"unknown"}
+    assert set(sandbox.takes_by_phone().values()) == {1}
+
+
+def test_doubt_is_held_when_the_request_would_be_another_one(
+    sandbox: SandboxProcess, ledger: Ledger, plan_v2: MakePlan, run: RunPlan
+) -> None:
+    sandbox.fault("lose_answer")
+    with pytest.raises(DropCowboyError):
+        run(plan_v2(), people(3))
+    sandbox.clear_faults()
+
+    elsewhere = plan_v2(callback_url="https://hooks.example.com/")
+    with pytest.raises(NothingAcceptedError):
+        run(elsewhere, people(3))
+    assert {row.state for row in sends(ledger)} == {"unknown"}
+    assert keys(sandbox)["conflicts"] == 0
+
+
+def test_a_limited_repeat_leaves_the_message_in_doubt(
+    sandbox: SandboxProcess, ledger: Ledger, plan_v2: MakePlan, run: RunPlan
+) -> None:
+    sandbox.fault("lose_answer", times=1)
+    sandbox.fault("429")
+    with pytest.raises(DropCowboyError):
+        run(plan_v2(), people(1))
+    assert [row.state for row in sends(ledger)] == ["unknown"]
+    sandbox.clear_faults()
+
+    assert dict(run(plan_v2(), people(1)).counts) == {"accepted": 1}
+    assert set(sandbox.takes_by_phone().values()) == {1}
+
+
+def test_a_refused_message_is_sent_again_under_another_key_once_its_content_differs(
+    sandbox: SandboxProcess, ledger: Ledger, plan_v2: MakePlan, run: RunPlan
+) -> None:
+    sandbox.settings(codes={"*": 3033})
+    run(plan_v2(), people(1))
+    (sent,) = sends(ledger)
+    assert result(ledger, sent.foreign_id, 3033) is Match.APPLIED
+    sandbox.settings(codes={})
+
+    with pytest.raises(NothingAcceptedError):
+        run(plan_v2(), people(1))
+    other = run(plan_v2(template=RvmTemplate(recording_id=RECORDING_ID, pool_id=POOL_ID)), people(1))
+
+    assert dict(other.counts) == {"accepted": 1}
+    assert keys(sandbox)["first"] == 2
+    assert set(sandbox.takes_by_phone().values()) == {1}
+    (again,) = sends(ledger)
+    assert (again.key_generation, again.attempt) == (2, 2)
+    # a result of the first key is not this one's
+    assert result(ledger, again.foreign_id, 3033, request=1) is Match.REPEATED
+    assert sends(ledger)[0].state == "accepted"
+
+
+def test_a_refusal_of_the_account_frees_the_message_and_stops_its_running_tasks(
+    sandbox: SandboxProcess, ledger: Ledger, plan_v2: MakePlan, run: RunPlan
+) -> None:
+    plan = plan_v2()
+    run(plan, people(1))
+    campaign = find_campaign(ledger, plan.account.name, name="spring", channel=plan.channel)
+    assert campaign is not None
+    running: Run = begin_run(ledger, campaign, who=plan.who, wanted=1)
+    assert beat(ledger, running, counts={}) is None
+
+    assert result(ledger, sends(ledger)[0].foreign_id, 3007) is Match.APPLIED
+
+    assert str(beat(ledger, running, counts={})).startswith("refused: 3007: key, secret or scope wrong")
+    assert sends(ledger)[0].state == "released"
+    with ledger.writing() as connection:
+        connection.execute(RUNS.delete().where(RUNS.c.id == running.id))
+    assert dict(run(plan, people(1)).counts) == {"accepted": 1}
+
+
+@pytest.mark.parametrize(
+    ("code", "state"), [(0, "delivered"), (4000, "failed"), (4016, "failed"), (9999, "failed"), (3027, "accepted")]
+)
+def test_a_code_decides_where_a_send_stands(
+    code: int, state: str, sandbox: SandboxProcess, ledger: Ledger, plan_v2: MakePlan, run: RunPlan
+) -> None:
+    run(plan_v2(), people(1))
+    result(ledger, sends(ledger)[0].foreign_id, code)
+
+    (sent,) = sends(ledger)
+    assert sent.state == state
+
+
+def test_an_account_without_funds_is_stopped_before_the_first_claim(
+    sandbox: SandboxProcess, ledger: Ledger, plan_v2: MakePlan, run: RunPlan
+) -> None:
+    sandbox.settings(funds_usd=0.0)
+    with pytest.raises(AuthenticationError, match="no funds"):
+        run(plan_v2(), people(3))
+    sandbox.settings(funds_usd=100.0)
+
+    assert (sends(ledger), sandbox.asks()) == ([], {})
+
+
+def test_wrong_credentials_are_refused_before_the_first_claim(
+    sandbox: SandboxProcess, ledger: Ledger, plan_v2: MakePlan, run: RunPlan
+) -> None:
+    account = plan_v2().account
+    wrong = Account(account.login, Secret("not-the-secret"), account.base_url, api_version="v2")
+    with pytest.raises(AuthenticationError):
+        run(plan_v2(account=wrong), people(3))
+    assert sandbox.asks() == {}
+
+
+def test_a_team_that_moves_in_the_middle_of_a_campaign_contacts_nobody_twice(
+    sandbox: SandboxProcess, plan: MakePlan, plan_v2: MakePlan, run: RunPlan
+) -> None:
+    run(plan(), people(20))
+
+    moved = run(plan_v2(), people(40))
+
+    assert dict(moved.counts) == {"accepted": 40}
+    assert (moved.already, moved.asked) == (20, 20)
+    assert set(sandbox.takes_by_phone().values()) == {1}
+
+
+def test_a_long_text_goes_out_by_the_line(sandbox: SandboxProcess, plan_v2: MakePlan, run: RunPlan) -> None:
+    text = SmsTemplate(sms_body=Template.parse("x" * 1_000), max_characters=1_600)
+
+    assert dict(run(plan_v2(template=text), people(1)).counts) == {"accepted": 1}
+    (send,) = sandbox.sends().values()
+    assert (send["first_body"]["body"], "caller_id" in send["first_body"]) == ("x" * 1_000, False)
