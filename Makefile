@@ -8,7 +8,7 @@ INSTALLED_FLOOR := .venv-3.1/.installed
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-annotate --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-distributed airflow test suite floor test-browser lint fmt types docs bench bench-full torture house lock build clean
+.PHONY: help install demo demo-distributed airflow test suite floor test-browser test-warehouses lint fmt types docs bench bench-full torture house lock build clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -24,7 +24,7 @@ demo-distributed: $(INSTALLED) ## the same with many workers: kill a worker, sto
 airflow: $(INSTALLED) ## start Airflow with the example DAGs and the sandbox
 	$(BIN)/python dags/demo/standalone.py
 
-test: lint types docs suite floor ## run what CI runs before test-browser: lint, types, docs, all tests, and the tests for the oldest Airflow
+test: lint types docs suite floor ## run what CI runs before test-browser and test-warehouses: lint, types, docs, all tests, and the tests for the oldest Airflow
 
 suite: $(INSTALLED) ## run the tests alone, in parallel
 	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8 --dist=loadgroup
@@ -36,6 +36,10 @@ floor: $(INSTALLED_FLOOR) ## run the tests marked floor, with Airflow 3.1
 
 test-browser: $(INSTALLED) ## run the tests that open Airflow and the report page in Chromium
 	$(BIN)/python -m pytest tests/browser -m browser
+
+test-warehouses: $(INSTALLED) ## run the tests that need a MariaDB server and its C library
+	$(BIN)/uv sync --quiet --frozen --inexact --all-extras --group mariadb
+	$(BIN)/python -m pytest tests/warehouses -m mariadb
 
 lint: $(INSTALLED) ## check style, format, and imports
 	$(BIN)/ruff check

@@ -14,10 +14,8 @@ _PARTITION: Final = re.compile(r"\s*([0-9]+)\s*/\s*([0-9]+)\s*")
 class Partition:
     """Part ``index`` of ``count`` (1-based) of a source, by contact key.
 
-    Rows are left out after they are read, so each part reads the whole source. A query can leave them out itself by the
-    same rule; in PostgreSQL, where ``id`` is an integer or canonical text:
-
-    ``WHERE ('x' || left(md5(id::text), 7))::bit(28)::int % 8 + 1 = 3``
+    Rows are left out after they are read, so each part reads the whole source, unless the query leaves them out itself
+    by the same rule: :meth:`condition`.
     """
 
     index: int
@@ -49,6 +47,22 @@ class Partition:
         digest = md5(key.encode(), usedforsecurity=False).hexdigest()
         return int(digest[:7], 16) % self.count == self.index - 1
 
+    def condition(self, column: str, conn_type: str) -> str | None:
+        """The rule in the SQL of a warehouse, for a WHERE; None: it has no MD5 (SQLite), or its SQL is not known here.
+
+        It is :meth:`has` for integers, whole decimals, UUIDs and text as :func:`.canonical_key` writes it. Of other
+        keys, a row may belong to another part than here, but always to exactly one.
+
+        :param column: of the contact key, as SQL names it.
+        :param conn_type: of the Airflow connection.
+        """
+        hashed = _HASHES.get(conn_type)
+        if hashed is None:
+            return None
+        text, seven_digits = hashed
+        whole = text.format(column)
+        return f"(COALESCE(MOD({seven_digits.format(whole)}, {self.count}), 0) = {self.index - 1})"
+
     def __str__(self) -> str:
         return f"{self.index}/{self.count}"
 
@@ -61,3 +75,54 @@ def partitions(count: int) -> list[str]:
     if count < 1:
         raise ConfigurationError(f"A source cannot be cut into {count} parts; it takes at least 1.")
     return [str(Partition(index, count)) for index in range(1, count + 1)]
+
+
+# Of each connection type: a cell as text, whole decimals without their zeros; and the first seven hex digits of a
+# text's MD5 as a number.
+_HASHES: Final = {
+    "bigquery": (
+        r"REGEXP_REPLACE(CAST({} AS STRING), r'^(-?[0-9]+)\.0+$', r'\1')",
+        "CAST(CONCAT('0x', SUBSTR(TO_HEX(MD5({})), 1, 7)) AS INT64)",
+    ),
+    "clickhouse": (
+        r"replaceRegexpOne(toString({}), '^(-?[0-9]+)\\.0+$', '\\1')",
+        "intDiv(reinterpretAsUInt32(reverse(substring(MD5({}), 1, 4))), 16)",
+    ),
+    "databricks": (
+        r"REGEXP_REPLACE(CAST({} AS STRING), '^(-?[0-9]+)[.]0+$', '$1')",
+        "CAST(CONV(LEFT(MD5({}), 7), 16, 10) AS BIGINT)",
+    ),
+    "duckdb": (
+        r"regexp_replace(CAST({} AS VARCHAR), '^(-?[0-9]+)[.]0+$', '\1')",
+        "CAST('0x' || left(md5({}), 7) AS INTEGER)",
+    ),
+    "mssql": (
+        "CAST({} AS VARCHAR(4000))",
+        "CAST(CONVERT(VARBINARY(4), '0' + LEFT(CONVERT(VARCHAR(32), HASHBYTES('MD5', {}), 2), 7), 2) AS INT)",
+    ),
+    "mysql": (
+        r"REGEXP_REPLACE(CAST({} AS CHAR), '^(-?[0-9]+)[.]0+$', '\\1')",
+        "CAST(CONV(LEFT(MD5({}), 7), 16, 10) AS UNSIGNED)",
+    ),
+    "oracle": (
+        r"REGEXP_REPLACE(TO_CHAR({}), '^(-?[0-9]+)[.]0+$', '\1')",
+        "TO_NUMBER(SUBSTR(RAWTOHEX(STANDARD_HASH({}, 'MD5')), 1, 7), 'XXXXXXX')",
+    ),
+    "postgres": (
+        r"regexp_replace(CAST({} AS text), '^(-?[0-9]+)[.]0+$', '\1')",
+        "('x' || left(md5({}), 7))::bit(28)::int",
+    ),
+    "redshift": (
+        r"REGEXP_REPLACE(CAST({} AS VARCHAR), '^(-?[0-9]+)[.]0+$', '$1')",
+        "STRTOL(LEFT(MD5({}), 7), 16)",
+    ),
+    "snowflake": (
+        r"REGEXP_REPLACE(TO_VARCHAR({}), '^(-?[0-9]+)[.]0+$', '\\1')",
+        "TO_NUMBER(LEFT(MD5({}), 7), 'XXXXXXX')",
+    ),
+    "trino": (
+        "REGEXP_REPLACE(CAST({} AS VARCHAR), '^(-?[0-9]+)[.]0+$', '$1')",
+        "from_base(substr(to_hex(md5(to_utf8({}))), 1, 7), 16)",
+    ),
+}
+_HASHES["gcpbigquery"] = _HASHES["bigquery"]

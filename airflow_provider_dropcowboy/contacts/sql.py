@@ -121,7 +121,7 @@ _NAMED: Final = "dropcowboy_contacts"
 _PATIENCE_S: Final = 7 * 24 * 3600
 
 
-def _streaming_cursor(connection: Connection) -> tuple[Cursor, Connection | Cursor]:
+def _streaming_cursor(connection: Connection) -> tuple[Cursor, Connection | Cursor | ExitStack]:
     """The cursor that does not hold the whole result on this driver, and what is closed to give it back.
 
     With MySQL's drivers, that is the connection: closing the cursor would read all that is left of the rows. Each
@@ -138,7 +138,11 @@ def _streaming_cursor(connection: Connection) -> tuple[Cursor, Connection | Curs
         cursor = driver.cursor(_NAMED, cursor_factory=import_module("psycopg2.extensions").cursor)
     elif mysql := {"MySQLdb", "pymysql"} & drivers:
         _wait_for_reader(driver)
-        return driver.cursor(import_module(f"{mysql.pop()}.cursors").SSCursor), connection
+        cursor = driver.cursor(import_module(f"{mysql.pop()}.cursors").SSCursor)
+        owner = ExitStack()
+        owner.callback(connection.close)
+        owner.callback(_forget_unread, driver)
+        return cursor, owner
     elif "mysql" in drivers:
         _wait_for_reader(driver)
         return driver.cursor(buffered=False, raw=False, dictionary=False), connection
@@ -161,6 +165,13 @@ def _wait_for_reader(connection: Any) -> None:
         cursor.execute(f"SET SESSION net_write_timeout = {_PATIENCE_S}")
 
 
+def _forget_unread(connection: Any) -> None:
+    """pymysql reads what is left of a result when its objects are collected, from a connection that is closed then."""
+    result = getattr(connection, "_result", None)
+    if result is not None:
+        result.unbuffered_active = False
+
+
 class _ClickHouseStream:
     """The part of a DB-API cursor that reads; clickhouse-connect's own holds the whole result."""
 
@@ -174,7 +185,8 @@ class _ClickHouseStream:
         """Run a query."""
         stream = self._stack.enter_context(self._client.query_row_block_stream(operation, parameters))
         kinds = (kind.name for kind in stream.source.column_types)
-        self.description = list(zip(stream.source.column_names, kinds, strict=True))
+        # an empty result comes without its columns
+        self.description = list(zip(stream.source.column_names, kinds, strict=True)) or [("no rows",)]
         self._rows = chain.from_iterable(stream)
 
     def fetchmany(self, size: int, /) -> list[Sequence[object]]:
@@ -187,7 +199,7 @@ class _ClickHouseStream:
 
 
 @contextmanager
-def closing_quietly(owner: Connection | Cursor) -> Iterator[None]:
+def closing_quietly(owner: Connection | Cursor | ExitStack) -> Iterator[None]:
     """Close at the end; a driver that then finds its connection lost adds nothing to what is known."""
     try:
         yield

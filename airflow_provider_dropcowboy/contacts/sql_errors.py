@@ -75,7 +75,8 @@ def what_failed(error: BaseException, *, sql: str = "", values: Sequence[object]
     :param values: bound to the query.
     """
     sqlstate = _sqlstate(error)
-    said = f"{type(error).__name__} {sqlstate}".strip()
+    number = error.args[0] if error.args and isinstance(error.args[0], int) else ""
+    said = f"{type(error).__name__} {sqlstate or number}".strip()
     if _classes(error) & _ERRORS_WITH_VALUES or sqlstate.startswith(("22", "23")):
         return said
     text = _first_lines(error)
@@ -89,7 +90,8 @@ def what_failed(error: BaseException, *, sql: str = "", values: Sequence[object]
         is_a_name = within and " " not in quoted[2] and within[-1].casefold() in names
         return quoted[0] if is_a_name else f"{quoted[1]}***{quoted[1]}"
 
-    return f"{said}: {_PERSONAL.sub('***', _QUOTED.sub(shown, text))}" if text else said
+    text = _PERSONAL.sub("***", _QUOTED.sub(shown, text))[:_MOST_CHARACTERS]
+    return f"{said}: {text}" if text else said
 
 
 _USER_ERRORS: Final = frozenset({"ProgrammingError", "DataError", "NotSupportedError", "IntegrityError"})
@@ -104,7 +106,8 @@ _TEMPORARY: Final = re.compile(
     re.IGNORECASE,
 )
 _PERSONAL: Final = re.compile(r"\+?[0-9][0-9 ().-]{5,}[0-9]|\S+@\S+|(?<=value: ).+")
-_QUOTED: Final = re.compile(r"""(['"])((?:(?!\1).)*)\1""")
+_QUOTED: Final = re.compile(r"""(?<!\w)(['"])((?:(?!\1(?!\w)).)*)(?:\1(?!\w)|$)""")
+_CODE: Final = re.compile(r"[0-9]+ \(\w{5}\): ")  # mysql.connector and Snowflake begin with it
 _LITERAL: Final = re.compile(r"'[^']*'")
 _NAME: Final = re.compile(r"[^\W\d]\w*")
 _UNDECODED: Final = re.compile(r"Could not decode to UTF-8 column '([^']*)'")  # sqlite3; what follows is the value
@@ -125,11 +128,14 @@ def _sqlstate(error: BaseException) -> str:
 
 def _first_lines(error: BaseException) -> str:
     """The first line, and the second where it says what is wrong (Snowflake); PostgreSQL's shows the query."""
-    lines = [line.strip() for line in str(error).splitlines()][:2]
+    text = str(error)
+    if len(error.args) == 2 and isinstance(error.args[1], str):  # MySQL's drivers: a number and a text
+        text = error.args[1]
+    lines = [line.strip() for line in _CODE.sub("", text).splitlines()][:2]
     kept = [
         line for number, line in enumerate(lines) if line and not (number and line.startswith(("LINE ", "Candidate")))
     ]
-    return " ".join(kept)[:_MOST_CHARACTERS]
+    return " ".join(kept)
 
 
 def _failed(said: str, read_rows: int) -> SourceError:

@@ -18,7 +18,7 @@ from airflow_provider_dropcowboy.operators._context import stale_from, who_runs
 from airflow_provider_dropcowboy.operators._failures import airflow_failures
 from airflow_provider_dropcowboy.operators._lineage import lineage_of, series_of
 from airflow_provider_dropcowboy.operators._mapped import SendPartial, refuse_unstable_campaign
-from airflow_provider_dropcowboy.operators._source import open_rows, open_suppressed
+from airflow_provider_dropcowboy.operators._source import PartitionSql, open_rows, open_suppressed
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -105,6 +105,20 @@ class SendOperator(ArgumentsMixin, BaseOperator):
         refuse_unstable_campaign(kwargs.get("campaign"))
         return SendPartial.of(super().partial(**kwargs))
 
+    def render_template(
+        self, content: Any, context: "Context", jinja_env: Any = None, seen_oids: set[int] | None = None
+    ) -> Any:
+        """As Airflow does, and ``{{ partition_sql }}`` in the query is this task's part of the rows."""
+        if not isinstance(content, str) or ("partition_sql" not in content and not content.endswith(".sql")):
+            return super().render_template(content, context, jinja_env, seen_oids)
+        task: Any = self
+        partition = super().render_template(task.partition, context, jinja_env)
+        rule = PartitionSql(partition, conn_id=task.sql_conn_id, key_column=task.key_column)
+        wider: Any = {**context, "partition_sql": rule}
+        rendered = super().render_template(content, wider, jinja_env, seen_oids)
+        self._is_part_of_query = rule.is_used or getattr(self, "_is_part_of_query", False)
+        return rendered
+
     @abstractmethod
     def _arguments(self) -> "type[SendArguments]":
         """The class of the arguments."""
@@ -165,7 +179,9 @@ class SendOperator(ArgumentsMixin, BaseOperator):
         ti, campaign = context["ti"], arguments.campaign
         if campaign is None:
             campaign = campaign_name(ti.dag_id, ti.task_id, logical_date=context.get("logical_date"), run_id=ti.run_id)
-        return replace(arguments, campaign=campaign).plan(
+        # rows that the query has left out are not left out again, by a rule that may differ for keys of rare types
+        partition = None if getattr(self, "_is_part_of_query", False) else arguments.partition
+        return replace(arguments, campaign=campaign, partition=partition).plan(
             settings,
             hours=calling_hours(
                 arguments.calling_hours, channel=arguments.channel.value, message_kind=arguments.message_kind

@@ -114,6 +114,42 @@ def database_hook(conn_id: str, *, argument: str, hook_params: Mapping[str, obje
     return hook
 
 
+class PartitionSql:
+    """``{{ partition_sql }}`` in a query: the condition by which the warehouse itself leaves out the other parts.
+
+    ``{{ partition_sql }}`` is for the task's ``key_column``, ``{{ partition_sql("p.id") }}`` for that column. All rows
+    where there is one part, or where the warehouse cannot tell; then rows are left out after they are read.
+
+    :param partition: rendered; None: there is one part.
+    :param key_column: None: the column has to be named.
+    :ivar is_used: whether the query leaves the other parts out.
+    """
+
+    def __init__(self, partition: str | None, *, conn_id: str, key_column: str | None) -> None:
+        self._partition = partition
+        self._conn_id = conn_id
+        self._key_column = key_column
+        self.is_used = False
+
+    def __call__(self, column: str) -> str:
+        from airflow.sdk import BaseHook
+
+        from airflow_provider_dropcowboy.contacts.partition import Partition
+
+        if not self._partition:
+            return _ALL_ROWS
+        kind = str(BaseHook.get_connection(self._conn_id).conn_type)
+        condition = Partition.parse(self._partition).condition(column, kind)
+        self.is_used = condition is not None
+        return condition or _ALL_ROWS
+
+    def __str__(self) -> str:
+        if self._key_column is None:
+            raise ConfigurationError('partition_sql needs key_column, or a column: {{ partition_sql("id") }}.')
+        return self(self._key_column)
+
+
+_ALL_ROWS: Final = "(1 = 1)"
 _DATABASES: Final = {
     "google_cloud_platform": "Give BigQuery a connection of type 'gcpbigquery'. ",
     "aws": "Give Redshift a connection of type 'redshift'. ",

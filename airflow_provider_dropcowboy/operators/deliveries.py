@@ -160,12 +160,15 @@ def _deliveries(wanted: ExportArguments, results: "Results") -> "Iterator[Delive
 
 def _write_table(wanted: ExportArguments, deliveries: "Iterable[Delivery]") -> int:
     from airflow_provider_dropcowboy.operators._source import database_hook
-    from airflow_provider_dropcowboy.reports.table import Table, create_table, write_deliveries
+    from airflow_provider_dropcowboy.reports.dialects import Table
+    from airflow_provider_dropcowboy.reports.table import create_table, write_deliveries
 
     hook: Any = database_hook(str(wanted.table_conn_id), argument="table_conn_id")
-    table = Table(str(wanted.table), hook.placeholder)
+    table = Table(str(wanted.table), hook.conn_type)
     with closing(hook.get_conn()) as session:
-        if hook.supports_autocommit:  # a row must not be gone between its deletion and its insertion
+        if (
+            table.is_transactional and hook.supports_autocommit
+        ):  # a row must not be gone between its deletion and its insertion
             hook.set_autocommit(session, False)
         if wanted.create_table:
             create_table(session, table)

@@ -1,28 +1,28 @@
-"""Deliveries in a table of the user's, through any DB-API connection; doing it again changes nothing."""
+"""Deliveries in a table of the user's warehouse; doing it again changes nothing."""
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import islice
 from typing import Final, Protocol
 
-from airflow_provider_dropcowboy.errors import ConfigurationError, DropCowboyError
+from airflow_provider_dropcowboy.contacts.sql_errors import what_failed
+from airflow_provider_dropcowboy.errors import DropCowboyError
 from airflow_provider_dropcowboy.reports.deliveries import COLUMNS, Delivery, cells
+from airflow_provider_dropcowboy.reports.dialects import (
+    MERGING,
+    REPLACING,
+    Parameters,
+    Table,
+    definition,
+    mark_of,
+    merge_statement,
+)
 
 CHUNK_ROWS: Final = 500
-"""Rows a transaction; thirteen parameters each, of 32,766 that SQLite and 65,535 that PostgreSQL take a statement."""
-
-TYPES: Final = {
-    "foreign_id": "VARCHAR(48) PRIMARY KEY",
-    "claimed_at": "TIMESTAMP WITH TIME ZONE",
-    "answered_at": "TIMESTAMP WITH TIME ZONE",
-    "final_at": "TIMESTAMP WITH TIME ZONE",
-    "cost_usd": "NUMERIC(18, 6)",
-}
-"""Column types of a table that is made here; the others are text."""
+"""Rows a statement; thirteen parameters each, of 32,766 that SQLite and 65,535 that PostgreSQL take."""
 
 FORGETTABLE: Final = ("contact_key", "phone_number", "network")
 
@@ -34,10 +34,10 @@ class TableError(DropCowboyError):
 class Cursor(Protocol):
     """An open DB-API 2 cursor (PEP 249)."""
 
-    def execute(self, operation: str, parameters: Sequence[object] = ..., /) -> object:
+    def execute(self, operation: str, parameters: Sequence[object] | Mapping[str, object] = ..., /) -> object:
         """Run a statement."""
 
-    def fetchall(self) -> Sequence[Sequence[object]]:
+    def fetchall(self) -> Sequence[Sequence[object] | Mapping[str, object]]:
         """All rows of the last query."""
 
     def close(self) -> object:
@@ -57,41 +57,22 @@ class Connection(Protocol):
         """Drop what was written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Where rows go.
-
-    :param name: as SQL names it: ``deliveries``, ``analytics.deliveries``, or with parts in double quotes.
-    :param placeholder: of the driver: ``%s`` or ``?``.
-    :raises ConfigurationError: no name of a table.
-    """
-
-    name: str
-    placeholder: str
-
-    def __post_init__(self) -> None:
-        # it becomes part of a statement, and may come from a template
-        if not _NAME.fullmatch(self.name):
-            raise ConfigurationError(
-                f"table={self.name!r} names no table. Write deliveries, schema.deliveries, or parts in double quotes."
-            )
-
-
 def create_table(connection: Connection, table: Table) -> None:
     """The table is there, with all columns of an export if this made it.
 
     :raises TableError: the database refused.
     """
-    columns = ", ".join(f"{column} {TYPES.get(column, 'TEXT')}" for column in COLUMNS)
-    with _transaction(connection) as cursor:
-        cursor.execute(f"CREATE TABLE IF NOT EXISTS {table.name} ({columns})")
+    with _cursor(connection, table) as cursor:
+        cursor.execute(definition(table))
 
 
 def write_deliveries(connection: Connection, table: Table, *, deliveries: Iterable[Delivery]) -> int:
     """The table says of each of these sends what the ledger says.
 
-    Only rows that differ are written: deleted by foreign_id and inserted, in one transaction a chunk. What the ledger
-    has forgotten of a person stays as the table has it.
+    Only rows that differ are written, and nobody sees a row gone: they are deleted by foreign_id and inserted in one
+    transaction a chunk; or merged by one statement, where the warehouse has no such transactions; or inserted, where
+    the table itself keeps the last row of a foreign_id (ClickHouse). What the ledger has forgotten of a person stays as
+    the table has it.
 
     :returns: rows written.
     :raises TableError: the database failed; whole chunks stand.
@@ -99,7 +80,7 @@ def write_deliveries(connection: Connection, table: Table, *, deliveries: Iterab
     written = 0
     rest = iter(deliveries)
     while chunk := list(islice(rest, CHUNK_ROWS)):
-        with _transaction(connection) as cursor:
+        with _cursor(connection, table, chunk) as cursor:
             known = _known(cursor, table, [delivery.foreign_id for delivery in chunk])
             changed = list(_changed(chunk, known))
             if changed:
@@ -109,13 +90,15 @@ def write_deliveries(connection: Connection, table: Table, *, deliveries: Iterab
 
 
 def _known(cursor: Cursor, table: Table, foreign_ids: Sequence[str]) -> dict[object, dict[str, object]]:
-    among = ", ".join([table.placeholder] * len(foreign_ids))
+    parameters = Parameters(cursor)
+    among = ", ".join(map(parameters.mark, foreign_ids))
+    final = " FINAL" if table.dialect in REPLACING else ""
     # the table's name was checked, the columns are our own words
-    cursor.execute(
-        f"SELECT {', '.join(COLUMNS)} FROM {table.name} WHERE foreign_id IN ({among})",  # noqa: S608
-        foreign_ids,
-    )
-    rows = (dict(zip(COLUMNS, row, strict=True)) for row in cursor.fetchall())
+    statement = f"SELECT {', '.join(COLUMNS)} FROM {table.quoted}{final} WHERE foreign_id IN ({among})"  # noqa: S608
+    cursor.execute(statement, parameters.bound())
+    # an extra of the connection may name a cursor of dicts
+    found = (row.values() if isinstance(row, Mapping) else row for row in cursor.fetchall())
+    rows = (dict(zip(COLUMNS, row, strict=True)) for row in found)
     return {row["foreign_id"]: row for row in rows}
 
 
@@ -136,27 +119,19 @@ def _changed(chunk: Iterable[Delivery], known: dict[object, dict[str, object]]) 
 
 
 def _replace(cursor: Cursor, table: Table, changed: Sequence[Delivery]) -> None:
-    mark = table.placeholder
-    cursor.execute(
-        f"DELETE FROM {table.name} WHERE foreign_id IN ({', '.join([mark] * len(changed))})",  # noqa: S608
-        [delivery.foreign_id for delivery in changed],
-    )
-    row = f"({', '.join([mark] * len(COLUMNS))})"
-    cursor.execute(
-        f"INSERT INTO {table.name} ({', '.join(COLUMNS)}) VALUES {', '.join([row] * len(changed))}",  # noqa: S608
-        [_cell(value) for delivery in changed for value in cells(delivery)],
-    )
-
-
-def _cell(value: object) -> object:
-    """As text, which every database turns into the column's type, and no driver needs an adapter for."""
-    match value:
-        case datetime():
-            return value.isoformat()
-        case Decimal():
-            return str(value)
-        case _:
-            return value
+    dialect = table.dialect
+    if dialect in MERGING:
+        cursor.execute(merge_statement(table, changed))
+        return
+    if table.is_transactional:
+        gone = Parameters(cursor)
+        among = ", ".join(gone.mark(delivery.foreign_id) for delivery in changed)
+        cursor.execute(f"DELETE FROM {table.quoted} WHERE foreign_id IN ({among})", gone.bound())  # noqa: S608
+    for rows in [[delivery] for delivery in changed] if dialect == "oracle" else [changed]:  # its VALUES has one row
+        added = Parameters(cursor)
+        values = ", ".join(f"({', '.join(mark_of(added, dialect, cell) for cell in cells(row))})" for row in rows)
+        insert = f"INSERT INTO {table.quoted} ({', '.join(COLUMNS)}) VALUES {values}"  # noqa: S608
+        cursor.execute(insert, added.bound())
 
 
 def _comparable(row: dict[str, object]) -> list[object]:
@@ -179,20 +154,19 @@ def _notation(name: str, value: object) -> object:
 
 
 @contextmanager
-def _transaction(connection: Connection) -> Iterator[Cursor]:
+def _cursor(connection: Connection, table: Table, chunk: Sequence[Delivery] = ()) -> Iterator[Cursor]:
+    """A cursor, whose changes are kept together if the warehouse has transactions."""
     try:
         with closing(connection.cursor()) as cursor:
             yield cursor
-        connection.commit()
+        if table.is_transactional:
+            connection.commit()
     except Exception as error:  # noqa: BLE001 - only the driver knows its classes, and their texts may hold values
         with suppress(Exception):  # it may be gone; what is not committed is then dropped by itself
             connection.rollback()
-        sqlstate = str(getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or "")
+        personal = [value for row in chunk for value in (row.contact_key, row.phone_number, row.reason) if value]
+        said = what_failed(error, sql=f"{table.name} {' '.join(COLUMNS)}", values=personal)
         raise TableError(
-            f"The table's database did not take the rows: {f'{type(error).__name__} {sqlstate}'.strip()}. What was "
-            "written before stands; running again goes on. If the table is not there, create_table=True makes it."
+            f"The table's database did not accept the rows: {said}. What was written before stands; running again goes "
+            "on. If the table is not there, create_table=True makes it."
         ) from None
-
-
-_PART: Final = r'(?:[A-Za-z_][A-Za-z0-9_$]*|"[^"\x00]+")'
-_NAME: Final = re.compile(rf"{_PART}(?:\.{_PART}){{0,2}}")

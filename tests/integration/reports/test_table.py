@@ -17,7 +17,8 @@ from sqlalchemy.engine import make_url
 
 from airflow_provider_dropcowboy.reports import table as module
 from airflow_provider_dropcowboy.reports.deliveries import COLUMNS, Delivery
-from airflow_provider_dropcowboy.reports.table import Table, TableError, create_table, write_deliveries
+from airflow_provider_dropcowboy.reports.dialects import Table
+from airflow_provider_dropcowboy.reports.table import TableError, create_table, write_deliveries
 
 CLAIMED_AT = datetime(2026, 11, 24, 9, 0, 0, 120, tzinfo=UTC)
 
@@ -67,7 +68,7 @@ def warehouse(connect: Callable[[], Any]) -> Iterator[Any]:
 @pytest.fixture
 def table(warehouse: Any) -> Table:
     """An empty table, made by us."""
-    made = Table("deliveries", "?" if isinstance(warehouse, sqlite3.Connection) else "%s")
+    made = Table("deliveries", "sqlite" if isinstance(warehouse, sqlite3.Connection) else "postgres")
     create_table(warehouse, made)
     return made
 
@@ -141,7 +142,7 @@ def test_a_table_of_the_users_own_types_and_order_is_taken(warehouse: Any) -> No
     cursor = warehouse.cursor()
     cursor.execute(f"CREATE TABLE deliveries ({', '.join(f'{name} {kind}' for name, kind in kinds.items())})")
     warehouse.commit()
-    own = Table('"deliveries"', "?" if isinstance(warehouse, sqlite3.Connection) else "%s")
+    own = Table('"deliveries"', "sqlite" if isinstance(warehouse, sqlite3.Connection) else "postgres")
     assert write_deliveries(warehouse, own, deliveries=[told(1)]) == 1
     assert write_deliveries(warehouse, own, deliveries=[told(1)]) == 0
 
@@ -150,15 +151,15 @@ def test_a_failing_database_is_told_without_what_was_to_be_written(warehouse: An
     cursor = warehouse.cursor()
     cursor.execute(f"CREATE TABLE deliveries ({', '.join(f'{name} TEXT CHECK ({name} IS NULL)' for name in COLUMNS)})")
     warehouse.commit()
-    table = Table("deliveries", "?" if isinstance(warehouse, sqlite3.Connection) else "%s")
-    with pytest.raises(TableError, match=r"did not take the rows: \w+") as caught:
+    table = Table("deliveries", "sqlite" if isinstance(warehouse, sqlite3.Connection) else "postgres")
+    with pytest.raises(TableError, match=r"did not accept the rows: \w+") as caught:
         write_deliveries(warehouse, table, deliveries=[told(1)])
     assert "5042000001" not in "".join(traceback.format_exception(caught.value))
     assert rows(warehouse) == []
 
 
 def test_a_missing_table_is_told_with_how_to_make_it(warehouse: Any) -> None:
-    table = Table("deliveries", "?" if isinstance(warehouse, sqlite3.Connection) else "%s")
+    table = Table("deliveries", "sqlite" if isinstance(warehouse, sqlite3.Connection) else "postgres")
     with pytest.raises(TableError, match="create_table=True"):
         write_deliveries(warehouse, table, deliveries=[told(1)])
 
