@@ -13,7 +13,7 @@ def connect_error(error: Exception, name: str) -> DropCowboyError:
 
     :param name: of the database, as the message begins.
     """
-    said = f"{type(error).__name__}: {_PERSONAL.sub('***', _first_lines(error))}"
+    said = f"{type(error).__name__}: {_PERSONAL.sub('***', _first_lines(error)).rstrip('.')}"
     if _classes(error) & _WRONG_SETTINGS:
         return ConfigurationError(
             f"{name} cannot be connected to: {said}. Nothing was sent. Correct the connection's fields and extra, or "
@@ -91,7 +91,7 @@ def what_failed(error: BaseException, *, sql: str = "", values: Sequence[object]
         return quoted[0] if is_a_name else f"{quoted[1]}***{quoted[1]}"
 
     text = _PERSONAL.sub("***", _QUOTED.sub(shown, text))[:_MOST_CHARACTERS]
-    return f"{said}: {text}" if text else said
+    return f"{said}: {text.rstrip('.')}" if text else said
 
 
 _USER_ERRORS: Final = frozenset({"ProgrammingError", "DataError", "NotSupportedError", "IntegrityError"})
