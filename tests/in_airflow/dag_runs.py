@@ -71,14 +71,15 @@ def run_dag(
     logical_date: datetime | None = None,
     run_type: DagRunType = DagRunType.MANUAL,
     run_conf: Mapping[str, object] | None = None,
+    data_interval: tuple[datetime, datetime] | None = None,
 ) -> FinishedRun:
     """Run a DAG that was made in a test, or in a file, to its end: retries, mapped tasks and triggers included.
 
     Tasks run one after the other in this process. What they log goes through :mod:`logging` (``caplog``). A retry must
     be due at once (``retry_delay=timedelta(0)``). A callback of the whole DAG is not called, one of a task is.
 
-    :param logical_date: aware; also both ends of the data interval, as with Airflow's own schedules. None: a manual run
-        without one.
+    :param logical_date: aware; also both ends of the data interval, as with Airflow's own schedules, unless
+        ``data_interval`` is given. None: a manual run without one.
     :param run_type: who started it, as the task sees it.
     :raises AssertionError: nothing can run any more and the run has not ended, as with a retry that is not due.
     """
@@ -90,7 +91,7 @@ def run_dag(
         registered.create_dagrun(
             run_id=run_id,
             logical_date=logical_date,
-            data_interval=(logical_date, logical_date) if logical_date else None,
+            data_interval=data_interval or ((logical_date, logical_date) if logical_date else None),
             run_after=run_after,
             conf=dict(run_conf or {}),
             run_type=run_type,

@@ -1,8 +1,10 @@
 """One warehouse after the other, as the Airflow connection ``warehouse``."""
 
 import json
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -45,8 +47,57 @@ def mariadb_port() -> Iterator[int]:
 @pytest.fixture(params=[*WHEELS, *(pytest.param(name, marks=pytest.mark.mariadb) for name in MARIADB)])
 def warehouse(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Warehouse:
     """A database of the test's own; the Airflow connection ``warehouse`` leads to it."""
-    made: Warehouse = _MAKERS[request.param](request, monkeypatch, tmp_path)
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(made.connection))
+    return make_warehouse(request.param, request, monkeypatch, tmp_path)
+
+
+def make_warehouse(name: str, request: pytest.FixtureRequest, patch: pytest.MonkeyPatch, folder: Path) -> Warehouse:
+    """The warehouse of this name, as the Airflow connection ``warehouse``."""
+    made: Warehouse = _MAKERS[name](request, patch, folder)
+    patch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(made.connection))
+    return made
+
+
+@dataclass(slots=True)
+class BigQuery:
+    """The jobs of the hook's own cursor, answered as the REST API would.
+
+    :ivar queries: that were run, with their parameters bound.
+    :ivar answers: fields and rows of the queries that begin so; of others, nothing.
+    """
+
+    queries: list[str] = field(default_factory=list)
+    answers: dict[str, tuple[Sequence[tuple[str, str]], Sequence[Sequence[str]]]] = field(default_factory=dict)
+
+    def answer(self) -> dict[str, object]:
+        """The answer to the last query."""
+        bare = re.sub(r"--[^\n]*\n", "", self.queries[-1]).strip()
+        found = next((answer for begin, answer in self.answers.items() if bare.startswith(begin)), ((), ()))
+        return {
+            "schema": {"fields": [{"name": name, "type": kind, "mode": "NULLABLE"} for name, kind in found[0]]},
+            "rows": [{"f": [{"v": value} for value in row]} for row in found[1]],
+        }
+
+
+@pytest.fixture
+def bigquery(monkeypatch: pytest.MonkeyPatch) -> BigQuery:
+    """The Airflow connection ``warehouse`` is BigQuery, whose API is answered here."""
+    from airflow.providers.google.cloud.hooks import bigquery as hooks
+
+    made = BigQuery()
+
+    class Job:
+        job_id, location = "job-1", "EU"
+
+    def run_query(_: object, sql: str, *__: object, **___: object) -> Job:
+        made.queries.append(sql)
+        return Job()
+
+    monkeypatch.setattr(hooks.BigQueryCursor, "_run_query", run_query)
+    monkeypatch.setattr(hooks.BigQueryCursor, "_get_query_result", lambda _: made.answer())
+    monkeypatch.setattr(hooks, "build", lambda *_, **__: None)
+    monkeypatch.setattr(hooks.BigQueryHook, "_authorize", lambda _: None)
+    extra = {"project": "sales", "location": "EU", "use_legacy_sql": False, "is_anonymous": True}
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({"conn_type": "gcpbigquery", "extra": extra}))
     return made
 
 

@@ -22,6 +22,7 @@ from airflow_provider_dropcowboy.operators._source import database_hook, open_sq
 from airflow_provider_dropcowboy.reports.deliveries import COLUMNS, Delivery
 from airflow_provider_dropcowboy.reports.dialects import Table
 from airflow_provider_dropcowboy.reports.table import create_table, write_deliveries
+from tests.warehouses.conftest import BigQuery
 
 # of the provider of Databricks, which names itself to the warehouse
 pytestmark = pytest.mark.filterwarnings("ignore:ProvidersManager.hooks is deprecated")
@@ -206,43 +207,19 @@ def test_an_export_speaks_the_warehouses_sql(name: str, driver: Driver) -> None:
 def test_the_rule_of_partitions_is_of_the_warehouses_sql(name: str) -> None:
     condition = Partition(3, 8).condition("contact_id", name)
     assert condition is not None
-    assert sqlglot.parse_one(f"SELECT 1 FROM t WHERE {condition}", read=CASES[name].dialect)
+    sqlglot.parse_one(f"SELECT 1 FROM t WHERE {condition}", read=CASES[name].dialect)
 
 
 class TestBigQuery:
     """The real cursor of the hook; its jobs are answered as the REST API would."""
 
-    @pytest.fixture
-    def queries(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-        from airflow.providers.google.cloud.hooks import bigquery
-
-        run: list[str] = []
-
-        class Job:
-            job_id, location = "job-1", "EU"
-
-        def run_query(_: object, sql: str, *__: object, **___: object) -> Job:
-            run.append(sql)
-            return Job()
-
-        fields = [("contact_id", "INTEGER"), ("phone", "STRING"), ("balance", "NUMERIC"), ("seen_at", "TIMESTAMP")]
-        answer = {
-            "schema": {"fields": [{"name": name, "type": kind, "mode": "NULLABLE"} for name, kind in fields]},
-            "rows": [{"f": [{"v": "7"}, {"v": "+15045550101"}, {"v": "1.50"}, {"v": "1.795e9"}]}],
-        }
-        monkeypatch.setattr(bigquery.BigQueryCursor, "_run_query", run_query)
-        monkeypatch.setattr(bigquery.BigQueryCursor, "_get_query_result", lambda _: answer)
-        monkeypatch.setattr(bigquery, "build", lambda *_, **__: None)
-        monkeypatch.setattr(bigquery.BigQueryHook, "_authorize", lambda _: None)
-        extra = {"project": "sales", "location": "EU", "use_legacy_sql": False, "is_anonymous": True}
-        monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({"conn_type": "gcpbigquery", "extra": extra}))
-        return run
-
-    def test_a_query_is_read_with_the_hooks_own_binding_and_types(self, queries: list[str]) -> None:
+    def test_a_query_is_read_with_the_hooks_own_binding_and_types(self, bigquery: BigQuery) -> None:
+        kinds = [("contact_id", "INTEGER"), ("phone", "STRING"), ("balance", "NUMERIC"), ("seen_at", "TIMESTAMP")]
+        bigquery.answers["SELECT"] = kinds, [("7", "+15045550101", "1.50", "1.795e9")]
         query = "SELECT * FROM due WHERE day = %(day)s"
         with open_sql(query, "warehouse", parameters={"day": "2026-11-24"}) as rows:
             (row,) = rows
-        assert queries == ["SELECT * FROM due WHERE day = '2026-11-24'"]
+        assert bigquery.queries == ["SELECT * FROM due WHERE day = '2026-11-24'"]
         # numbers with a scale are text and instants are seconds: cast in the query what is a key or part of a text
         assert row == {"contact_id": 7, "phone": "+15045550101", "balance": "1.50", "seen_at": 1.795e9}
 
@@ -254,15 +231,14 @@ class TestBigQuery:
         ):
             pass
 
-    def test_an_export_merges(self, queries: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-        from airflow.providers.google.cloud.hooks.bigquery import BigQueryCursor
-
-        monkeypatch.setattr(BigQueryCursor, "_get_query_result", lambda _: {"schema": {"fields": []}})
+    def test_an_export_merges(self, bigquery: BigQuery) -> None:
         hook = database_hook("warehouse", argument="table_conn_id")
         table = Table('"sales-1".analytics.deliveries', str(hook.conn_type))
         connection: Any = hook.get_conn()
         create_table(connection, table)
         assert write_deliveries(connection, table, deliveries=[SENT]) == 1
-        assert [query.split(" ", 1)[0] for query in queries] == ["CREATE", "SELECT", "MERGE"]
-        assert all(sqlglot.parse_one(query, read="bigquery") and "`sales-1`.analytics" in query for query in queries)
-        assert r"CAST('O\'Neil' AS STRING)" in queries[-1]
+        assert [query.split(" ", 1)[0] for query in bigquery.queries] == ["CREATE", "SELECT", "MERGE"]
+        for query in bigquery.queries:
+            sqlglot.parse_one(query, read="bigquery")
+            assert "`sales-1`.analytics" in query
+        assert r"CAST('O\'Neil' AS STRING)" in bigquery.queries[-1]
