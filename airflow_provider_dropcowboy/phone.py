@@ -200,13 +200,13 @@ def _ten_digits(written: str) -> tuple[str | None, bool]:
 
 def _is_ordinary_of_us(digits: str) -> bool:
     """Whether ``number_type`` would say that this is a fixed line or a mobile of the US, for a fifth of its cost."""
-    is_known, *costs = _us_patterns()
-    return bool(is_known(digits)) and not any(pattern(digits) for pattern in costs)
+    is_ordinary, is_other = _us_patterns()
+    return bool(is_ordinary(digits)) and not is_other(digits)
 
 
 @cache
-def _us_patterns() -> "tuple[Callable[[str], object], ...]":
-    """What ordinary numbers match, then what none of them may match, from the metadata of phonenumbers.
+def _us_patterns() -> "tuple[Callable[[str], object], Callable[[str], object]]":
+    """What ordinary numbers match, and what none of them may match, from the metadata of phonenumbers.
 
     The library asks for these kinds first. The US is the first region that it looks at for +1, so no other can claim
     a number that is one here.
@@ -219,8 +219,11 @@ def _us_patterns() -> "tuple[Callable[[str], object], ...]":
         metadata.premium_rate, metadata.toll_free, metadata.shared_cost, metadata.voip, metadata.personal_number,
         metadata.pager, metadata.uan, metadata.voicemail,
     )  # fmt: skip
-    patterns = (kind.national_number_pattern for kind in (metadata.fixed_line, *kinds) if kind is not None)
-    return tuple(re.compile(pattern).fullmatch for pattern in patterns if pattern)
+    patterns = [kind.national_number_pattern for kind in kinds if kind is not None and kind.national_number_pattern]
+    assert metadata.fixed_line is not None
+    assert metadata.fixed_line.national_number_pattern is not None
+    others = "|".join(f"(?:{pattern})" for pattern in patterns)
+    return re.compile(metadata.fixed_line.national_number_pattern).fullmatch, re.compile(others).fullmatch
 
 
 def _count_digits(text: str) -> int:

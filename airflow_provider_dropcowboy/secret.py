@@ -64,7 +64,8 @@ def hmac_sha256(key: bytes, content: bytes) -> str:
     ``hmac.digest`` returns the same and releases the interpreter each time. Another thread then has it for up to 5 ms,
     and a send makes four digests.
     """
-    inner, outer = (state.copy() for state in _keyed_states(key))
+    keyed_inner, keyed_outer = _keyed_states(key)
+    inner, outer = keyed_inner.copy(), keyed_outer.copy()
     inner.update(content)
     outer.update(inner.digest())
     return outer.hexdigest()

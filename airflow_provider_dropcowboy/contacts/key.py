@@ -11,6 +11,7 @@ from uuid import UUID
 
 MAX_EXACT_FLOAT: Final = 2**53  # IEEE 754: above it, neighbouring whole numbers are one float
 MAX_DECIMAL_DIGITS: Final = 100
+UUID_DIGITS: Final = 32
 
 
 class LostDigits:
@@ -84,9 +85,9 @@ def same_person(key: str) -> str:
         return key
     if not key.isascii():
         key = unicodedata.normalize("NFC", key)
-    if uuid := _UUID_NOTATION.fullmatch(key):
+    if len(key) >= UUID_DIGITS and (uuid := _UUID_NOTATION.fullmatch(key)):
         return "-".join(part.lower() for part in uuid.groups())
-    if _DECIMAL.fullmatch(key):
+    if "." in key and _DECIMAL.fullmatch(key):
         return key.rstrip("0")
     return key
 
@@ -108,7 +109,7 @@ def other_notations(key: str) -> tuple[str, ...]:
 
 def same_value(text: str) -> str:
     """One text for all notations of a value, as :func:`same_person`; 10.50 is 10.5, and 10.0 is 10."""
-    whole = _WHOLE_AS_DECIMAL.fullmatch(text)
+    whole = "." in text and _WHOLE_AS_DECIMAL.fullmatch(text)
     return whole[1] if whole else same_person(text)
 
 

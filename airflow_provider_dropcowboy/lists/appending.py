@@ -2,7 +2,7 @@
 
 import logging
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -47,6 +47,7 @@ class Flight:
     """The calls of one list that are under way, and what came of the others.
 
     :param pool: of as many threads as calls may be under way.
+    :param read_on: reads more of the source; whether there may be more.
     :ivar refused: chunks that were not appended, and keep their claim.
     :ivar freed: chunks that were not appended, and have no claim any more.
     :ivar refusals: in a row.
@@ -55,6 +56,7 @@ class Flight:
 
     pool: ThreadPoolExecutor
     at_once: int
+    read_on: Callable[[], bool]
     under_way: dict[Future[Reply], tuple[Chunk, Call[AppendResult]]] = field(default_factory=dict)
     refused: deque[Chunk] = field(default_factory=deque)
     freed: deque[Chunk] = field(default_factory=deque)
@@ -94,6 +96,7 @@ class Appender:
         *,
         at_once: int,
         holds_unknown: bool = False,
+        read_on: Callable[[], bool] = bool,
     ) -> bool:
         """Append contacts; whether the answers to all calls are known.
 
@@ -101,12 +104,13 @@ class Appender:
         :param at_once: calls under way at the same time. What they leave in doubt can be settled only together, so one
             at a time where doubt cannot be mended by building the list anew.
         :param holds_unknown: what stays in doubt is held as unknown, and the rest goes on; otherwise it ends there.
+        :param read_on: reads more of the source while all calls are under way; whether there may be more.
         :raises VendorError: not appended; what was claimed for it is free again.
         """
         chunks = map(Chunk, contacts)
         # left only when no call is under way, so that none is when the list is free for another sync
         with ThreadPoolExecutor(at_once, thread_name_prefix="dropcowboy-append") as pool:
-            flight = Flight(pool, at_once)
+            flight = Flight(pool, at_once, read_on)
             while True:
                 while (chunk := self._next(flight, chunks)) is not None:
                     self._begin(chunk, flight, known)
@@ -219,8 +223,19 @@ class Appender:
         future = flight.pool.submit(self._vendor.write_once, call.request, lease_ends=self._hold.lease_ends)
         flight.under_way[future] = (chunk, call)
 
+    def _reads_on(self, flight: Flight) -> bool:
+        if self._stop.reason is not None or flight.failure is not None:
+            return False
+        try:
+            return flight.read_on()
+        except DropCowboyError as error:
+            flight.failure = error
+            return False
+
     def _collect(self, flight: Flight, known: lists.KnownList) -> None:
-        done, _ = wait(flight.under_way, timeout=LOOK_EVERY_S, return_when=FIRST_COMPLETED)
+        reads_on = True
+        while not (done := wait(flight.under_way, LOOK_EVERY_S * (not reads_on), FIRST_COMPLETED).done) and reads_on:
+            reads_on = self._reads_on(flight)
         for future in done:
             chunk, call = flight.under_way.pop(future)
             reply = future.result()

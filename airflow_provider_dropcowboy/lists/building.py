@@ -2,7 +2,6 @@
 
 import logging
 import secrets
-from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Final
 
@@ -10,8 +9,9 @@ from airflow_provider_dropcowboy.api.lists import MAX_CONTACTS
 from airflow_provider_dropcowboy.errors import VendorDownError, VendorError
 from airflow_provider_dropcowboy.ledger import list_contacts, lists
 from airflow_provider_dropcowboy.lists.appending import Appender, Settled
+from airflow_provider_dropcowboy.lists.people import Reading
 from airflow_provider_dropcowboy.lists.vendor import TRIES, Vendor
-from airflow_provider_dropcowboy.lists.wanted import Standing, Wanted, WantedContact
+from airflow_provider_dropcowboy.lists.wanted import Standing, Wanted
 
 log = logging.getLogger(__name__)
 
@@ -37,24 +37,26 @@ class Builder:
             self._put_in_place(known)
 
     def build(
-        self, *, replacing: lists.KnownList | None, at_once: int, arriving: Iterator[list[WantedContact]] | None = None
+        self, *, replacing: lists.KnownList | None, at_once: int, arriving: Reading | None = None
     ) -> lists.KnownList | None:
         """A list of exactly what is wanted stands for the name; None: it came to nothing, and another one is needed.
 
         What a dead sync built is continued, if all in it is wanted still.
 
         :param replacing: the current list, which is there until the new one is whole.
-        :param arriving: what is wanted, while it is still being read; only where there is no list of the name at all.
+        :param arriving: the source, if it is still being read; only where there is no list of the name at all.
         """
         self.is_rebuilt = replacing is not None
         if arriving is not None:
             # read before anything is created: most faults of a source show in its first rows
-            chunks: Iterator[list[WantedContact]] = chain(list(islice(arriving, 1)), arriving)
+            chunks = arriving.chunks(MAX_CONTACTS)
+            chunks = chain(list(islice(chunks, 1)), chunks)
             building = self._create()
         else:
             building = self._unfinished() or self._begin_anew()
             chunks = self._wanted.chunks([Standing.ADDED], chunk_rows=MAX_CONTACTS)
-        if not self._appender.append(chunks, building, at_once=at_once):
+        read_on = arriving.read_on if arriving is not None else bool
+        if not self._appender.append(chunks, building, at_once=at_once, read_on=read_on):
             self._retire(building)
             return None
         counted = lists.read_again(self._hold.ledger, building).counted

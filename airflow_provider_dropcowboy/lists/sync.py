@@ -63,7 +63,7 @@ def sync_list(
     ):
         log.info("contact list %s (%s, account %s): reading the source", arguments.title, arguments.mode, account)
         log.info("%s", ledger)
-        reading = Reading(arguments, ledger, rows=rows, suppressed=suppressed, wanted=wanted, stop=stop)
+        reading = Reading(arguments, vendor, rows=rows, suppressed=suppressed, wanted=wanted)
         sync = _Sync(arguments, vendor, reading=reading, wanted=wanted)
         current = sync.run()
         summary = sync.summary(current, seconds=time.monotonic() - started_s)
@@ -120,20 +120,18 @@ class _Sync:
 
     def summary(self, current: lists.KnownList, *, seconds: float) -> ListSummary:
         """What it came to."""
-        tally = self._reading.tally
+        reading = self._reading
         outcome = self._wanted.outcome(list_contacts.odd_digests(self._ledger, current.id))
-        for reason, count in tally.reasons.most_common(5):
+        for reason, count in reading.reasons.most_common(5):
             log.info("invalid rows: %d x %s", count, reason)
         return ListSummary(
             list_name=current.name,
             list_id=current.list_id,
             contact_count=current.counted,
-            read=tally.read,
+            read=reading.counts.total(),
             **{standing.value: outcome[standing] for standing in Standing},
-            invalid=tally.invalid,
-            suppressed=tally.suppressed,
-            duplicate=tally.duplicate,
-            unreadable_suppressions=tally.unreadable_suppressions,
+            **{name: reading.counts[name] for name in ("invalid", "suppressed", "duplicate")},
+            unreadable_suppressions=reading.unreadable_suppressions,
             removed=self._first.removed if self._arguments.is_mirror and self._first else 0,
             is_rebuilt=self._builder.is_rebuilt,
             appends=self._appender.appends,
@@ -183,7 +181,7 @@ class _Sync:
                 if is_settled and current.is_known and self._is_grown(current, comparison, at_once=at_once):
                     self._builder.retire_building()
                     return current
-            arriving = None if self._reading.is_over else self._reading.chunks(MAX_CONTACTS)
+            arriving = None if self._reading.is_over else self._reading
             built = self._builder.build(replacing=current, at_once=at_once, arriving=arriving)
             if built is not None:
                 return built

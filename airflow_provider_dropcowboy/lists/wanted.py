@@ -1,6 +1,6 @@
 """What a list is to hold, on disk and not in memory; how that compares with what it holds, and what a sync came to."""
 
-import json
+import marshal
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,7 +16,7 @@ CREATE TABLE wanted (
     place INTEGER PRIMARY KEY, key TEXT UNIQUE, content TEXT, standing TEXT, first_standing TEXT
 );
 CREATE TABLE names (key TEXT PRIMARY KEY, place INTEGER) WITHOUT ROWID;
-CREATE TABLE texts (place INTEGER PRIMARY KEY, contact_key TEXT, cells TEXT);
+CREATE TABLE texts (place INTEGER PRIMARY KEY, contact_key TEXT, cells BLOB);
 CREATE TABLE inside (key TEXT PRIMARY KEY, content TEXT, before TEXT, state TEXT, restated TEXT) WITHOUT ROWID;
 CREATE TABLE suppressed (number TEXT PRIMARY KEY) WITHOUT ROWID;
 """
@@ -104,6 +104,11 @@ class Comparison:
         return self.only_grows and not self.standings[Standing.ADDED]
 
 
+def _values(cells: bytes) -> list[str | None]:
+    values: list[str | None] = marshal.loads(cells)  # noqa: S302  # no one else can write to the file
+    return values
+
+
 class Wanted:
     """The contacts of a source, each key once, in a temporary SQLite file that is gone when closed. For one thread."""
 
@@ -113,39 +118,34 @@ class Wanted:
         self._connection.execute("PRAGMA journal_mode = OFF")
         self._connection.execute("PRAGMA cache_size = -16384")  # 16 MiB, however many contacts
         self._connection.executescript(_TABLES)
-        self.define_older_content(lambda _cells: None)
+        self.define_older_content(lambda _values: None)
         self._connection.execute("BEGIN")  # never committed: nobody else reads it
         self._places = 0
         self._has_suppressed = False
         self.count = 0
 
-    def define_older_content(self, digest: Callable[[str], str | None]) -> None:
-        """Say which ``content_digest`` an older release made of a contact's values, given as JSON."""
-        self._connection.create_function("older_content", 1, digest)
+    def define_older_content(self, digest: Callable[[Sequence[str | None]], str | None]) -> None:
+        """Say which ``content_digest`` an older release made of a contact's values."""
+        self._connection.create_function("older_content", 1, lambda cells: digest(_values(cells)))
 
     def add(self, contacts: Sequence[WantedContact]) -> int:
         """Add contacts; one whose key came before is left out.
 
         :returns: how many were left out.
         """
-        places = range(self._places, self._places + len(contacts))
-        self._places += len(contacts)
+        first, self._places = self._places, self._places + len(contacts)
+        placed = list(enumerate(contacts, first))
         added = self._connection.executemany(
             f"INSERT OR IGNORE INTO wanted VALUES (?, ?, ?, '{Standing.ADDED}', '{Standing.ADDED}')",  # noqa: S608
-            [(place, one.key_digest, one.content_digest) for place, one in zip(places, contacts, strict=True)],
+            [(place, one.key_digest, one.content_digest) for place, one in placed],
         ).rowcount
         self._connection.executemany(
             "INSERT OR IGNORE INTO names VALUES (?, ?)",
-            [
-                (name, place)
-                for place, one in zip(places, contacts, strict=True)
-                if one.other_keys
-                for name in (one.key_digest, *one.other_keys)
-            ],
+            [(name, place) for place, one in placed if one.other_keys for name in (one.key_digest, *one.other_keys)],
         )
         self._connection.executemany(
             "INSERT INTO texts VALUES (?, ?, ?)",
-            [(place, one.contact_key, json.dumps(one.values)) for place, one in zip(places, contacts, strict=True)],
+            [(place, one.contact_key, marshal.dumps(one.values)) for place, one in placed],
         )
         self.count += added
         return len(contacts) - added
@@ -219,7 +219,7 @@ class Wanted:
         last = -1
         while rows := self._connection.execute(statement, (last, chunk_rows)).fetchall():
             last = rows[-1][0]
-            yield [WantedContact(key, content, name, json.loads(cells)) for _, key, content, name, cells in rows]
+            yield [WantedContact(key, content, name, _values(cells)) for _, key, content, name, cells in rows]
 
     def __enter__(self) -> Self:
         return self

@@ -1,5 +1,8 @@
 """A mirror is the rows of its source, and nothing else."""
 
+import threading
+from collections.abc import Iterator
+
 import pytest
 
 from airflow_provider_dropcowboy.api.account import Account
@@ -14,7 +17,7 @@ from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.secret import Secret
 from airflow_provider_dropcowboy.transport.client import Client
 from tests.integration.lists.between import Between, Body
-from tests.integration.lists.conftest import Sync, ids, inside, person, persons
+from tests.integration.lists.conftest import Row, Sync, ids, inside, person, persons
 from tests.sandbox_process import SandboxProcess
 
 
@@ -152,6 +155,29 @@ def test_more_contacts_than_one_call_takes_go_in_several(sync: Sync, sandbox: Sa
     summary = sync(persons(20_001))
     assert ids(inside(sandbox)["leads"]) == list(range(20_001))
     assert summary.appends == 3
+
+
+def test_the_source_is_read_on_while_the_appends_of_a_new_list_are_under_way(
+    sync: Sync, sandbox: SandboxProcess
+) -> None:
+    is_read = threading.Event()
+    was_read_meanwhile: list[bool] = []
+
+    def source() -> Iterator[Row]:
+        yield from persons(15_000)
+        is_read.set()
+
+    def answer_when_it_is_read(_method: str, path: str, body: Body) -> Body:
+        if path.endswith("/contacts"):
+            was_read_meanwhile.append(is_read.wait(4))
+        return body
+
+    with Between(sandbox.base_url) as vendor:
+        vendor.asking = answer_when_it_is_read
+        account = Account(sandbox.team_id, Secret(sandbox.secret), vendor.base_url)
+        sync(source(), account=account, max_concurrency=4)  # of which a sync has one
+    assert was_read_meanwhile == [True, True]
+    assert ids(inside(sandbox)["leads"]) == list(range(15_000))
 
 
 def test_refused_credentials_change_nothing(sync: Sync, sandbox: SandboxProcess) -> None:

@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_dropcowboy.contacts.contact import Unusable
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.lists.arguments import Fields
-from airflow_provider_dropcowboy.lists.people import PeopleReader, Person, values_with
+from airflow_provider_dropcowboy.lists.people import PeopleReader, Person
 from airflow_provider_dropcowboy.phone import Phone
 
 FIELDS = Fields.parse({"record_id": "id", "phone": ["mobile", "home"], "custom1": "note", "postal": "zip"})
@@ -81,8 +81,8 @@ def test_without_a_key_column_the_first_number_is_the_key() -> None:
 
 def test_numbers_stand_where_the_phone_fields_are() -> None:
     person = read_one(home="504-555-0102")
-    assert values_with(FIELDS, person, person.phones) == ["1", "+15045550101", "+15045550102", None, None]
-    assert values_with(FIELDS, person, person.phones[1:]) == ["1", "+15045550102", None, None, None]
+    assert person.values_with(person.phones, places=(1, 2)) == ["1", "+15045550101", "+15045550102", None, None]
+    assert person.values_with(person.phones[1:], places=(1, 2)) == ["1", "+15045550102", None, None, None]
 
 
 def test_a_missing_column_is_told_before_anyone_is_read() -> None:
