@@ -1,22 +1,20 @@
 """``dropcowboy list``: contact lists, synced with a file, and what a person does to them."""
 
-import signal
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from airflow_provider_dropcowboy.cli.options import conn_option, json_option, region_option
+from airflow_provider_dropcowboy.cli.options import DrawnOptions, conn_option, json_option, open_suppression, rows_of
+from airflow_provider_dropcowboy.lists.arguments import ListArguments
 
 if TYPE_CHECKING:
     from airflow_provider_dropcowboy.api.lists import ContactList
     from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
     from airflow_provider_dropcowboy.lists.upkeep import ListView, Upkeep
-    from airflow_provider_dropcowboy.lists.vendor import Stop
     from airflow_provider_dropcowboy.lists.wanted import ListSummary
+
+_OPTIONS: Final = DrawnOptions(ListArguments, without={"fields"})
 
 
 @click.group("list")
@@ -29,58 +27,18 @@ def lists() -> None:
 
 
 @lists.command()
-@click.option("--list-name", metavar="NAME", help="Name of the list. It is created if the ledger does not know it.")
-@click.option("--list-id", metavar="ID", help="Id of an existing list, for append mode only.")
-@click.option(
-    "--mode",
-    type=click.Choice(["append", "mirror"]),
-    default="append",
-    show_default=True,
-    help="append: every row is in the list, once. mirror: the list holds the rows and nothing else.",
+@_OPTIONS.of(
+    ListArguments,
+    click.option(
+        "--field",
+        "fields",
+        multiple=True,
+        required=True,
+        metavar="FIELD=COLUMN",
+        help="Vendor field and the column that fills it, such as phone=mobile. Repeatable, also for one field.",
+    ),
 )
-@click.option(
-    "--contacts", required=True, type=click.Path(path_type=Path), metavar="FILE", help="CSV, JSONL or Parquet file."
-)
-@click.option(
-    "--field",
-    "fields",
-    multiple=True,
-    required=True,
-    metavar="FIELD=COLUMN",
-    help="Vendor field and the column that fills it, such as phone=mobile. Repeatable, also for one field.",
-)
-@click.option("--key-column", metavar="COLUMN", help="Column that identifies a person.  [default: the first number]")
-@region_option
-@click.option(
-    "--on-change",
-    type=click.Choice(["keep", "append"]),
-    default="keep",
-    show_default=True,
-    help="In append mode, when the values of a row change: keep the old ones, or append the new ones as well.",
-)
-@click.option(
-    "--max-shrink",
-    type=click.FloatRange(0, 1),
-    default=0.5,
-    show_default=True,
-    help="Fail a mirror that would drop a larger share of the list.",
-)
-@conn_option
-@json_option
-def sync(
-    *,
-    list_name: str | None,
-    list_id: str | None,
-    mode: str,
-    contacts: Path,
-    fields: tuple[str, ...],
-    key_column: str | None,
-    region: str,
-    on_change: str,
-    max_shrink: float,
-    conn: str,
-    as_json: bool,
-) -> None:
+def sync(**options: Any) -> None:
     """Sync a list with a file of contacts.
 
     \b
@@ -90,39 +48,35 @@ def sync(
     """
     from airflow_provider_dropcowboy.cli.connection import ledger_url_of, load_settings
     from airflow_provider_dropcowboy.cli.console import print_json
-    from airflow_provider_dropcowboy.contacts.files import read_rows
-    from airflow_provider_dropcowboy.errors import ConfigurationError
+    from airflow_provider_dropcowboy.cli.runs import stopping_on_signals
     from airflow_provider_dropcowboy.ledger.database import open_ledger
     from airflow_provider_dropcowboy.ledger.runs import Who
-    from airflow_provider_dropcowboy.lists.arguments import ListArguments
     from airflow_provider_dropcowboy.lists.sync import sync_list
     from airflow_provider_dropcowboy.lists.vendor import Stop
 
-    arguments = ListArguments.read(
-        {
-            "path": str(contacts),
-            "fields": _mapping(fields),
-            "list_name": list_name,
-            "list_id": list_id,
-            "mode": mode,
-            "key_column": key_column,
-            "region": region,
-            "on_change": on_change,
-            "max_shrink": max_shrink,
-        }
-    )
-    settings = load_settings(conn)
-    try:
-        file = contacts.open("rb")
-    except OSError as error:
-        raise ConfigurationError(f"--contacts: {contacts.name} cannot be opened: {error.strerror}.") from None
+    path = options["contacts"]
+    given = options | {
+        "contacts": None,
+        "path": str(path),
+        "fields": _mapping(options["fields"]),
+        "suppression_column": options["suppression_column"] or None,
+    }
+    with _OPTIONS.words():
+        arguments = ListArguments.read(given)
+        settings = load_settings(options["conn"])
     stop = Stop()
-    with file, _stopping_on_signals(stop):
-        ledger = open_ledger(ledger_url_of(settings), may_create=True)
-        with closing(read_rows(file, contacts.name, columns=arguments.source_columns)) as rows:
-            who = Who(task_id="dropcowboy list sync")
-            summary = sync_list(arguments, settings, ledger, rows=rows, stop=stop, who=who)
-    if as_json:
+    with ExitStack() as files, stopping_on_signals(stop.order):
+        rows = files.enter_context(rows_of("--contacts", path, columns=arguments.source_columns))
+        summary = sync_list(
+            arguments,
+            settings,
+            open_ledger(ledger_url_of(settings), may_create=True),
+            rows=rows,
+            suppressed=open_suppression(files, options["suppression"], arguments),
+            stop=stop,
+            who=Who(task_id="dropcowboy list sync"),
+        )
+    if options["as_json"]:
         print_json(summary.as_dict())
     else:
         _print_summary(summary)
@@ -231,20 +185,6 @@ def _mapping(fields: tuple[str, ...]) -> dict[str, list[str]]:
             raise click.BadParameter(f"{written!r} is not FIELD=COLUMN, such as phone=mobile.", param_hint="--field")
         mapping.setdefault(name, []).append(column)
     return mapping
-
-
-@contextmanager
-def _stopping_on_signals(stop: "Stop") -> Iterator[None]:
-    def take(number: int, _frame: FrameType | None) -> None:
-        stop.order(f"{signal.Signals(number).name} came")
-
-    from airflow_provider_dropcowboy.cli.runs import catch_signals
-
-    put_back = catch_signals(take)
-    try:
-        yield
-    finally:
-        put_back()
 
 
 def _print_summary(summary: "ListSummary") -> None:

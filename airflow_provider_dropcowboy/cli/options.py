@@ -1,18 +1,26 @@
 """Options that several commands have, worded once, and how their values are read."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from airflow_provider_dropcowboy.argument_kinds import read_duration
-from airflow_provider_dropcowboy.contacts.suppression import allowance_of
+from airflow_provider_dropcowboy.argument_kinds import DURATION, FLAG, read_duration
+from airflow_provider_dropcowboy.arguments import Argument, Arguments
+from airflow_provider_dropcowboy.contacts.suppression import SuppressionList, allowance_of
+from airflow_provider_dropcowboy.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from airflow_provider_dropcowboy.contacts.source import SourceArguments
     from airflow_provider_dropcowboy.phone import Phone
 
-Function = Callable[..., None]
+Function = Callable[..., Any]
+Option = Callable[[Function], Function]
+Rows = Iterator[Mapping[str, object]]
 
 DEFAULT_CONN: Final = "dropcowboy_default"
 
@@ -128,3 +136,129 @@ def read_keys(contacts: tuple[str, ...]) -> list[str] | None:
 
     read = [read_key(contact) for contact in contacts]
     return [text for key in read for text in (same_person(key), *other_notations(key))] or None
+
+
+NO_OPTIONS: Final = frozenset(
+    {
+        *("sql", "sql_conn_id", "parameters", "sql_hook_params", "contacts", "path", "suppression_sql"),
+        *("suppression_conn_id", "dropcowboy_conn_id", "suppression_column"),
+    }
+)
+"""Arguments of a task's source, for which files and ``--conn`` stand."""
+
+_FILE: Final = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
+
+_CONTACTS: Final = click.option(
+    "--contacts", required=True, type=_FILE, help="File of contacts: .csv, .jsonl, .ndjson (each also .gz) or .parquet."
+)
+_SUPPRESSION: Final = (
+    click.option(
+        "--suppression",
+        type=_FILE,
+        metavar="FILE",
+        help="File of numbers not to contact, in any format of --contacts. The ledger's own list always applies.",
+    ),
+    click.option(
+        "--suppression-column",
+        multiple=True,
+        metavar="COLUMN",
+        help="Column of the number in --suppression; repeat it for area code and number.  [default: the only column "
+        "that fits]",
+    ),
+)
+
+
+class DrawnOptions:
+    """The options of a command whose contacts come from a file: one for each argument of a task.
+
+    :param kinds: of arguments; ``without`` these.
+    """
+
+    def __init__(self, *kinds: type[Arguments], without: Collection[str]) -> None:
+        self._without = {*NO_OPTIONS, *without}
+        names = {item.name for kind in kinds for item in kind.declared()} - self._without
+        several = "|".join(name for name in names if "_" in name)
+        self._argument = re.compile(rf"(?<!default_)\b(?:{several})\b|^(?:{'|'.join(names)})\b")
+
+    def of(self, kind: type[Arguments], *others: Option) -> Option:
+        """The file's options, one for each argument, and others, in the order in which the help shows them."""
+        drawn = [self._option(item) for item in kind.declared() if item.name not in self._without]
+
+        def decorate(function: Function) -> Function:
+            options: list[Option] = [_CONTACTS, *drawn, conn_option, *_SUPPRESSION, *others, json_option]
+            for option in reversed(options):
+                function = option(function)
+            return function
+
+        return decorate
+
+    @contextmanager
+    def words(self) -> Iterator[None]:
+        """Errors about arguments are worded about options."""
+        try:
+            yield
+        except ConfigurationError as error:
+            wrong = self.worded(str(error))
+            kind = type(error)
+        else:
+            return
+        raise kind(wrong)
+
+    def worded(self, text: str) -> str:
+        """A text about arguments, in the words of the command line."""
+        return self._argument.sub(lambda match: option_name(match[0]), text.replace("opt_in=True", "opt_in"))
+
+    def _option(self, item: Argument) -> Option:
+        """The option of an argument; its text is read with the others, as a template's is."""
+        kind, default = item.kind, item.default
+        # nothing of None, which only a DAG can write
+        doc = re.sub(r" None: [^.]*\.| Default: `{dag_id}.*", "", item.doc)
+        shown: dict[str, Any] = {"help": self.worded(doc).replace("`", "")}
+        if kind is FLAG:
+            return click.option(option_name(item.name), item.name, is_flag=True, default=default, **shown)
+        if isinstance(default, timedelta):
+            default = f"{default // timedelta(hours=1)}h" if default % timedelta(days=1) else f"{default.days}d"
+        if default is not None:
+            shown |= {"default": default, "show_default": True}
+        if kind.choices:
+            shown["type"] = click.Choice(kind.choices)
+        elif kind.span is not None:
+            shown["type"] = click.IntRange(*kind.span)
+        metavar = f"{kind.metavar}|off" if kind is DURATION and item.may_be_none else kind.metavar
+        return click.option(option_name(item.name), required=item.name == "campaign", metavar=metavar, **shown)
+
+
+def option_name(argument: str) -> str:
+    """``--tts-body`` for ``tts_body``."""
+    return "--" + argument.replace("_", "-")
+
+
+@contextmanager
+def rows_of(option: str, path: Path, *, columns: Collection[str] | None) -> Iterator[Rows]:
+    """The rows of the file that an option names."""
+    from airflow_provider_dropcowboy.contacts.files import read_rows
+
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise ConfigurationError(f"{option}: {path.name} cannot be opened: {error.strerror}.") from None
+    # the rows are closed before their file: a Parquet reader that is left suspended may end the process with an abort
+    with file, closing(read_rows(file, path.name, columns=columns)) as rows:
+        yield rows
+
+
+def open_suppression(files: ExitStack, path: Path | None, arguments: "SourceArguments") -> SuppressionList | None:
+    """The list of ``--suppression``; None: there is none.
+
+    :param files: closes the file.
+    """
+    if path is None:
+        return None
+    return SuppressionList(
+        files.enter_context(rows_of("--suppression", path, columns=arguments.suppression_column)),
+        columns=arguments.suppression_column,
+        max_unreadable=arguments.max_unreadable_suppressions,
+        region=arguments.region,
+        column_argument="--suppression-column",
+        limit_argument="--max-unreadable-suppressions",
+    )

@@ -18,9 +18,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from airflow_provider_dropcowboy.api.content import Channel
-from airflow_provider_dropcowboy.campaign.control import Control, Order
 from airflow_provider_dropcowboy.campaign.forecast import ASSUMED_ANSWER_S, ByPlace, Forecast
-from airflow_provider_dropcowboy.campaign.plan import GRACE_S, Plan
+from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.preview import JudgedRow, Observer
 from airflow_provider_dropcowboy.campaign.progress import Standing, Watch
 from airflow_provider_dropcowboy.campaign.summary import Summary
@@ -32,7 +31,7 @@ from airflow_provider_dropcowboy.states import State
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def catch_signals(handler: Callable[[int, FrameType | None], None]) -> Callable[[], None]:
+def _catch_signals(handler: Callable[[int, FrameType | None], None]) -> Callable[[], None]:
     """Call ``handler`` for each signal that asks a command to end. SIGHUP stays ignored under ``nohup``.
 
     :returns: what puts the former handlers back.
@@ -50,22 +49,25 @@ def catch_signals(handler: Callable[[int, FrameType | None], None]) -> Callable[
 
 
 @contextmanager
-def stopping_on_signals(control: Control) -> Iterator[None]:
-    """Within the block, each of these signals stops the run; a second one changes nothing: the run ends in seconds."""
+def stopping_on_signals(stop: Callable[[str], object]) -> Iterator[None]:
+    """Within the block, each of these signals stops the run; a second one changes nothing: the run ends in seconds.
+
+    :param stop: called with the reason.
+    """
     # A handler runs in the main thread, in the middle of anything: also while that holds a lock which stopping needs.
     # Putting into a SimpleQueue is safe there; a thread of its own does the rest.
     came: SimpleQueue[int | None] = SimpleQueue()
 
     def obey() -> None:
         while (number := came.get()) is not None:
-            control.stop(Order(f"{signal.Signals(number).name} came", grace_s=GRACE_S))
+            stop(f"{signal.Signals(number).name} came")
 
     def take(number: int, _frame: FrameType | None) -> None:
         came.put(number)
 
     obeying = Thread(target=obey, name="dropcowboy-signals", daemon=True)
     obeying.start()
-    put_back = catch_signals(take)
+    put_back = _catch_signals(take)
     try:
         yield
     finally:

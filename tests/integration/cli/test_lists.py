@@ -40,6 +40,24 @@ def test_a_file_is_mirrored_and_again_nothing_is_asked(contacts: str, sandbox: S
     assert names(sandbox) == {"leads": 3}
 
 
+def test_numbers_of_a_suppression_file_are_left_out(program: Program, contacts: str, sandbox: SandboxProcess) -> None:
+    numbers = program.write("stop.csv", "id,area,number\n1,504,555-0101\n2,n/a,n/a\n")
+    of_file = ("--suppression", numbers, "--suppression-column", "area", "--suppression-column", "number")
+    refused = run(*MIRROR, "--contacts", contacts, *of_file)
+    assert refused.code == 2
+    assert "--max-unreadable-suppressions lets some pass" in refused.stderr
+    assert sandbox.lists() == {}
+    synced = run(*MIRROR, "--contacts", contacts, *of_file, "--max-unreadable-suppressions", "1", "--json").json
+    assert (synced["added"], synced["suppressed"], synced["unreadable_suppressions"]) == (2, 2, 1)
+    assert names(sandbox) == {"leads": 2}
+
+
+def test_a_wrong_option_of_a_sync_is_named_as_it_is_written(contacts: str) -> None:
+    ended = run("list", "sync", "--list-id", "7", "--mode", "mirror", *FIELDS, "--contacts", contacts)
+    assert ended.code == 2
+    assert "--list-id is given with" in ended.stderr
+
+
 def test_a_summary_is_shown_to_people(contacts: str) -> None:
     ended = run(*MIRROR, "--contacts", contacts)
     assert ended.code == 0
