@@ -7,8 +7,6 @@ stands in ``MEASURES``.
 
 import argparse
 import atexit
-import datetime
-import ipaddress
 import json
 import os
 import shutil
@@ -27,12 +25,10 @@ from statistics import median
 from typing import Any, Final
 
 import sqlalchemy as sa
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from rich.console import Console
 from rich.table import Table
 
+from tests.certificate import make_certificate
 from tests.postgres_server import PostgresServer
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
@@ -69,8 +65,14 @@ class Build:
         return printed
 
 
-def send(build: Build, rows: int, *, latency_ms: float, has_tls: bool) -> Figures:
-    """A campaign on an SQLite ledger, to a vendor with a latency."""
+def send(
+    build: Build, rows: int, *, latency_ms: float, ledger: str = "sqlite", has_tls: bool = False, peer: str = ""
+) -> Figures:
+    """A campaign to a vendor with a latency, on an empty ledger.
+
+    :param ledger: ``sqlite`` or ``postgresql``.
+    :param peer: of ``benchmarks.peers``, which sends as many to the same vendor right after.
+    """
     words = ["--certificate", str(build.certificate)] if has_tls else []
     server = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.server", "--latency-ms", str(latency_ms), *words],
@@ -79,19 +81,34 @@ def send(build: Build, rows: int, *, latency_ms: float, has_tls: bool) -> Figure
     assert server.stdout is not None
     try:
         url = f"http{'s' * has_tls}://127.0.0.1:{int(server.stdout.readline())}/v1"
-        printed = build.run(
-            "benchmarks.ours", "--rows", rows, "--url", url, "--ledger", "sqlite", "--connections", CONNECTIONS
-        )
+        load = ["--rows", rows, "--url", url, "--connections", CONNECTIONS]
+        with _empty(ledger) as ledger_url:
+            printed = build.run("benchmarks.ours", *load, "--ledger", ledger_url)
+        other = build.run("benchmarks.peers", peer, *load)["rate_per_s"] if peer else 0.0
     finally:
         server.terminate()
         seen = json.loads(server.stdout.read())
         server.wait()
     assert seen["max_in_flight"] <= CONNECTIONS, seen
+    compared = {f"requests a second, to {peer} alone": printed["rate_per_s"] / other} if peer else {}
     return {
         "requests a second": printed["rate_per_s"],
+        **compared,
         "CPU s per 10,000": printed["cpu_s_per_10k"],
-        "connections made": seen["connections"],
+        "connections made": seen["connections"] - (CONNECTIONS if peer else 0),
     }
+
+
+@contextmanager
+def _empty(ledger: str) -> Iterator[str]:
+    """What ``benchmarks.ours`` wants to be told for a new ledger."""
+    if ledger == "sqlite":
+        yield ledger
+    else:
+        server = _postgres()
+        database = server.create_database()
+        yield server.url(database)
+        _create(server, database, verb="DROP")
 
 
 def again(
@@ -218,8 +235,11 @@ MEASURES: Final[Mapping[str, Callable[[Build, int], Figures]]] = {
     "callback, PostgreSQL": lambda build, rows: callbacks(build, rows, ledger="postgresql"),
     "restart of the receiver": lambda build, rows: restart(build, rows, workers=1),
     "restart of two workers": lambda build, rows: restart(build, rows, workers=2),
-    "50 ms": lambda build, rows: send(build, rows, latency_ms=50, has_tls=False),
+    "50 ms": lambda build, rows: send(build, rows, latency_ms=50, peer="bare"),
     "50 ms, TLS": lambda build, rows: send(build, rows, latency_ms=50, has_tls=True),
+    "50 ms, PostgreSQL": lambda build, rows: send(build, rows, latency_ms=50, ledger="postgresql"),
+    "no latency, SQLite": lambda build, rows: send(build, rows, latency_ms=0, peer="aiohttp"),
+    "no latency, PostgreSQL": lambda build, rows: send(build, rows, latency_ms=0, ledger="postgresql", peer="aiohttp"),
 }
 
 
@@ -265,30 +285,6 @@ def unpack(revision: str, folder: Path) -> None:
     packed = subprocess.run(["git", "-C", REPOSITORY, "archive", revision], stdout=subprocess.PIPE, check=True).stdout
     with tarfile.open(fileobj=BytesIO(packed)) as archive:
         archive.extractall(folder, filter="data")
-
-
-def make_certificate(path: Path) -> Path:
-    """A certificate for 127.0.0.1 with its key; whoever trusts the file trusts it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "benchmark")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    return path
 
 
 if __name__ == "__main__":

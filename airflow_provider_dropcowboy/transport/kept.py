@@ -40,8 +40,8 @@ MARGIN_S: Final = 0.01
 """An answer is due when the slowest one of late would have come, and so long after it."""
 FADE: Final = 0.999
 """What is left of the slowest answer's time with each further answer."""
-IDLE_S: Final = 0.1
-"""After so long a connection may have ended unseen, since the event loop was busy: then the system is asked."""
+IDLE_S: Final = 1.0
+"""After so long a server may be about to close it. The system is asked whether it has, which costs a system call."""
 MAX_SURPLUS: Final = 16
 """So many answers too many are accounted for on one connection."""
 IDLE_TIMEOUT: Final = 408
@@ -153,11 +153,12 @@ class Keeper:
 
     async def settle(self) -> None:
         """Every answer that was read so far belongs to its request, or was reported."""
-        while self._idle:
-            self._begin_to_judge(self._idle.popleft())
-        while self._judging:
-            await asyncio.wait(self._judging)
-            if all(not connection.has_surplus for connection in self._idle):
+        while True:
+            while self._idle:
+                self._begin_to_judge(self._idle.popleft())
+            while self._judging:
+                await asyncio.wait(self._judging)
+            if not any(connection.has_surplus for connection in self._idle):
                 return
 
     def close(self) -> None:
@@ -212,10 +213,11 @@ class Keeper:
             self._keep(connection)
             return True
         connection.drop()
-        # whichever of the acceptances is its own, its message was accepted
+        # as long as all answers are acceptances, the messages were accepted, whichever answer is whose
         agreeing = next((n for n, answer in enumerate(surplus) if not self._accepts(answer)), len(surplus))
-        if agreeing < len(surplus):
-            self._report(connection, surplus=len(surplus) - agreeing if is_accepted else len(surplus))
+        differing = len(surplus) - (agreeing if is_accepted else 0)
+        if differing:
+            self._report(connection, surplus=differing)
         return not surplus
 
     async def _pass_check(self, connection: KeptConnection) -> bool:

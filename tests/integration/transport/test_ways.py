@@ -121,7 +121,7 @@ def test_what_breaks_after_the_first_byte_is_in_doubt(way: Way, step: Step) -> N
 
 def test_an_answer_that_does_not_come_in_time_is_in_doubt(way: Way) -> None:
     with way.server(wait_until_the_client_leaves) as server:
-        assert way.ask(server, timeout_s=0.5) == Broken("timed out after 0.5 s")
+        assert way.ask(server, timeout_s=3.0) == Broken("timed out after 3 s")  # a handshake is counted by it too
 
 
 def test_after_the_lease_not_one_byte_of_the_request_is_written(way: Way) -> None:
@@ -180,7 +180,8 @@ def test_an_answer_that_frees_the_message_counts_once_a_later_request_was_answer
 @pytest.mark.parametrize("own", [wait_until_the_client_leaves, say(ACCEPTED), in_turn(say(ACCEPTED), answer(404))])
 def test_it_is_in_doubt_if_the_messages_own_answer_comes_late_or_never(way: Way, own: Step) -> None:
     with way.server(in_turn(KEPT, say(STRAY), own)) as server:
-        assert isinstance(way.ask(server, times=2, timeout_s=1.0), Broken)
+        timeout_s = 3.0 if own is wait_until_the_client_leaves else WAIT_S
+        assert isinstance(way.ask(server, times=2, timeout_s=timeout_s), Broken)
 
 
 def test_credentials_reach_only_whom_they_are_for(way: Way) -> None:
