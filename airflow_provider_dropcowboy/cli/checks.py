@@ -42,8 +42,7 @@ from airflow_provider_dropcowboy.ledger.lookup import campaigns_of, other_names
 from airflow_provider_dropcowboy.screening.places import load_places
 from airflow_provider_dropcowboy.screening.rules import Rulebook
 from airflow_provider_dropcowboy.screening.zones import installed_copies
-from airflow_provider_dropcowboy.transport.client import Client
-from airflow_provider_dropcowboy.transport.probe import probe
+from airflow_provider_dropcowboy.transport.client import Client, probe
 
 if TYPE_CHECKING:
     from sqlalchemy import URL

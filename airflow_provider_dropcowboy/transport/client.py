@@ -25,6 +25,7 @@ from airflow_provider_dropcowboy.transport.first_byte import LeaseEndedError, Wa
 
 TRIES: Final = 4
 MAX_PAUSE_S: Final = 60.0
+PROBE_TIMEOUT_S: Final = 10.0  # the vendor waits for a callback's answer as long
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -152,6 +153,18 @@ class Client:
             retry_after=response.headers.get("Retry-After"),
             date=response.headers.get("Date"),
         )
+
+
+def probe(url: str, *, verify: bool | str = True) -> Answer | NotWritten:
+    """What a GET is answered by a server that is not the vendor. No credential goes to it; a redirect is an answer."""
+    try:
+        with requests.get(
+            url, auth=_no_other_credentials, timeout=PROBE_TIMEOUT_S, verify=verify, allow_redirects=False
+        ) as response:
+            return Answer(response.status_code, response.content)
+    # ValueError: what requests cannot read as a URL
+    except (requests.RequestException, OSError, ValueError) as error:
+        return NotWritten(why(error, timeout_s=PROBE_TIMEOUT_S))
 
 
 def _no_other_credentials(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
