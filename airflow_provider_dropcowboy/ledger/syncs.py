@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -19,6 +19,7 @@ from airflow_provider_dropcowboy.ledger.schema import SYNCS
 LEASE: Final = timedelta(seconds=60)
 """How long after a step was written down its call may be begun; every step and every heartbeat begins it anew."""
 
+MAX_SYNCS: Final = 50
 TAKEN_OVER: Final = "taken over"
 DONE: Final = "done"
 """The last step of a sync that came to its end."""
@@ -165,9 +166,11 @@ class Hold:
 class PastSync:
     """One sync, for people.
 
+    :param name: of the list.
     :param end_reason: why it ended early; None: it is done, or still at work.
     """
 
+    name: str
     mode: str
     started_at: datetime
     ended_at: datetime | None
@@ -185,14 +188,33 @@ def last_syncs(ledger: Ledger, account: str, *, name: str, count: int = 5) -> li
             .order_by(SYNCS.c.id.desc())
             .limit(count)
         )
-        return [
-            PastSync(
-                mode=row.mode,
-                started_at=row.started_at,
-                ended_at=row.ended_at,
-                step=row.step,
-                counts=row.counts,
-                end_reason=row.end_reason,
-            )
-            for row in rows
-        ]
+        return [_past(row) for row in rows]
+
+
+def syncs_of_run(
+    ledger: Ledger, *, dag_id: str, run_id: str, task_id: str | None = None, map_index: int | None = None
+) -> list[PastSync]:
+    """The syncs of a DAG run, the newest first.
+
+    :param task_id: only of this task, and ``map_index`` of its mapped one.
+    """
+    which = [SYNCS.c.dag_id == dag_id, SYNCS.c.run_id == run_id]
+    if task_id is not None:
+        which.append(SYNCS.c.task_id == task_id)
+    if map_index is not None:
+        which.append(SYNCS.c.map_index == map_index)
+    with ledger.reading() as connection:
+        rows = connection.execute(sa.select(SYNCS).where(*which).order_by(SYNCS.c.id.desc()).limit(MAX_SYNCS))
+        return [_past(row) for row in rows]
+
+
+def _past(row: "sa.Row[tuple[Any, ...]]") -> PastSync:
+    return PastSync(
+        name=row.name,
+        mode=row.mode,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        step=row.step,
+        counts=row.counts,
+        end_reason=row.end_reason,
+    )

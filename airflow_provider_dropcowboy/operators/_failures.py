@@ -1,14 +1,16 @@
 """What ends a run, as Airflow's failure with or without retry."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
 @contextmanager
-def airflow_failures() -> Iterator[None]:
+def airflow_failures(keep: Callable[[str, str], object] | None = None) -> Iterator[None]:
     """Turn what a retry would not mend into Airflow's failure without retry, and the rest of ours into one with.
 
     A run that is too old is skipped, unless it was begun when it was not: then what is left fails for a person to see.
+
+    :param keep: is told ``skipped`` or ``failed`` and the reason, unless the ledger is what failed.
     """
     from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowSkipException
 
@@ -25,7 +27,13 @@ def airflow_failures() -> Iterator[None]:
     )
 
     try:
-        yield
+        try:
+            yield
+        except DropCowboyError as error:
+            if keep is not None and not isinstance(error, LedgerError):
+                is_skipped = isinstance(error, StaleRunError) and not error.is_begun
+                keep("skipped" if is_skipped else "failed", str(error))
+            raise
     except StaleRunError as error:
         raise (AirflowFailException if error.is_begun else AirflowSkipException)(str(error)) from error
     except (SchemaVersionError, LedgerReplacedError) as error:

@@ -1,7 +1,7 @@
 """What the two send operators share: from arguments and context to a run, and from its end to Airflow's."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -12,7 +12,7 @@ from airflow.sdk.definitions.xcom_arg import XComArg
 
 from airflow_provider_dropcowboy.hooks.arguments import ArgumentsMixin, template_fields_of
 from airflow_provider_dropcowboy.hooks.assets import tell_outlets
-from airflow_provider_dropcowboy.hooks.links import CampaignReportLink, show_report
+from airflow_provider_dropcowboy.hooks.links import CampaignReportLink, keep_note, show_report
 from airflow_provider_dropcowboy.hooks.metrics import count_campaign
 from airflow_provider_dropcowboy.operators._context import stale_from, who_runs
 from airflow_provider_dropcowboy.operators._failures import airflow_failures
@@ -42,6 +42,7 @@ class SendOperator(ArgumentsMixin, BaseOperator):
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql", "suppression_sql": "sql", "parameters": "json"}
     operator_extra_links = (CampaignReportLink(),)
+    dropcowboy_conn_id: str
     ui_color = "#f6e0c8"
 
     def __init__(
@@ -151,7 +152,7 @@ class SendOperator(ArgumentsMixin, BaseOperator):
         from airflow_provider_dropcowboy.ledger.database import find_ledger, open_ledger
 
         self._control = Control()
-        with airflow_failures():
+        with airflow_failures(self._keep_end(context)):
             arguments = self._read(self._arguments(), context)
             settings = DropCowboyHook(arguments.dropcowboy_conn_id).settings
             plan = self._plan(arguments, settings, context, waves=waves)
@@ -169,6 +170,9 @@ class SendOperator(ArgumentsMixin, BaseOperator):
         if plan.waits_until is not None:
             self._wait(summary, plan, waves)
         return self._announce(context, waves.total(summary).as_dict(), arguments)
+
+    def _keep_end(self, context: "Context") -> "Callable[[str, str], None]":
+        return lambda state, reason: keep_note(context, self.dropcowboy_conn_id, state=state, message=reason)
 
     def _plan(
         self, arguments: "SendArguments", settings: "ConnectionSettings", context: "Context", *, waves: "Waves"

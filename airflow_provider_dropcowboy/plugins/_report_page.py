@@ -7,6 +7,8 @@ from urllib.parse import urlencode, urlsplit
 from airflow_provider_dropcowboy.hooks.links import REPORT_PREFIX
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
     from fastapi import FastAPI
     from starlette.requests import Request
@@ -18,19 +20,20 @@ DEFAULT_CONN_ID: Final = "dropcowboy_default"
 
 VIEWS: Final[list[dict[str, str]]] = [
     {
-        "name": "Drop Cowboy",
+        "name": "Campaigns",
         "href": f"{REPORT_PREFIX}/campaigns",
+        "icon": f"{REPORT_PREFIX}/icon.svg",
         "destination": "nav",
         "url_route": "dropcowboy",
     },
     {
-        "name": "Drop Cowboy",
+        "name": "Campaign",
         "href": f"{REPORT_PREFIX}/run?dag_id={{DAG_ID}}&run_id={{RUN_ID}}",
         "destination": "dag_run",
         "url_route": "dropcowboy-run",
     },
     {
-        "name": "Drop Cowboy",
+        "name": "Campaign",
         "href": (
             f"{REPORT_PREFIX}/run?dag_id={{DAG_ID}}&run_id={{RUN_ID}}&task_id={{TASK_ID}}&map_index={{MAP_INDEX}}"
         ),
@@ -58,7 +61,7 @@ def report_app(conn_ids: Iterable[str]) -> "FastAPI":
         return Identity.of(ledger.key, campaign).names(contact_key)
 
     names = tuple(conn_ids) or (DEFAULT_CONN_ID,)
-    page = ReportPage(lambda: _open_ledger(names), name_message=name_message)
+    page = ReportPage(lambda: _open_ledger(names), name_message=name_message, zone=_zone())
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
 
     @app.api_route("/{path:path}", methods=["GET", "POST"])
@@ -122,6 +125,14 @@ def _open_ledger(conn_ids: Iterable[str]) -> "Ledger":
             continue
         return open_ledger(ledger_url(ConnectionSettings.of(connection)))
     return open_ledger(ledger_url(None))
+
+
+def _zone() -> "tzinfo":
+    """As Airflow's own pages begin with."""
+    from airflow.settings import TIMEZONE
+
+    zone: tzinfo = TIMEZONE
+    return zone
 
 
 def _login_url(request: "Request") -> str:

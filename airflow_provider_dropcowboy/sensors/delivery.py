@@ -14,7 +14,7 @@ from airflow_provider_dropcowboy.errors import ConfigurationError, DropCowboyErr
 from airflow_provider_dropcowboy.hooks.arguments import ArgumentsMixin, is_deferrable, template_fields_of
 from airflow_provider_dropcowboy.hooks.assets import tell_outlets
 from airflow_provider_dropcowboy.hooks.deliveries import Results, may_pass, open_results
-from airflow_provider_dropcowboy.hooks.links import CampaignReportLink, show_report
+from airflow_provider_dropcowboy.hooks.links import CampaignReportLink, keep_note, show_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,6 +97,7 @@ class DropCowboyDeliverySensor(ArgumentsMixin, BaseSensorOperator):
         self._check(DeliverySensorArguments)
 
     template_fields: Sequence[str] = template_fields_of(__init__)
+    _noted: str | None = None
 
     def poke(self, context: "Context") -> bool | PokeReturnValue:
         """Look once."""
@@ -156,9 +157,25 @@ class DropCowboyDeliverySensor(ArgumentsMixin, BaseSensorOperator):
         with _airflow_failures(), open_results(wanted.dropcowboy_conn_id) as results:
             show_report(self, context, account=results.settings.account.name, campaign=wanted.campaign)
             progress = results.progress(wanted.campaign, expire_after=wanted.expire_after)
+            self._note(progress, wanted, context, account=results.settings.account.name)
             _check_that_results_come(results, progress)
         self.log.info("%s", progress if progress.is_begun else f"campaign {wanted.campaign}: not begun yet")
         return progress
+
+    def _note(self, progress: "Progress", wanted: DeliverySensorArguments, context: "Context", *, account: str) -> None:
+        """The page of the task shows how far the results have come, while it waits and afterwards."""
+        state = "done" if progress.is_done(min_final_share=wanted.min_final_share) else "waiting"
+        if state == self._noted:  # a sensor looks many times
+            return
+        keep_note(
+            context,
+            wanted.dropcowboy_conn_id,
+            state=state,
+            account=account,
+            campaign=wanted.campaign,
+            min_final_share=wanted.min_final_share,
+        )
+        self._noted = state
 
     def _judge(self, progress: "Progress", wanted: DeliverySensorArguments, context: "Context") -> dict[str, object]:
         least = wanted.fail_below_delivered

@@ -45,7 +45,7 @@ def photograph_task(page: Page, site: Site) -> None:
     """The report beside a task instance."""
     page.goto(f"/dags/{DAG_ID}/runs/{quote(site.run_id, safe='')}/tasks/{TASK_ID}")
     page.locator("a[href$='/plugin/dropcowboy-task']").click()
-    expect(page.frame_locator("iframe[title='Drop Cowboy']").get_by_role("heading", name="Runs")).to_be_visible()
+    expect(page.frame_locator("iframe[title='Campaign']").get_by_role("heading", name="Runs")).to_be_visible()
     page.screenshot(path=IMAGES / "task.png")
 
 

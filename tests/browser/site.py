@@ -3,10 +3,15 @@
 import json
 from collections.abc import Mapping
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+import sqlalchemy as sa
+
+from airflow_provider_dropcowboy.ledger.database import open_ledger
+from airflow_provider_dropcowboy.ledger.schema import SENDS
 from tests.in_airflow.processes import AirflowProcesses
 from tests.in_airflow.vendor import VOICEMAIL, connection_to
 from tests.in_airflow.warehouse import rows
@@ -44,6 +49,7 @@ class Site:
     """
 
     def __init__(self, folder: Path) -> None:
+        self._ledger = folder / "ledger.db"
         with ExitStack() as stack:
             self.sandbox = stack.enter_context(SandboxProcess())
             self.sandbox.settings(outcomes=OUTCOMES)
@@ -56,7 +62,7 @@ class Site:
                 environment={
                     "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
                     "AIRFLOW_CONN_DROPCOWBOY_DEFAULT": json.dumps(fields),
-                    "DROPCOWBOY_LEDGER_URL": f"sqlite:///{folder / 'ledger.db'}",
+                    "DROPCOWBOY_LEDGER_URL": f"sqlite:///{self._ledger}",
                 },
                 login=LOGIN,
             )
@@ -79,6 +85,19 @@ class Site:
         self.run_id = self.airflow.trigger(DAG_ID)
         assert self.airflow.wait_for_run(DAG_ID, self.run_id) == "success"
         self.by_outcome: Mapping[str, int] = self.sandbox.callbacks(wait_for=contacts)["by_outcome"]
+        self._spread()
+
+    def _spread(self) -> None:
+        """The results came one a second, so that there is something to draw."""
+        ledger = open_ledger(f"sqlite:///{self._ledger}")
+        with ledger.writing() as connection:
+            sent = connection.execute(
+                sa.select(SENDS.c.foreign_id, SENDS.c.final_at).where(SENDS.c.final_at.is_not(None))
+            )
+            for second, row in enumerate(sent.all()):
+                final_at = row.final_at - timedelta(seconds=second)
+                connection.execute(SENDS.update().where(SENDS.c.foreign_id == row.foreign_id).values(final_at=final_at))
+        ledger.engine.dispose()
 
     def __enter__(self) -> Self:
         return self

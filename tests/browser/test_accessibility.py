@@ -23,7 +23,7 @@ def open_search_in_vain(page: Page, _site: Site) -> None:
 def open_campaign(page: Page, _site: Site) -> None:
     page.goto("/dropcowboy-report/campaigns")
     page.get_by_role("link", name=DAG_ID).click()
-    page.get_by_text("The same as a table").click()
+    page.get_by_text("Show as a table").click()
 
 
 def open_run(page: Page, site: Site) -> None:

@@ -1,10 +1,10 @@
-"""Columns over time, as numbers that a template draws: no script, and no library for a dozen rectangles."""
+"""Columns over time, as numbers that a template draws: no script, and no library for a few rectangles."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import chain, count
+from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import accumulate, chain, count
 from typing import Final
 
 from airflow_provider_dropcowboy.states import State
@@ -19,14 +19,24 @@ ORDER: Final = (
     State.REJECTED,
     State.RELEASED,
 )
-"""From the end that is wished for to those that were not taken; from the foot of a column to its top."""
+"""From the end that is wished for to those that were not accepted; from the foot of a column to its top."""
 
-MAX_COLUMNS: Final = 48
-WIDTHS_H: Final = (1, 2, 3, 6, 12, 24, 48, 7 * 24, 28 * 24)
-"""Hours that a column may stand for."""
+MIN_COLUMNS: Final = 10
+"""Fewer columns show nothing that a number does not."""
+MAX_COLUMNS: Final = 60
+MINUTE_S: Final = 60
+HOUR_S: Final = 60 * MINUTE_S
+DAY_S: Final = 24 * HOUR_S
+WIDTHS_S: Final = (
+    *(1, 2, 5, 10, 15, 30),
+    *(minutes * MINUTE_S for minutes in (1, 2, 5, 10, 15, 30)),
+    *(hours * HOUR_S for hours in (1, 2, 3, 6, 12)),
+    *(days * DAY_S for days in (1, 2, 7, 28)),
+)
+"""Seconds that a column may stand for."""
 
 WIDTH: Final = 720.0
-HEIGHT: Final = 200.0
+HEIGHT: Final = 180.0
 """Of the area of the columns, in the units of the drawing."""
 GAP: Final = 2.0
 
@@ -43,9 +53,9 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """The sends of some hours.
+    """The sends of some time.
 
-    :param begins_at: the first of the hours.
+    :param begins_at: the first moment of it.
     """
 
     begins_at: datetime
@@ -67,12 +77,14 @@ class Tick:
 class Chart:
     """Columns of equal width over a time without gaps.
 
-    :param column_h: hours that each stands for.
+    :param width_s: seconds that each stands for.
+    :param delivered: the share of all sends that was delivered up to the end of each column, as points of a line.
     """
 
     columns: Sequence[Column]
     ticks: Sequence[Tick]
-    column_h: int
+    width_s: int
+    delivered: str
 
     @property
     def states(self) -> Sequence[State]:
@@ -80,26 +92,44 @@ class Chart:
         total = sum((column.counts for column in self.columns), Counter[State]())
         return [state for state in ORDER if total[state]]
 
+    @property
+    def unit(self) -> str:
+        """What a column stands for, in words."""
+        for seconds, unit in ((DAY_S, "day"), (HOUR_S, "hour"), (MINUTE_S, "minute"), (1, "second")):
+            if self.width_s % seconds == 0:
+                number = self.width_s // seconds
+                return unit if number == 1 else f"{number} {unit}s"
+        raise AssertionError(self.width_s)
 
-def draw(hours: Mapping[datetime, Counter[State]]) -> Chart | None:
-    """Columns of as few hours as makes at most ``MAX_COLUMNS`` of them; None: there is nothing to draw.
 
-    :param hours: by the beginning of the hour, in UTC.
+def draw(moments: Mapping[datetime, Counter[State]], *, step_s: int = HOUR_S, zone: tzinfo = UTC) -> Chart | None:
+    """Columns of as little time as makes at most ``MAX_COLUMNS`` of them; None: there is too little to draw.
+
+    :param moments: sends by the beginning of the step in which they were counted.
+    :param step_s: seconds of that step; no column stands for less.
+    :param zone: in which days begin at midnight.
     """
-    if not hours:
+    if not moments:
         return None
-    first, last = min(hours), max(hours)
-    widths = chain(WIDTHS_H, count(2 * WIDTHS_H[-1], WIDTHS_H[-1]))  # the latter for years
-    column_h = next(width for width in widths if _place(last, width) - _place(first, width) < MAX_COLUMNS)
-    begin, places = _place(first, column_h), _place(last, column_h) - _place(first, column_h) + 1
+    first, last = min(moments), max(moments)
+    offset_s = int((first.astimezone(zone).utcoffset() or timedelta(0)).total_seconds())
+
+    def place(at: datetime, width_s: int) -> int:
+        return (int(at.timestamp()) + offset_s) // width_s
+
+    widths = chain((w for w in WIDTHS_S if w >= step_s), count(2 * WIDTHS_S[-1], WIDTHS_S[-1]))  # the latter for years
+    width_s = next(width for width in widths if place(last, width) - place(first, width) < MAX_COLUMNS)
+    begin, places = place(first, width_s), place(last, width_s) - place(first, width_s) + 1
+    if places < MIN_COLUMNS:
+        return None
     counts = [Counter[State]() for _ in range(places)]
-    for hour_at, at_hour in hours.items():
-        counts[_place(hour_at, column_h) - begin] += at_hour
+    for moment_at, sends in moments.items():
+        counts[place(moment_at, width_s) - begin] += sends
     top = _round_up(max(each.total() for each in counts))
-    step = WIDTH / max(places, 12)  # one hour alone is not drawn as a wall
+    step = WIDTH / places
     columns = [
         Column(
-            begins_at=_EPOCH + timedelta(hours=(begin + number) * column_h),
+            begins_at=datetime.fromtimestamp((begin + number) * width_s - offset_s, UTC),
             x=round(number * step, 2),
             width=round(step - GAP, 2),
             counts=each,
@@ -107,11 +137,13 @@ def draw(hours: Mapping[datetime, Counter[State]]) -> Chart | None:
         )
         for number, each in enumerate(counts)
     ]
-    return Chart(columns, [Tick(top * part // 2, round(HEIGHT * (1 - part / 2), 2)) for part in range(3)], column_h)
-
-
-def _place(at: datetime, width_h: int) -> int:
-    return int((at - _EPOCH) / timedelta(hours=1)) // width_h
+    whole = sum(each.total() for each in counts)
+    line = " ".join(
+        f"{round((number + 0.5) * step, 2)},{round(HEIGHT * (1 - delivered / whole), 2)}"
+        for number, delivered in enumerate(accumulate(each[State.DELIVERED] for each in counts))
+    )
+    ticks = [Tick(top * part // 2, round(HEIGHT * (1 - part / 2), 2)) for part in range(3)]
+    return Chart(columns, ticks, width_s, line)
 
 
 def _stack(counts: Counter[State], top: int) -> list[Block]:
@@ -125,13 +157,10 @@ def _stack(counts: Counter[State], top: int) -> list[Block]:
 
 
 def _round_up(sends: int) -> int:
-    """To 2, 4, 10, 20, 40, 100 and so on, which has a half that people read at once."""
+    """To 2, 4, 6, 8, 10, 20, 40, 50, 60 and so on, which has a half that people read at once."""
     power = 1
     while True:
-        for digit in (2, 4, 10):
-            if sends <= digit * power:
+        for digit in (2, 4, 5, 6, 8, 10):
+            if sends <= digit * power and digit * power % 2 == 0:
                 return digit * power
         power *= 10
-
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -3,15 +3,30 @@
 import base64
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime, tzinfo
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import jinja2
 
 _FOLDER: Final = Path(__file__).parent / "templates"
 _STYLE: Final = (_FOLDER / "style.css").read_text()
 _STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+
+ZONES: Final = (
+    "UTC", "America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles", "America/Anchorage",
+    "Pacific/Honolulu",
+)  # fmt: skip
+"""Time zones that a reader may choose, beside Airflow's own."""
+
+ICON: Final = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" stroke="#0d9488" stroke-width="2" '
+    'stroke-linecap="round"><circle cx="6.5" cy="12" r="4"/><circle cx="17.5" cy="12" r="4"/>'
+    '<path d="M6.5 16h11"/></svg>'
+)
+"""Of the navigation: the sign of a voicemail."""
 
 HEADERS: Final[Mapping[str, str]] = {
     # nothing is loaded and nothing runs: the style is in the page, and this one alone
@@ -25,9 +40,12 @@ HEADERS: Final[Mapping[str, str]] = {
 }
 
 
-def render(template: str, **values: object) -> str:
-    """The page of a template."""
-    return _ENVIRONMENT.get_template(template).render(style=_STYLE, **values)
+def render(template: str, *, zone: tzinfo, **values: object) -> str:
+    """The page of a template.
+
+    :param zone: of the reader.
+    """
+    return _ENVIRONMENT.get_template(template).render(style=_STYLE, zone=zone, zones=ZONES, **values)
 
 
 def _number(value: int) -> str:
@@ -38,14 +56,42 @@ def _share(part: int, whole: int) -> str:
     return f"{part / whole:.1%}" if whole else ""
 
 
-def _moment(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
+def _dollars(value: Decimal) -> str:
+    return f"${value:,.2f}"
 
 
-def _exact(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+@jinja2.pass_context
+def _moment(context: jinja2.runtime.Context, at: datetime) -> str:
+    """In the reader's time zone, as a person writes it: ``Nov 28, 2026, 11:02 AM``."""
+    local = at.astimezone(context["zone"])
+    return f"{local:%b} {local.day}, {local.year}, {_clock(local)}"
 
 
+@jinja2.pass_context
+def _exact(context: jinja2.runtime.Context, at: datetime) -> str:
+    local = at.astimezone(context["zone"])
+    return f"{local:%b} {local.day}, {local.year}, {local:%H:%M:%S}"
+
+
+@jinja2.pass_context
+def _soon(context: jinja2.runtime.Context, at: datetime) -> str:
+    """Of the next days, with its zone, and in New York's time too if that is another: ``Mon 4:00 PM UTC (…)``."""
+    local = at.astimezone(context["zone"])
+    eastern = at.astimezone(_EASTERN)
+    said = f"{local:%a} {_clock(local)} {local.tzname()}"
+    return said if local.utcoffset() == eastern.utcoffset() else f"{said} ({_clock(eastern)} {eastern.tzname()})"
+
+
+@jinja2.pass_context
+def _day(context: jinja2.runtime.Context, at: datetime) -> str:  # noqa: ARG001  # a logical date is a day in UTC
+    return f"{at:%b} {at.day}, {at.year}"
+
+
+def _clock(at: datetime) -> str:
+    return f"{at.hour % 12 or 12}:{at:%M} {'AM' if at.hour < 12 else 'PM'}"
+
+
+_EASTERN: Final = ZoneInfo("America/New_York")
 _ENVIRONMENT: Final = jinja2.Environment(
     loader=jinja2.FileSystemLoader(_FOLDER),
     autoescape=True,
@@ -53,4 +99,7 @@ _ENVIRONMENT: Final = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_ENVIRONMENT.filters |= {"number": _number, "share": _share, "moment": _moment, "exact": _exact}
+_ENVIRONMENT.filters |= {
+    "number": _number, "share": _share, "dollars": _dollars, "moment": _moment, "exact": _exact, "soon": _soon,
+    "day": _day,
+}  # fmt: skip

@@ -32,4 +32,13 @@ def test_held_rows_are_shown_with_their_next_opening(plan: MakePlan, run: RunPla
     closed = plan(hours=Closed())
     run(closed, people(3))
     text = text_of(page.get("campaign", account=closed.account.name, campaign="spring"))
-    assert "3 rows are held. Calling hours open for the first of them at 2031-05-06 13:00 UTC" in text
+    assert "Held until Tue 1:00 PM UTC (9:00 AM EDT)" in text
+    assert "Run the task again then." in text
+    assert "US-CA 3 Tue 1:00 PM UTC (9:00 AM EDT)" in text
+
+
+def test_a_campaign_that_goes_on_by_itself_waits(plan: MakePlan, run: RunPlan, page: PageServer) -> None:
+    closed = plan(hours=Closed(), waits_until=OPENING)
+    run(closed, people(3))
+    text = text_of(page.get("campaign", account=closed.account.name, campaign="spring"))
+    assert "Waiting until Tue 1:00 PM UTC (9:00 AM EDT)" in text

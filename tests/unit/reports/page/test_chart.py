@@ -3,11 +3,22 @@
 import itertools
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_dropcowboy.reports.page.chart import HEIGHT, MAX_COLUMNS, ORDER, WIDTH, draw
+from airflow_provider_dropcowboy.reports.page.chart import (
+    DAY_S,
+    HEIGHT,
+    HOUR_S,
+    MAX_COLUMNS,
+    MIN_COLUMNS,
+    ORDER,
+    WIDTH,
+    draw,
+)
 from airflow_provider_dropcowboy.states import ASKED, State
 
 BEGIN = datetime(2026, 11, 24, tzinfo=UTC)
@@ -26,8 +37,10 @@ def test_every_state_of_a_send_has_its_place_in_a_column() -> None:
 @given(hours)
 def test_every_send_is_in_one_column_and_every_column_fits(by_hour: dict[datetime, Counter[State]]) -> None:
     chart = draw(by_hour)
-    assert chart is not None
-    assert len(chart.columns) <= MAX_COLUMNS
+    if chart is None:
+        assert max(by_hour) - min(by_hour) < timedelta(hours=MIN_COLUMNS)
+        return
+    assert MIN_COLUMNS <= len(chart.columns) <= MAX_COLUMNS
     assert sum((column.counts for column in chart.columns), Counter()) == sum(by_hour.values(), Counter())
     for column in chart.columns:
         assert 0 <= column.x < column.x + column.width <= WIDTH
@@ -35,19 +48,34 @@ def test_every_send_is_in_one_column_and_every_column_fits(by_hour: dict[datetim
         assert all(block.y >= -0.01 and block.y + block.height <= HEIGHT + 0.01 for block in column.blocks)
     begins = [column.begins_at for column in chart.columns]
     assert begins[0] <= min(by_hour)
-    assert max(by_hour) < begins[-1] + timedelta(hours=chart.column_h)
-    assert {later - earlier for earlier, later in itertools.pairwise(begins)} <= {timedelta(hours=chart.column_h)}
+    assert max(by_hour) < begins[-1] + timedelta(seconds=chart.width_s)
+    assert {later - earlier for earlier, later in itertools.pairwise(begins)} <= {timedelta(seconds=chart.width_s)}
 
 
-def test_two_days_are_shown_by_the_hour_and_a_longer_time_by_more() -> None:
-    def widths(last: timedelta) -> int | None:
-        chart = draw({BEGIN: Counter({State.FAILED: 1}), BEGIN + last: Counter({State.DELIVERED: 1})})
-        return None if chart is None else chart.column_h
+@pytest.mark.parametrize(
+    ("last", "step_s", "width_s", "unit"),
+    [
+        (timedelta(hours=59), HOUR_S, HOUR_S, "hour"),
+        (timedelta(hours=60), HOUR_S, 2 * HOUR_S, "2 hours"),
+        (timedelta(days=31), HOUR_S, DAY_S, "day"),
+        (timedelta(seconds=51), 1, 1, "second"),
+        (timedelta(seconds=120), 1, 5, "5 seconds"),
+        (timedelta(minutes=45), 10, 60, "minute"),
+    ],
+)
+def test_columns_are_as_narrow_as_fits(last: timedelta, step_s: int, width_s: int, unit: str) -> None:
+    chart = draw({BEGIN: Counter({State.FAILED: 1}), BEGIN + last: Counter({State.DELIVERED: 1})}, step_s=step_s)
+    assert chart is not None
+    assert (chart.width_s, chart.unit) == (width_s, unit)
 
-    assert widths(timedelta(hours=47)) == 1
-    assert widths(timedelta(hours=48)) == 2
-    assert widths(timedelta(days=31)) == 24
+
+def test_days_begin_at_the_readers_midnight() -> None:
+    zone = ZoneInfo("America/New_York")
+    chart = draw({BEGIN + timedelta(days=day): Counter({State.DELIVERED: 1}) for day in range(50)}, zone=zone)
+    assert chart is not None
+    assert chart.columns[0].begins_at.astimezone(zone).hour == 0
 
 
-def test_nothing_is_drawn_of_nothing() -> None:
-    assert draw({}) is None
+@pytest.mark.parametrize("hours", [0, 1, MIN_COLUMNS - 1])
+def test_nothing_is_drawn_of_too_little(hours: int) -> None:
+    assert draw({BEGIN + timedelta(hours=hour): Counter({State.DELIVERED: 9}) for hour in range(hours)}) is None

@@ -5,7 +5,7 @@ import hashlib
 import itertools
 import re
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
 
@@ -14,12 +14,15 @@ from hypothesis import strategies as st
 
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.ledger.runs import Campaign
+from airflow_provider_dropcowboy.ledger.syncs import PastSync
+from airflow_provider_dropcowboy.ledger.tasks import TaskNote, TaskState
 from airflow_provider_dropcowboy.reports.funnel import Outcomes
 from airflow_provider_dropcowboy.reports.life import Event, Life
-from airflow_provider_dropcowboy.reports.page.campaign import Report, RunShown, RunState
-from airflow_provider_dropcowboy.reports.page.campaigns import CampaignList, Listed
+from airflow_provider_dropcowboy.reports.page.campaign import LABELS, Report, RunShown, RunState
+from airflow_provider_dropcowboy.reports.page.campaigns import CampaignList, Filter, Listed
 from airflow_provider_dropcowboy.reports.page.chart import ORDER, draw
 from airflow_provider_dropcowboy.reports.page.html import HEADERS, render
+from airflow_provider_dropcowboy.reports.progress import Progress
 from airflow_provider_dropcowboy.states import State
 
 AT = datetime(2026, 11, 24, 14, tzinfo=UTC)
@@ -67,14 +70,14 @@ def pages(text: str) -> dict[str, str]:
     run = RunShown(
         id=1, dag_id=text, task_id=text, run_id=text, map_index=1, try_number=2, started_at=AT, ended_at=AT,
         state=RunState.ENDED, counts={State.HELD: 3}, stop_reason=text, verdicts={State.HELD: {text: 3}},
-        next_opening_at=AT,
+        next_opening_at=AT, error=text, openings={AT: {text: 3}}, unreadable_suppressions=2,
     )  # fmt: skip
     reasons = Counter({(State.REJECTED, text): 1})
     report = Report(
         campaign=Campaign(1, text, text, Channel.RVM, "0" * 12, is_new=False),
         at=AT,
         outcomes=Outcomes(counts=COUNTS, reasons=reasons, cost_usd=Decimal("0.5"), costed=1),
-        hours={AT: COUNTS},
+        moments={AT + timedelta(hours=hour): COUNTS for hour in range(12)},
         runs=[run],
         pause=text,
     )
@@ -83,17 +86,37 @@ def pages(text: str) -> dict[str, str]:
         foreign_id=text, phone_number=text, state=text, reason=text, attempt=1, drop_id=text, cost_usd=0.1,
         network=text, events=[event],
     )  # fmt: skip
-    live = {"refresh_s": 10, "is_sending": True, "is_live": True, "other_pace": "?live=0", "order": ORDER}
-    whole = CampaignList(items=[listed], search=text, number=2, total=60)
-    none = CampaignList(items=[], search=text, number=1, total=0)
+    note = TaskNote(
+        dag_id=text, run_id=text, task_id=text, map_index=None, state=TaskState.FAILED, message=text, account=text,
+        campaign=text, min_final_share=0.9, noted_at=AT,
+    )  # fmt: skip
+    progress = Progress(campaign=text, is_begun=True, is_sending=False, counts=COUNTS)
+    sync = PastSync(
+        name=text, mode="mirror", started_at=AT, ended_at=AT, step=text, counts={"added": 1}, end_reason=text
+    )
+
+    def shown(template: str, **values: object) -> str:
+        pace = {"refresh_s": 10, "is_sending": True, "is_live": True, "other_pace": "?live=0", "order": ORDER}
+        here = {"here": "campaigns", "fields": {"q": text}, "path": "campaigns", "labels": LABELS}
+        return render(template, zone=UTC, **pace, **here, **values)
+
+    whole, none = (
+        CampaignList(items=items, wanted=Filter(search=text), number=2, total=60, silent=1, dag_ids=[text])
+        for items in ([listed], [])
+    )
     return {
-        "list": render("campaigns.html", listed=whole, **live),
-        "empty list": render("campaigns.html", listed=none, **live),
-        "campaign": render("campaign.html", account=text, name=text, reports=[(report, draw(report.hours))], **live),
-        "run": render("run.html", found=[listed], dag_id=text, run_id=text, **live),
-        "message": render("message.html", account=text, name=text, lives=[("rvm", life)], problem=text),
-        "problem": render("problem.html", problem=text),
-    }
+        "list": shown("campaigns.html", listed=whole, kept={"q": text}),
+        "empty list": shown("campaigns.html", listed=none, kept={"q": text}),
+        "campaign": shown(
+            "campaign.html", account=text, name=text, title=text, day_at=AT, notes=[note],
+            reports=[(report, draw(report.moments))],
+        ),
+        "run": shown(
+            "run.html", found=[listed], dag_id=text, run_id=text, task_id=text, notes=[(note, progress)], syncs=[sync]
+        ),
+        "message": render("message.html", zone=UTC, account=text, name=text, lives=[("rvm", life)], problem=text),
+        "problem": render("problem.html", zone=UTC, problem=text),
+    }  # fmt: skip
 
 
 PLAIN = {name: Structure(page) for name, page in pages("x").items()}
@@ -137,7 +160,7 @@ def test_a_page_can_be_read_aloud() -> None:
         assert all(later <= earlier + 1 for earlier, later in itertools.pairwise(levels))
         drawings = re.findall("<svg[^>]*>", page)
         assert all('aria-hidden="true"' in drawing or "aria-labelledby=" in drawing for drawing in drawings)
-        for field in re.findall(r'<input id="(\w+)"', page):
+        for field in re.findall(r'<(?:input|select) id="(\w+)"', page):
             assert f'<label for="{field}">' in page
 
 
