@@ -15,13 +15,13 @@ help: ## list the targets
 
 install: $(INSTALLED) ## install the package and its development tools into .venv
 
-demo: $(INSTALLED) ## send to the sandbox while it loses answers, and run again; see that nobody is called twice
+demo: $(INSTALLED) ## send to a sandbox that loses answers, get results, and run again; see that nobody is called twice
 	$(BIN)/python dags/demo/run.py
 
 demo-distributed: $(INSTALLED) ## the same with many workers: kill a worker, stop the scheduler, restart PostgreSQL
 	$(BIN)/python -W "ignore:XDG_RUNTIME_DIR is not set" dags/demo/distributed.py
 
-airflow: $(INSTALLED) ## start Airflow with the example DAGs and the sandbox
+airflow: $(INSTALLED) ## start Airflow with a campaign that was sent, one that waits, the example DAGs, and the sandbox
 	$(BIN)/python dags/demo/standalone.py
 
 test: lint types docs suite floor ## run what CI runs before test-browser and test-warehouses: lint, types, docs, all tests, and the tests for the oldest Airflow
@@ -89,8 +89,9 @@ clean: ## remove everything that make created
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml uv.lock
+	@echo "Installing Airflow, this package, and its development tools into .venv. The first time takes two to five minutes."
 	test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet uv; }
-	$(BIN)/uv sync --quiet --frozen --inexact --all-extras --compile-bytecode
+	$(BIN)/uv sync --frozen --inexact --all-extras --compile-bytecode
 	touch $@
 
 $(INSTALLED_FLOOR): pyproject.toml tests/requirements-airflow-3.1.txt | $(INSTALLED)

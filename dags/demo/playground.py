@@ -1,16 +1,19 @@
-"""A folder with all that the example DAGs need: an Airflow home, a made-up warehouse, a port for the stand-in."""
+"""A folder with all that the example DAGs need: an Airflow home, a made-up warehouse, a port for the sandbox."""
 
 import json
 import os
+import secrets
 import socket
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
-from datetime import date
+from datetime import date, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from airflow_provider_dropcowboy.sandbox.catalog import BRAND_ID
 from dags.demo.warehouse import make_warehouse
@@ -23,7 +26,19 @@ DAY: Final = date(2026, 1, 5)
 FOREIGN: Final = ("AIRFLOW", "DROPCOWBOY")
 """Beginnings of variables that would lead to the user's own Airflow, ledger or account."""
 
-GIVE_UP_S: Final = 180.0
+CLOSED_TEXTS: Final = """
+[[rule]]
+region = "US"
+channels = ["sms"]
+mon_fri = ["{0}", "{1}"]
+sat = ["{0}", "{1}"]
+sun = ["{0}", "{1}"]
+cite = "none"
+source = "playground"
+confidence = "S"
+"""
+
+GIVE_UP_S: Final = 600.0
 """A command of Airflow that takes longer is ended: a task that failed would be waited for until its retry is due."""
 
 
@@ -31,33 +46,34 @@ class Playground:
     """A folder that is kept from one start to the next, and with it the ledger.
 
     :ivar log: where Airflow's own output goes.
+    :ivar warehouse: a SQLite file.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.log = folder / "airflow.log"
-        self._warehouse = folder / "warehouse.db"
+        self.warehouse = folder / "warehouse.db"
         self._port = folder / "port"
         folder.mkdir(parents=True, exist_ok=True)
-        if not self._warehouse.exists():
+        if not self.warehouse.exists():
             unfinished = folder / "warehouse.unfinished"
             unfinished.unlink(missing_ok=True)
             make_warehouse(unfinished, first_day=DAY)
-            unfinished.rename(self._warehouse)
+            unfinished.rename(self.warehouse)
 
     @property
     def rows(self) -> int:
         """How many rows are due."""
-        with closing(sqlite3.connect(self._warehouse)) as connection:
+        with closing(sqlite3.connect(self.warehouse)) as connection:
             counted: int = connection.execute("SELECT count(*) FROM due_today").fetchone()[0]
         return counted
 
     @property
     def is_port_taken(self) -> bool:
-        """Whether another program listens where the stand-in listened last.
+        """Whether another program listens where the sandbox listened last.
 
-        Host and port are a part of the account's name. On another port the stand-in is another vendor, which has not
-        called anybody yet.
+        Host and port are a part of the account's name. On another port the sandbox is another account, which has
+        contacted nobody yet.
         """
         if not self._port.exists():
             return False
@@ -68,24 +84,60 @@ class Playground:
         return False
 
     def start_sandbox(self, *options: str) -> SandboxProcess:
-        """The stand-in for the vendor is up; on the port it had before, unless that is taken."""
+        """The sandbox is up; on the port it had before, unless another program has it."""
         port = "0" if self.is_port_taken or not self._port.exists() else self._port.read_text()
         sandbox = SandboxProcess("--port", port, *options)
         self._port.write_text(str(urlsplit(sandbox.base_url).port))
         return sandbox
 
-    def environment(self, sandbox: SandboxProcess) -> dict[str, str]:
-        """Variables for an Airflow in this folder, with both connections of the example DAGs."""
+    def connections(self, sandbox: SandboxProcess, *, receiver_url: str) -> dict[str, dict[str, object]]:
+        """Both connections of the example DAGs, by their IDs.
+
+        :param receiver_url: to which the sandbox sends results.
+        """
         address = urlsplit(sandbox.base_url)
-        account = {
-            "conn_type": "dropcowboy",
-            "login": sandbox.team_id,
-            "password": sandbox.secret,
-            "schema": address.scheme,
-            "host": address.hostname,
-            "port": address.port,
-            "extra": {"default_brand_id": BRAND_ID},
+        return {
+            "dropcowboy_default": {
+                "conn_type": "dropcowboy",
+                "login": sandbox.team_id,
+                "password": sandbox.secret,
+                "schema": address.scheme,
+                "host": address.hostname,
+                "port": address.port,
+                "extra": {
+                    "default_brand_id": BRAND_ID,
+                    "callback_url": receiver_url,
+                    "callback_secret": self._callback_secret,
+                },
+            },
+            "warehouse": {"conn_type": "sqlite", "host": str(self.warehouse)},
         }
+
+    @cached_property
+    def receiver_url(self) -> str:
+        """Of a receiver on a port that is free now."""
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            return f"http://127.0.0.1:{probe.getsockname()[1]}"
+
+    @property
+    def _callback_secret(self) -> str:
+        """Made once: results of an earlier start may still come in."""
+        path = self.folder / "callback-secret"
+        if not path.exists():
+            path.write_text(secrets.token_urlsafe(24))
+        return path.read_text()
+
+    def environment(self, *, has_closed_texts: bool = False) -> dict[str, str]:
+        """Variables for an Airflow in this folder; its connections are not among them.
+
+        :param has_closed_texts: nobody may get a text for the next hours, so that a campaign waits. Otherwise, every
+            hour is a calling hour: a demo has something to show at night too, and contacts nobody.
+        """
+        rules = (ROOT / "tests" / "data" / "always_open.toml").read_text()
+        if has_closed_texts:
+            rules += CLOSED_TEXTS.format(*_later_hours())
+        rules_path = self.folder / "calling-hours.toml"
+        rules_path.write_text(rules)
         kept = {
             name: value
             for name, value in os.environ.items()
@@ -97,10 +149,7 @@ class Playground:
             "AIRFLOW_HOME": str(self.folder),
             "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            # a demo is to show something at night too; nobody is called
-            "AIRFLOW__DROPCOWBOY__CALLING_HOURS_RULES": str(ROOT / "tests" / "data" / "always_open.toml"),
-            "AIRFLOW_CONN_DROPCOWBOY_DEFAULT": json.dumps(account),
-            "AIRFLOW_CONN_WAREHOUSE": json.dumps({"conn_type": "sqlite", "host": str(self._warehouse)}),
+            "AIRFLOW__DROPCOWBOY__CALLING_HOURS_RULES": str(rules_path),
         }
 
     def airflow(self, *command: str, environment: dict[str, str]) -> bool:
@@ -131,3 +180,10 @@ class Playground:
             return None
         value: dict[str, object] = json.loads(row[0])
         return value
+
+
+def _later_hours() -> tuple[str, str]:
+    """Two hours of the day that have not begun anywhere in the United States, and begin in New York first."""
+    begin = (datetime.now(ZoneInfo("America/New_York")) + timedelta(hours=2)).hour + 1
+    begin = begin if 8 < begin <= 19 else 8  # not past midnight anywhere, nor after bedtime
+    return f"{begin:02}:00", f"{begin + 2:02}:00"

@@ -1,66 +1,128 @@
-"""``make demo``: a DAG sends to 5,000 made-up contacts through a stand-in for the vendor; then it runs again."""
+"""``make demo``: a DAG sends to 5,000 made-up contacts through a sandbox that fails; then it runs again."""
 
+import json
+import os
+import sqlite3
+import subprocess
 import sys
+import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import Any, Final, Self
 
+import requests
 from rich.console import Console
 from rich.table import Table
 
+from airflow_provider_dropcowboy.sandbox.catalog import BRAND_ID
 from dags.demo.playground import DAY, ROOT, Playground
 from tests.sandbox_process import SandboxProcess
 
 DAG_ID: Final = "rvm_from_warehouse"
 TASK_ID: Final = "send"
+CAMPAIGN: Final = f"{DAG_ID}.{TASK_ID}@{DAY}T00:00:00Z"
+PROGRAM: Final = Path(sys.executable).parent / "dropcowboy"
+RETRIES: Final = 3
+"""Of the DAG's task."""
 
-BREAKS: Final = ("--latency-ms", "20", "--fault", "429=0.002", "--fault", "lose_answer=0.002")
+FAULTS: Final = ("--fault", "429=0.002", "--fault", "lose_answer=0.002")
+RESULTS_AFTER_S: Final = 3_600
+"""From a message to its result, by the sandbox's clock, which moves on once the first run is over: until then no
+callback settles what is in doubt."""
 
 MEANINGS: Final = {
-    "invalid": "no number that can be called",
-    "suppressed": "did not consent",
-    "duplicate": "the same person, or the same number, once more",
-    "capped": "was called often enough of late",
-    "held": "has to wait",
-    "accepted": "taken by the vendor",
-    "delivered": "arrived, says the vendor",
-    "failed": "did not arrive, says the vendor",
-    "rejected": "the vendor refused it",
-    "released": "surely not taken: the next run asks",
-    "unknown": "the answer was lost: perhaps taken, so not asked again",
-    "claimed": "another run is asking",
+    "invalid": "no phone number that can be called",
+    "suppressed": "no consent",
+    "duplicate": "the same contact, or the same number, once more",
+    "capped": "contacted too often of late",
+    "held": "outside calling hours",
+    "accepted": "Drop Cowboy accepted them",
+    "delivered": "the result is in",
+    "failed": "the result is in",
+    "rejected": "Drop Cowboy refused them",
+    "released": "not accepted: the next run sends them",
+    "unknown": "in doubt: the answer was lost, so they are not sent again",
+    "claimed": "another run is sending them",
 }
+KNOWN: Final = ("accepted", "delivered", "failed")
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """What the stand-in saw up to a moment.
+class Seen:
+    """What the sandbox saw up to a moment.
 
-    :param messages: different ones that were asked for.
-    :param taken: different ones that it took.
-    :param twice: messages or numbers that it took more than once.
+    :param requested: different messages that were requested.
+    :param accepted: different ones that it accepted.
+    :param twice: messages or numbers that it accepted more than once.
     """
 
-    messages: int
-    taken: int
+    requested: int
+    accepted: int
     twice: int
 
     @classmethod
-    def of(cls, sandbox: SandboxProcess) -> "Account":
+    def of(cls, sandbox: SandboxProcess) -> "Seen":
         """Up to now."""
         takes = sandbox.takes()
         return cls(len(sandbox.asks()), takes["sends"], takes["taken_twice"] + takes["by_phone_taken_more_than_once"])
 
 
-class Demo:
-    """Runs the DAG and holds what it says against what the stand-in says."""
+class ReceiverProcess:
+    """``dropcowboy receiver`` on a free port, until the block ends; a context manager.
 
-    def __init__(self, playground: Playground, sandbox: SandboxProcess, console: Console) -> None:
+    :ivar url: for ``callback_url``.
+    """
+
+    def __init__(self, playground: Playground, environment: Mapping[str, str]) -> None:
+        self._log = playground.log
+        self.url = playground.receiver_url
+        port = self.url.rpartition(":")[2]
+        with playground.log.open("ab") as log:
+            command = [str(PROGRAM), "receiver", "--port", port]
+            self._process = subprocess.Popen(
+                command, env=dict(environment), cwd=playground.folder, stdout=log, stderr=subprocess.STDOUT
+            )
+
+    def wait_until_ready(self) -> None:
+        """It stores results.
+
+        :raises SystemExit: it did not come up.
+        """
+        give_up_at = time.monotonic() + 60
+        with requests.Session() as session:
+            session.trust_env = False
+            while time.monotonic() < give_up_at and self._process.poll() is None:
+                try:
+                    if session.get(f"{self.url}/ready", timeout=10).status_code == requests.codes.ok:
+                        return
+                except requests.RequestException:
+                    pass
+                time.sleep(0.2)
+        raise SystemExit(f"The receiver did not come up; its log is {self._log}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+
+class Demo:
+    """Runs the DAG, and compares what Airflow says with what the sandbox saw."""
+
+    def __init__(
+        self, playground: Playground, sandbox: SandboxProcess, console: Console, environment: dict[str, str]
+    ) -> None:
         self._playground = playground
         self._sandbox = sandbox
         self._console = console
-        self._environment = playground.environment(sandbox)
+        self._environment = environment
         self.is_good = True
 
     def migrate(self) -> None:
@@ -69,9 +131,12 @@ class Demo:
             if not self._playground.airflow("db", "migrate", environment=self._environment):
                 raise SystemExit(self._failure())
 
-    def run(self) -> Mapping[str, object]:
-        """The DAG ran for the demo's day; the counts it returned."""
-        before = Account.of(self._sandbox)
+    def run(self, *, before: Mapping[str, object] | None = None) -> Mapping[str, object]:
+        """The DAG ran for the demo's day; the counts it returned.
+
+        :param before: what it returned the last time: then only what differs is shown.
+        """
+        seen = Seen.of(self._sandbox)
         with self._console.status(f"Airflow runs {DAG_ID} for {DAY} …"):
             command = ("dags", "test", DAG_ID, str(DAY))
             if not self._playground.airflow(*command, environment=self._environment):
@@ -79,90 +144,205 @@ class Demo:
         returned = self._playground.returned(DAG_ID, TASK_ID)
         if returned is None:
             raise SystemExit(self._failure())
-        self._console.print(_funnel(returned))
-        self._compare(returned, before, Account.of(self._sandbox))
+        self._console.print(_counts(returned) if before is None else _changes(before, returned))
+        self._compare(returned, seen, Seen.of(self._sandbox))
         return returned
+
+    def wait_for_results(self) -> Mapping[str, Any]:
+        """The sandbox has reported all results; the campaign's report."""
+        with self._console.status("Results come in by callback …"):
+            self._sandbox.advance(RESULTS_AFTER_S)
+            planned = self._sandbox.callbacks()["planned"]
+            self._sandbox.callbacks(wait_for=planned, timeout_s=120.0)
+        report = subprocess.run(
+            [str(PROGRAM), "report", CAMPAIGN, "--json"],
+            env=self._environment, cwd=self._playground.folder, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        (campaign,) = (each for each in json.loads(report.stdout) if each["account"].endswith(self._sandbox_port()))
+        found: Mapping[str, Any] = campaign
+        return found
+
+    def _sandbox_port(self) -> str:
+        return self._sandbox.base_url.removesuffix("/v1").rpartition(":")[2]
 
     def check(self, is_true: bool, said: str) -> None:
         """Say what holds, or that it does not."""
         self.is_good = self.is_good and is_true
         self._console.print(f"  [green]✓[/] {said}" if is_true else f"  [bold red]✗ not so:[/] {said}")
 
-    def _compare(self, returned: Mapping[str, object], before: Account, after: Account) -> None:
+    def _compare(self, returned: Mapping[str, object], before: Seen, after: Seen) -> None:
         counts = _states(returned)
-        rows, asked = self._playground.rows, returned["asked"]
+        rows, sent = self._playground.rows, returned["asked"]
         self.check(
             sum(counts.values()) == returned["read"] == rows, f"the counts add up to the {rows:,} rows of the table"
         )
         self.check(
-            asked == after.messages - before.messages == after.taken - before.taken,
-            f"Airflow says it asked for {asked:,} messages now, and the stand-in took {after.taken - before.taken:,}",
+            sent == after.requested - before.requested == after.accepted - before.accepted,
+            f"Airflow sent {sent:,} messages now, and Drop Cowboy accepted {after.accepted - before.accepted:,}",
         )
-        self.check(after.twice == 0, "the stand-in took no message twice, and called no number twice")
+        self.check(after.twice == 0, "no message was accepted twice, and no number was called twice")
 
     def _failure(self) -> str:
         lines = self._playground.log.read_text(errors="replace").splitlines()[-15:]
         return "\n".join([*lines, "", f"Airflow failed; the whole log is {self._playground.log}"])
 
 
+def post_without_a_ledger(warehouse: Path) -> tuple[int, int, int]:
+    """The same DAG with ``requests.post``, on a sandbox with the same faults: a loop that fails at the first error.
+
+    Airflow retries the task ``RETRIES`` times, from the first row on.
+
+    :returns: requests, different people called, and people called more than once.
+    """
+    with closing(sqlite3.connect(warehouse)) as connection:
+        rows = connection.execute("SELECT contact_id, phone FROM due_today WHERE consented = 'yes'").fetchall()
+    with SandboxProcess(*FAULTS) as sandbox, requests.Session() as session:
+        session.trust_env = False
+        for _try in range(1 + RETRIES):
+            try:
+                for contact_id, phone in rows:
+                    digits = "".join(filter(str.isdigit, phone or ""))[-10:]
+                    if len(digits) < 10:
+                        continue
+                    body = {
+                        "team_id": sandbox.team_id, "secret": sandbox.secret, "brand_id": BRAND_ID,
+                        "recording_id": "a0000000-0000-4000-8000-000000000001", "phone_number": f"+1{digits}",
+                        "foreign_id": str(contact_id),
+                    }  # fmt: skip
+                    session.post(f"{sandbox.base_url}/rvm", json=body, timeout=30).raise_for_status()
+            except requests.RequestException:
+                continue  # the task fails, and is retried
+            break
+        calls = sandbox.takes_by_phone().values()
+        return sandbox.takes()["asks"], sum(count > 0 for count in calls), sum(count > 1 for count in calls)
+
+
 def _states(returned: Mapping[str, object]) -> dict[str, int]:
     return {name: count for name, count in returned.items() if name in MEANINGS and isinstance(count, int)}
 
 
-def _funnel(returned: Mapping[str, object]) -> Table:
+def _table() -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(justify="right", min_width=9)
     table.add_column()
     table.add_column(style="dim")
+    return table
+
+
+def _counts(returned: Mapping[str, object]) -> Table:
+    table = _table()
     table.add_row(f"{returned['read']:,}", "read", "rows of the table", style="bold")
     for state, count in _states(returned).items():
         table.add_row(f"{count:,}", state, MEANINGS[state])
-    table.add_row(f"{returned['asked']:,}", "asked", f"in this run, {returned['rate_per_s']:,} a second", style="bold")
-    table.add_row(f"{returned['already']:,}", "already", "asked by a run before", style="bold")
+    table.add_row(f"{returned['asked']:,}", "sent", f"in this run, {returned['rate_per_s']:,} a second", style="bold")
     return table
+
+
+def _changes(before: Mapping[str, object], returned: Mapping[str, object]) -> Table:
+    table = _table()
+    table.add_row(f"{returned['asked']:,}", "sent", "in this run", style="bold")
+    table.add_row(f"{returned['already']:,}", "sent before", "and not contacted again", style="bold")
+    was, now = _states(before), _states(returned)
+    for state in sorted(was.keys() | now.keys()):
+        if change := now.get(state, 0) - was.get(state, 0):
+            table.add_row(f"{change:+,}", state, "since the results came in")
+    return table
+
+
+def _settled(returned: Mapping[str, object]) -> int:
+    """Rows that are sent, whatever is known of their results."""
+    return sum(_states(returned).get(state, 0) for state in (*KNOWN, "unknown"))
 
 
 def main(folder: Path) -> int:
     """The exit code: 0 if everything held."""
     console = Console(highlight=False)
-    console.print("[bold]Voicemails from a warehouse, safe to run again.[/] Nobody is called.")
+    console.print("[bold]Voicemails from a warehouse table, safe to run again.[/] Nobody is called.")
     playground = Playground(folder)
     finished = folder / "finished"
     if playground.is_port_taken:
         console.print(
-            "[yellow]The stand-in's port is taken by another program, so it listens on another one. That makes it "
-            "another account, which has not called anybody: everybody is asked once more.[/]"
+            "[yellow]The sandbox's port is taken by another program, so it listens on another one. That makes it "
+            "another account, which has contacted nobody: everybody is contacted once more.[/]"
         )
         finished.unlink(missing_ok=True)
     is_known = finished.exists()
-    with playground.start_sandbox(*BREAKS) as sandbox:
-        console.print(
-            f"  contacts   {playground.rows:,} made-up rows, some of them useless, in {folder.name}/warehouse.db"
-        )
-        console.print(f"  stand-in   {sandbox.base_url}, refuses 1 in 500, loses 1 in 500 answers")
-        console.print(f"  Airflow    home is {folder.name}, its output is in {folder.name}/{playground.log.name}")
-        console.print("  hours      any will do, so that there is something to see at night")
-        demo = Demo(playground, sandbox, console)
+    with playground.start_sandbox("--latency-ms", "20", "--callback-delay-s", str(RESULTS_AFTER_S), *FAULTS) as sandbox:
+        environment = playground.environment() | {
+            f"AIRFLOW_CONN_{conn_id.upper()}": json.dumps(fields)
+            for conn_id, fields in playground.connections(sandbox, receiver_url=playground.receiver_url).items()
+        }
+        view = sandbox.base_url.removesuffix("/v1") + "/_sandbox"
+        console.print(f"  contacts   {playground.rows:,} made-up rows in {folder.name}/warehouse.db, some unusable")
+        console.print("  sandbox    a local copy of the API: it answers 1 request in 500 with HTTP 429, and loses 1")
+        console.print(f"             answer in 500. Watch it at {view}")
+        console.print(f"  Airflow    its home is {folder.name}, its output is in {folder.name}/{playground.log.name}")
+        demo = Demo(playground, sandbox, console, environment)
         demo.migrate()
+        with ReceiverProcess(playground, environment) as receiver:
+            console.print(f"\n[bold]1. {DAG_ID} runs for {DAY}[/]")
+            if is_known:
+                console.print("  An earlier demo did that, and its ledger is there: this is that run once more.")
+            before = Seen.of(sandbox)
+            first = demo.run()
+            after = Seen.of(sandbox)
+            if is_known:
+                demo.check(first["asked"] == 0, "nothing new was sent")
+            else:
+                known = sum(_states(first).get(state, 0) for state in KNOWN)
+                console.print(
+                    f"\n  [bold]Airflow knows {known:,}. Drop Cowboy accepted {after.accepted - before.accepted:,}. "
+                    "Nobody was called twice.[/]"
+                )
 
-        console.print(f"\n[bold]1. {DAG_ID} runs for {DAY}[/]")
-        if is_known:
-            console.print("  An earlier demo did, and its ledger is there: this is that run once more.")
-        first = demo.run()
-        if is_known:
-            demo.check(first["asked"] == 0, "nothing new was sent")
+            console.print("\n[bold]2. The results come in[/]")
+            receiver.wait_until_ready()
+            _show_results(console, demo.wait_for_results(), folder)
 
-        console.print("\n[bold]2. It is cleared and runs again[/]")
-        again = demo.run()
-        demo.check(again["asked"] == 0, "nothing new was sent")
-        demo.check(_states(again) == _states(first), "every row stands where it stood")
+            console.print("\n[bold]3. The task is cleared, and runs again[/]")
+            again = demo.run(before=first)
+            demo.check(again["asked"] == 0, "nothing new was sent")
+            demo.check(_settled(again) == _settled(first), "every row is where it was, but for its result")
+    if not is_known:
+        _compare_with_a_loop(console, playground)
     if not demo.is_good:
         console.print("\n[bold red]Something did not hold.[/]")
         return 1
     finished.touch()
-    console.print(f"\nRun it once more: nothing new will be sent. To begin anew, remove {folder.name}.")
-    console.print("`make airflow` shows the same in Airflow's own pages.")
+    console.print(f"\nRun `make demo` again: nothing new is sent. To start over, remove {folder.name}.")
+    console.print("`make airflow` shows the same on Airflow's own pages.")
     return 0
+
+
+def _show_results(console: Console, report: Mapping[str, Any], folder: Path) -> None:
+    table = _table()
+    for state, meaning in (("delivered", ""), ("failed", _commonest(report, "failed")), ("accepted", "no result")):
+        if count := report.get(state, 0):
+            table.add_row(f"{count:,}", state, meaning)
+    in_doubt = report.get("unknown", 0)
+    table.add_row(f"{in_doubt:,}", "in doubt", "a callback settled the others")
+    table.add_row(f"${report['cost_usd']:,.2f}", "cost", f"as {report['costed']:,} results say", style="bold")
+    console.print(table)
+    if in_doubt:
+        program = os.path.relpath(PROGRAM)
+        console.print("  To see those in doubt, and how to settle them once you know what became of them:")
+        console.print(f"    AIRFLOW_HOME={folder} {program} unknown list {CAMPAIGN}", soft_wrap=True)
+
+
+def _commonest(report: Mapping[str, Any], state: str) -> str:
+    reasons = [f"{each['reason']} ({each['count']:,})" for each in report["reasons"] if each["state"] == state]
+    return ", ".join(reasons[:2])
+
+
+def _compare_with_a_loop(console: Console, playground: Playground) -> None:
+    console.print("\n[bold]4. The same with a loop of requests.post, measured on the same faults[/]")
+    with console.status("A loop sends to another sandbox; each error fails the task, and Airflow retries it …"):
+        asked, called, twice = post_without_a_ledger(playground.warehouse)
+    table = _table()
+    table.add_row(f"{asked:,}", "requests", f"in {1 + RETRIES} tries, each from the first row on")
+    table.add_row(f"{called:,}", "people called", "and the task has failed")
+    table.add_row(f"{twice:,}", "called twice", "or more often", style="bold red")
+    console.print(table)
 
 
 if __name__ == "__main__":
