@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.answers import Outcome
 from airflow_provider_dropcowboy.api.content import Channel
+from airflow_provider_dropcowboy.ledger import counts
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
 from airflow_provider_dropcowboy.ledger.pauses import pause_campaign
 from airflow_provider_dropcowboy.ledger.runs import Who, begin_run, end_run
@@ -308,6 +309,19 @@ def test_minutes_are_drawn_where_hours_are_too_few(page: PageServer, sent: Sent)
             connection.execute(SENDS.update().where(SENDS.c.foreign_id == foreign_id).values(answered_at=later))
     text = text_of(page.get("campaign", **SPRING))
     assert "Messages per second, by the time of their latest update." in text
+
+
+def test_a_chart_of_a_large_campaign_is_read_from_a_sample(
+    page: PageServer, sent: Sent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent.ask(range(400))
+    sent.end()
+    monkeypatch.setattr(counts, "MAX_READ", 100)
+    with sent.ledger.writing() as connection:
+        for number, foreign_id in enumerate(connection.execute(sa.select(SENDS.c.foreign_id)).scalars().all()):
+            later = datetime.now(UTC) + timedelta(seconds=number % 40)
+            connection.execute(SENDS.update().where(SENDS.c.foreign_id == foreign_id).values(answered_at=later))
+    assert "Estimated from 1 in 16 messages." in text_of(page.get("campaign", **SPRING))
 
 
 def test_times_are_in_the_zone_that_the_reader_chose(page: PageServer, sent: Sent) -> None:
