@@ -16,6 +16,7 @@ from airflow_provider_dropcowboy.api.content_rules import ContentRules
 from airflow_provider_dropcowboy.api.lists import ListRoutes
 from airflow_provider_dropcowboy.api.replies import Call
 from airflow_provider_dropcowboy.api.wire import Reply, Request
+from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.secret import Secret
 
@@ -118,7 +119,8 @@ class Vendor(ABC):
     :cvar version: as the connection's ``api_version`` names it.
     :cvar base_url: the vendor's own, without a trailing slash.
     :cvar path_prefix: of a base URL that a connection gives as a bare host.
-    :cvar lists: its routes of contact lists.
+    :cvar lists: its routes of contact lists; each says so where it has none.
+    :cvar no_lists: what to do where it has no routes of contact lists; None: it has them.
     :cvar rules: what a message may be made of.
     :cvar routes: what only newer versions have; None: it is no such version.
     :cvar signature_fault: whether a webhook is the vendor's own; None: it signs none.
@@ -131,12 +133,26 @@ class Vendor(ABC):
     base_url: ClassVar[str]
     path_prefix: ClassVar[str]
     lists: ClassVar[ListRoutes]
+    no_lists: ClassVar[str | None]
     routes: ClassVar[AccountRoutes | None]
     signature_fault: ClassVar[SignatureCheck | None]
     rules: ClassVar[ContentRules]
     request_form: ClassVar[str]
     key_lasts: ClassVar[timedelta | None]
     wrong_credentials: ClassVar[str]
+
+    @property
+    def newer(self) -> AccountRoutes:
+        """The routes that only newer versions have.
+
+        :raises ConfigurationError: this is no such version.
+        """
+        if self.routes is None:
+            raise ConfigurationError(
+                f"API {self.version} has no such route. Nothing was sent. Use a connection of a newer version: "
+                "api_version in its extra."
+            )
+        return self.routes
 
     @abstractmethod
     def headers(self, account: Account) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Single calls of the Drop Cowboy API, for a task's own code and for the connection's Test button."""
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, TypeVar
@@ -19,11 +19,11 @@ from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
 
 if TYPE_CHECKING:
     from airflow_provider_dropcowboy.api.account import Account
-    from airflow_provider_dropcowboy.api.catalog import Brand, Pool, Recording
+    from airflow_provider_dropcowboy.api.catalog import Brand, Pool, Recording, Voice, Webhook
     from airflow_provider_dropcowboy.api.content import Content
     from airflow_provider_dropcowboy.api.lists import AppendResult, Cell, ContactList
     from airflow_provider_dropcowboy.api.replies import Call
-    from airflow_provider_dropcowboy.api.vendor import Vendor
+    from airflow_provider_dropcowboy.api.vendor import Readiness, Vendor
     from airflow_provider_dropcowboy.transport.client import Client
 
 T = TypeVar("T")
@@ -210,6 +210,22 @@ class DropCowboyHook(BaseHook):
     def list_pools(self) -> "tuple[Pool, ...]":
         """The account's pools of numbers."""
         return self._ask(lambda vendor: vendor.pools())
+
+    def get_readiness(self) -> "Readiness":
+        """What the account may do now: funds, numbers, ``audio_url``, testing mode (API v2)."""
+        return self._ask(lambda vendor: vendor.newer.readiness())
+
+    def list_voices(self) -> "tuple[Voice, ...]":
+        """The voices that read a text; only those of status ``ready`` can be used (API v2)."""
+        return self._ask(lambda vendor: vendor.newer.voices())
+
+    def list_webhooks(self) -> "tuple[Webhook, ...]":
+        """The account's webhooks, without their secrets (API v2)."""
+        return self._ask(lambda vendor: vendor.newer.webhooks())
+
+    def get_campaign_counts(self, campaign_id: str) -> "Mapping[str, int]":
+        """Counts of a campaign that Drop Cowboy itself runs, by their names (API v2)."""
+        return self._ask(lambda vendor: vendor.newer.campaign_counts(campaign_id))
 
     def _ask(self, build: "Callable[[Vendor], Call[T]]") -> T:
         from airflow_provider_dropcowboy.api.versions import vendor_of

@@ -4,9 +4,11 @@ import logging
 import time
 from typing import Final
 
+from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.lists import MAX_CONTACTS
+from airflow_provider_dropcowboy.api.versions import vendor_of
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
-from airflow_provider_dropcowboy.errors import GuardError, RejectedError, VendorDownError
+from airflow_provider_dropcowboy.errors import ConfigurationError, GuardError, RejectedError, VendorDownError
 from airflow_provider_dropcowboy.ledger import list_contacts, lists
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.health import check_list
@@ -25,6 +27,15 @@ MAX_BUILDS: Final = 4
 WAIT_FOR_CONNECTIONS_S: Final = 1.0
 
 log = logging.getLogger(__name__)
+
+
+def check_keeps_lists(account: Account) -> None:
+    """Return if the connection's version of the API has routes of contact lists; before the source is read.
+
+    :raises ConfigurationError: it has none; the text says what to do.
+    """
+    if (remedy := vendor_of(account).no_lists) is not None:
+        raise ConfigurationError(remedy)
 
 
 def sync_list(
@@ -52,6 +63,7 @@ def sync_list(
     :raises DropCowboyError: what stopped the sync, else.
     """
     started_s = time.monotonic()
+    check_keeps_lists(settings.account)
     account = settings.account.name
     name = _held_name(arguments, ledger, account)
     check_list(ledger, account, name=name, who=who)

@@ -32,7 +32,7 @@ class DropCowboyNotifier(ArgumentsMixin, BaseNotifier):
 
     :param to: in E.164: the number of the on-call.
     :param text: at most 160 characters; a longer one is cut. None: what happened to which DAG, task, and run, and when.
-    :param caller_id: in E.164: the number that texts are sent from.
+    :param caller_id: in E.164: the number that texts are sent from. API v2 knows none: there the line's numbers send.
     :param pool_id: of numbers; default: the connection's ``default_pool_id``.
     :param opt_in: True: who has this number agreed to texts; the API takes no others.
     :param dropcowboy_conn_id: Airflow connection of type ``dropcowboy``.
@@ -46,7 +46,7 @@ class DropCowboyNotifier(ArgumentsMixin, BaseNotifier):
         *,
         to: str,
         text: str | None = None,
-        caller_id: str,
+        caller_id: str | None = None,
         opt_in: bool,
         pool_id: str | None = None,
         dropcowboy_conn_id: str = "dropcowboy_default",

@@ -308,3 +308,41 @@ def test_what_an_account_may_send_with_is_listed(hook: DropCowboyHook) -> None:
     assert [recording.name for recording in hook.list_recordings(api_allowed=False)] == ["Draft"]
     assert len(hook.list_media()) == 3
     assert POOL_ID in {pool.pool_id for pool in hook.list_pools()}
+
+
+class TestVersion2:
+    @pytest.fixture
+    def hook(self, sandbox: SandboxProcess, connect: Callable[..., DropCowboyHook]) -> DropCowboyHook:
+        return connect(login=sandbox.key, host=sandbox.v2_url, extra={"api_version": "v2", "timeout_s": 5})
+
+    def test_the_test_button_asks_whether_the_account_can_send(
+        self, sandbox: SandboxProcess, hook: DropCowboyHook, connect: Callable[..., DropCowboyHook]
+    ) -> None:
+        host = sandbox.v2_url.removeprefix("http://")
+        said = f"{host} accepts the credentials. It has funds and 1 numbers to send from."
+        assert hook.test_connection() == (True, said)
+        wrong = connect(login="another", host=sandbox.v2_url, extra={"api_version": "v2", "timeout_s": 5})
+        works, message = wrong.test_connection()
+        assert (works, "The key (login) or its secret (password) is wrong" in message) == (False, True)
+
+    def test_its_routes_are_read(self, hook: DropCowboyHook) -> None:
+        assert hook.get_readiness().has_funds
+        assert [voice.status for voice in hook.list_voices()] == ["ready", "training"]
+        assert RECORDING_ID in {media.media_id for media in hook.list_media()}
+        assert POOL_ID in {line.pool_id for line in hook.list_pools()}
+        assert hook.list_webhooks() == ()
+        assert hook.get_campaign_counts("c1") == {"sent": 0, "failed": 0, "pending": 0}
+
+    def test_one_voicemail_is_queued(self, sandbox: SandboxProcess, hook: DropCowboyHook) -> None:
+        name = hook.send_rvm(phone_number=NUMBER, recording_id=RECORDING_ID)
+        assert sandbox.sends()[name]["phone_number"] == NUMBER
+
+    def test_what_has_no_route_is_refused_by_name(
+        self, hook: DropCowboyHook, connect: Callable[..., DropCowboyHook]
+    ) -> None:
+        with pytest.raises(AirflowFailException, match="no route that lists brands"):
+            hook.list_brands()
+        with pytest.raises(AirflowFailException, match="no route that creates contact lists"):
+            hook.create_list("due")
+        with pytest.raises(AirflowFailException, match="API v1 has no such route"):
+            connect().list_voices()

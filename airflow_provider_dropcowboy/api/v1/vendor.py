@@ -40,6 +40,7 @@ class V1(Vendor):
         },
         max_text_characters=MAX_SMS_CHARACTERS,
     )
+    no_lists = None
     routes = None
     signature_fault = None
     request_form = "v1/1"

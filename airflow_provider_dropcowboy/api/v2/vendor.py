@@ -27,6 +27,12 @@ KEY_LASTS: Final = timedelta(hours=22)
 _LINE: Final = "Give phone_line_id: the line's numbers send, or the account's default line."
 
 
+NO_LISTS: Final = (
+    "Nothing was sent. Keep the list in step through a connection of API v1 (without api_version in its extra), or "
+    "send straight from the table with SendRvmOperator."
+)
+
+
 class _NoLists:
     """API v2 has no route of v1's contact lists: each call is refused by name."""
 
@@ -60,6 +66,7 @@ class V2(Vendor):
     base_url = "https://api-v2.dropcowboy.com"
     path_prefix = ""
     lists: ClassVar[ListRoutes] = _NoLists()
+    no_lists = f"API v2 has no routes of contact lists. {NO_LISTS}"
     rules = ContentRules(
         unknown={
             Channel.RVM: {
@@ -167,7 +174,4 @@ def _fields_of(content: Content) -> dict[str, object]:
 
 
 def _no_lists(verb: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"API v2 has no route that {verb} contact lists. Nothing was sent. Keep the list in step through a connection "
-        "of API v1 (without api_version in its extra), or send straight from the table with SendRvmOperator."
-    )
+    return ConfigurationError(f"API v2 has no route that {verb} contact lists. {NO_LISTS}")
