@@ -137,7 +137,7 @@ def run_campaign(
         try:
             pace.limit = _wait_for_connections(ledger, run, plan=plan, control=control)
             _run_in_thread(pipeline, control)
-            tally.balance(count_run(ledger, run))
+            tally.balance(count_run(ledger, run), results_may_free=plan.claim_rules.key_lasts is not None)
             if control.order is None:
                 _count_waves(plan, ledger, run, tally=tally, seen=seen, unsent=unsent)
                 tally.check_rows()

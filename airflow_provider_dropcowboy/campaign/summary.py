@@ -115,10 +115,11 @@ class Tally:
         self.states[State.CLAIMED] -= 1
         self.count(state, reason)
 
-    def balance(self, recorded: Counter[State]) -> None:
+    def balance(self, recorded: Counter[State], *, results_may_free: bool = False) -> None:
         """Take over where this run's rows stand by now, which may be further: callbacks come in meanwhile.
 
         :param recorded: states of the rows of which the ledger says that this run claimed them last.
+        :param results_may_free: a result may say that nothing was sent of what was accepted (API v2).
         :raises BalanceError: the ledger knows of fewer than this run recorded.
         """
         own = +self.own
@@ -134,6 +135,10 @@ class Tally:
         movable = own[State.RELEASED] + own[State.REJECTED] + own[State.UNKNOWN]
         gone = own.total() - recorded.total()
         taken = sum(recorded[state] for state in (State.ACCEPTED, State.DELIVERED, State.FAILED, State.EXPIRED))
+        if results_may_free:
+            movable += own[State.ACCEPTED]
+            freed = recorded[State.REJECTED] + recorded[State.RELEASED] - own[State.REJECTED] - own[State.RELEASED]
+            taken += max(freed, 0) + max(gone, 0)
         if not -self.unconfirmed - held_back <= gone <= movable or taken < own[State.ACCEPTED]:
             raise BalanceError(
                 f"This run claimed {own.total()} rows and recorded {own[State.ACCEPTED]} as accepted; the ledger says "

@@ -95,6 +95,14 @@ def test_a_row_that_is_lost_or_counted_twice_is_reported(states: dict[str, int])
         made.check_rows()
 
 
+def test_a_result_may_free_what_was_accepted_where_the_vendor_checks_later() -> None:
+    made = tally(accepted=3)
+    made.balance(Counter({State.ACCEPTED: 1, State.REJECTED: 1, State.RELEASED: 1}), results_may_free=True)
+    assert made.as_counts() == {"accepted": 1, "rejected": 1, "released": 1}
+    with pytest.raises(BalanceError):
+        tally(accepted=3).balance(Counter({State.ACCEPTED: 1, State.REJECTED: 2}))
+
+
 HELD = message(stop=(State.HELD, "calling hours"), opens_at=datetime(2026, 12, 2, 13, tzinfo=UTC))
 
 
