@@ -66,10 +66,6 @@ def host_of(settings: "ConnectionSettings") -> str:
 
 
 _REFUSALS = {
-    HTTPStatus.UNAUTHORIZED: (
-        "The team id (login) or the secret (password) is wrong: the API answers both alike. Copy both again from the "
-        "API settings of Drop Cowboy, of the same account."
-    ),
     HTTPStatus.PAYMENT_REQUIRED: "The account has no funds.",
     HTTPStatus.FORBIDDEN: "The account may not use the API: ask Drop Cowboy to allow it.",
 }
