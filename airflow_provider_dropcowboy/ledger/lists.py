@@ -1,7 +1,7 @@
 """Contact lists of an account: which one stands for a name, which is being built, and what is left over."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Final
 
@@ -105,31 +105,20 @@ def add_list(
     counted: int = 0,
 ) -> KnownList:
     """Another list of the sync's name is written down."""
+    values = {
+        "account": hold.sync.account,
+        "name": hold.sync.name,
+        "list_id": list_id,
+        "vendor_name": vendor_name,
+        "state": state.value,
+        "is_known": is_known,
+        "counted": counted,
+    }
     with hold.writing(f"add {state}") as connection:
         at = now(connection)
-        key = connection.execute(
-            LISTS.insert().values(
-                account=hold.sync.account,
-                name=hold.sync.name,
-                list_id=list_id,
-                vendor_name=vendor_name,
-                state=state.value,
-                is_known=is_known,
-                counted=counted,
-                created_at=at,
-                changed_at=at,
-            )
-        ).inserted_primary_key
-        assert key is not None
-    return KnownList(
-        id=key[0],
-        name=hold.sync.name,
-        list_id=list_id,
-        vendor_name=vendor_name,
-        state=state,
-        is_known=is_known,
-        counted=counted,
-    )
+        inserted = connection.execute(LISTS.insert().values(**values, created_at=at, changed_at=at))
+        assert inserted.inserted_primary_key is not None
+    return _read(hold.ledger, LISTS.c.id == inserted.inserted_primary_key[0])[0]
 
 
 def move_list(hold: Hold, known: KnownList, state: ListState, *, list_id: str | None = None) -> None:
@@ -208,16 +197,6 @@ def forget_contacts(hold: Hold, known: KnownList) -> None:
 
 def _read(ledger: Ledger, *conditions: sa.ColumnElement[bool]) -> list[KnownList]:
     with ledger.reading() as connection:
-        rows = connection.execute(sa.select(LISTS).where(*conditions).order_by(LISTS.c.id))
-        return [
-            KnownList(
-                id=row.id,
-                name=row.name,
-                list_id=row.list_id,
-                vendor_name=row.vendor_name,
-                state=ListState(row.state),
-                is_known=row.is_known,
-                counted=row.counted,
-            )
-            for row in rows
-        ]
+        columns = (LISTS.c[item.name] for item in fields(KnownList))
+        rows = connection.execute(sa.select(*columns).where(*conditions).order_by(LISTS.c.id))
+        return [KnownList(**{**row, "state": ListState(row["state"])}) for row in rows.mappings()]

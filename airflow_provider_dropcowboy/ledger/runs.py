@@ -43,6 +43,11 @@ class Who:
     has_begun: bool = False
     remember: Callable[[str], object] | None = field(default=None, repr=False, compare=False)
 
+    def columns(self) -> dict[str, object]:
+        """As the tables of runs and of syncs name the task instance and this process."""
+        names = ("dag_id", "task_id", "run_id", "try_number", "map_index")
+        return {name: getattr(self, name) for name in names} | {"worker": _this_process()}
+
     @property
     def is_command_line(self) -> bool:
         """No task: nothing says when it was due, or what it did before."""
@@ -142,12 +147,7 @@ def begin_run(
             RUNS.insert().values(
                 campaign_id=campaign.id,
                 account=campaign.account,
-                dag_id=who.dag_id,
-                task_id=who.task_id,
-                run_id=who.run_id,
-                try_number=who.try_number,
-                map_index=who.map_index,
-                worker=_this_process(),
+                **who.columns(),
                 started_at=started_at or at,
                 heartbeat_at=at,
                 wanted=wanted,

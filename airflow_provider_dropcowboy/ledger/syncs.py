@@ -1,12 +1,10 @@
 """Syncs of contact lists: one of a list at a time, and who has it until when."""
 
-import os
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -77,12 +75,7 @@ def begin_sync(ledger: Ledger, account: str, *, name: str, mode: str, who: Who, 
                 account=account,
                 name=name,
                 mode=mode,
-                dag_id=who.dag_id,
-                task_id=who.task_id,
-                run_id=who.run_id,
-                try_number=who.try_number,
-                map_index=who.map_index,
-                worker=f"{socket.gethostname()}:{os.getpid()}",
+                **who.columns(),
                 started_at=at,
                 held_until=at + quiet_after,
                 step="begin",
@@ -181,14 +174,7 @@ class PastSync:
 
 def last_syncs(ledger: Ledger, account: str, *, name: str, count: int = 5) -> list[PastSync]:
     """The last syncs of a list, the newest first."""
-    with ledger.reading() as connection:
-        rows = connection.execute(
-            sa.select(SYNCS)
-            .where(SYNCS.c.account == account, SYNCS.c.name == name)
-            .order_by(SYNCS.c.id.desc())
-            .limit(count)
-        )
-        return [_past(row) for row in rows]
+    return _past(ledger, SYNCS.c.account == account, SYNCS.c.name == name, count=count)
 
 
 def syncs_of_run(
@@ -203,18 +189,11 @@ def syncs_of_run(
         which.append(SYNCS.c.task_id == task_id)
     if map_index is not None:
         which.append(SYNCS.c.map_index == map_index)
+    return _past(ledger, *which, count=MAX_SYNCS)
+
+
+def _past(ledger: Ledger, *which: sa.ColumnElement[bool], count: int) -> list[PastSync]:
+    columns = (SYNCS.c[item.name] for item in fields(PastSync))
     with ledger.reading() as connection:
-        rows = connection.execute(sa.select(SYNCS).where(*which).order_by(SYNCS.c.id.desc()).limit(MAX_SYNCS))
-        return [_past(row) for row in rows]
-
-
-def _past(row: "sa.Row[tuple[Any, ...]]") -> PastSync:
-    return PastSync(
-        name=row.name,
-        mode=row.mode,
-        started_at=row.started_at,
-        ended_at=row.ended_at,
-        step=row.step,
-        counts=row.counts,
-        end_reason=row.end_reason,
-    )
+        rows = connection.execute(sa.select(*columns).where(*which).order_by(SYNCS.c.id.desc()).limit(count))
+        return [PastSync(**row) for row in rows.mappings()]
