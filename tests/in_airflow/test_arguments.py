@@ -51,7 +51,7 @@ WRONG_TEXTS: dict[str, tuple[dict[str, Any], str]] = {
     "no text": ({**TEXT, "sms_body": None}, "sms_body is missing"),
     "a text that is too long for everybody": ({**TEXT, "sms_body": "x" * 161}, "161 characters"),
     "no sender": ({**TEXT, "caller_id": None}, "caller_id is missing"),
-    "a sender that is no number": ({**TEXT, "caller_id": "me"}, "caller_id is no number"),
+    "a sender that is no number": ({**TEXT, "caller_id": "me"}, "caller_id is not in E.164 format"),
     "no consent": ({**TEXT, "opt_in": None}, "exactly one of opt_in=True"),
     "consent said twice": ({**TEXT, "opt_in_column": "consented"}, "exactly one of opt_in=True"),
     "consent denied": ({**TEXT, "opt_in": False}, "opt_in is not True"),
@@ -73,7 +73,7 @@ def test_a_wrong_text_task_does_not_parse(case: str) -> None:
 
 
 def test_a_misspelt_argument_does_not_parse() -> None:
-    with pytest.raises(TypeError, match="recording"):
+    with pytest.raises(ConfigurationError, match="Did you mean recording_id"):
         SendRvmOperator(task_id="send", **CONTACTS, recording="r")
 
 
@@ -97,7 +97,7 @@ class TestWhenTheTaskStarts:
         [
             ({"partition": "{{ 9 }}/8"}, "partition 9/8"),
             ({"campaign": "{{ dag_run.conf.none }}"}, "'None' is not a campaign name"),
-            ({"forwarding_number": "{{ 504 }}"}, "forwarding_number is no number"),
+            ({"forwarding_number": "{{ 504 }}"}, "forwarding_number is not in E.164 format"),
             ({"recording_id": "{{ dag_run.conf.none or '' }}"}, "recording_id is empty"),
             ({"dry_run": "{{ dag_run.conf.none }}"}, "dry_run is 'None'"),
         ],
