@@ -7,8 +7,8 @@ from typing import Final
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.clock import utcnow
-from airflow_provider_dropcowboy.ledger.attempts import day_of
 from airflow_provider_dropcowboy.ledger.database import open_ledger
+from airflow_provider_dropcowboy.ledger.limits import day_of
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS
 
 ACCOUNT: Final = "bench-team@filled"

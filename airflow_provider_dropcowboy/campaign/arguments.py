@@ -26,15 +26,15 @@ from airflow_provider_dropcowboy.arguments import Kind, argument, not_both, wron
 from airflow_provider_dropcowboy.campaign.identity import check_campaign_name
 from airflow_provider_dropcowboy.contacts.partition import Partition
 from airflow_provider_dropcowboy.contacts.source import SourceArguments
-from airflow_provider_dropcowboy.ledger.lease import DOUBT_LASTS
+from airflow_provider_dropcowboy.ledger.claims import DOUBT_LASTS
 
 if TYPE_CHECKING:
     from airflow_provider_dropcowboy.api.account import Account
     from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
-    from airflow_provider_dropcowboy.campaign.hours import Hours
     from airflow_provider_dropcowboy.campaign.plan import Plan
     from airflow_provider_dropcowboy.campaign.waves import Waves
     from airflow_provider_dropcowboy.ledger.runs import Who
+    from airflow_provider_dropcowboy.screening.calling_hours import CallingHours
     from airflow_provider_dropcowboy.secret import Secret
 
 log = logging.getLogger(__name__)
@@ -217,7 +217,7 @@ class SendArguments(SourceArguments):
         self,
         settings: Settings,
         *,
-        hours: "Hours | None",
+        hours: "CallingHours | None",
         who: "Who",
         waves: "Waves | None" = None,
         stale_from: datetime | None = None,

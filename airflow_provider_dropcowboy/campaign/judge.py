@@ -8,7 +8,6 @@ from typing import Final
 
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.campaign.compose import Composer
-from airflow_provider_dropcowboy.campaign.hours import Ruling
 from airflow_provider_dropcowboy.campaign.identity import Identity
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.seen import Seen
@@ -18,6 +17,7 @@ from airflow_provider_dropcowboy.contacts.contact import Contact, Unusable
 from airflow_provider_dropcowboy.contacts.mapping import ContactReader
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.ledger.sends import Found
+from airflow_provider_dropcowboy.screening.calling_hours import Ruling
 from airflow_provider_dropcowboy.screening.consent import Consent, Kinds, has_consent, read_kinds, unmet
 from airflow_provider_dropcowboy.screening.message import Message
 from airflow_provider_dropcowboy.screening.verdict import Verdict

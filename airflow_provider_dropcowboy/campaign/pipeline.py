@@ -28,7 +28,7 @@ from airflow_provider_dropcowboy.ledger.outcomes import Answered
 from airflow_provider_dropcowboy.ledger.patience import claim_patiently, reclaim_patiently, record_patiently
 from airflow_provider_dropcowboy.ledger.runs import Run, beat
 from airflow_provider_dropcowboy.ledger.shares import seek_share
-from airflow_provider_dropcowboy.ledger.suppressed import find_suppressed
+from airflow_provider_dropcowboy.ledger.suppressions import find_suppressed
 from airflow_provider_dropcowboy.screening.message import Message
 from airflow_provider_dropcowboy.states import State
 from airflow_provider_dropcowboy.transport.bulk import BulkSender

@@ -10,15 +10,15 @@ from airflow_provider_dropcowboy.api.callback_url import key_id
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.api.versions import vendor_of
 from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
-from airflow_provider_dropcowboy.campaign.hours import Hours
 from airflow_provider_dropcowboy.campaign.identity import check_campaign_name
 from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
 from airflow_provider_dropcowboy.contacts.partition import Partition
 from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.ledger.claims import DOUBT_LASTS
 from airflow_provider_dropcowboy.ledger.digest import DIGEST_CHARACTERS, framed
 from airflow_provider_dropcowboy.ledger.judgement import NO_RULES, ClaimRules
-from airflow_provider_dropcowboy.ledger.lease import DOUBT_LASTS
 from airflow_provider_dropcowboy.ledger.runs import Terms, Who
+from airflow_provider_dropcowboy.screening.calling_hours import CallingHours
 from airflow_provider_dropcowboy.secret import Secret
 
 MAX_CONNECTIONS: Final = 99  # API v1: keep concurrent requests under 100
@@ -73,7 +73,7 @@ class Plan:
     caps: tuple[tuple[int, timedelta], ...] = ()
     max_reject_rate: float | None = None
     max_unknown_rate: float | None = None
-    hours: Hours | None = None
+    hours: CallingHours | None = None
     waits_until: datetime | None = None
     earlier_runs: tuple[int, ...] = ()
     stale_from: datetime | None = None

@@ -24,7 +24,6 @@ from airflow_provider_dropcowboy.campaign.warnings import (
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.contacts.contact import Contact
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
-from airflow_provider_dropcowboy.ledger.allowance import allowance_after, read_allowance
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.judgement import (
     NO_RULES,
@@ -35,6 +34,7 @@ from airflow_provider_dropcowboy.ledger.judgement import (
     judge,
     read_facts,
 )
+from airflow_provider_dropcowboy.ledger.limits import allowance_after, read_allowance
 from airflow_provider_dropcowboy.ledger.runs import Campaign, find_campaign
 from airflow_provider_dropcowboy.ledger.sends import find_sends
 from airflow_provider_dropcowboy.phone import Phone

@@ -46,9 +46,9 @@ from airflow_provider_dropcowboy.ledger.runs import (
     beat,
     end_run,
     explain_run,
-    rows_read_last,
 )
 from airflow_provider_dropcowboy.ledger.shares import seek_share
+from airflow_provider_dropcowboy.ledger.tasks import rows_read_last
 from airflow_provider_dropcowboy.transport.pacing import Pace
 
 WAIT_FOR_CONNECTIONS_S: Final = 1.0

@@ -46,7 +46,7 @@ def pause(*, campaign: str | None, is_all: bool, account: str | None, conn: str 
       dropcowboy pause --all
     """
     from airflow_provider_dropcowboy.cli.console import campaign_label, instant
-    from airflow_provider_dropcowboy.ledger.pauses import pause_all, pause_campaign
+    from airflow_provider_dropcowboy.ledger.campaigns import pause_all, pause_campaign
 
     ledger = _open(campaign, is_all, account=account, conn=conn)
     if campaign is None:
@@ -72,7 +72,7 @@ def resume(*, campaign: str | None, is_all: bool, account: str | None, conn: str
       dropcowboy resume --all
     """
     from airflow_provider_dropcowboy.cli.console import campaign_label
-    from airflow_provider_dropcowboy.ledger.pauses import read_pauses, resume_all, resume_campaign
+    from airflow_provider_dropcowboy.ledger.campaigns import read_pauses, resume_all, resume_campaign
 
     ledger = _open(campaign, is_all, account=account, conn=conn)
     if campaign is None:

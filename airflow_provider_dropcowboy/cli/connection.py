@@ -146,7 +146,7 @@ def open_campaigns(
 
     :raises DropCowboyError: there is no such ledger or campaign, or the name is not enough.
     """
-    from airflow_provider_dropcowboy.ledger.lookup import find_campaigns
+    from airflow_provider_dropcowboy.ledger.campaigns import find_campaigns
 
     ledger = open_ledger_of(conn)
     return ledger, find_campaigns(ledger, name, account=account, channel=None if channel is None else Channel(channel))

@@ -16,7 +16,7 @@ from rich.text import Text
 from airflow_provider_dropcowboy.cli.failures import PACKAGE
 
 if TYPE_CHECKING:
-    from airflow_provider_dropcowboy.ledger.pauses import Pausable
+    from airflow_provider_dropcowboy.ledger.campaigns import Pausable
     from airflow_provider_dropcowboy.ledger.runs import Campaign
 
 Cell = str | int | bool | datetime | None

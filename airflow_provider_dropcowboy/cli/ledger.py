@@ -30,9 +30,9 @@ def info(*, conn: str | None) -> None:
     """Show where the ledger is and what is paused."""
     from airflow_provider_dropcowboy.cli.connection import find_ledger_url, redacted_url
     from airflow_provider_dropcowboy.cli.console import instant, print_pairs
+    from airflow_provider_dropcowboy.ledger.campaigns import read_pauses
     from airflow_provider_dropcowboy.ledger.database import HEAD, open_ledger
     from airflow_provider_dropcowboy.ledger.facts import read_facts
-    from airflow_provider_dropcowboy.ledger.pauses import read_pauses
 
     url = find_ledger_url(conn)
     opened = open_ledger(url)

@@ -3,13 +3,11 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.ledger.allowance import book
-from airflow_provider_dropcowboy.ledger.attempts import day_of
 from airflow_provider_dropcowboy.ledger.batch import as_parameter
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.judgement import (
@@ -22,13 +20,21 @@ from airflow_provider_dropcowboy.ledger.judgement import (
     may_repeat,
     read_facts,
 )
+from airflow_provider_dropcowboy.ledger.limits import book, day_of
 from airflow_provider_dropcowboy.ledger.runs import Run, read_order
 from airflow_provider_dropcowboy.ledger.schema import HISTORY
 from airflow_provider_dropcowboy.ledger.sends import by_foreign_id, by_its_name, state_now
 from airflow_provider_dropcowboy.ledger.statements import CLAIM_ANEW, NEXT_ATTEMPT, first_claims
-from airflow_provider_dropcowboy.ledger.suppressed import suppressed_among
+from airflow_provider_dropcowboy.ledger.suppressions import suppressed_among
 from airflow_provider_dropcowboy.screening.message import Message
 from airflow_provider_dropcowboy.states import BINDING, State
+
+LEASE: Final = timedelta(minutes=15)
+"""How long a claim lets its owner write: from before the commit, by the owner's wall clock and boot clock (``Clock``),
+whichever ends it first."""
+DOUBT_LASTS: Final = LEASE + timedelta(hours=1)
+"""So long after a claim nobody else settles or resends it: its owner may still write, and what is written can still sit
+in a queue on the vendor's side."""
 
 
 def new_claim_id() -> str:

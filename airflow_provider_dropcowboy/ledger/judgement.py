@@ -7,8 +7,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.ledger.allowance import Allowance, Limits, read_allowance
-from airflow_provider_dropcowboy.ledger.attempts import Attempts
+from airflow_provider_dropcowboy.ledger.limits import Allowance, Attempts, Limits, read_allowance
 from airflow_provider_dropcowboy.ledger.runs import Campaign
 from airflow_provider_dropcowboy.ledger.sends import by_its_name, known_and_lost, owners_and_suppressed, state_now
 from airflow_provider_dropcowboy.screening.message import Message

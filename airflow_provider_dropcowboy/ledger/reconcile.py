@@ -12,10 +12,10 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.callbacks import Callback, Reading, Result
 from airflow_provider_dropcowboy.api.versions import DEFAULT, KEYED
-from airflow_provider_dropcowboy.ledger.allowance import book, book_extra
 from airflow_provider_dropcowboy.ledger.batch import as_parameter, names
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.digest import number_digest
+from airflow_provider_dropcowboy.ledger.limits import book, book_extra
 from airflow_provider_dropcowboy.ledger.runs import REFUSED
 from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, HISTORY, RUNS, SENDS, SUPPRESSIONS, may_become
 from airflow_provider_dropcowboy.ledger.statements import finals, keep_callbacks, locked_sends

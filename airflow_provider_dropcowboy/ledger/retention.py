@@ -8,9 +8,9 @@ from typing import Final
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.ledger.claims import DOUBT_LASTS
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.digest import number_digest
-from airflow_provider_dropcowboy.ledger.lease import DOUBT_LASTS
 from airflow_provider_dropcowboy.ledger.reconcile import Match
 from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, HELD, LIST_APPENDS, LIST_CONTACTS, RUNS, SENDS, TASKS
 from airflow_provider_dropcowboy.ledger.suppressions import suppress_forgotten

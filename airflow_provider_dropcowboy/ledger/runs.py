@@ -224,29 +224,6 @@ def explain_run(ledger: Ledger, run: Run, *, error: str) -> None:
         connection.execute(RUNS.update().where(RUNS.c.id == run.id).values(error=error))
 
 
-def rows_read_last(ledger: Ledger, who: Who) -> int | None:
-    """How many rows the task read when it last ended: about what it will read now. None: nobody knows.
-
-    :param who: a task of a DAG; a command line reads another file every time.
-    """
-    if who.dag_id is None:
-        return None
-    with ledger.reading() as connection:
-        counts = connection.execute(
-            sa.select(RUNS.c.counts)
-            .where(
-                RUNS.c.dag_id == who.dag_id,
-                RUNS.c.task_id == who.task_id,
-                RUNS.c.map_index.is_not_distinct_from(who.map_index),
-                RUNS.c.ended_at.is_not(None),
-                RUNS.c.stop_reason.is_(None),
-            )
-            .order_by(RUNS.c.id.desc())
-            .limit(1)
-        ).scalar()
-    return sum(counts.values()) if counts else None
-
-
 def stop_reason(connection: sa.Connection, campaign: Campaign, *, run: Run | None = None) -> str | None:
     """Why nobody of the campaign may be claimed now; otherwise as ``read_order``."""
     return read_order(connection, campaign, run=run)[0]

@@ -1,4 +1,4 @@
-"""The ledger's suppression list: numbers that nobody asks for, whoever put them there."""
+"""The ledger's own suppression list: opt-outs that callbacks brought, and numbers that people added."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -6,16 +6,39 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch
+from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch, is_among, names
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.digest import number_digest
 from airflow_provider_dropcowboy.ledger.schema import SUPPRESSIONS
 from airflow_provider_dropcowboy.phone import Phone
+
+
+def suppressed_among(connection: sa.Connection, number_digests: Sequence[str]) -> frozenset[str]:
+    """Those of the numbers that are on the list at this moment."""
+    dialect = connection.dialect.name
+    found = connection.execute(_suppressed(dialect), {"digests": names(number_digests, dialect)})
+    return frozenset(found.scalars())
+
+
+def find_suppressed(ledger: Ledger, number_digests: Sequence[str]) -> frozenset[str]:
+    """Those of the numbers that are on the list now, for who holds no connection."""
+    if not number_digests:
+        return frozenset()
+    with ledger.reading() as connection:
+        return suppressed_among(connection, number_digests)
+
+
+@cache
+def _suppressed(dialect: str) -> sa.Select[Any]:
+    return sa.select(SUPPRESSIONS.c.number_digest).where(
+        is_among(SUPPRESSIONS.c.number_digest, dialect, parameter="digests")
+    )
+
 
 BATCH_NUMBERS: Final = 10_000
 """Numbers in one transaction: a tenth of a second, in which no claim can be made."""

@@ -8,7 +8,8 @@ from enum import StrEnum
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.schema import TASKS
+from airflow_provider_dropcowboy.ledger.runs import Who
+from airflow_provider_dropcowboy.ledger.schema import RUNS, TASKS
 
 
 class TaskState(StrEnum):
@@ -95,3 +96,26 @@ def read_notes(
             )
             for row in rows
         ]
+
+
+def rows_read_last(ledger: Ledger, who: Who) -> int | None:
+    """How many rows the task read when it last ended: about what it will read now. None: nobody knows.
+
+    :param who: a task of a DAG; a command line reads another file every time.
+    """
+    if who.dag_id is None:
+        return None
+    with ledger.reading() as connection:
+        counts = connection.execute(
+            sa.select(RUNS.c.counts)
+            .where(
+                RUNS.c.dag_id == who.dag_id,
+                RUNS.c.task_id == who.task_id,
+                RUNS.c.map_index.is_not_distinct_from(who.map_index),
+                RUNS.c.ended_at.is_not(None),
+                RUNS.c.stop_reason.is_(None),
+            )
+            .order_by(RUNS.c.id.desc())
+            .limit(1)
+        ).scalar()
+    return sum(counts.values()) if counts else None

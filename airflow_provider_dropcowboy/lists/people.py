@@ -23,7 +23,7 @@ from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.contacts.text import TextError, as_text, is_unicode
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.ledger.digest import DIGEST_CHARACTERS, framed, number_digest
-from airflow_provider_dropcowboy.ledger.suppressed import find_suppressed
+from airflow_provider_dropcowboy.ledger.suppressions import find_suppressed
 from airflow_provider_dropcowboy.lists.arguments import PHONE, POSTAL, Fields, ListArguments
 from airflow_provider_dropcowboy.lists.vendor import Vendor
 from airflow_provider_dropcowboy.lists.wanted import Standing, Wanted, WantedContact

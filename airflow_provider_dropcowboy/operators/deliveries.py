@@ -148,7 +148,7 @@ class ExportDeliveriesOperator(ArgumentsMixin, BaseOperator):
 
 
 def _deliveries(wanted: ExportArguments, results: "Results") -> "Iterator[Delivery]":
-    from airflow_provider_dropcowboy.ledger.lookup import find_campaigns
+    from airflow_provider_dropcowboy.ledger.campaigns import find_campaigns
     from airflow_provider_dropcowboy.reports.deliveries import read_campaign, read_changed
 
     ledger, account = results.ledger, results.settings.account.name

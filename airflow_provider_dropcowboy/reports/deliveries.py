@@ -9,12 +9,11 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.ledger.counts import rows_of
+from airflow_provider_dropcowboy.ledger.campaigns import campaigns_of
+from airflow_provider_dropcowboy.ledger.counts import ACCEPTED_AT, EXPIRE_AFTER, accepted_before, rows_of, standing
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.lookup import campaigns_of
 from airflow_provider_dropcowboy.ledger.runs import Campaign
 from airflow_provider_dropcowboy.ledger.schema import HISTORY, SENDS
-from airflow_provider_dropcowboy.ledger.standing import ACCEPTED_AT, EXPIRE_AFTER, accepted_before, standing
 from airflow_provider_dropcowboy.states import State
 
 CHUNK_ROWS: Final = 2_000

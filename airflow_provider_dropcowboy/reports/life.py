@@ -6,9 +6,9 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from airflow_provider_dropcowboy.ledger.counts import standing
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, HISTORY, RUNS, SENDS
-from airflow_provider_dropcowboy.ledger.standing import standing
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.reports.deliveries import usd
 

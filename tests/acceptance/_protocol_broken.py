@@ -9,7 +9,7 @@ from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
 from airflow_provider_dropcowboy.api.wire import Answer, Reply
 from airflow_provider_dropcowboy.campaign.in_flight import Ask
 from airflow_provider_dropcowboy.errors import BalanceError
-from airflow_provider_dropcowboy.ledger.lease import DOUBT_LASTS
+from airflow_provider_dropcowboy.ledger.claims import DOUBT_LASTS
 from airflow_provider_dropcowboy.ledger.outcomes import STATE_OF, Answered
 from airflow_provider_dropcowboy.ledger.runs import SILENT_AFTER
 from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS

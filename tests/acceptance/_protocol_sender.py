@@ -13,12 +13,11 @@ from airflow_provider_dropcowboy.campaign.control import STOPPED
 from airflow_provider_dropcowboy.campaign.in_flight import Ask
 from airflow_provider_dropcowboy.campaign.summary import Tally
 from airflow_provider_dropcowboy.clock import Deadline
-from airflow_provider_dropcowboy.ledger.claims import claim, find_claims, new_claim_id, reclaim
+from airflow_provider_dropcowboy.ledger.claims import LEASE, claim, find_claims, new_claim_id, reclaim
 from airflow_provider_dropcowboy.ledger.counts import count_run
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.digest import number_digest
 from airflow_provider_dropcowboy.ledger.judgement import ClaimRules, Judgement
-from airflow_provider_dropcowboy.ledger.lease import LEASE
 from airflow_provider_dropcowboy.ledger.outcomes import STATE_OF, Answered, record
 from airflow_provider_dropcowboy.ledger.runs import Run, beat, end_run
 from airflow_provider_dropcowboy.phone import Phone

@@ -17,8 +17,8 @@ from airflow_provider_dropcowboy.campaign.run import run_campaign
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK
 from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
 from airflow_provider_dropcowboy.errors import InterruptedRunError, LedgerError, NotTakenError, VendorDownError
+from airflow_provider_dropcowboy.ledger.claims import LEASE
 from airflow_provider_dropcowboy.ledger.database import open_ledger
-from airflow_provider_dropcowboy.ledger.lease import LEASE
 from airflow_provider_dropcowboy.ledger.runs import Who
 from airflow_provider_dropcowboy.sandbox.catalog import BRAND_ID, RECORDING_ID
 from airflow_provider_dropcowboy.secret import Secret

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from airflow_provider_dropcowboy.ledger.campaigns import campaigns_of
 from airflow_provider_dropcowboy.ledger.counts import count_hours, count_moments
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.lookup import campaigns_of
 from airflow_provider_dropcowboy.ledger.runs import Campaign, is_live, stop_reason
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, RUNS
 from airflow_provider_dropcowboy.reports.deliveries import usd

@@ -10,11 +10,10 @@ from typing import Any, Final, Protocol
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.ledger.counts import count_standing
+from airflow_provider_dropcowboy.ledger.counts import count_standing, kept_standing
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.runs import live_runs
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, COUNTS, RUNS
-from airflow_provider_dropcowboy.ledger.standing import kept_standing
 from airflow_provider_dropcowboy.states import CONTACTED, State
 
 PAGE_ROWS: Final = 25

@@ -6,8 +6,8 @@ from airflow_provider_dropcowboy.campaign.control import Control
 from airflow_provider_dropcowboy.campaign.run import run_campaign
 from airflow_provider_dropcowboy.campaign.summary import Summary
 from airflow_provider_dropcowboy.errors import DropCowboyError
+from airflow_provider_dropcowboy.ledger.campaigns import campaigns_of
 from airflow_provider_dropcowboy.ledger.database import Ledger
-from airflow_provider_dropcowboy.ledger.lookup import campaigns_of
 from airflow_provider_dropcowboy.reports.funnel import read_funnel
 from airflow_provider_dropcowboy.states import State
 from tests.integration.conftest import MakePlan, people

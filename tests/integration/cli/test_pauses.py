@@ -1,8 +1,8 @@
 """``dropcowboy pause`` and ``resume``, and what they do to a send."""
 
 from airflow_provider_dropcowboy.api.content import Channel
+from airflow_provider_dropcowboy.ledger.campaigns import read_pauses
 from airflow_provider_dropcowboy.ledger.database import open_ledger
-from airflow_provider_dropcowboy.ledger.pauses import read_pauses
 from airflow_provider_dropcowboy.ledger.runs import bind_campaign
 from tests.integration.cli.program import Program
 from tests.integration.cli.test_send import RVM

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dropcowboy.ledger.lookup import find_campaigns
+from airflow_provider_dropcowboy.ledger.campaigns import find_campaigns
 from airflow_provider_dropcowboy.ledger.runs import Who, begin_run, end_run
 from tests.integration.cli.program import Program
 from tests.integration.cli.shell import ledger_of, run

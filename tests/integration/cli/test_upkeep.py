@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import make_url
 
 from airflow_provider_dropcowboy.api.content import Channel
+from airflow_provider_dropcowboy.ledger.campaigns import find_campaigns
 from airflow_provider_dropcowboy.ledger.facts import read_facts
-from airflow_provider_dropcowboy.ledger.lookup import find_campaigns
 from airflow_provider_dropcowboy.ledger.retention import PERSONAL
 from airflow_provider_dropcowboy.ledger.schema import SENDS
 from tests.integration.cli.program import Program

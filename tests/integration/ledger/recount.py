@@ -6,9 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from airflow_provider_dropcowboy.ledger.counts import hour_of, standing
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.schema import COUNTS, SENDS
-from airflow_provider_dropcowboy.ledger.standing import hour_of, standing
 
 Counts = dict[tuple[Any, ...], tuple[int, int, int]]
 """Campaign, run, state, reason and hour to the sends, what they cost, and of how many that is known."""

@@ -6,8 +6,8 @@ import pytest
 
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.ledger.campaigns import campaigns_of, find_campaigns
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
-from airflow_provider_dropcowboy.ledger.lookup import campaigns_of, find_campaigns
 from tests.integration.sent import ACCOUNT, Sent
 
 

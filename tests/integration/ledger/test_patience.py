@@ -13,8 +13,7 @@ from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.errors import LedgerError
 from airflow_provider_dropcowboy.ledger import patience
-from airflow_provider_dropcowboy.ledger.claims import find_claims
-from airflow_provider_dropcowboy.ledger.lease import LEASE
+from airflow_provider_dropcowboy.ledger.claims import LEASE, find_claims
 from airflow_provider_dropcowboy.ledger.outcomes import Answered
 from airflow_provider_dropcowboy.ledger.patience import (
     begin_patiently,

@@ -7,14 +7,14 @@ import pytest
 
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.errors import ConfigurationError
-from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
-from airflow_provider_dropcowboy.ledger.pauses import (
+from airflow_provider_dropcowboy.ledger.campaigns import (
     pause_all,
     pause_campaign,
     read_pauses,
     resume_all,
     resume_campaign,
 )
+from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
 from airflow_provider_dropcowboy.ledger.runs import Campaign, bind_campaign, stop_reason
 
 

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from airflow_provider_dropcowboy.api.answers import Outcome
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.ledger import counts
+from airflow_provider_dropcowboy.ledger.campaigns import pause_campaign
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
-from airflow_provider_dropcowboy.ledger.pauses import pause_campaign
 from airflow_provider_dropcowboy.ledger.runs import Who, begin_run, end_run
 from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
 from airflow_provider_dropcowboy.ledger.syncs import Hold, Sync, begin_sync
