@@ -198,6 +198,7 @@ def post_without_a_ledger(warehouse: Path) -> tuple[int, int, int]:
         rows = connection.execute("SELECT contact_id, phone FROM due_today WHERE consented = 'yes'").fetchall()
     with SandboxProcess(*FAULTS) as sandbox, requests.Session() as session:
         session.trust_env = False
+        session.headers.update({"x-team-id": sandbox.team_id, "x-secret": sandbox.secret})
         for _try in range(1 + RETRIES):
             try:
                 for contact_id, phone in rows:
@@ -274,8 +275,8 @@ def main(folder: Path) -> int:
         }
         view = sandbox.base_url.removesuffix("/v1") + "/_sandbox"
         console.print(f"  contacts   {playground.rows:,} made-up rows in {folder.name}/warehouse.db, some unusable")
-        console.print("  sandbox    a local copy of the API: it answers 1 request in 500 with HTTP 429, and loses 1")
-        console.print(f"             answer in 500. Watch it at {view}")
+        console.print("  sandbox    a local copy of the API: 1 request in 500 gets HTTP 429, 1 answer in 500 is lost")
+        console.print(f"             Watch it at {view}")
         console.print(f"  Airflow    its home is {folder.name}, its output is in {folder.name}/{playground.log.name}")
         demo = Demo(playground, sandbox, console, environment)
         demo.migrate()
@@ -297,7 +298,7 @@ def main(folder: Path) -> int:
 
             console.print("\n[bold]2. The results come in[/]")
             receiver.wait_until_ready()
-            _show_results(console, demo.wait_for_results(), folder)
+            _show_results(console, demo.wait_for_results(), folder, were_in_doubt=_states(first).get("unknown", 0))
 
             console.print("\n[bold]3. The task is cleared, and runs again[/]")
             again = demo.run(before=first)
@@ -314,19 +315,21 @@ def main(folder: Path) -> int:
     return 0
 
 
-def _show_results(console: Console, report: Mapping[str, Any], folder: Path) -> None:
+def _show_results(console: Console, report: Mapping[str, Any], folder: Path, *, were_in_doubt: int) -> None:
     table = _table()
     for state, meaning in (("delivered", ""), ("failed", _commonest(report, "failed")), ("accepted", "no result")):
         if count := report.get(state, 0):
             table.add_row(f"{count:,}", state, meaning)
     in_doubt = report.get("unknown", 0)
-    table.add_row(f"{in_doubt:,}", "in doubt", "a callback settled the others")
+    settled = were_in_doubt - in_doubt
+    table.add_row(f"{in_doubt:,}", "in doubt", f"results settled {settled:,} of them" if settled > 0 else "")
     table.add_row(f"${report['cost_usd']:,.2f}", "cost", f"as {report['costed']:,} results say", style="bold")
     console.print(table)
-    if in_doubt:
-        program = os.path.relpath(PROGRAM)
-        console.print("  To see those in doubt, and how to settle them once you know what became of them:")
-        console.print(f"    AIRFLOW_HOME={folder} {program} unknown list {CAMPAIGN}", soft_wrap=True)
+    program = os.path.relpath(PROGRAM)
+    console.print(
+        "  A message that stays in doubt is never sent again. To list such messages, and learn how to settle them:"
+    )
+    console.print(f"    AIRFLOW_HOME={folder} {program} unknown list {CAMPAIGN}", soft_wrap=True)
 
 
 def _commonest(report: Mapping[str, Any], state: str) -> str:
