@@ -11,12 +11,15 @@ answers came than requests were written. So:
   same connection, for a path that does not exist. Answers come in the order of their requests. So a message's own
   answer, however late, comes before the check's. If it never comes, neither does the check's, and the message is in
   doubt. To wait for a quiet connection proves less: an answer may be later than any wait.
+* An acceptance in far less time than any other of late may be a stray one. It is checked in the same way, and withdrawn
+  if the message's own answer says otherwise or never comes.
 * If more answers came than requests were written, the message is in doubt. So are the accepted messages just before it,
   as many as answers were too many.
 """
 
 import asyncio
 import logging
+import math
 import select
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -39,7 +42,10 @@ CONNECTIONS_PER_REQUEST: Final = 3
 MARGIN_S: Final = 0.01
 """An answer is due when the slowest one of late would have come, and so long after it."""
 FADE: Final = 0.999
-"""What is left of the slowest answer's time with each further answer."""
+"""What is left of the slowest answer's time with each further answer; the fastest one's grows by as much."""
+TOO_FAST: Final = 0.5
+"""Of the fastest answer's time: no acceptance is believed unchecked that took less, once so many have come:"""
+ENOUGH_ANSWERS: Final = 10
 IDLE_S: Final = 1.0
 """After so long a server may be about to close it. The system is asked whether it has, which costs a system call."""
 MAX_SURPLUS: Final = 16
@@ -104,6 +110,8 @@ class Keeper:
         self._opening = 0
         self._judging: set[asyncio.Task[bool]] = set()
         self._slowest_s = 0.0
+        self._fastest_s = math.inf
+        self._timed = 0
 
     async def connection(self) -> KeptConnection:
         """A connection that may carry a request; a new one if none rested for long enough.
@@ -131,8 +139,14 @@ class Keeper:
 
         :param key: of the message; handed to ``on_doubt`` if the answer turns out to be another one's.
         """
-        self._slowest_s = max(connection.heard_s - connection.begun_s, self._slowest_s * FADE)
         connection.accepted.append(key)
+        took_s = connection.heard_s - connection.begun_s
+        if self._timed >= ENOUGH_ANSWERS and took_s < self._fastest_s * TOO_FAST and connection.is_fit:
+            self._track(self._check_acceptance(connection))
+            return
+        self._timed += 1
+        self._slowest_s = max(took_s, self._slowest_s * FADE)
+        self._fastest_s = min(took_s, self._fastest_s / FADE)
         if connection.is_fit:
             self._keep(connection)
         else:
@@ -219,6 +233,16 @@ class Keeper:
         if differing:
             self._report(connection, surplus=differing)
         return not surplus
+
+    async def _check_acceptance(self, connection: KeptConnection) -> bool:
+        connection.write_behind(self._check.request)
+        await _end_of(connection, at_most_s=self._timeout_s)
+        has_ended, answers = connection.lost.is_set(), connection.unread()
+        connection.drop()
+        if has_ended and answers and self._check.is_passed_by(answers[-1]) and all(map(self._accepts, answers[:-1])):
+            return True
+        self._report(connection, surplus=max(len(answers) - 1, 1))  # one is the check's own
+        return False
 
     async def _pass_check(self, connection: KeptConnection) -> bool:
         if connection.is_fit and not connection.has_bytes():

@@ -13,6 +13,7 @@ import pytest
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.wire import Answer, Broken, NotWritten, Reply, Request
 from airflow_provider_dropcowboy.secret import Secret
+from airflow_provider_dropcowboy.transport import kept
 from airflow_provider_dropcowboy.transport.bulk import BulkSender, NothingWrittenError
 from tests.clock import MovableClock
 from tests.integration.transport.bulk_asking import (
@@ -258,6 +259,7 @@ def test_connections_that_closed_while_the_loop_stood_still_leave_nothing_in_dou
 
 
 STRAY = b"HTTP/1.1 429 Said\r\nContent-Length: 0\r\n\r\n"
+NOT_FOUND = b"HTTP/1.1 404 Said\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 ACCEPTED = b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n" + QUEUED
 
 
@@ -352,6 +354,39 @@ class TestAnAnswerThatNobodyAskedFor:
         with ScriptedServer(in_turn(KEPT, KEPT, KEPT, keep_and_say(second, after=first))) as server:
             asyncio.run(ask(server.base_url()))
         assert doubtful == ["c"]  # it may have got the acceptance of another, and the first answer may be its own
+
+    @pytest.mark.parametrize(
+        ("rest", "is_withdrawn"),
+        [
+            (answer(404), False),  # the check's answer: the acceptance was the message's own
+            (say(ACCEPTED + NOT_FOUND), False),  # either is
+            (say(b""), True),
+            (say(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n" + NOT_FOUND), True),
+            (wait_until_the_client_leaves, True),
+        ],
+        ids=["it is its own", "accepted twice", "dropped", "an error", "silence"],
+    )
+    def test_an_acceptance_that_comes_too_fast_is_withdrawn_unless_it_is_the_messages_own(
+        self, rest: Step, is_withdrawn: bool
+    ) -> None:
+        """The stray acceptance is written as the request arrives; the others took a while."""
+        found: list[object] = []
+
+        def slowly(conversation: Conversation) -> None:
+            conversation.peer.recv(1, socket.MSG_PEEK)
+            threading.Event().wait(0.1)
+            KEPT(conversation)
+
+        async def ask(base_url: str) -> None:
+            account = Account("team", Secret(SECRET), base_url)
+            async with BulkSender(account, connections=1, timeout_s=3.0, verify=True, on_doubt=found.append) as wire:
+                for key in range(kept.ENOUGH_ANSWERS + 1):
+                    await wire.send(Request("POST", "/rvm", body=BODY), lease_ends=lease_ends(), key=key)
+                    await wire.settle()
+
+        with ScriptedServer(in_turn(*[slowly] * kept.ENOUGH_ANSWERS, KEPT, rest)) as server:
+            asyncio.run(ask(server.base_url()))
+        assert found == [kept.ENOUGH_ANSWERS] * is_withdrawn
 
     def test_a_server_that_waited_in_vain_and_says_so_leaves_nothing_in_doubt(self) -> None:
         """A 408 to nothing, then the end (RFC 9110, 15.5.9)."""
