@@ -115,7 +115,7 @@ class DropCowboyHook(BaseHook):
             from airflow_provider_dropcowboy.api.content import Rvm
 
             content = Rvm(
-                brand_id=brand_id or self.settings.default_brand_id or "",
+                brand_id=brand_id or self.settings.default_brand_id,
                 recording_id=recording_id,
                 voice_id=voice_id,
                 tts_body=tts_body,
