@@ -99,6 +99,12 @@ _CONNECTION_FIELDS: Final[dict[str, object]] = {
         type=_TEXT,
         format="password",
     ),
+    "webhook_secrets": _field(
+        "Webhook secrets",
+        "API v2: signing secrets of webhooks that were made in the dashboard, separated by spaces.",
+        type=_TEXT,
+        format="password",
+    ),
     "default_brand_id": _field(
         "Default brand id", "Used where a task names no brand_id; `dropcowboy brands` lists them.", type=_TEXT
     ),

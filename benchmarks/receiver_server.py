@@ -18,8 +18,8 @@ from airflow_provider_dropcowboy.ledger.database import open_ledger
 from airflow_provider_dropcowboy.ledger.reconcile import reconcile
 from airflow_provider_dropcowboy.receiver.app import receiver_app
 from airflow_provider_dropcowboy.receiver.arrival import Arrival
+from airflow_provider_dropcowboy.receiver.intake import Intake
 from airflow_provider_dropcowboy.receiver.server import serve
-from airflow_provider_dropcowboy.receiver.store import Intake
 from airflow_provider_dropcowboy.receiver.wiring import Wiring
 from airflow_provider_dropcowboy.secret import Secret
 
@@ -44,9 +44,9 @@ def make_app(kind: str, url: str, spool: Path) -> ASGIApp:
     """The app; all but the keeping is the same."""
     match kind:
         case "each":
-            Intake.keep = _each(url)  # type: ignore[method-assign]
+            Intake.submit = _each(url)  # type: ignore[method-assign]
         case "nothing":
-            Intake.keep = _nothing  # type: ignore[method-assign]
+            Intake.submit = _nothing  # type: ignore[method-assign]
     return receiver_app(lambda: Wiring((Secret(SECRET),), sa.make_url(url)), spool_folder=spool)
 
 
@@ -54,15 +54,16 @@ def _each(url: str):
     ledger = open_ledger(url)
     threads = ThreadPoolExecutor(1 if ledger.engine.dialect.name == "sqlite" else CONNECTIONS)
 
-    async def keep(_intake: Intake, arrival: Arrival) -> bool:
-        await asyncio.get_running_loop().run_in_executor(threads, lambda: reconcile(ledger, [arrival.read()]))
-        return True
+    def submit(_intake: Intake, arrival: Arrival) -> asyncio.Future[bool]:
+        return asyncio.get_running_loop().run_in_executor(threads, lambda: bool(reconcile(ledger, [arrival.read()])))
 
-    return keep
+    return submit
 
 
-async def _nothing(_intake: Intake, _arrival: Arrival) -> bool:
-    return True
+def _nothing(_intake: Intake, _arrival: Arrival) -> "asyncio.Future[bool]":
+    kept: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    kept.set_result(True)
+    return kept
 
 
 if __name__ == "__main__":

@@ -79,7 +79,14 @@ def read_callback(raw: bytes) -> Callback:
 
     :raises CallbackError: no JSON object, or neither a status nor a code in it; the text repeats nothing of it.
     """
-    content = _content(raw)
+    return callback_of(content_of(raw), raw)
+
+
+def callback_of(content: Mapping[str, object], raw: bytes) -> Callback:
+    """The result that an object reports.
+
+    :raises CallbackError: neither a status nor a code is in it.
+    """
     return Callback(
         status=_status(content),
         foreign_id=_text(content, "foreign_id"),
@@ -105,7 +112,11 @@ _FEES: Final = ("product_cost", "compliance_fee", "tts_fee")
 _JSON: Final = json.JSONDecoder(parse_float=Decimal)
 
 
-def _content(raw: bytes) -> Mapping[str, object]:
+def content_of(raw: bytes) -> Mapping[str, object]:
+    """The JSON object of a body.
+
+    :raises CallbackError: it is none.
+    """
     try:
         return reading.as_object(_JSON.decode(raw.decode("utf-8-sig")))
     except (ValueError, ArithmeticError, RecursionError):

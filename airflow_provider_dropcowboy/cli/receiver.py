@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Also accept the account-wide webhook at /webhook. It is not signed: let only the vendor reach it.",
 )
+@click.option("--register", is_flag=True, help="Make the signed webhook of API v2 at Drop Cowboy, and end.")
+@click.option("--rotate", is_flag=True, help="Give the webhook of --register another secret, and end.")
 @click.pass_context
 def receiver(
     ctx: click.Context,
@@ -54,12 +56,18 @@ def receiver(
     workers: int,
     spool: Path | None,
     takes_unsigned: bool,
+    register: bool,
+    rotate: bool,
 ) -> None:
     """Receive the vendor's callbacks into the ledger.
 
     The connection's callback_url names where this is reached from outside: put it behind a proxy that does TLS, and let
     only /callbacks/ through.
     """
+    if register or rotate:
+        for conn in conns:
+            register_webhook(conn, rotates=rotate)
+        return
     try:
         from airflow_provider_dropcowboy.receiver.server import lent_listener, own_listener, serve, shared_metrics
     except ImportError as error:
@@ -91,6 +99,49 @@ def receiver(
             is_lent=lent is not None,
             when_listening=lambda: click.echo(f"receiver listening on {_address(listener)}"),
         )
+
+
+def register_webhook(conn: str, *, rotates: bool) -> None:
+    """Drop Cowboy posts signed webhooks to the connection's receiver, once; the ledger knows their secret.
+
+    :raises ConfigurationError: the connection is of API v1, or has no callback_url.
+    """
+    from airflow_provider_dropcowboy.api.events import EVENT_TYPES
+    from airflow_provider_dropcowboy.api.versions import vendor_of
+    from airflow_provider_dropcowboy.cli.connection import fetch, load_settings, open_ledger_of
+    from airflow_provider_dropcowboy.errors import ConfigurationError
+    from airflow_provider_dropcowboy.ledger.webhooks import is_kept, keep_secret
+
+    settings = load_settings(conn)
+    routes = vendor_of(settings.account).routes
+    if routes is None:
+        raise ConfigurationError(
+            f"Connection {conn} uses API v1, which signs no webhooks. Nothing was registered. Set api_version to v2 in "
+            "its extra, with login and password of API v2."
+        )
+    if settings.callback_url is None:
+        raise ConfigurationError(
+            f"Connection {conn} has no callback_url: where the receiver is reached from outside. Nothing was "
+            "registered. Set it in the extra."
+        )
+    ledger = open_ledger_of(conn, may_create=True)
+    hook_url = f"{settings.callback_url}/events"
+    same = [hook for hook in fetch(settings, routes.webhooks()) if hook.hook_url == hook_url]
+    for extra in same[1:]:
+        click.echo(f"Webhook {extra.webhook_id} has the same address: events come twice. Delete it.", err=True)
+    if same and is_kept(ledger, same[0].webhook_id) and not rotates:
+        click.echo(f"{hook_url} is registered as webhook {same[0].webhook_id}.")
+        return
+    if same:
+        made = fetch(settings, routes.rotate_secret(same[0].webhook_id))
+    else:
+        made = fetch(settings, routes.register_webhook(hook_url, event_types=EVENT_TYPES, name="Airflow"))
+    if made.signing_secret is None:
+        raise ConfigurationError("Drop Cowboy answered without a signing secret. Run this again with --rotate.")
+    keep_secret(ledger, settings.account.name, webhook_id=made.webhook_id, secret=made.signing_secret)
+    click.echo(f"{hook_url} is registered as webhook {made.webhook_id}.")
+    click.echo(f"Signing secret, shown this once: {made.signing_secret.reveal()}")
+    click.echo("The ledger has it: receivers of this ledger accept it within seconds.", err=True)
 
 
 def is_listened_on(host: str, port: int) -> bool:
@@ -126,5 +177,14 @@ def find_wiring(conns: tuple[str, ...]) -> "Wiring":
 
     found = {conn: load_settings(conn) for conn in conns}
     return wire(
-        [Connected(conn, settings.callback_secrets(), ledger_url_of(settings)) for conn, settings in found.items()]
+        [
+            Connected(
+                conn,
+                settings.callback_secrets(),
+                ledger_url_of(settings),
+                settings.account.name,
+                settings.webhook_secrets,
+            )
+            for conn, settings in found.items()
+        ]
     )

@@ -47,6 +47,7 @@ class ConnectionSettings:
 
     :param callback_url: public base URL of the receiver, without a trailing slash.
     :param retired_callback_secrets: of sends that may still be answered; the receiver takes them too.
+    :param webhook_secrets: with which API v2 signs webhooks that were not made by ``dropcowboy receiver --register``.
     :param byoc: the vendor's ``byoc`` object; it holds a carrier's credentials.
     :param account_webhook: whether the account's own webhook posts to the receiver's ``/webhook``.
     :param verify: False, or the path of a CA bundle on the worker.
@@ -57,6 +58,7 @@ class ConnectionSettings:
     account_webhook: bool = False
     callback_secret: Secret | None = None
     retired_callback_secrets: tuple[Secret, ...] = ()
+    webhook_secrets: tuple[Secret, ...] = ()
     default_brand_id: str | None = None
     default_pool_id: str | None = None
     max_concurrency: int = DEFAULT_CONCURRENCY
@@ -89,6 +91,7 @@ class ConnectionSettings:
             account_webhook=FLAG.read("account_webhook", extra.get("account_webhook") or False) is True,
             callback_secret=_read(extra, "callback_secret", _callback_secret),
             retired_callback_secrets=_read(extra, "callback_secret_retired", _callback_secrets) or (),
+            webhook_secrets=tuple(map(Secret, (_read(extra, "webhook_secrets", _text) or "").split())),
             default_brand_id=_read(extra, "default_brand_id", _text),
             default_pool_id=_read(extra, "default_pool_id", _text),
             max_concurrency=_read(extra, "max_concurrency", _concurrency) or DEFAULT_CONCURRENCY,
@@ -107,6 +110,7 @@ class ConnectionSettings:
     def secrets(self) -> Iterator[Secret]:
         """Every credential in here, for a log's masker."""
         yield from (self.account.secret, *self.callback_secrets(), *map(Secret, _texts_in(self.byoc)))
+        yield from self.webhook_secrets
 
 
 T = TypeVar("T")
@@ -127,7 +131,7 @@ def _read(extra: Mapping[str, object], name: str, parse: Callable[[object], T]) 
 _NAMES: Final = (
     "account", "account_webhook", "api_version", "byoc_secret", "callback_secret", "callback_secret_retired",
     "callback_url", "default_brand_id", "default_pool_id", "ledger_conn_id", "max_concurrency", "price_rvm_usd",
-    "price_sms_usd", "timeout_s", "verify",
+    "price_sms_usd", "timeout_s", "verify", "webhook_secrets",
 )  # fmt: skip
 _OTHER_NAMES: Final = {"byoc": "byoc_secret", "brand_id": "default_brand_id", "pool_id": "default_pool_id"}  # API's
 

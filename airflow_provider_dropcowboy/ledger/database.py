@@ -20,7 +20,7 @@ from airflow_provider_dropcowboy.errors import ConfigurationError, LedgerError, 
 from airflow_provider_dropcowboy.ledger.embedded import LOCK_TIMEOUT_S, LedgerFile, check_transaction, open_embedded
 from airflow_provider_dropcowboy.ledger.schema import LEDGER, VERSION_TABLE, Instant
 
-HEAD: Final = "0014"
+HEAD: Final = "0015"
 """The Alembic revision this package reads and writes."""
 
 MAX_IDLE_S: Final = 10

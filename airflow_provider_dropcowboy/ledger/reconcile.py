@@ -3,22 +3,24 @@
 import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.callbacks import Callback, Reading, Result
-from airflow_provider_dropcowboy.api.versions import DEFAULT, KEYED
+from airflow_provider_dropcowboy.api.events import Event
 from airflow_provider_dropcowboy.ledger.batch import as_parameter, names
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.digest import number_digest
 from airflow_provider_dropcowboy.ledger.limits import book, book_extra
-from airflow_provider_dropcowboy.ledger.runs import REFUSED
-from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, HISTORY, RUNS, SENDS, SUPPRESSIONS, may_become
-from airflow_provider_dropcowboy.ledger.statements import finals, keep_callbacks, locked_sends
+from airflow_provider_dropcowboy.ledger.runs import stop_runs
+from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, HISTORY, SENDS
+from airflow_provider_dropcowboy.ledger.statements import LockedSend, finals, keep_callbacks, locked_sends
+from airflow_provider_dropcowboy.ledger.suppressions import suppress_number
+from airflow_provider_dropcowboy.ledger.webhooks import match_events, phones_in
 from airflow_provider_dropcowboy.phone import Phone, PhoneError
 from airflow_provider_dropcowboy.states import OPEN, State, sources_of
 
@@ -41,13 +43,15 @@ class Received:
 
     :param foreign_id: from the token where there is one, else from the payload.
     :param attempt: of the token; None: it came without one, through the account-wide webhook.
-    :param callback: None: the payload cannot be read.
+    :param callback: None: the payload cannot be read, or it is an event that is no result.
+    :param event: of a signed webhook, which names no send: it is looked for.
     """
 
     foreign_id: str | None
     attempt: int | None
     callback: Callback | None
     payload: str = field(repr=False)
+    event: Event | None = None
 
 
 def reconcile(ledger: Ledger, received: Sequence[Received]) -> Counter[Match]:
@@ -61,6 +65,7 @@ def reconcile(ledger: Ledger, received: Sequence[Received]) -> Counter[Match]:
     :raises LedgerError: not known whether they are on disk: call again.
     """
     with ledger.writing() as connection:
+        received = _of_events(connection, ledger.key, received)
         work = _Work(connection, ledger.key)
         work.lock(item.foreign_id for item in received if item.foreign_id)
         matches = [work.apply(item) for item in received]
@@ -70,44 +75,13 @@ def reconcile(ledger: Ledger, received: Sequence[Received]) -> Counter[Match]:
     return Counter(matches)
 
 
-@dataclass(slots=True)
-class _Send:
-    """A send as this transaction sees it."""
-
-    foreign_id: str
-    campaign_id: int
-    state: State
-    number_digest: str
-    phone_number: str | None
-    drop_id: str | None
-    attempt: int
-    run_id: int
-    key_generation: int | None
-
-    @classmethod
-    def of(cls, row: Any) -> "_Send":
-        return cls(
-            row.foreign_id, row.campaign_id, State(row.state), row.number_digest, row.phone_number, row.drop_id,
-            row.attempt, row.run_id, None if row.keyed_at is None else row.key_generation,
-        )  # fmt: skip
-
-    def read(self, callback: Callback) -> Reading | None:
-        """What a callback means, in the version of the API that it was sent by."""
-        return (DEFAULT if self.key_generation is None else KEYED).read_result(callback)
-
-    @property
-    def request(self) -> int:
-        """Which request was the last one, as a callback's token counts them: a repeated one keeps its token."""
-        return self.attempt if self.key_generation is None else self.key_generation
-
-
 class _Work:
     """One transaction's callbacks: the usual ones are moved together, the others one by one."""
 
     def __init__(self, connection: sa.Connection, key: bytes) -> None:
         self._connection = connection
         self._key = key
-        self._sends: dict[str, _Send] = {}
+        self._sends: dict[str, LockedSend] = {}
         self._moves: list[tuple[object, ...]] = []
         self._costs: dict[int, tuple[int, int]] = {}
         self._told: set[tuple[str, str]] = set()
@@ -121,27 +95,35 @@ class _Work:
         which = {"foreign_ids": names(sorted(set(foreign_ids)), dialect)}
         rows = self._connection.execute(locked_sends(dialect), which).all()
         self.at: datetime = rows[-1].at if rows and dialect == "postgresql" else now(self._connection)
-        self._sends = {row.foreign_id: _Send.of(row) for row in rows}
+        self._sends = {row.foreign_id: LockedSend.of(row) for row in rows}
 
     def apply(self, item: Received) -> Match:
         """What the callback comes to; its send moves at the next ``flush`` at the latest."""
         callback = item.callback
+        if item.event is not None and callback is None:
+            return self._heed(item.event)
         if callback is None:
             return Match.UNREADABLE
         send = self._sends.get(item.foreign_id or "")
         if send is None or not self._is_about(send, callback, is_verified=item.attempt is not None):
             return Match.UNMATCHED
+        has_result = send.state in {State.DELIVERED, State.FAILED}
+        if item.event is not None and has_result and send.drop_id != callback.drop_id:
+            return Match.UNMATCHED  # another result came since the send was looked for
         reading = send.read(callback)
         if reading is None:
             return Match.UNREADABLE
         if reading.suppresses:
-            self._suppress(send)
+            suppress_number(self._connection, send.number_digest, send.phone_number, source="callback", at=self.at)
         if not reading.is_known:
             log.warning("send %s: a result that the vendor does not document: %s", send.foreign_id, reading.reason)
-        if reading.result in _NOT_SENT:
+        if reading.result in _NOT_SENT and (item.event is None or reading.result is Result.FAULT):
             return self._free(send, item, reading)
+        if reading.result is Result.REFUSED:
+            stop_runs(self._connection, send.run_id, reason=reading.reason)
+        # a webhook names no send: what it says proves too little to send again, so the message counts as failed
         target = State.DELIVERED if reading.result is Result.DELIVERED else State.FAILED
-        if send.state in {State.DELIVERED, State.FAILED}:
+        if has_result:
             return self._judge_second(send, item, callback=callback, target=target)
         if send.state in OPEN:
             self._reopen(send, target)
@@ -166,7 +148,7 @@ class _Work:
             book_extra(self._connection, campaign_id, cost_micros=cost, sends=sends)
         self._costs.clear()
 
-    def _free(self, send: _Send, item: Received, reading: Reading) -> Match:
+    def _free(self, send: LockedSend, item: Received, reading: Reading) -> Match:
         """Nothing was sent, says the result: the message was refused, or the account, or a request of ours was wrong.
 
         A result of an earlier key frees nothing: it is why there is another key.
@@ -176,14 +158,17 @@ class _Work:
             self._remember(send, "a wrong request", send.state, reason=reading.reason)
             return Match.CONFLICT
         if reading.result is Result.REFUSED:
-            self._stop_runs(send, reading.reason)
+            stop_runs(self._connection, send.run_id, reason=reading.reason)
         target = State.REJECTED if reading.result is Result.REJECTED else State.RELEASED
-        if item.attempt != send.request or send.state not in sources_of(target):
+        sources = sources_of(target)
+        if send.state is State.FAILED and item.callback and send.drop_id and send.drop_id == item.callback.drop_id:
+            sources |= {State.FAILED}  # a webhook of the same drop was faster
+        if item.attempt != send.request or send.state not in sources:
             return Match.REPEATED
         self.flush()
         moved = self._connection.execute(
             SENDS.update()
-            .where(SENDS.c.foreign_id == send.foreign_id, may_become(target))
+            .where(SENDS.c.foreign_id == send.foreign_id, SENDS.c.state.in_(sorted(sources)))
             .values(state=target.value, reason=reading.reason, owns_number=False, final_at=self.at)
         )
         if moved.rowcount:
@@ -191,21 +176,12 @@ class _Work:
         send.state = target
         return Match.APPLIED
 
-    def _stop_runs(self, send: _Send, reason: str) -> None:
-        """The running tasks of the account learn it with their next heartbeat, and stop."""
-        account = sa.select(RUNS.c.account).where(RUNS.c.id == send.run_id).scalar_subquery()
-        self._connection.execute(
-            RUNS.update()
-            .where(RUNS.c.account == account, RUNS.c.ended_at.is_(None), RUNS.c.stop_reason.is_(None))
-            .values(stop_reason=f"{REFUSED}: {reason}")
-        )
-
-    def _count_cost(self, send: _Send, cost: int, *, sends: int) -> None:
+    def _count_cost(self, send: LockedSend, cost: int, *, sends: int) -> None:
         """Its campaign's budget learns it at the next ``flush``."""
         before = self._costs.get(send.campaign_id, (0, 0))
         self._costs[send.campaign_id] = (before[0] + cost, before[1] + sends)
 
-    def _is_about(self, send: _Send, callback: Callback, *, is_verified: bool) -> bool:
+    def _is_about(self, send: LockedSend, callback: Callback, *, is_verified: bool) -> bool:
         """Whether the callback names the send's own number; one without a token must."""
         if callback.phone_number is None:
             return is_verified
@@ -217,7 +193,7 @@ class _Work:
             return False
         return number_digest(self._key, phone) == send.number_digest
 
-    def _reopen(self, send: _Send, target: State) -> None:
+    def _reopen(self, send: LockedSend, target: State) -> None:
         """It was not taken, said its answer; it was."""
         log.error("send %s was %s and has a result now: an answer was misread", send.foreign_id, send.state)
         self._remember(send, "a result although not taken", target, reason=None)
@@ -231,10 +207,11 @@ class _Work:
             SENDS.update().where(SENDS.c.foreign_id == send.foreign_id).values(owns_number=~is_owned)
         )
 
-    def _judge_second(self, send: _Send, item: Received, *, callback: Callback, target: State) -> Match:
+    def _judge_second(self, send: LockedSend, item: Received, *, callback: Callback, target: State) -> Match:
         """A result of a send that has one: the first is kept; another drop was billed on top."""
         is_other_drop = callback.drop_id is not None and send.drop_id is not None and callback.drop_id != send.drop_id
         if not is_other_drop and target is send.state:
+            self._learn_cost(send, callback)
             return Match.REPEATED
         if self._is_told(send.foreign_id, item.payload):
             return Match.REPEATED
@@ -251,6 +228,20 @@ class _Work:
             self._count_cost(send, cost, sends=0)
         return Match.CONFLICT
 
+    def _learn_cost(self, send: LockedSend, callback: Callback) -> None:
+        """What the first result did not say: a webhook names no cost."""
+        if callback.cost_usd is None or callback.drop_id is None or callback.drop_id != send.drop_id:
+            return
+        self.flush()
+        cost = int(callback.cost_usd * 1_000_000)
+        learned = self._connection.execute(
+            SENDS.update()
+            .where(SENDS.c.foreign_id == send.foreign_id, SENDS.c.cost_micros.is_(None))
+            .values(cost_micros=cost, network=callback.network_name)
+        )
+        if learned.rowcount:
+            self._count_cost(send, cost, sends=1)
+
     def _is_told(self, foreign_id: str, payload: str) -> bool:
         """Whether this very conflict is in the ledger, or will be with this transaction: its drop is billed once."""
         if (foreign_id, payload) in self._told:
@@ -263,20 +254,15 @@ class _Work:
         )
         return bool(self._connection.execute(sa.select(is_kept)).scalar_one())
 
-    def _suppress(self, send: _Send) -> None:
-        """The person asked not to be called again; an entry that is there already stays."""
-        is_there = sa.exists().where(SUPPRESSIONS.c.number_digest == send.number_digest)
-        values = (
-            send.number_digest,
-            send.phone_number,
-            sa.bindparam("added_at", self.at, type_=SUPPRESSIONS.c.added_at.type),
-            "callback",
-            "asked not to be called again",
-        )
-        row = sa.select(*(value if isinstance(value, sa.BindParameter) else sa.literal(value) for value in values))
-        self._connection.execute(SUPPRESSIONS.insert().from_select(SUPPRESSIONS.c.keys(), row.where(~is_there)))
+    def _heed(self, event: Event) -> Match:
+        """An event that is no result: after an opt-out its person is not called again."""
+        for phone in (phones := phones_in(event)):
+            suppress_number(self._connection, number_digest(self._key, phone), phone.e164, source="webhook", at=self.at)
+        if event.opted_out and not phones:
+            log.error("event %s (%s): a person opted out, and no number can be read of it", event.event_id, event.name)
+        return Match.APPLIED if phones else Match.UNMATCHED
 
-    def _remember(self, send: _Send, event: str, target: State, *, reason: str | None) -> None:
+    def _remember(self, send: LockedSend, event: str, target: State, *, reason: str | None) -> None:
         self._connection.execute(
             HISTORY.insert().values(
                 foreign_id=send.foreign_id,
@@ -289,6 +275,21 @@ class _Work:
                 reason=reason,
             )
         )
+
+
+def _of_events(connection: sa.Connection, key: bytes, received: Sequence[Received]) -> Sequence[Received]:
+    """Callbacks, and events that were not seen before, with the send that each is about, if it is one."""
+    events = {item.event.event_id: item.event for item in received if item.event is not None}
+    if not events:
+        return received
+    new = match_events(connection, key, events.values(), at=now(connection))
+    kept = [item for item in received if item.event is None]
+    return kept + [
+        # of one that is twice in the batch, the last
+        replace(item, foreign_id=new.pop(item.event.event_id))
+        for item in reversed(received)
+        if item.event is not None and item.event.event_id in new
+    ]
 
 
 def _kept(item: Received, match: Match) -> tuple[object, ...]:

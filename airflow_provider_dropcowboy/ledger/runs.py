@@ -224,6 +224,16 @@ def explain_run(ledger: Ledger, run: Run, *, error: str) -> None:
         connection.execute(RUNS.update().where(RUNS.c.id == run.id).values(error=error))
 
 
+def stop_runs(connection: sa.Connection, run_id: int, *, reason: str) -> None:
+    """The running tasks of the run's account learn it with their next heartbeat, and stop."""
+    account = sa.select(RUNS.c.account).where(RUNS.c.id == run_id).scalar_subquery()
+    connection.execute(
+        RUNS.update()
+        .where(RUNS.c.account == account, RUNS.c.ended_at.is_(None), RUNS.c.stop_reason.is_(None))
+        .values(stop_reason=f"{REFUSED}: {reason}")
+    )
+
+
 def stop_reason(connection: sa.Connection, campaign: Campaign, *, run: Run | None = None) -> str | None:
     """Why nobody of the campaign may be claimed now; otherwise as ``read_order``."""
     return read_order(connection, campaign, run=run)[0]

@@ -1,45 +1,14 @@
 """Tables of the ledger. They live beside a user's own tables, so every name begins with ``dropcowboy_``."""
 
-from datetime import UTC, datetime
 from typing import Final
 
 import sqlalchemy as sa
 
+from airflow_provider_dropcowboy.ledger.columns import Instant as Instant
+from airflow_provider_dropcowboy.ledger.columns import Name as Name
 from airflow_provider_dropcowboy.states import State, sources_of
 
 VERSION_TABLE: Final = "dropcowboy_alembic_version"
-
-
-class Instant(sa.types.TypeDecorator[datetime]):
-    """An aware instant; SQLite, which has no time zones, stores it as UTC."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
-        """UTC on the way in; a naive value is a mistake of the caller."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("an instant without time zone")
-        return value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
-        """Aware on the way out."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class Name(sa.types.TypeDecorator[str]):
-    """Text compared byte by byte on every database: ids and digests, for which a locale's order only costs time."""
-
-    impl = sa.String
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[str]:
-        """PostgreSQL orders by the locale unless told."""
-        return dialect.type_descriptor(sa.String(collation="C" if dialect.name == "postgresql" else None))
 
 
 METADATA: Final = sa.MetaData()
@@ -238,6 +207,23 @@ SUPPRESSIONS: Final = sa.Table(
     sa.Column("added_at", Instant, nullable=False),
     sa.Column("source", sa.String, nullable=False),  # callback, or who added it
     sa.Column("reason", sa.String),
+)
+
+EVENTS: Final = sa.Table(
+    "dropcowboy_events",
+    METADATA,  # of signed webhooks, of the last days
+    sa.Column("event_id", Name, primary_key=True),
+    sa.Column("received_at", Instant, nullable=False, index=True),
+)
+
+WEBHOOKS: Final = sa.Table(
+    "dropcowboy_webhooks",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("account", sa.String, nullable=False),
+    sa.Column("webhook_id", Name, nullable=False, index=True),
+    sa.Column("secret", sa.String, nullable=False),  # signs its events; whoever has it can forge a result
+    sa.Column("rotated_at", Instant),  # another one signs since; None: this one does
 )
 
 HELD: Final = sa.Table(

@@ -1,10 +1,13 @@
 """The writes of claims and of callbacks, as SQL; each is built once for a database."""
 
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
 
+from airflow_provider_dropcowboy.api.callbacks import Callback, Reading
+from airflow_provider_dropcowboy.api.versions import DEFAULT, KEYED
 from airflow_provider_dropcowboy.ledger.batch import batch, is_among
 from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, SENDS, may_become
 from airflow_provider_dropcowboy.states import State
@@ -122,3 +125,34 @@ def locked_sends(dialect: str) -> sa.Select[Any]:
         .order_by(SENDS.c.foreign_id)
         .with_for_update()
     )
+
+
+@dataclass(slots=True)
+class LockedSend:
+    """A send as this transaction sees it."""
+
+    foreign_id: str
+    campaign_id: int
+    state: State
+    number_digest: str
+    phone_number: str | None
+    drop_id: str | None
+    attempt: int
+    run_id: int
+    key_generation: int | None
+
+    @classmethod
+    def of(cls, row: Any) -> "LockedSend":
+        return cls(
+            row.foreign_id, row.campaign_id, State(row.state), row.number_digest, row.phone_number, row.drop_id,
+            row.attempt, row.run_id, None if row.keyed_at is None else row.key_generation,
+        )  # fmt: skip
+
+    def read(self, callback: Callback) -> Reading | None:
+        """What a callback means, in the version of the API that it was sent by."""
+        return (DEFAULT if self.key_generation is None else KEYED).read_result(callback)
+
+    @property
+    def request(self) -> int:
+        """Which request was the last one, as a callback's token counts them: a repeated one keeps its token."""
+        return self.attempt if self.key_generation is None else self.key_generation

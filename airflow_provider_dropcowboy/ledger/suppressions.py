@@ -137,3 +137,19 @@ def _insert(dialect: str) -> sa.Insert:
     # SQLite cannot tell ON CONFLICT from a join's ON without a WHERE before it
     rows = sa.select(*new.c, *same.values()).where(sa.true())
     return insert(SUPPRESSIONS).from_select([*new.c.keys(), *same], rows).on_conflict_do_nothing()
+
+
+def suppress_number(
+    connection: sa.Connection, digest: str, phone_number: str | None, *, source: str, at: datetime
+) -> None:
+    """The person asked not to be called again; an entry that is there already stays."""
+    is_there = sa.exists().where(SUPPRESSIONS.c.number_digest == digest)
+    values = (
+        sa.literal(digest),
+        sa.literal(phone_number),
+        sa.bindparam("added_at", at, type_=SUPPRESSIONS.c.added_at.type),
+        sa.literal(source),
+        sa.literal("asked not to be called again"),
+    )
+    new = sa.select(*values).where(~is_there)
+    connection.execute(SUPPRESSIONS.insert().from_select(SUPPRESSIONS.c.keys(), new))

@@ -105,7 +105,8 @@ def find_wiring() -> "Wiring":
     for conn_id in _conn_ids():
         try:
             settings = ConnectionSettings.of(BaseHook.get_connection(conn_id))
-            found.append(Connected(conn_id, settings.callback_secrets(), ledger_url(settings)))
+            secrets, account = settings.callback_secrets(), settings.account.name
+            found.append(Connected(conn_id, secrets, ledger_url(settings), account, settings.webhook_secrets))
         except AirflowNotFoundException:
             problems.append(f"There is no connection {conn_id!r}, or none with its ledger_conn_id.")
         except ConfigurationError as error:

@@ -3,9 +3,9 @@
 import asyncio
 import hashlib
 import logging
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -14,26 +14,25 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from airflow_provider_dropcowboy.api.callback_url import PATH, Ticket
-from airflow_provider_dropcowboy.receiver.arrival import TIMEOUT_S, Arrival, read_body
+from airflow_provider_dropcowboy.receiver.arrival import MAX_BYTES, TIMEOUT_S, Arrival, Signed, Uses, read_body
+from airflow_provider_dropcowboy.receiver.events import MAY_BE_NEW, NOT_CONFIGURED, is_object, verify
+from airflow_provider_dropcowboy.receiver.intake import Intake
 from airflow_provider_dropcowboy.receiver.metrics import Metrics, Refusal
 from airflow_provider_dropcowboy.receiver.spool import Spool
-from airflow_provider_dropcowboy.receiver.store import Intake, Store
+from airflow_provider_dropcowboy.receiver.store import Store
 from airflow_provider_dropcowboy.receiver.wiring import LOOK_EVERY_S, Find, Keyring
+
+EVENTS_PATH: Final = "/events"
+"""Where API v2 posts its signed webhooks."""
 
 MAX_HELD: Final = 1_000
 """Callbacks with a token that are in memory; the bodies of further ones wait in their connections."""
 
 MAX_UNSIGNED_HELD: Final = 200
 """Callbacks of the account-wide webhook that are in memory: whoever reaches it holds no room of those with a token."""
-
-MAX_REPEATS: Final = 16
-"""Callbacks under one token. The vendor posts one a message; whoever has its URL could fill the ledger with others."""
-
-MAX_TOKENS: Final = 50_000
-"""Tokens whose callbacks are counted, the last ones used; some 10 MB."""
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +64,7 @@ class Receiver:
         self._tasks: list[asyncio.Task[None]] = []
         self.routes: list[BaseRoute] = [
             Route(f"{PATH}{{token}}", self, methods=["GET", "POST"]),
+            Route(EVENTS_PATH, self._take_event, methods=["POST"]),
             Route("/health", self._tell_health, methods=["GET"]),
             Route("/ready", self._tell_readiness, methods=["GET"]),
             Route("/metrics", self._tell_metrics, methods=["GET"]),
@@ -85,13 +85,29 @@ class Receiver:
         else:
             await answer(scope, receive, send)
 
+    def take(self, token: str, body: bytes) -> "asyncio.Future[bool] | None":
+        """Begin to keep a callback; None: the long way decides, for anything about it that is out of the ordinary."""
+        if self._store is None or len(body) > MAX_BYTES or self._intake.waiting >= MAX_HELD:
+            return None
+        ticket = self._keyring.known_ticket(token)
+        if ticket is None or not self._uses.begin(ticket):
+            return None
+        is_kept = self._intake.submit(Arrival(ticket, body))
+        is_kept.add_done_callback(partial(self._forget_unkept, ticket))
+        return is_kept
+
+    def _forget_unkept(self, ticket: Ticket, is_kept: "asyncio.Future[bool]") -> None:
+        if is_kept.cancelled() or not is_kept.result():
+            self._uses.forget(ticket)
+            self._metrics.refused(Refusal.SPOOL_FULL)
+
     @asynccontextmanager
     async def lifespan(self, _app: object) -> AsyncIterator[None]:
         """Callbacks are taken within the block; what was taken is kept at its end."""
         self._metrics = Metrics()
         self._room = asyncio.Semaphore(MAX_HELD)
         self._unsigned_room = asyncio.Semaphore(MAX_UNSIGNED_HELD)
-        self._uses = _Uses()
+        self._uses = Uses()
         self._keyring = Keyring(self._find)
         await self._look()
         self._tasks.append(asyncio.create_task(self._look_again()))
@@ -141,6 +157,28 @@ class Receiver:
             if answer is not _OK:
                 self._uses.forget(ticket)
 
+    async def _take_event(self, request: Request) -> Response:
+        """A signed webhook of API v2; the answers are those that the vendor documents."""
+        if self._store is None or self._keyring.wiring is None:
+            return _NOT_WIRED
+        async with self._unsigned_room:
+            body = await read_body(request.scope, request.receive)
+            if not isinstance(body, bytes):
+                return self._refuse(body or Refusal.TOO_SLOW)
+            configured = self._keyring.wiring.signing_secrets
+            found = verify(body, request.headers, configured, self._store.signing_secrets)
+            if found in MAY_BE_NEW:  # a refused event is lost, so the ledger is asked for a new secret first
+                await self._store.look_for_secrets()
+                found = verify(body, request.headers, configured, self._store.signing_secrets)
+            if not isinstance(found, Signed):
+                self._metrics.forged.inc()
+                return JSONResponse({"error": found}, 503 if found == NOT_CONFIGURED else 401)
+            if not is_object(body):
+                return JSONResponse({"error": "invalid_body"}, 400)
+            if await self._intake.submit(Arrival(found, body)):
+                return JSONResponse({"received": True})
+            return self._refuse(Refusal.SPOOL_FULL)
+
     async def _take_unsigned(self, request: Request) -> Response:
         if self._store is None:
             return _NOT_WIRED
@@ -156,7 +194,7 @@ class Receiver:
     async def _take(self, scope: Scope, receive: Receive, *, ticket: Ticket | None) -> Response:
         match await read_body(scope, receive):
             case bytes(body):
-                if await self._intake.keep(Arrival(ticket, body)):
+                if await self._intake.submit(Arrival(ticket, body)):
                     return _OK
                 return self._refuse(Refusal.SPOOL_FULL)
             case Refusal() as refusal:
@@ -199,33 +237,32 @@ class Receiver:
         return self._may_see is None or await self._may_see(request)
 
 
-class _Uses:
-    """How many callbacks of a token are being received or were kept, for the last ``MAX_TOKENS`` tokens."""
-
-    def __init__(self) -> None:
-        self._counts: OrderedDict[Ticket, int] = OrderedDict()
-
-    def begin(self, ticket: Ticket) -> bool:
-        """One more callback; False: that would be too many."""
-        count = self._counts.get(ticket, 0)
-        if count == MAX_REPEATS:
-            log.warning("send %s: its callback URL was used %d times, more are refused", ticket.foreign_id, count)
-        self._counts[ticket] = min(count, MAX_REPEATS) + 1  # one above: the warning is given once
-        self._counts.move_to_end(ticket)
-        if len(self._counts) > MAX_TOKENS:
-            self._counts.popitem(last=False)
-        return count < MAX_REPEATS
-
-    def forget(self, ticket: Ticket) -> None:
-        """A callback that began was not kept: it may come again."""
-        if ticket in self._counts:
-            self._counts[ticket] -= 1
-
-
 def spool_name(ledger_url: sa.URL) -> str:
     """The folder of a ledger's callbacks: what a receiver of another ledger left is not taken over."""
     place = f"{ledger_url.host}:{ledger_url.port}/{ledger_url.database}"
     return hashlib.sha256(place.encode()).hexdigest()[:12]
+
+
+class ReceiverApp:
+    """The receiver as an app of its own.
+
+    Callbacks do not go through Starlette: its routes and exception handlers cost as much as all the rest of a callback.
+
+    :ivar take: takes a callback without ASGI; see ``receiver.quick``.
+    """
+
+    def __init__(self, receiver: Receiver) -> None:
+        self.take = receiver.take
+        self._receiver = receiver
+        self._framework = Starlette(routes=receiver.routes, lifespan=receiver.lifespan)
+        self._framework.router.redirect_slashes = False  # a redirect would show the token once more
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_post = scope["type"] == "http" and scope["method"] == "POST"
+        if is_post and scope["path"].startswith(PATH) and scope["path"].count("/") == 2 and scope["path"] != PATH:
+            await self._receiver(scope, receive, send)
+        else:
+            await self._framework(scope, receive, send)
 
 
 def receiver_app(
@@ -234,23 +271,9 @@ def receiver_app(
     spool_folder: Path,
     takes_unsigned: bool = False,
     may_see: Callable[[Request], Awaitable[bool]] | None = None,
-) -> ASGIApp:
-    """The receiver as an app of its own.
-
-    Callbacks do not go through Starlette: its routes and exception handlers cost as much as all the rest of a callback.
-    """
-    receiver = Receiver(find, spool_folder=spool_folder, takes_unsigned=takes_unsigned, may_see=may_see)
-    framework = Starlette(routes=receiver.routes, lifespan=receiver.lifespan)
-    framework.router.redirect_slashes = False  # a redirect would show the token once more
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        is_post = scope["type"] == "http" and scope["method"] == "POST"
-        if is_post and scope["path"].startswith(PATH) and scope["path"].count("/") == 2 and scope["path"] != PATH:
-            await receiver(scope, receive, send)
-        else:
-            await framework(scope, receive, send)
-
-    return app
+) -> ReceiverApp:
+    """A receiver as an app of its own."""
+    return ReceiverApp(Receiver(find, spool_folder=spool_folder, takes_unsigned=takes_unsigned, may_see=may_see))
 
 
 _OK: Final = Response()

@@ -1,7 +1,9 @@
 """A callback on its way in: its body, read within bounds, and what the ledger keeps of it."""
 
 import asyncio
+import logging
 import zlib
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -9,6 +11,7 @@ from starlette.types import Receive, Scope
 
 from airflow_provider_dropcowboy.api.callback_url import Ticket
 from airflow_provider_dropcowboy.api.callbacks import Callback, read_callback
+from airflow_provider_dropcowboy.api.events import read_event
 from airflow_provider_dropcowboy.errors import CallbackError
 from airflow_provider_dropcowboy.ledger.digest import FOREIGN_ID_CHARACTERS
 from airflow_provider_dropcowboy.ledger.reconcile import Received
@@ -18,19 +21,39 @@ MAX_BYTES: Final = 64 * 1024  # a callback has some 500; the vendor may add fiel
 TIMEOUT_S: Final = 10.0  # API v1, delivery callback: the vendor itself gives up after 10 s
 
 
+MAX_REPEATS: Final = 16
+"""Callbacks under one token. The vendor posts one a message; whoever has its URL could fill the ledger with others."""
+
+MAX_TOKENS: Final = 50_000
+"""Tokens whose callbacks are counted, the last ones used; some 10 MB."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """What a signature proves: the account, in the ledger's spelling, that the event is about."""
+
+    account: str
+
+
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A callback as it came.
+    """A callback or an event as it came.
 
-    :param ticket: what its URL proves; None: it came through the account-wide webhook, which proves nothing.
+    :param ticket: what its URL or its signature proves; None: it came through the account-wide webhook of API v1, which
+        proves nothing.
     """
 
-    ticket: Ticket | None
+    ticket: Ticket | Signed | None
     body: bytes = field(repr=False)
 
     def read(self) -> Received:
         """What the ledger keeps of it."""
         try:
+            if isinstance(self.ticket, Signed):
+                event = read_event(self.body, account=self.ticket.account)
+                return Received(None, None, event.result, self._payload(), event)
             callback = read_callback(self.body)
         except CallbackError:
             return self.unread()
@@ -39,20 +62,43 @@ class Arrival:
 
     def unread(self) -> Received:
         """The payload alone, kept as one that cannot be read."""
-        if self.ticket is None:
-            return Received(None, None, None, self._payload())
-        return Received(self.ticket.foreign_id, self.ticket.attempt, None, self._payload())
+        if isinstance(self.ticket, Ticket):
+            return Received(self.ticket.foreign_id, self.ticket.attempt, None, self._payload())
+        return Received(None, None, None, self._payload())
 
     def _payload(self) -> str:
         # no database stores a NUL in a text; everything else of any bytes can be told from what is kept
         return self.body.decode(errors="backslashreplace").replace("\0", "\\x00")
 
     def _foreign_id(self, callback: Callback) -> str | None:
-        if self.ticket is not None:
+        if isinstance(self.ticket, Ticket):
             return self.ticket.foreign_id
         # a longer one is not ours, and an index takes none of any length: the whole batch would fail
         is_ours = callback.foreign_id is not None and len(callback.foreign_id) <= FOREIGN_ID_CHARACTERS
         return callback.foreign_id if is_ours else None
+
+
+class Uses:
+    """How many callbacks of a token are being received or were kept, for the last ``MAX_TOKENS`` tokens."""
+
+    def __init__(self) -> None:
+        self._counts: OrderedDict[Ticket, int] = OrderedDict()
+
+    def begin(self, ticket: Ticket) -> bool:
+        """One more callback; False: that would be too many."""
+        count = self._counts.get(ticket, 0)
+        if count == MAX_REPEATS:
+            log.warning("send %s: its callback URL was used %d times, more are refused", ticket.foreign_id, count)
+        self._counts[ticket] = min(count, MAX_REPEATS) + 1  # one above: the warning is given once
+        self._counts.move_to_end(ticket)
+        if len(self._counts) > MAX_TOKENS:
+            self._counts.popitem(last=False)
+        return count < MAX_REPEATS
+
+    def forget(self, ticket: Ticket) -> None:
+        """A callback that began was not kept: it may come again."""
+        if ticket in self._counts:
+            self._counts[ticket] -= 1
 
 
 async def read_body(scope: Scope, receive: Receive) -> bytes | Refusal | None:

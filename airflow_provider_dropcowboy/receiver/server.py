@@ -19,7 +19,9 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE
 
-BACKLOG: Final = 2048  # the vendor's callbacks come in bursts, many connections at once
+from airflow_provider_dropcowboy.receiver.gate import Gate, WithGate, make_loop
+from airflow_provider_dropcowboy.receiver.quick import QuickProtocol, Take
+
 GRACE_S: Final = 15  # above the vendor's own limit of 10: what has begun is answered
 KEEP_ALIVE_S: Final = 30
 
@@ -28,15 +30,6 @@ SETTLE_S: Final = 0.25
 
 LINGER_S: Final = 2.0
 """How long an idle connection stays open at the end: a callback may be on its way over it."""
-
-MAX_CONNECTIONS: Final = 8_192
-"""Of one process, open at once; further ones wait in the listener's queue."""
-
-RESERVED_FILES: Final = 64
-"""File descriptors that connections leave to the ledger, the spool and the log."""
-
-IDLE_S: Final = 1.0
-"""How long a new connection may say nothing before it is closed to make room, when there is none left."""
 
 FIRST_LENT_FILE: Final = 3  # sd_listen_fds(3)
 
@@ -102,7 +95,7 @@ def serve(
     config = uvicorn.Config(
         make_app,
         factory=True,
-        loop=f"{__name__}:make_loop",
+        loop=f"{make_loop.__module__}:make_loop",
         lifespan="on",
         log_config=None,
         access_log=False,  # its lines would hold tokens
@@ -112,32 +105,51 @@ def serve(
         timeout_graceful_shutdown=GRACE_S,
     )
     if workers == 1:
-        _Server(config, is_lent=is_lent, when_listening=when_listening).run([listener])
+        ReceiverServer(config, is_lent=is_lent, when_listening=when_listening).run([listener])
     else:
         _Workers(config, listener, is_lent=is_lent).run(workers, when_listening)
 
 
-class _Server(uvicorn.Server):
+class ReceiverServer(uvicorn.Server):
     """A server that ends without losing a callback that is on its way."""
 
-    def __init__(self, config: uvicorn.Config, *, is_lent: bool, when_listening: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        *,
+        is_lent: bool,
+        when_listening: Callable[[], None] = lambda: None,
+        settle_s: float = SETTLE_S,
+    ) -> None:
         super().__init__(config)
+        self._settle_s = settle_s
         self._is_lent = is_lent
         self._when_listening = when_listening
+        self.is_ending = False
+
+    @property
+    def connections(self) -> set[Any]:
+        """That are open."""
+        return self.server_state.connections
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        loop: object = asyncio.get_running_loop()
+        take: Take | None = getattr(self.config.loaded_app, "take", None)
+        if take is not None and isinstance(loop, WithGate):
+            loop.wrap = lambda make_other: lambda: QuickProtocol(make_other, take, self, keep_alive_s=KEEP_ALIVE_S)
         await super().startup(sockets)
         self._when_listening()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Nobody new is let in; who is in gets an answer that ends the connection; then idle connections are closed."""
+        self.is_ending = True
         self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
         for listener in sockets or []:
             if not self._is_lent:
                 _let_nobody_in(listener)
-        await asyncio.sleep(SETTLE_S)
+        await asyncio.sleep(self._settle_s)
         for gate in self.servers:
-            assert isinstance(gate, _Gate)
+            assert isinstance(gate, Gate)
             await gate.take_rest()
         for listener in sockets or []:
             listener.close()
@@ -192,7 +204,7 @@ class _Workers:
         try:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             # the parent lets nobody in: one worker that ends must not close the door for all
-            _Server(self._config, is_lent=True, when_listening=lambda: self._tell(b"\n")).run([self._listener])
+            ReceiverServer(self._config, is_lent=True, when_listening=lambda: self._tell(b"\n")).run([self._listener])
         except KeyboardInterrupt:
             code = 0
         except SystemExit as ended:
@@ -221,94 +233,6 @@ class _Workers:
                 time.sleep(1.0)  # one that fails at once takes no CPU from the others
             self._fork(mask)
         return True
-
-
-def make_loop() -> asyncio.AbstractEventLoop:
-    """uvloop's loop where it is installed, else asyncio's; its servers accept connections by ``_Gate``."""
-    kind: Any = asyncio.SelectorEventLoop
-    with suppress(ImportError):
-        import uvloop
-
-        kind = uvloop.Loop
-    loop: asyncio.AbstractEventLoop = type("_Loop", (_WithGate, kind), {})()
-    return loop
-
-
-class _WithGate:
-    """Half of a loop: uvloop accepts whatever comes; when no descriptor is left, it closes connections unanswered."""
-
-    async def create_server(
-        self, make_protocol: Callable[[], asyncio.BaseProtocol], *, sock: socket.socket, **_: object
-    ) -> "_Gate":
-        soft, _most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        allowed = MAX_CONNECTIONS if soft == resource.RLIM_INFINITY else soft - RESERVED_FILES
-        return _Gate(make_protocol, sock, most=max(1, min(MAX_CONNECTIONS, allowed)))
-
-
-class _Gate:
-    """A server of asyncio's that accepts connections while fewer than ``most`` are open; else it closes idle ones."""
-
-    def __init__(
-        self, make_protocol: Callable[[], asyncio.BaseProtocol], listener: socket.socket, *, most: int
-    ) -> None:
-        self._make_protocol = make_protocol
-        self._listener = listener
-        self._most = most
-        self._open: dict[asyncio.BaseTransport, tuple[asyncio.BaseProtocol, float]] = {}
-        self._sweep_at = 0
-        listener.setblocking(False)
-        listener.listen(BACKLOG)
-        self._accepting = asyncio.ensure_future(self._accept())
-
-    async def take_rest(self) -> None:
-        """Every connection that waits in the queue is accepted."""
-        with suppress(OSError):  # BlockingIOError: the queue is empty
-            while True:
-                connection, _ = self._listener.accept()
-                await self._welcome(connection)
-        await asyncio.sleep(0)
-
-    def close(self) -> None:
-        """No further connection is accepted; those that are open stay."""
-        self._accepting.cancel()
-
-    async def wait_closed(self) -> None:
-        """Nothing is left to do."""
-
-    async def _accept(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            if len(self._open) >= self._sweep_at:
-                self._open = {each: known for each, known in self._open.items() if not each.is_closing()}
-                self._sweep_at = min(self._most, 2 * len(self._open) + 64)
-            try:
-                if len(self._open) >= self._most:
-                    self._close_idle(opened_before=loop.time() - IDLE_S)
-                    await asyncio.sleep(0.01)
-                    continue
-                connection, _ = await loop.sock_accept(self._listener)
-                await self._welcome(connection)
-            except OSError:  # the other end is gone, or the whole machine has no descriptor left
-                await asyncio.sleep(0.01)
-
-    async def _welcome(self, connection: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        connection.setblocking(False)
-        transport, protocol = await loop.connect_accepted_socket(self._make_protocol, connection)
-        self._open[transport] = protocol, loop.time()
-
-    def _close_idle(self, *, opened_before: float) -> None:
-        """Close the connection that was opened first, of those over which no whole request waits for its answer."""
-        for transport, (protocol, opened_at) in self._open.items():
-            if opened_at > opened_before:
-                return
-            request: Any = getattr(protocol, "cycle", _UNKNOWN)  # of uvicorn's protocols: the last request
-            if request is None or (request is not _UNKNOWN and (request.response_complete or request.more_body)):
-                transport.close()
-                return
-
-
-_UNKNOWN: Final = object()
 
 
 def _let_nobody_in(listener: socket.socket) -> None:

@@ -17,7 +17,7 @@ from typing import Final
 from airflow_provider_dropcowboy.api.callback_url import Ticket
 from airflow_provider_dropcowboy.ledger.digest import FOREIGN_ID_CHARACTERS
 from airflow_provider_dropcowboy.receiver.arrival import MAX_BYTES as MAX_BODY_BYTES
-from airflow_provider_dropcowboy.receiver.arrival import Arrival
+from airflow_provider_dropcowboy.receiver.arrival import Arrival, Signed
 
 FOLDER_NAME: Final = "dropcowboy-spool"
 MAX_BYTES: Final = 1 << 30
@@ -273,12 +273,19 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _ticket_columns(arrival: Arrival) -> tuple[str | None, int | None]:
+    if isinstance(arrival.ticket, Signed):
+        return f"{_SIGNED}{arrival.ticket.account}", None
     return (arrival.ticket.foreign_id, arrival.ticket.attempt) if arrival.ticket else (None, None)
+
+
+_SIGNED: Final = "signed "  # begins the name of a row that is an event; no foreign_id has a space
 
 
 def _arrival(foreign_id: object, attempt: object, body: object) -> Arrival:
     """The callback of a row; whatever a damaged row holds, the ledger can store it."""
     read = body if isinstance(body, bytes) else str(body).encode(errors="backslashreplace")
+    if isinstance(foreign_id, str) and foreign_id.startswith(_SIGNED) and attempt is None:
+        return Arrival(Signed(foreign_id.removeprefix(_SIGNED)), read)
     is_named = isinstance(foreign_id, str) and foreign_id.isalnum() and len(foreign_id) <= FOREIGN_ID_CHARACTERS
     if is_named and isinstance(attempt, int) and 0 <= attempt < 10**6:
         return Arrival(Ticket(str(foreign_id), attempt), read)

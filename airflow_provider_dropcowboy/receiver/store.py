@@ -4,8 +4,8 @@ import asyncio
 import logging
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
@@ -17,16 +17,12 @@ from airflow_provider_dropcowboy.errors import DropCowboyError, LedgerError
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
 from airflow_provider_dropcowboy.ledger.embedded import LOCK_TIMEOUT_S
 from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconcile
+from airflow_provider_dropcowboy.ledger.webhooks import kept_secrets
 from airflow_provider_dropcowboy.receiver.arrival import Arrival
+from airflow_provider_dropcowboy.receiver.intake import MAX_BATCH
 from airflow_provider_dropcowboy.receiver.metrics import Metrics
 from airflow_provider_dropcowboy.receiver.spool import Spool
-
-MAX_BATCH: Final = 500
-"""Callbacks of one transaction; with the largest bodies 32 MB."""
-
-GATHER_TURNS: Final = 3
-"""Turns of the event loop before a batch is closed: a callback that has come takes so many until it waits here. Without
-them the batch is half as large, and each callback costs a tenth more."""
+from airflow_provider_dropcowboy.secret import Secret
 
 PATIENCE_S: Final = 3.0
 """How long a commit may take before its callbacks go to the disk: the vendor waits 10 s (API v1), and asks once."""
@@ -35,6 +31,7 @@ HANGING_S: Final = LOCK_TIMEOUT_S + 15.0
 """How long anything else may take at the ledger before its connection is given up."""
 
 LOOK_EVERY_S: Final = 30.0
+LOOK_AT_MOST_EVERY_S: Final = 2.0
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 5.0
 
@@ -42,56 +39,12 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class Intake:
-    """Group commit without a timer: while one batch is put on disk, the next gathers; then all of it are answered.
-
-    :param keep: puts a batch on disk; False: there is no room.
-    """
-
-    def __init__(self, keep: Callable[[list[Arrival]], Awaitable[bool]], metrics: Metrics) -> None:
-        self._keep = keep
-        self._metrics = metrics
-        self._waiting: deque[tuple[Arrival, asyncio.Future[bool], float]] = deque()
-        self._came = asyncio.Event()
-
-    async def keep(self, arrival: Arrival) -> bool:
-        """The callback is on disk; False: there is no room for it."""
-        is_kept: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append((arrival, is_kept, time.monotonic()))
-        self._came.set()
-        return await is_kept
-
-    async def run(self) -> None:
-        """Until cancelled."""
-        while True:
-            await self._came.wait()
-            while self._waiting:
-                for _ in range(GATHER_TURNS):
-                    await asyncio.sleep(0)
-                await self._keep_batch()
-            self._came.clear()
-
-    async def _keep_batch(self) -> None:
-        batch = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
-        is_kept = False
-        self._metrics.received.inc(len(batch))
-        try:
-            is_kept = await self._keep([arrival for arrival, _, _ in batch])
-        except Exception as error:  # noqa: BLE001  # whatever it was, who waits is told, and the next batch is tried
-            log.error("a batch of callbacks could not be kept: %s", type(error).__name__)
-        finally:
-            kept_at = time.monotonic()
-            for _, answer, came_at in batch:
-                self._metrics.lag.observe(kept_at - came_at)
-                if not answer.done():  # who waited for it may be gone
-                    answer.set_result(is_kept)
-
-
 class Store:
     """Keeps callbacks for good, one batch at a time.
 
     :param url: of the ledger; may be set anew, for a password that changed.
     :ivar spooled: callbacks that wait on disk.
+    :ivar signing_secrets: of webhooks, by account, as the ledger has them.
     :ivar trouble: why callbacks go to the disk; None: the ledger stores them.
     """
 
@@ -102,6 +55,8 @@ class Store:
         self.spooled = 0
         self.trouble: str | None = "not opened yet"
         self._ledger: Ledger | None = None
+        self.signing_secrets: Mapping[str, tuple[Secret, ...]] = {}
+        self._looked_at = float("-inf")
         self._chunk_callbacks = MAX_BATCH
         self._is_troubled = asyncio.Event()
         # a thread each: a commit that hangs must not keep callbacks from the disk
@@ -139,6 +94,17 @@ class Store:
             self._metrics.spooled.inc(len(arrivals))
         self._show_spool()
         return is_kept
+
+    async def look_for_secrets(self) -> None:
+        """Read what signs webhooks, unless that was just done; what cannot be read now stays as it was."""
+        ledger, now_s = self._ledger, time.monotonic()
+        if ledger is None or now_s - self._looked_at < LOOK_AT_MOST_EVERY_S:
+            return
+        self._looked_at = now_s
+        try:
+            self.signing_secrets = await self._at_ledger(kept_secrets, ledger)
+        except Exception as error:  # noqa: BLE001  # whatever it was: those that are known still count
+            log.warning("the secrets of webhooks could not be read: %s", type(error).__name__)
 
     async def run(self) -> None:
         """Until cancelled: open the ledger, bring in what waits on disk, look for what dead processes left."""
@@ -185,6 +151,7 @@ class Store:
             log.error("the spool of dead processes cannot be looked at: %s", error)
         self._show_spool()
         self._ledger, self.trouble = ledger, None
+        await self.look_for_secrets()
         while self._ledger is ledger:
             chunk = await self._disk_thread.submit(self._spool.read, self._chunk_callbacks)
             if chunk is None:

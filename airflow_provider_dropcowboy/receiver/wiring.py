@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import sqlalchemy as sa
@@ -24,12 +24,14 @@ class Wiring:
     """What is known of the connections whose callbacks are received.
 
     :param secrets: callback secrets, the retired ones too.
+    :param signing_secrets: of webhooks of API v2, by account; the ledger has further ones.
     :param problems: of connections that could not be used, for a person.
     """
 
     secrets: tuple[Secret, ...]
     ledger_url: sa.URL
     problems: tuple[str, ...] = ()
+    signing_secrets: Mapping[str, tuple[Secret, ...]] = field(default_factory=dict)
 
 
 Find = Callable[[], Wiring]
@@ -38,11 +40,16 @@ Find = Callable[[], Wiring]
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """One connection, as far as a receiver needs it."""
+    """One connection, as far as a receiver needs it.
+
+    :param account: in the ledger's spelling.
+    """
 
     name: str
     secrets: tuple[Secret, ...]
     ledger_url: sa.URL
+    account: str = ""
+    signing_secrets: tuple[Secret, ...] = ()
 
 
 def wire(connected: Sequence[Connected], problems: Sequence[str] = ()) -> Wiring:
@@ -62,7 +69,11 @@ def wire(connected: Sequence[Connected], problems: Sequence[str] = ()) -> Wiring
         if not one.secrets
     ]
     secrets = tuple(secret for one in connected for secret in one.secrets)
-    return Wiring(secrets, connected[0].ledger_url, (*problems, *unsigned))
+    signing: dict[str, tuple[Secret, ...]] = {}
+    for one in connected:
+        if one.signing_secrets:
+            signing[one.account] = (*signing.get(one.account, ()), *one.signing_secrets)
+    return Wiring(secrets, connected[0].ledger_url, (*problems, *unsigned), signing)
 
 
 class Keyring:
@@ -80,6 +91,10 @@ class Keyring:
     def is_empty(self) -> bool:
         """Whether no token can be told from a forged one."""
         return not self._keys
+
+    def known_ticket(self, token: str) -> Ticket | None:
+        """What a token proves by the secrets that are known; None: nothing."""
+        return read_token(token, self._keys)
 
     async def ticket(self, token: str) -> Ticket | None:
         """What a token proves; None: it is forged."""

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from collections.abc import Callable
 from typing import Final
 
 import uvicorn
@@ -14,11 +15,21 @@ class Serving:
     """A server of the app in a thread of this process, from ``start`` to ``stop``.
 
     :param has_lifespan: the app opens and closes something.
+    :param make_server: another server than uvicorn's.
+    :param loop: another loop than uvicorn's, as it names one.
     """
 
-    def __init__(self, app: ASGIApp, *, has_lifespan: bool) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        has_lifespan: bool,
+        make_server: Callable[[uvicorn.Config], uvicorn.Server] = uvicorn.Server,
+        loop: str = "auto",
+    ) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on" if has_lifespan else "off"))
+        config = uvicorn.Config(app, log_config=None, lifespan="on" if has_lifespan else "off", loop=loop)
+        self._server = make_server(config)
         self._thread = threading.Thread(target=self._server.run, args=([self._listener],))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 

@@ -98,7 +98,7 @@ def test_airflow_masks_the_secrets_of_the_extra_by_their_names() -> None:
     hidden: dict[str, Any] = {
         name: f"value-of-{name}-end" for name, field in FIELDS.items() if field["schema"].get("format") == "password"
     }
-    assert set(hidden) == {"callback_secret", "callback_secret_retired", "byoc_secret"}
+    assert set(hidden) == {"callback_secret", "callback_secret_retired", "byoc_secret", "webhook_secrets"}
     mask_secret(hidden)  # as Airflow does with the extra of every connection
-    assert redact(" ".join(hidden.values())) == "*** *** ***"
+    assert redact(" ".join(hidden.values())) == "*** *** *** ***"
     assert redact(hidden) == dict.fromkeys(hidden, "***")

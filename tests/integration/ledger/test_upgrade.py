@@ -69,7 +69,7 @@ class LastRelease:
             for statement in more.values():
                 new.execute(statement)
             for table in METADATA.sorted_tables:
-                if table is COUNTS:  # kept by the database
+                if table is COUNTS or not sa.inspect(new).has_table(table.name):  # kept by the database, or newer
                     continue
                 columns = {column["name"] for column in sa.inspect(new).get_columns(table.name)}
                 rows = [

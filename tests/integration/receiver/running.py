@@ -15,6 +15,8 @@ from starlette.requests import Request
 
 from airflow_provider_dropcowboy.api.callback_url import CallbackUrls, Ticket
 from airflow_provider_dropcowboy.receiver.app import receiver_app
+from airflow_provider_dropcowboy.receiver.gate import make_loop
+from airflow_provider_dropcowboy.receiver.server import ReceiverServer
 from airflow_provider_dropcowboy.receiver.wiring import Find, Wiring
 from airflow_provider_dropcowboy.secret import Secret
 from tests.integration.serving import DEADLINE_S, Serving
@@ -111,7 +113,12 @@ class RunningReceiver(Asked):
             takes_unsigned=takes_unsigned,
             may_see=may_see,
         )
-        self._serving = Serving(app, has_lifespan=True)
+        self._serving = Serving(
+            app,
+            has_lifespan=True,
+            make_server=lambda config: ReceiverServer(config, is_lent=True, settle_s=0.0),
+            loop=f"{make_loop.__module__}:make_loop",
+        )
         super().__init__(self._serving.url)
 
     def __enter__(self) -> Self:

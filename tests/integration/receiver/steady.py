@@ -10,6 +10,7 @@ from airflow_provider_dropcowboy.api.callback_url import CallbackUrls, Ticket
 from airflow_provider_dropcowboy.secret import Secret
 
 RATE_PER_S: Final = 200.0
+REUSED_WITHIN_S: Final = 1.0
 BODY: Final = b'{"status": "success"}'
 
 
@@ -25,7 +26,7 @@ class SteadyVendor:
         self.posted = 0
         self._port = port
         self._urls = CallbackUrls("", Secret(secret))
-        self._kept: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._kept: list[tuple[asyncio.StreamReader, asyncio.StreamWriter, float]] = []
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._post_all()))
 
@@ -48,23 +49,32 @@ class SteadyVendor:
                 self.posted += 1
                 next_at += 1 / RATE_PER_S
                 await asyncio.sleep(max(0.0, next_at - loop.time()))
-        for _, writer in self._kept:
+        for _, writer, _ in self._kept:
             writer.close()
+
+    def _reused(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        """A connection that was used a moment ago: a server may close one that is idle at any time."""
+        now = asyncio.get_running_loop().time()
+        while self._kept:
+            reader, writer, used_at = self._kept.pop()
+            if now - used_at < REUSED_WITHIN_S and not reader.at_eof():
+                return reader, writer
+            writer.close()
+        return None
 
     async def _post(self, number: int) -> None:
         keeps = number % 2 == 0
         target = self._urls.url(Ticket(f"f{number}", 1))
         head = f"POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(BODY)}\r\n\r\n".encode()
         try:
-            if keeps and self._kept:
-                reader, writer = self._kept.pop()
-            else:
-                reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+            reader, writer = (self._reused() if keeps else None) or await asyncio.open_connection(
+                "127.0.0.1", self._port
+            )
             writer.write(head + BODY)
             answer = (await reader.readuntil(b"\r\n\r\n")).lower()
             self.answers[answer[9:12].decode()] += 1
             if keeps and b"connection: close" not in answer:
-                self._kept.append((reader, writer))
+                self._kept.append((reader, writer, asyncio.get_running_loop().time()))
             else:
                 writer.close()
         except (OSError, asyncio.IncompleteReadError) as error:

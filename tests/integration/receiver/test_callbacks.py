@@ -11,8 +11,7 @@ import pytest
 
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.receiver import app
-from airflow_provider_dropcowboy.receiver.app import MAX_REPEATS
-from airflow_provider_dropcowboy.receiver.arrival import MAX_BYTES
+from airflow_provider_dropcowboy.receiver.arrival import MAX_BYTES, MAX_REPEATS
 from airflow_provider_dropcowboy.screening.message import Message
 from airflow_provider_dropcowboy.states import State
 from tests.integration.ledger.conftest import Desk
@@ -263,7 +262,7 @@ def test_no_log_holds_a_token_or_a_number(
         receiver.post(asked.foreign_id, secret="another-secret")
         receiver.post_raw(f"/callbacks/{receiver.token(asked.foreign_id)}%20", b"")
     accesses = [record.getMessage() for record in caplog.records if record.name == "uvicorn.access"]
-    assert len(accesses) >= 4
+    assert len(accesses) >= 2, "plain callbacks are logged nowhere"
     token = receiver.token(asked.foreign_id)
     for record in caplog.records:
         if record.name.startswith("urllib3"):  # the test's own client

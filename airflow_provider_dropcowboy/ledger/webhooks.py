@@ -1,0 +1,161 @@
+"""Signed webhooks in the ledger: events that were seen, the sends they are about, and the secrets that sign them."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from airflow_provider_dropcowboy.api.events import Event
+from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch, is_among, names
+from airflow_provider_dropcowboy.ledger.database import Ledger, now
+from airflow_provider_dropcowboy.ledger.digest import number_digest
+from airflow_provider_dropcowboy.ledger.limits import day_of
+from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, EVENTS, SENDS, WEBHOOKS
+from airflow_provider_dropcowboy.phone import Phone, PhoneError
+from airflow_provider_dropcowboy.secret import Secret
+from airflow_provider_dropcowboy.states import State
+
+SEEN_FOR: Final = timedelta(days=7)
+"""How long an event is known by its id. The vendor repeats one for six minutes, and advises a day."""
+
+RESULT_WITHIN: Final = timedelta(days=7)
+"""From a request to its result: a voicemail waits for the calling window of its recipient."""
+
+ROTATED_FOR: Final = timedelta(minutes=10)
+"""How long a secret is accepted after its rotation: the vendor's events that were signed before are on their way."""
+
+_OPEN: Final = (State.CLAIMED.value, State.ACCEPTED.value, State.UNKNOWN.value)
+
+
+def match_events(
+    connection: sa.Connection, key: bytes, events: Collection[Event], *, at: datetime
+) -> dict[str, str | None]:
+    """Events that were not seen before, by their ids, with the foreign_id of the send that each is about.
+
+    None: it is about no send, or it fits several.
+    """
+    new = _note(connection, (event.event_id for event in events), at=at)
+    sends = _sends_of(connection, key, [event for event in events if event.event_id in new], at=at)
+    return {event_id: sends.get(event_id) for event_id in new}
+
+
+def _note(connection: sa.Connection, event_ids: Iterable[str], *, at: datetime) -> set[str]:
+    """Write down events, and forget old ones.
+
+    :returns: those that were not known. Another process that has the same one waits for this transaction.
+    """
+    connection.execute(EVENTS.delete().where(EVENTS.c.received_at < at - SEEN_FOR))
+    new = batch(connection.dialect.name, ("event_id", "text"))
+    received_at = sa.bindparam("received_at", type_=EVENTS.c.received_at.type)
+    # "WHERE true": without it, SQLite reads ON CONFLICT as a join
+    rows = sa.select(new.c.event_id, received_at).where(sa.true())
+    insert: Any = _insert(connection).from_select(["event_id", "received_at"], rows)
+    written = insert.on_conflict_do_nothing(index_elements=["event_id"]).returning(EVENTS.c.event_id)
+    # in one order: two receivers do not wait for each other in a circle
+    parameters = {"rows": as_parameter((event_id,) for event_id in sorted(set(event_ids))), "received_at": at}
+    return set(connection.execute(written, parameters).scalars())
+
+
+def _sends_of(connection: sa.Connection, key: bytes, events: Sequence[Event], *, at: datetime) -> dict[str, str]:
+    """The sends that results are about: foreign_ids by event_id. An event that fits none, or several, is left out.
+
+    It has no foreign_id. It is about the send with its drop_id; else about the one send of its account, number
+    and channel that is open and was asked for before it happened.
+    """
+    wanted = {event.event_id: digest for event in events if (digest := _digest(event, key)) is not None}
+    if not wanted:
+        return {}
+    begun_at = sa.func.coalesce(SENDS.c.keyed_at, SENDS.c.claimed_at).label("begun_at")
+    found = connection.execute(
+        sa.select(
+            SENDS.c.foreign_id, SENDS.c.number_digest, SENDS.c.drop_id, SENDS.c.state, CAMPAIGNS.c.account,
+            CAMPAIGNS.c.channel, begun_at,
+        )
+        .join(CAMPAIGNS, CAMPAIGNS.c.id == SENDS.c.campaign_id)
+        .where(
+            # by the index of attempts; API v1 signs nothing, and its sends have no key
+            SENDS.c.claimed_day.between(day_of(at - RESULT_WITHIN) - 1, day_of(at) + 1),
+            is_among(SENDS.c.number_digest, connection.dialect.name, parameter="digests"),
+            SENDS.c.keyed_at.is_not(None),
+        ),
+        {"digests": names(sorted(set(wanted.values())), connection.dialect.name)},
+    ).all()  # fmt: skip
+    matched: dict[str, str] = {}
+    for event in events:
+        same = [
+            row
+            for row in found
+            if (row.number_digest, row.account, row.channel)
+            == (wanted.get(event.event_id), event.account, event.channel and event.channel.value)
+        ]
+        drop_id = event.result.drop_id if event.result else None
+        fitting = [row for row in same if drop_id is not None and row.drop_id == drop_id] or [
+            row
+            for row in same
+            if row.state in _OPEN and event.at is not None and row.begun_at <= event.at <= row.begun_at + RESULT_WITHIN
+        ]
+        if len(fitting) == 1:
+            matched[event.event_id] = fitting[0].foreign_id
+    return matched
+
+
+def phones_in(event: Event) -> list[Phone]:
+    """The numbers of an opt-out that are numbers."""
+    return [phone for written in event.opted_out if (phone := _phone(written)) is not None]
+
+
+def keep_secret(ledger: Ledger, account: str, *, webhook_id: str, secret: Secret) -> None:
+    """Receivers accept this secret from now on, and an earlier one of the webhook for ``ROTATED_FOR``."""
+    with ledger.writing() as connection:
+        at = now(connection)
+        connection.execute(
+            WEBHOOKS.update()
+            .where(WEBHOOKS.c.webhook_id == webhook_id, WEBHOOKS.c.rotated_at.is_(None))
+            .values(rotated_at=at)
+        )
+        connection.execute(WEBHOOKS.insert().values(account=account, webhook_id=webhook_id, secret=secret.reveal()))
+
+
+def kept_secrets(ledger: Ledger) -> Mapping[str, tuple[Secret, ...]]:
+    """Every signing secret that is accepted now, by account."""
+    with ledger.reading() as connection:
+        at = now(connection)
+        rows = connection.execute(
+            sa.select(WEBHOOKS.c.account, WEBHOOKS.c.secret).where(
+                sa.or_(WEBHOOKS.c.rotated_at.is_(None), WEBHOOKS.c.rotated_at > at - ROTATED_FOR)
+            )
+        ).all()
+    accounts = dict.fromkeys(row.account for row in rows)
+    return {name: tuple(Secret(row.secret) for row in rows if row.account == name) for name in accounts}
+
+
+def is_kept(ledger: Ledger, webhook_id: str) -> bool:
+    """Whether receivers know a secret of the webhook."""
+    known = sa.exists().where(WEBHOOKS.c.webhook_id == webhook_id, WEBHOOKS.c.rotated_at.is_(None))
+    with ledger.reading() as connection:
+        return bool(connection.execute(sa.select(known)).scalar_one())
+
+
+def _insert(connection: sa.Connection) -> Any:
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+
+        return postgresql_insert(EVENTS)
+    from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+    return sqlite_insert(EVENTS)
+
+
+def _digest(event: Event, key: bytes) -> str | None:
+    if event.result is None or event.result.phone_number is None or not event.is_single:
+        return None
+    phone = _phone(event.result.phone_number)
+    return None if phone is None else number_digest(key, phone)
+
+
+def _phone(written: str) -> Phone | None:
+    try:
+        return Phone.parse(written, region="US")
+    except PhoneError:
+        return None
