@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -31,7 +31,8 @@ COLUMNS = "id AS contact_id, CAST(5045550100 + id AS VARCHAR(20)) AS phone, 'Ann
 ROWS = {
     "sqlite": "WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n LIMIT {rows}) SELECT {columns} FROM n",
     "duckdb": "SELECT {columns} FROM (SELECT range AS id FROM range({rows})) AS n",
-    "clickhouse": "SELECT number AS contact_id, toString(5045550100 + number) AS phone, 'Ann' AS first_name FROM numbers({rows})",
+    "clickhouse": "SELECT number AS contact_id, toString(5045550100 + number) AS phone, 'Ann' AS first_name "
+    "FROM numbers({rows})",
     **dict.fromkeys(("psycopg", "psycopg2"), "SELECT {columns} FROM generate_series(1, {rows}) AS n(id)"),
     **dict.fromkeys(
         engines.MARIADB,
@@ -44,14 +45,16 @@ TRIES = 3
 @contextmanager
 def serving() -> Iterator[dict[str, Any]]:
     """The servers, and where they are."""
-    with PostgresServer() as postgres, tempfile.TemporaryDirectory() as folder:
-        with engines.clickhouse_server(Path(folder)) as clickhouse:
-            there: dict[str, Any] = {"postgres_url": postgres.url(postgres.create_database()), "clickhouse_port": clickhouse}
-            if shutil.which("mariadbd"):
-                with engines.mariadb_server() as mariadb:
-                    yield there | {"mariadb_port": mariadb}
-            else:
-                yield there
+    with ExitStack() as stack:
+        postgres = stack.enter_context(PostgresServer())
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        there: dict[str, Any] = {
+            "postgres_url": postgres.url(postgres.create_database()),
+            "clickhouse_port": stack.enter_context(engines.clickhouse_server(folder)),
+        }
+        if shutil.which("mariadbd"):
+            there["mariadb_port"] = stack.enter_context(engines.mariadb_server())
+        yield there
 
 
 def read(name: str, rows: int) -> None:
