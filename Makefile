@@ -72,6 +72,7 @@ bench-full: $(INSTALLED) ## measure with a million contacts, and millions of sen
 torture: $(INSTALLED) ## kill runs 200 times while the sandbox fails, on each database; print messages sent twice or lost
 	$(BIN)/python -m tests.acceptance.torture --kills 200 --rows 4000 --database sqlite
 	$(BIN)/python -m tests.acceptance.torture --kills 200 --rows 4000 --database postgresql
+	$(BIN)/python -m tests.acceptance.torture --kills 24 --rows 2000 --database postgresql --api v2
 	$(BIN)/python -m tests.acceptance.doubt --kills 50
 
 house: $(INSTALLED) ## print the size and structure of the package, and the goals

@@ -1,6 +1,8 @@
 """The states of a row, and the only moves between them."""
 
+from datetime import timedelta
 from enum import StrEnum
+from typing import Final
 
 
 class State(StrEnum):
@@ -79,6 +81,13 @@ SENT = BINDING - {State.CLAIMED, State.UNKNOWN}
 A run counts such a row by one look, and screens, claims and sends nothing of it. ``CLAIMED`` and ``UNKNOWN`` are not
 among them: their owner's answer may come, and a resend may be due.
 """
+
+LEASE: Final = timedelta(minutes=15)
+"""How long a claim lets its owner write: from before the commit, by the owner's wall clock and boot clock (``Clock``),
+whichever ends it first."""
+DOUBT_LASTS: Final = LEASE + timedelta(hours=1)
+"""So long after a claim nobody else settles or resends it: its owner may still write, and what is written can still sit
+in a queue on the vendor's side."""
 
 
 def may_move(source: State, target: State) -> bool:

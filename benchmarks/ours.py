@@ -29,10 +29,10 @@ from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
 from airflow_provider_dropcowboy.contacts.partition import Partition
 from airflow_provider_dropcowboy.contacts.sql import stream_rows
 from airflow_provider_dropcowboy.contacts.text import Template
-from airflow_provider_dropcowboy.ledger.claims import LEASE
 from airflow_provider_dropcowboy.ledger.database import open_ledger
 from airflow_provider_dropcowboy.ledger.judgement import Claim, Judgement
 from airflow_provider_dropcowboy.secret import Secret
+from airflow_provider_dropcowboy.states import LEASE
 
 TEXT = "Hello {first_name}, this is a reminder of your appointment. " + "Please call us if it does not suit you. " * 4
 LAG_SAMPLE_S = 0.005

@@ -26,7 +26,7 @@ from airflow_provider_dropcowboy.arguments import Kind, argument, not_both, wron
 from airflow_provider_dropcowboy.campaign.identity import check_campaign_name
 from airflow_provider_dropcowboy.contacts.partition import Partition
 from airflow_provider_dropcowboy.contacts.source import SourceArguments
-from airflow_provider_dropcowboy.ledger.claims import DOUBT_LASTS
+from airflow_provider_dropcowboy.states import DOUBT_LASTS
 
 if TYPE_CHECKING:
     from airflow_provider_dropcowboy.api.account import Account

@@ -14,12 +14,12 @@ from airflow_provider_dropcowboy.campaign.identity import check_campaign_name
 from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
 from airflow_provider_dropcowboy.contacts.partition import Partition
 from airflow_provider_dropcowboy.errors import ConfigurationError
-from airflow_provider_dropcowboy.ledger.claims import DOUBT_LASTS
 from airflow_provider_dropcowboy.ledger.digest import DIGEST_CHARACTERS, framed
 from airflow_provider_dropcowboy.ledger.judgement import NO_RULES, ClaimRules
 from airflow_provider_dropcowboy.ledger.runs import Terms, Who
 from airflow_provider_dropcowboy.screening.calling_hours import CallingHours
 from airflow_provider_dropcowboy.secret import Secret
+from airflow_provider_dropcowboy.states import DOUBT_LASTS
 
 MAX_CONNECTIONS: Final = 99  # API v1: keep concurrent requests under 100
 GRACE_S: Final = 4.0

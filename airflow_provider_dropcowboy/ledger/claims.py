@@ -3,8 +3,8 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -28,13 +28,6 @@ from airflow_provider_dropcowboy.ledger.statements import CLAIM_ANEW, NEXT_ATTEM
 from airflow_provider_dropcowboy.ledger.suppressions import suppressed_among
 from airflow_provider_dropcowboy.screening.message import Message
 from airflow_provider_dropcowboy.states import BINDING, State
-
-LEASE: Final = timedelta(minutes=15)
-"""How long a claim lets its owner write: from before the commit, by the owner's wall clock and boot clock (``Clock``),
-whichever ends it first."""
-DOUBT_LASTS: Final = LEASE + timedelta(hours=1)
-"""So long after a claim nobody else settles or resends it: its owner may still write, and what is written can still sit
-in a queue on the vendor's side."""
 
 
 def new_claim_id() -> str:

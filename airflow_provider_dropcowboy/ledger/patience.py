@@ -10,12 +10,13 @@ import tenacity
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock, Deadline
 from airflow_provider_dropcowboy.errors import LedgerError, LedgerReplacedError
-from airflow_provider_dropcowboy.ledger.claims import LEASE, claim, find_claims, new_claim_id, reclaim
+from airflow_provider_dropcowboy.ledger.claims import claim, find_claims, new_claim_id, reclaim
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.judgement import NO_RULES, Claim, ClaimRules, Judgement
 from airflow_provider_dropcowboy.ledger.outcomes import Answered, record
 from airflow_provider_dropcowboy.ledger.runs import NO_TERMS, Campaign, Run, Terms, Who, begin_run, bind_campaign
 from airflow_provider_dropcowboy.screening.message import Message
+from airflow_provider_dropcowboy.states import LEASE
 
 CLAIM_PATIENCE_S: Final = 60.0
 """Nothing is lost by giving up a claim: the run fails and Airflow's retry goes on."""

@@ -8,14 +8,13 @@ from typing import Final
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.errors import ConfigurationError
-from airflow_provider_dropcowboy.ledger.claims import DOUBT_LASTS
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.digest import number_digest
 from airflow_provider_dropcowboy.ledger.reconcile import Match
 from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, HELD, LIST_APPENDS, LIST_CONTACTS, RUNS, SENDS, TASKS
 from airflow_provider_dropcowboy.ledger.suppressions import suppress_forgotten
 from airflow_provider_dropcowboy.phone import Phone
-from airflow_provider_dropcowboy.states import State
+from airflow_provider_dropcowboy.states import DOUBT_LASTS, State
 
 LONGEST_WINDOW: Final = timedelta(days=7)  # 7 attempts in 7 days, for FDCPA users: the longest that the vendor names
 MIN_AGE: Final = DOUBT_LASTS + LONGEST_WINDOW

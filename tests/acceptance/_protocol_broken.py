@@ -9,12 +9,11 @@ from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
 from airflow_provider_dropcowboy.api.wire import Answer, Reply
 from airflow_provider_dropcowboy.campaign.in_flight import Ask
 from airflow_provider_dropcowboy.errors import BalanceError
-from airflow_provider_dropcowboy.ledger.claims import DOUBT_LASTS
 from airflow_provider_dropcowboy.ledger.outcomes import STATE_OF, Answered
 from airflow_provider_dropcowboy.ledger.runs import SILENT_AFTER
 from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
 from airflow_provider_dropcowboy.ledger.settling import Settled
-from airflow_provider_dropcowboy.states import BINDING, State
+from airflow_provider_dropcowboy.states import BINDING, DOUBT_LASTS, State
 from tests.acceptance._protocol_machine import CONTACTS, ProtocolMachine
 from tests.acceptance._protocol_sender import Sender
 from tests.acceptance._protocol_vendor import Fate

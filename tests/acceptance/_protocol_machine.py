@@ -13,7 +13,6 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from airflow_provider_dropcowboy.api.callbacks import Callback, DeliveryStatus
 from airflow_provider_dropcowboy.api.content import Channel
-from airflow_provider_dropcowboy.ledger.claims import DOUBT_LASTS, LEASE
 from airflow_provider_dropcowboy.ledger.counts import count_campaign, rows_of
 from airflow_provider_dropcowboy.ledger.judgement import Judgement
 from airflow_provider_dropcowboy.ledger.outcomes import STATE_OF
@@ -22,7 +21,7 @@ from airflow_provider_dropcowboy.ledger.runs import SILENT_AFTER, Who, begin_run
 from airflow_provider_dropcowboy.ledger.schema import SENDS
 from airflow_provider_dropcowboy.ledger.settling import Settled, release_rejected, settle_unknown
 from airflow_provider_dropcowboy.screening.message import Message
-from airflow_provider_dropcowboy.states import BINDING, OPEN, State, may_move
+from airflow_provider_dropcowboy.states import BINDING, DOUBT_LASTS, LEASE, OPEN, State, may_move
 from tests.acceptance._protocol_sender import Sender, World
 from tests.acceptance._protocol_vendor import FINAL, Fate, Take
 

@@ -13,7 +13,7 @@ from airflow_provider_dropcowboy.campaign.control import STOPPED
 from airflow_provider_dropcowboy.campaign.in_flight import Ask
 from airflow_provider_dropcowboy.campaign.summary import Tally
 from airflow_provider_dropcowboy.clock import Deadline
-from airflow_provider_dropcowboy.ledger.claims import LEASE, claim, find_claims, new_claim_id, reclaim
+from airflow_provider_dropcowboy.ledger.claims import claim, find_claims, new_claim_id, reclaim
 from airflow_provider_dropcowboy.ledger.counts import count_run
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.digest import number_digest
@@ -22,6 +22,7 @@ from airflow_provider_dropcowboy.ledger.outcomes import STATE_OF, Answered, reco
 from airflow_provider_dropcowboy.ledger.runs import Run, beat, end_run
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.screening.message import Message
+from airflow_provider_dropcowboy.states import LEASE
 from tests.acceptance._protocol_vendor import Fate, Witness
 
 

@@ -9,9 +9,8 @@ import time_machine
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from airflow_provider_dropcowboy.ledger.claims import DOUBT_LASTS
 from airflow_provider_dropcowboy.ledger.database import open_ledger
-from airflow_provider_dropcowboy.states import State
+from airflow_provider_dropcowboy.states import DOUBT_LASTS, State
 from tests.acceptance._protocol_broken import (
     BrokenMachine,
     NextRunRewritesClaims,

@@ -17,11 +17,11 @@ from airflow_provider_dropcowboy.campaign.run import run_campaign
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK
 from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
 from airflow_provider_dropcowboy.errors import InterruptedRunError, LedgerError, NotTakenError, VendorDownError
-from airflow_provider_dropcowboy.ledger.claims import LEASE
 from airflow_provider_dropcowboy.ledger.database import open_ledger
 from airflow_provider_dropcowboy.ledger.runs import Who
 from airflow_provider_dropcowboy.sandbox.catalog import BRAND_ID, RECORDING_ID
 from airflow_provider_dropcowboy.secret import Secret
+from airflow_provider_dropcowboy.states import LEASE
 from tests.acceptance.contacts import contact_table, number
 from tests.clock import SleepyClock
 
@@ -34,9 +34,9 @@ def main() -> int:
     options = _options()
     logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s %(message)s")
     plan = Plan(
-        account=Account(options.team_id, Secret(options.secret), options.base_url),
+        account=Account(options.login, Secret(options.secret), options.base_url, api_version=options.api),
         campaign=options.campaign,
-        template=RvmTemplate(brand_id=BRAND_ID, recording_id=RECORDING_ID),
+        template=RvmTemplate(brand_id=BRAND_ID if options.api == "v1" else "", recording_id=RECORDING_ID),
         columns=ContactColumns(key_column="contact_id"),
         concurrency=options.concurrency,
         timeout_s=options.timeout_s,
@@ -69,7 +69,7 @@ def _peak_mb() -> float:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    for name in ("ledger", "base-url", "team-id", "secret", "campaign"):
+    for name in ("ledger", "base-url", "login", "secret", "campaign", "api"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--rows", type=int, required=True)
     parser.add_argument("--concurrency", type=int, required=True)

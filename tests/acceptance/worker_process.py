@@ -21,6 +21,7 @@ class Task:
 
     :param timeout_s: of one request.
     :param log: file that its log is added to.
+    :param api: version of the vendor's API.
     :param sleeps_every: the machine seems to be suspended for a lease before each so many-th request; 0: never.
     :param is_clean: each row can be sent to, and rows are made while they are read.
     """
@@ -35,6 +36,7 @@ class Task:
     log_level: str = "INFO"
     is_clean: bool = False
     sleeps_every: int = 0
+    api: str = "v1"
 
     def start(self) -> "WorkerProcess":
         """One try of it has begun."""
@@ -119,8 +121,9 @@ class WorkerProcess:
 def _words(task: Task) -> list[str]:
     options = {
         "--ledger": task.ledger_url,
-        "--base-url": task.sandbox.base_url,
-        "--team-id": task.sandbox.team_id,
+        "--api": task.api,
+        "--base-url": task.sandbox.base_url if task.api == "v1" else task.sandbox.v2_url,
+        "--login": task.sandbox.team_id if task.api == "v1" else task.sandbox.key,
         "--secret": task.sandbox.secret,
         "--campaign": task.campaign,
         "--rows": task.rows,

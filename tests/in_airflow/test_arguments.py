@@ -49,8 +49,7 @@ WRONG_VOICEMAILS: dict[str, tuple[dict[str, Any], str]] = {
 
 WRONG_TEXTS: dict[str, tuple[dict[str, Any], str]] = {
     "no text": ({**TEXT, "sms_body": None}, "sms_body is missing"),
-    "a text that is too long for everybody": ({**TEXT, "sms_body": "x" * 161}, "161 characters"),
-    "no sender": ({**TEXT, "caller_id": None}, "caller_id is missing"),
+    "a text that is too long for everybody": ({**TEXT, "sms_body": "x" * 1601}, "1601 characters"),
     "a sender that is no number": ({**TEXT, "caller_id": "me"}, "caller_id is not in E.164 format"),
     "no consent": ({**TEXT, "opt_in": None}, "exactly one of opt_in=True"),
     "consent said twice": ({**TEXT, "opt_in_column": "consented"}, "exactly one of opt_in=True"),
@@ -107,8 +106,18 @@ class TestWhenTheTaskStarts:
     ) -> None:
         assert said in failing(sandbox, SendRvmOperator, contacts=rows(3), **{**VOICEMAIL, **arguments})
 
-    def test_a_text_without_a_pool_fails_the_task(self, sandbox: SandboxProcess) -> None:
-        assert "pool_id is given neither" in failing(sandbox, SendSmsOperator, contacts=rows(3), **TEXT)
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            ({}, "A text needs a pool_id"),
+            ({"pool_id": POOL_ID, "caller_id": None}, "A text needs a caller_id"),
+            ({"pool_id": POOL_ID, "sms_body": "x" * 161}, "161 characters"),
+        ],
+    )
+    def test_a_text_that_the_connections_version_of_the_api_refuses_fails_the_task(
+        self, sandbox: SandboxProcess, arguments: dict[str, Any], said: str
+    ) -> None:
+        assert said in failing(sandbox, SendSmsOperator, contacts=rows(3), **{**TEXT, **arguments})
 
     def test_an_unknown_country_fails_the_task(self, sandbox: SandboxProcess) -> None:
         assert "region='XX'" in failing(sandbox, SendRvmOperator, contacts=rows(3), region="XX", **VOICEMAIL)

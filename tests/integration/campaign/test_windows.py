@@ -10,11 +10,10 @@ import sqlalchemy as sa
 from airflow_provider_dropcowboy.campaign import in_flight
 from airflow_provider_dropcowboy.campaign.preview import preview_campaign
 from airflow_provider_dropcowboy.clock import utcnow
-from airflow_provider_dropcowboy.ledger.claims import LEASE
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.schema import SENDS
 from airflow_provider_dropcowboy.screening.consent import Need
-from airflow_provider_dropcowboy.states import State
+from airflow_provider_dropcowboy.states import LEASE, State
 from tests.clock import SleepyClock
 from tests.integration.campaign.conftest import states, taken_once
 from tests.integration.conftest import MakePlan, RunPlan, people

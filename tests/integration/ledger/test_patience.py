@@ -13,7 +13,7 @@ from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.errors import LedgerError
 from airflow_provider_dropcowboy.ledger import patience
-from airflow_provider_dropcowboy.ledger.claims import LEASE, find_claims
+from airflow_provider_dropcowboy.ledger.claims import find_claims
 from airflow_provider_dropcowboy.ledger.outcomes import Answered
 from airflow_provider_dropcowboy.ledger.patience import (
     begin_patiently,
@@ -24,7 +24,7 @@ from airflow_provider_dropcowboy.ledger.patience import (
 )
 from airflow_provider_dropcowboy.ledger.runs import Who
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, RUNS
-from airflow_provider_dropcowboy.states import State
+from airflow_provider_dropcowboy.states import LEASE, State
 from tests.clock import FrozenClock
 from tests.integration.ledger.conftest import ACCOUNT, Desk, messages
 
