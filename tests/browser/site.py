@@ -85,11 +85,18 @@ class Site:
         self.run_id = self.airflow.trigger(DAG_ID)
         assert self.airflow.wait_for_run(DAG_ID, self.run_id) == "success"
         self.by_outcome: Mapping[str, int] = self.sandbox.callbacks(wait_for=contacts)["by_outcome"]
-        self._spread()
+        self._spread(contacts)
 
-    def _spread(self) -> None:
+    def _spread(self, contacts: int) -> None:
         """The results came one a second, so that there is something to draw."""
         ledger = open_ledger(f"sqlite:///{self._ledger}")
+        is_final = sa.select(sa.func.count()).where(SENDS.c.final_at.is_not(None))
+
+        def have_come() -> bool:
+            with ledger.reading() as connection:
+                return connection.execute(is_final).scalar_one() == contacts
+
+        self.airflow.wait_until(have_come, until="all results are in the ledger")
         with ledger.writing() as connection:
             sent = connection.execute(
                 sa.select(SENDS.c.foreign_id, SENDS.c.final_at).where(SENDS.c.final_at.is_not(None))
