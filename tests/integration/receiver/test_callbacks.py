@@ -75,7 +75,6 @@ def test_a_callback_without_our_token_is_counted_and_changes_nothing(
     [
         b"",
         b"<html>",
-        b'{"status": "maybe"}',
         b"\x00\xff\xed\xa0\x80",
         b"[" * 60_000,
         b"[{}]",
