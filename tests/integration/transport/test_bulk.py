@@ -228,8 +228,8 @@ class IdleCloser:
     def _serve(self, peer: socket.socket) -> None:
         conversation = Conversation(peer, [])
         with contextlib.suppress(OSError), peer:
-            while conversation.read_request():
-                self.requests += 1
+            while request := conversation.read_request():
+                self.requests += request.startswith(b"POST")  # what is sent, not the check of a connection
                 peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n" + QUEUED)
 
 
