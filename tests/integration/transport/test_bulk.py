@@ -300,7 +300,7 @@ class TestAnAnswerThatNobodyAskedFor:
 
     @pytest.mark.parametrize(
         "own",
-        [wait_until_the_client_leaves, say(ACCEPTED), in_turn(say(ACCEPTED), answer(404))],
+        [wait_until_the_client_leaves, say(ACCEPTED), say(ACCEPTED + NOT_FOUND)],
         ids=["never comes", "comes late, and ends the connection", "comes late"],
     )
     def test_an_answer_that_would_free_the_message_is_in_doubt_if_its_own_comes_late_or_never(self, own: Step) -> None:
