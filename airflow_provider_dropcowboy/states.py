@@ -58,7 +58,8 @@ MOVES: dict[State, frozenset[State]] = {
     State.RELEASED: frozenset({State.CLAIMED, State.DELIVERED, State.FAILED}),
     State.REJECTED: frozenset({State.CLAIMED, State.DELIVERED, State.FAILED, State.RELEASED}),
     State.DELIVERED: frozenset(),
-    State.FAILED: frozenset(),
+    # rejected, released: a webhook of API v2 said first that it failed; only the callback of the same drop frees it
+    State.FAILED: frozenset({State.REJECTED, State.RELEASED}),
 }
 """From a state of a send to the states it may move to; what is not here never happens."""
 

@@ -164,7 +164,8 @@ def _answers(dialect: str, target: State) -> sa.Update:
             SENDS.c.foreign_id == answer.foreign_id,
             SENDS.c.attempt == answer.attempt,
             SENDS.c.claim_id == answer.claim_id,
-            # claimed, or unknown: a late answer still counts; each of an answer's targets has these sources
+            # by default claimed, or unknown: a late answer still counts. Whatever the answer is, it moves no other
+            # state: that a result may free an accepted send says nothing of an answer
             may_become(target),
             # once: it stays unknown, and would be booked as not taken a second time
             sa.or_(sa.not_(is_still_in_doubt), SENDS.c.state == State.CLAIMED.value),

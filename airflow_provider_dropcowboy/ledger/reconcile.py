@@ -17,12 +17,12 @@ from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.digest import number_digest
 from airflow_provider_dropcowboy.ledger.limits import book, book_extra
 from airflow_provider_dropcowboy.ledger.runs import stop_runs
-from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, HISTORY, SENDS
+from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, HISTORY, SENDS, may_become
 from airflow_provider_dropcowboy.ledger.statements import LockedSend, finals, keep_callbacks, locked_sends
 from airflow_provider_dropcowboy.ledger.suppressions import suppress_number
 from airflow_provider_dropcowboy.ledger.webhooks import match_events, phones_in
 from airflow_provider_dropcowboy.phone import Phone, PhoneError
-from airflow_provider_dropcowboy.states import OPEN, State, sources_of
+from airflow_provider_dropcowboy.states import OPEN, State, may_move
 
 log = logging.getLogger(__name__)
 
@@ -160,15 +160,16 @@ class _Work:
         if reading.result is Result.REFUSED:
             stop_runs(self._connection, send.run_id, reason=reading.reason)
         target = State.REJECTED if reading.result is Result.REJECTED else State.RELEASED
-        sources = sources_of(target)
-        if send.state is State.FAILED and item.callback and send.drop_id and send.drop_id == item.callback.drop_id:
-            sources |= {State.FAILED}  # a webhook of the same drop was faster
-        if item.attempt != send.request or send.state not in sources:
+        # a failed one moves only by the callback of the very drop whose webhook was faster
+        drop_id = item.callback.drop_id if item.callback else None
+        if send.state is State.FAILED and (drop_id is None or drop_id != send.drop_id):
+            return Match.REPEATED
+        if item.attempt != send.request or not may_move(send.state, target):
             return Match.REPEATED
         self.flush()
         moved = self._connection.execute(
             SENDS.update()
-            .where(SENDS.c.foreign_id == send.foreign_id, SENDS.c.state.in_(sorted(sources)))
+            .where(SENDS.c.foreign_id == send.foreign_id, SENDS.c.state == send.state, may_become(target))
             .values(state=target.value, reason=reading.reason, owns_number=False, final_at=self.at)
         )
         if moved.rowcount:
