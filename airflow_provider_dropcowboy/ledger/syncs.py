@@ -13,6 +13,7 @@ from airflow_provider_dropcowboy.errors import InterruptedRunError
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.runs import Who
 from airflow_provider_dropcowboy.ledger.schema import SYNCS
+from airflow_provider_dropcowboy.ledger.tasks import of_tasks
 
 LEASE: Final = timedelta(seconds=60)
 """How long after a step was written down its call may be begun; every step and every heartbeat begins it anew."""
@@ -184,11 +185,7 @@ def syncs_of_run(
 
     :param task_id: only of this task, and ``map_index`` of its mapped one.
     """
-    which = [SYNCS.c.dag_id == dag_id, SYNCS.c.run_id == run_id]
-    if task_id is not None:
-        which.append(SYNCS.c.task_id == task_id)
-    if map_index is not None:
-        which.append(SYNCS.c.map_index == map_index)
+    which = of_tasks(SYNCS, dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=map_index)
     return _past(ledger, *which, count=MAX_SYNCS)
 
 

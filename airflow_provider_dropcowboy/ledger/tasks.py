@@ -67,6 +67,17 @@ def note_task(ledger: Ledger, note: TaskNote) -> None:
         )
 
 
+def of_tasks(
+    table: sa.Table, *, dag_id: str, run_id: str, task_id: str | None, map_index: int | None
+) -> list[sa.ColumnElement[bool]]:
+    """Which rows of a table are of the tasks of a DAG run.
+
+    :param task_id: only of this task, and ``map_index`` of its mapped one.
+    """
+    wanted = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "map_index": map_index}
+    return [table.c[name] == value for name, value in wanted.items() if value is not None]
+
+
 def read_notes(
     ledger: Ledger, *, dag_id: str, run_id: str, task_id: str | None = None, map_index: int | None = None
 ) -> Sequence[TaskNote]:
@@ -74,11 +85,7 @@ def read_notes(
 
     :param task_id: only of this task, and ``map_index`` of its mapped one.
     """
-    which = [TASKS.c.dag_id == dag_id, TASKS.c.run_id == run_id]
-    if task_id is not None:
-        which.append(TASKS.c.task_id == task_id)
-    if map_index is not None:
-        which.append(TASKS.c.map_index == map_index)
+    which = of_tasks(TASKS, dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=map_index)
     with ledger.reading() as connection:
         rows = connection.execute(sa.select(TASKS).where(*which).order_by(TASKS.c.noted_at.desc(), TASKS.c.id.desc()))
         return [

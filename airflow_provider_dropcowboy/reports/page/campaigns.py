@@ -14,6 +14,7 @@ from airflow_provider_dropcowboy.ledger.counts import count_standing, kept_stand
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.runs import live_runs
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, COUNTS, RUNS
+from airflow_provider_dropcowboy.ledger.tasks import of_tasks
 from airflow_provider_dropcowboy.states import CONTACTED, State
 
 PAGE_ROWS: Final = 25
@@ -241,11 +242,7 @@ def read_run_campaigns(
 
     :param task_id: only of this task, and ``map_index`` of its mapped one.
     """
-    which = [RUNS.c.dag_id == dag_id, RUNS.c.run_id == run_id]
-    if task_id is not None:
-        which.append(RUNS.c.task_id == task_id)
-    if map_index is not None:
-        which.append(RUNS.c.map_index == map_index)
+    which = of_tasks(RUNS, dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=map_index)
     with ledger.reading() as connection:
         rows = connection.execute(
             sa.select(CAMPAIGNS.c.id, CAMPAIGNS.c.account, CAMPAIGNS.c.name, CAMPAIGNS.c.channel)
