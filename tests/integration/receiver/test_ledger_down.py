@@ -115,6 +115,7 @@ class TestPostgresql:
         receiver.wait_for_ledger()
         assert {receiver.post(item.foreign_id).status_code for item in before} == {200}
         server.pause()
+        desk.ledger.engine.dispose()  # this test's own connections, which were cut off too
         assert {receiver.post(item.foreign_id).status_code for item in meanwhile} == {200}
         assert receiver.ready() == {
             "ready": True,
