@@ -3,7 +3,9 @@
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from importlib import import_module
+from inspect import getgeneratorlocals
 from itertools import chain, islice
+from socket import SHUT_RDWR
 from typing import Any, Final, Protocol
 
 from airflow_provider_dropcowboy.contacts.sql_errors import connect_error, execute_error, fetch_error
@@ -178,12 +180,14 @@ class _ClickHouseStream:
     def __init__(self, client: Any) -> None:
         self._client = client
         self._stack = ExitStack()
+        self._source: Any = None
         self._rows: Iterator[Sequence[object]] = iter(())
         self.description: list[tuple[object, ...]] = []
 
     def execute(self, operation: str, parameters: Parameters | None = None, /) -> None:
         """Run a query."""
         stream = self._stack.enter_context(self._client.query_row_block_stream(operation, parameters))
+        self._source = stream.source.source
         kinds = (kind.name for kind in stream.source.column_types)
         # an empty result comes without its columns
         self.description = list(zip(stream.source.column_names, kinds, strict=True)) or [("no rows",)]
@@ -194,7 +198,10 @@ class _ClickHouseStream:
         return list(islice(self._rows, size))
 
     def close(self) -> None:
-        """Leave the rest unread."""
+        """Leave the rest unread: the driver's own close would read all of it, so its connection is cut before."""
+        with suppress(Exception):  # it has none after the last row
+            reading = getgeneratorlocals(self._source.gen)["read_gen"]
+            getgeneratorlocals(reading)["self"].connection.sock.shutdown(SHUT_RDWR)
         self._stack.close()
 
 

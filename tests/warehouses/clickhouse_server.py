@@ -1,10 +1,12 @@
 """ClickHouse's HTTP interface over chdb, its engine in a wheel. A program: port and folder are its arguments.
 
-The driver asks it as a server; what only a server has (users, compression, streaming of answers) is not here.
+The driver asks it as a server, which answers rows in pieces. What only a server has (users, compression) is not here.
 """
 
 import sys
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain
 from threading import Lock
 from urllib.parse import parse_qsl, urlsplit
 
@@ -33,10 +35,27 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             with self.lock:  # a session runs one query at a time
                 self.session.query(f"USE `{options.get('database') or 'default'}`")
+                if statement.rstrip().endswith(b"FORMAT Native"):
+                    with self.session.send_query(statement.decode(), "TabSeparated", params=parameters) as blocks:
+                        return self._stream(block.bytes() for block in blocks)
                 answer = self.session.query(statement.decode(), "TabSeparated", params=parameters).bytes()
         except RuntimeError as error:
             return self._send(404, str(error).encode(), {"X-ClickHouse-Exception-Code": "1"})
-        return self._send(200, answer, {"X-ClickHouse-Format": "Native"})
+        return self._send(200, answer)
+
+    def _stream(self, blocks: Iterator[bytes]) -> None:
+        """Answer piece by piece, for as long as the client reads."""
+        first = next(blocks, b"")  # a wrong query fails here, before the status is sent
+        self.send_response(200)
+        self.send_header("X-ClickHouse-Format", "Native")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        try:
+            for block in filter(None, chain([first], blocks)):
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(block), block))
+            self.wfile.write(b"0\r\n\r\n")
+        except OSError:  # the client left
+            self.close_connection = True
 
     def _send(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)

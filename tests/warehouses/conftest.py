@@ -5,9 +5,9 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy.engine import make_url
@@ -22,8 +22,6 @@ from tests.in_airflow.conftest import (  # noqa: F401  # fixtures
 from tests.postgres_server import connection_fields
 from tests.warehouses import engines
 from tests.warehouses.engines import MARIADB, WHEELS, Warehouse
-
-_NUMBERS = count(1)
 
 
 @pytest.fixture(scope="session")
@@ -124,7 +122,7 @@ def _psycopg2(request: Any, patch: Any, folder: Path) -> Warehouse:
 
 def _clickhouse(request: Any, _patch: Any, _folder: Path) -> Warehouse:
     port = request.getfixturevalue("clickhouse_port")
-    database = f"test_{next(_NUMBERS)}"
+    database = f"test_{uuid4().hex}"
     with _admin(request, "clickhouse", port) as cursor:
         cursor.execute(f"CREATE DATABASE {database}")
     fields = {"conn_type": "clickhouse", "host": "127.0.0.1", "port": port, "schema": database}
@@ -147,7 +145,7 @@ def _snowflake(request: Any, patch: Any, _folder: Path) -> Warehouse:
     patch.setitem(DEFAULT_CONFIGURATION, "protocol", ("http", (str,)))
     extra = {
         "account": "fakesnow",
-        "database": f"test_{next(_NUMBERS)}",
+        "database": f"test_{uuid4().hex}",
         "host": "127.0.0.1",
         "port": request.getfixturevalue("snowflake_port"),
     }
@@ -159,7 +157,7 @@ def _mysql(request: Any, patch: Any, _folder: Path) -> Warehouse:
     import pymysql
 
     port = request.getfixturevalue("mariadb_port")
-    database = f"test_{next(_NUMBERS)}"
+    database = f"test_{uuid4().hex}"
     with pymysql.connect(host="127.0.0.1", port=port, user="root") as connection:
         connection.cursor().execute(f"CREATE DATABASE {database}")
     extra: dict[str, object] = {}
