@@ -14,7 +14,8 @@ from airflow_provider_dropcowboy.api.wire import Broken, NotWritten, Reply, Requ
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock, Deadline
 from airflow_provider_dropcowboy.transport._words import why
 from airflow_provider_dropcowboy.transport.http1 import AnswerError
-from airflow_provider_dropcowboy.transport.kept import NOT_SENT, Keeper, KeptConnection, OnDoubt
+from airflow_provider_dropcowboy.transport.kept import Keeper, OnDoubt
+from airflow_provider_dropcowboy.transport.kept_connection import NOT_SENT, KeptConnection
 from airflow_provider_dropcowboy.transport.origin import ConnectError, Origin, header_lines
 
 JSON: Final = "application/json"
@@ -32,8 +33,8 @@ class NothingWrittenError(asyncio.CancelledError):
 class Reading:
     """What came back, and what it means as far as is known yet.
 
-    :param proof: of an answer that would free the message; says later whether it belongs to the request. None: the
-        outcome is final.
+    :param proof: of an answer that would free the message, or came too fast; says later whether it belongs to the
+        request. None: the outcome is final.
     """
 
     reply: Reply
@@ -134,7 +135,7 @@ class BulkSender:
             connection.drop()
             raise
         except Exception as error:  # noqa: BLE001  # whatever it is: the request was written
-            connection.drop()
+            self._keeper.give_up(connection)
             return _unanswered(Broken(self._why(error)))
         if connection.is_early:
             connection.drop()
@@ -144,11 +145,10 @@ class BulkSender:
     def _judge(self, connection: KeptConnection, reading: Reading, *, key: object) -> Reading:
         kind = reading.outcome.kind
         if kind is Outcome.ACCEPTED:
-            self._keeper.accept(connection, key)
-        elif kind in NOT_SENT:
+            return replace(reading, proof=self._keeper.accept(connection, key))
+        if kind in NOT_SENT:
             return replace(reading, proof=self._keeper.check(connection))
-        else:
-            self._keeper.retire(connection)
+        self._keeper.retire(connection)
         return reading
 
     def _bytes(self, request: Request) -> bytes:

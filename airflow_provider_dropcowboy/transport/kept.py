@@ -11,8 +11,9 @@ answers came than requests were written. So:
   same connection, for a path that does not exist. Answers come in the order of their requests. So a message's own
   answer, however late, comes before the check's. If it never comes, neither does the check's, and the message is in
   doubt. To wait for a quiet connection proves less: an answer may be later than any wait.
-* An acceptance in far less time than any other of late may be a stray one. It is checked in the same way, and withdrawn
-  if the message's own answer says otherwise or never comes.
+* An acceptance in far less time than any other of late may be a stray one. It counts only after such a check.
+* If a used connection breaks before another answer to its last acceptance would be due, that may be a stray one, and
+  the message may not have been read. It is in doubt.
 * If more answers came than requests were written, the message is in doubt. So are the accepted messages just before it,
   as many as answers were too many.
 """
@@ -20,17 +21,14 @@ answers came than requests were written. So:
 import asyncio
 import logging
 import math
-import select
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from secrets import token_hex
 from typing import Final
 
-from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
-from airflow_provider_dropcowboy.api.wire import Answer, Reply
+from airflow_provider_dropcowboy.api.wire import Answer
 from airflow_provider_dropcowboy.clock import Clock
-from airflow_provider_dropcowboy.transport.http1 import Connection
+from airflow_provider_dropcowboy.transport.kept_connection import ConnectionCheck, KeptConnection, Read
 from airflow_provider_dropcowboy.transport.origin import ConnectError, Origin
 
 CONNECT_TIMEOUT_S: Final = 10.0
@@ -48,47 +46,11 @@ TOO_FAST: Final = 0.5
 ENOUGH_ANSWERS: Final = 10
 IDLE_S: Final = 1.0
 """After so long a server may be about to close it. The system is asked whether it has, which costs a system call."""
-MAX_SURPLUS: Final = 16
-"""So many answers too many are accounted for on one connection."""
 IDLE_TIMEOUT: Final = 408
 """What a server sends that waits for a request in vain (RFC 9110, 15.5.9): no request is under way on its side."""
 
-NOT_SENT: Final = frozenset({Outcome.RELEASED, Outcome.REJECTED, Outcome.REFUSED})
-
 OnDoubt = Callable[[object], None]
-Read = Callable[[Reply], SendOutcome]
-"""What an answer means."""
 log = logging.getLogger(__name__)
-
-
-class KeptConnection(Connection):
-    """A connection between its requests.
-
-    :ivar accepted: keys of the last messages that were accepted on it.
-    :ivar kept_s: since when it carries no request, by the clock that counts while the machine is suspended.
-    """
-
-    def __init__(self, live: "set[KeptConnection]") -> None:
-        super().__init__()
-        self._live = live
-        self.accepted: deque[object] = deque(maxlen=MAX_SURPLUS)
-        self.kept_s = 0.0
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Note that it is gone."""
-        self._live.discard(self)
-        super().connection_lost(exc)
-
-    @property
-    def is_fit(self) -> bool:
-        """Whether another request may be written: it is open, and carried nothing that nobody asked for."""
-        return self.is_open and not self.has_surplus
-
-    def has_bytes(self) -> bool:
-        """Whether the system has bytes, or the end, of which the event loop does not know yet."""
-        waiting = select.poll()
-        waiting.register(self._lowest.get_extra_info("socket").fileno(), select.POLLIN)
-        return bool(waiting.poll(0))
 
 
 class Keeper:
@@ -102,7 +64,6 @@ class Keeper:
         self._most = connections * CONNECTIONS_PER_REQUEST
         self._timeout_s = timeout_s
         self._clock = clock
-        self._read = read
         self._on_doubt = on_doubt
         self._loop = asyncio.get_running_loop()
         self._idle: deque[KeptConnection] = deque()
@@ -134,16 +95,16 @@ class Keeper:
             raise ConnectError("the server closed the connection, or spoke before it was asked")
         return opened
 
-    def accept(self, connection: KeptConnection, key: object) -> None:
+    def accept(self, connection: KeptConnection, key: object) -> "asyncio.Task[bool] | None":
         """A message was accepted on it: it may carry the next request once it has rested.
 
         :param key: of the message; handed to ``on_doubt`` if the answer turns out to be another one's.
+        :returns: of an acceptance that came too fast: says later whether it surely is the message's own. None: it is.
         """
-        connection.accepted.append(key)
         took_s = connection.heard_s - connection.begun_s
         if self._timed >= ENOUGH_ANSWERS and took_s < self._fastest_s * TOO_FAST and connection.is_fit:
-            self._track(self._check_acceptance(connection))
-            return
+            return self._track(self._check_acceptance(connection))
+        connection.accepted.append(key)
         self._timed += 1
         self._slowest_s = max(took_s, self._slowest_s * FADE)
         self._fastest_s = min(took_s, self._fastest_s / FADE)
@@ -151,6 +112,7 @@ class Keeper:
             self._keep(connection)
         else:
             self._begin_to_judge(connection)
+        return None
 
     def check(self, connection: KeptConnection) -> "asyncio.Task[bool]":
         """An answer that frees its message came on it. The task says later whether it surely is the message's own."""
@@ -159,6 +121,12 @@ class Keeper:
     def retire(self, connection: KeptConnection) -> None:
         """An answer that proves nothing came on it: it carries no other request."""
         self._track(self._judge(connection, is_accepted=False))
+
+    def give_up(self, connection: KeptConnection) -> None:
+        """Its request got no answer: it is closed."""
+        connection.drop()
+        if connection.is_hurried:
+            self._report_last(connection)
 
     def sweep(self) -> None:
         """End the waits whose time is over."""
@@ -188,7 +156,8 @@ class Keeper:
             idle_s = self._clock.boot_s() - connection.kept_s
             is_fit = connection.is_fit and not (idle_s > IDLE_S and connection.has_bytes())
             may_open = len(self._live) + self._opening < self._most
-            if is_fit and may_open and self._due_s(connection) > self._loop.time():
+            connection.is_hurried = self._due_s(connection) > self._loop.time()
+            if is_fit and may_open and connection.is_hurried:
                 return None
             self._idle.popleft()
             if is_fit and idle_s <= KEEP_ALIVE_S:
@@ -226,9 +195,13 @@ class Keeper:
         if is_accepted and not surplus and connection.is_fit and not connection.has_bytes():
             self._keep(connection)
             return True
+        is_cut_short = connection.lost_s < self._due_s(connection) and not connection.announces_close
         connection.drop()
+        if is_cut_short and not surplus and (is_accepted or connection.is_hurried):
+            self._report_last(connection)
+            return False
         # as long as all answers are acceptances, the messages were accepted, whichever answer is whose
-        agreeing = next((n for n, answer in enumerate(surplus) if not self._accepts(answer)), len(surplus))
+        agreeing = next((n for n, answer in enumerate(surplus) if not self._check.accepts(answer)), len(surplus))
         differing = len(surplus) - (agreeing if is_accepted else 0)
         if differing:
             self._report(connection, surplus=differing)
@@ -237,11 +210,14 @@ class Keeper:
     async def _check_acceptance(self, connection: KeptConnection) -> bool:
         connection.write_behind(self._check.request)
         await _end_of(connection, at_most_s=self._timeout_s)
-        has_ended, answers = connection.lost.is_set(), connection.unread()
+        answers = connection.unread()
+        is_answered = connection.lost.is_set() and bool(answers) and self._check.is_answered_by(answers[-1])
         connection.drop()
-        if has_ended and answers and self._check.is_passed_by(answers[-1]) and all(map(self._accepts, answers[:-1])):
+        own = answers[:-1] if is_answered else answers
+        if is_answered and all(map(self._check.accepts, own)):
             return True
-        self._report(connection, surplus=max(len(answers) - 1, 1))  # one is the check's own
+        # one of them is the message's own
+        self._report(connection, surplus=len(own) - 1, is_checked=True)
         return False
 
     async def _pass_check(self, connection: KeptConnection) -> bool:
@@ -252,7 +228,9 @@ class Keeper:
             if has_ended and len(answers) == 1 and self._check.is_passed_by(answers[0]):
                 return True
             connection.drop()
-            self._report(connection, surplus=len(answers) - has_ended, is_checked=True)  # one is the check's own
+            # one is the check's own; without one, the answer that was read may be that of the request before
+            too_many = max(len(answers) - has_ended, connection.is_hurried)
+            self._report(connection, surplus=too_many, is_checked=True)
             return False
         await self._rest(connection)
         is_cut_short = connection.lost.is_set() and not connection.announces_close
@@ -268,6 +246,11 @@ class Keeper:
             if await _end_of(connection, at_most_s=min(left_s, self._timeout_s)):
                 return
 
+    def _report_last(self, connection: KeptConnection) -> None:
+        """The last acceptance is in doubt, unless the connection was new: then no earlier answer could be meant."""
+        if len(connection.accepted) > 1:
+            self._report(connection, surplus=1)
+
     def _report(self, connection: KeptConnection, *, surplus: int, is_checked: bool = False) -> None:
         """The last accepted messages are in doubt, as many as answers were too many."""
         in_doubt = list(connection.accepted)[-surplus:] if surplus > 0 else []
@@ -279,28 +262,6 @@ class Keeper:
         )
         for key in in_doubt:
             self._on_doubt(key)
-
-    def _accepts(self, answer: Answer | None) -> bool:
-        return answer is not None and self._read(answer).kind is Outcome.ACCEPTED
-
-
-class ConnectionCheck:
-    """A request that changes nothing, for a path that no API has: its answer shows that all before it have come.
-
-    The connection ends with it. It carries no credentials.
-    """
-
-    def __init__(self, origin: Origin, *, read: Read) -> None:
-        self._read = read
-        self._name = f"no-such-path-{token_hex(8)}"
-        head = origin.head("GET", f"/{self._name}", has_headers=False)
-        self.request: Final = f"{head}Connection: close\r\n\r\n".encode()
-
-    def is_passed_by(self, answer: Answer | None) -> bool:
-        """Whether the message before the check was not sent, whether this answer is the check's or the message's."""
-        if answer is None:
-            return False
-        return self._name.encode() in answer.body or self._read(answer).kind in NOT_SENT
 
 
 async def _end_of(connection: KeptConnection, *, at_most_s: float) -> bool:

@@ -1,7 +1,7 @@
 """What sandbox and ledger say after a run, held against each other."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final, Self
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.ledger.database import open_ledger
 from airflow_provider_dropcowboy.ledger.runs import SILENT_AFTER
-from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
+from airflow_provider_dropcowboy.ledger.schema import HISTORY, RUNS, SENDS
 from airflow_provider_dropcowboy.ledger.sends import state_now
 from airflow_provider_dropcowboy.states import State
 from tests.acceptance.contacts import Table
@@ -43,6 +43,7 @@ class Evidence:
     :param states: of each send in the ledger, by foreign_id; what a dead run claimed is unknown.
     :param keys: contact key by foreign_id.
     :param ledger_numbers: number by foreign_id.
+    :param rows: what the ledger says of each send, in words, by foreign_id.
     """
 
     table: Table = field(repr=False)
@@ -51,6 +52,7 @@ class Evidence:
     states: Mapping[str, State] = field(repr=False)
     keys: Mapping[str, str] = field(repr=False)
     ledger_numbers: Mapping[str, str] = field(repr=False)
+    rows: Mapping[str, str] = field(repr=False)
     runs: list[Run]
 
     @classmethod
@@ -64,6 +66,7 @@ class Evidence:
                 )
             ).all()
             runs = connection.execute(sa.select(RUNS).where(RUNS.c.ended_at.is_not(None))).all()
+            history = connection.execute(sa.select(HISTORY).order_by(HISTORY.c.id)).all()
         ledger.engine.dispose()
         long_after = utcnow() + 2 * SILENT_AFTER
         return cls(
@@ -73,6 +76,7 @@ class Evidence:
             states={send.foreign_id: state_now(send, long_after) for send in sends},
             keys={send.foreign_id: send.contact_key for send in sends},
             ledger_numbers={send.foreign_id: send.phone_number for send in sends},
+            rows={send.foreign_id: _in_words(send, history) for send in sends},
             runs=[Run(run.id, run.counts, run.stop_reason) for run in runs],
         )
 
@@ -80,6 +84,19 @@ class Evidence:
     def taken(self) -> set[str]:
         """What the sandbox took, by foreign_id."""
         return {foreign_id for foreign_id, send in self.asked.items() if send["takes"]}
+
+    def account_of(self, name: str) -> str:
+        """What both know of the sends with this foreign_id, number or contact key: how a promise was broken."""
+        ids = [
+            foreign_id
+            for foreign_id in self.asked.keys() | self.rows.keys()
+            if name in {foreign_id, self.ledger_numbers.get(foreign_id), self.keys.get(foreign_id)}
+        ]
+        return "\n".join(
+            f"{foreign_id}\n  sandbox: {_at_the_sandbox(self.asked.get(foreign_id, {}))}\n"
+            f"  ledger: {self.rows.get(foreign_id, 'nothing')}"
+            for foreign_id in ids
+        )
 
     def counts(self) -> Counter[State]:
         """How many sends of the ledger stand where."""
@@ -156,6 +173,26 @@ class Evidence:
             "runs that failed": self.failed_runs(),
             "counts of the last run that differ": self.last_run_differs(),
         }
+
+
+def _at_the_sandbox(send: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {send[name]}" for name in ("asks", "takes", "answers", "keys") if name in send)
+
+
+def _in_words(send: Any, history: Sequence[Any]) -> str:
+    now = f"{send.state} ({send.reason}), attempt {send.attempt}, run {send.run_id}, claimed at {send.claimed_at:%T.%f}"
+    if send.answered_at is not None:
+        now += f", answered at {send.answered_at:%T.%f}"
+    return "; ".join(
+        [
+            now,
+            *(
+                f"{row.at:%T.%f} {row.event}: {row.state_before} to {row.state_after}, attempt {row.attempt}"
+                for row in history
+                if row.foreign_id == send.foreign_id
+            ),
+        ]
+    )
 
 
 def let_silence_pass(ledger_url: str, pids: Collection[int], *, meanwhile: Callable[[], None] = lambda: None) -> None:

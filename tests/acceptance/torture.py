@@ -161,6 +161,10 @@ def main() -> int:
     print(f"\n{options.database}, {options.rows} rows a round, {RUNS_AT_ONCE} runs at once")
     for name, figure in (*figures.items(), *broken.items()):
         print(f"  {name:<{width}}  {figure:>9}")
+    for done in rounds:
+        for name, found in done.evidence.broken().items():
+            for one in found if broken.get(name) else ():
+                print(f"\n{name}: {one}\n{done.evidence.account_of(str(one))}")
     return 1 if any(broken.values()) else 0
 
 
