@@ -10,8 +10,6 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from phonenumbers import PhoneNumber
 
 # phonenumbers is imported where it is needed: it costs 50 ms, and every parse of a DAG would pay them.
@@ -51,20 +49,19 @@ class Phone:
         :param region: ISO 3166 alpha-2, such as ``US``; one that :func:`is_region` knows.
         :raises PhoneError: with one of a few reasons, without the text.
         """
+        text = _as_text(value).strip()
+        if (plain := _PLAIN.fullmatch(text)) and (plain["plus"] or _is_north_american(region)):
+            digits = "".join(plain.group("area_code", "exchange", "line"))
+            if _is_ordinary(digits):
+                return cls(f"+1{digits}")
+
         import phonenumbers
         from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
-        written = _one_number(_as_text(value))
-        digits, is_international = _ten_digits(written)
-        if digits and (is_international or phonenumbers.country_code_for_region(region) == 1):
-            if _is_ordinary_of_us(digits):
-                return cls(f"+1{digits}")
-            number = phonenumbers.PhoneNumber(country_code=1, national_number=int(digits))  # as it would be parsed
-        else:
-            try:
-                number = phonenumbers.parse(written, region)
-            except phonenumbers.NumberParseException as error:
-                raise PhoneError(_PARSE_REASONS.get(error.error_type, "not a phone number")) from None
+        try:
+            number = phonenumbers.parse(_one_number(text), region)
+        except phonenumbers.NumberParseException as error:
+            raise PhoneError(_PARSE_REASONS.get(error.error_type, "not a phone number")) from None
         kind = phonenumbers.number_type(number)
         if kind == PhoneNumberType.UNKNOWN and not new_area_code(number):
             raise PhoneError(
@@ -123,12 +120,13 @@ _POSSIBLE_REASONS: Final = {  # ValidationResult
 }
 
 _NEW_NUMBER: Final = re.compile(r"(?!37|96|88|710|950)[2-9]([0-8])(?!\1)[0-9][2-9](?!11)[0-9]{6}")
+_PLAIN: Final = re.compile(  # as most numbers of North America are written
+    r"(?:(?P<plus>\+)?1[ .-]?)?\(?(?P<area_code>[2-9][0-9]{2})\)?[ .-]?(?P<exchange>[0-9]{3})[ .-]?(?P<line>[0-9]{4})"
+)
 _NUMBER: Final = re.compile(r"\(?\+?\(?[0-9](?:[0-9 ().\u2010-\u2015\u2212-]*[0-9])?")
 _SEVERAL: Final = re.compile(r"[0-9][0-9 ().-]{5,}[0-9][^0-9]*[^0-9 ().-][^0-9]*[0-9][0-9 ().-]{5,}[0-9]")
 _EXTENSION: Final = re.compile(r"[0-9] *(?:x|ext|extn|extension|#|,|;|;ext=)[ .:]*[0-9]+", re.IGNORECASE)
-_NORTH_AMERICAN: Final = re.compile(r"(\+?1)?([2-9][0-9]{9})")
 _SCIENTIFIC: Final = re.compile(r"[+-]?[0-9](?:[.,][0-9]+)?E[+-]?[0-9]+", re.IGNORECASE)
-_NO_PUNCTUATION: Final = str.maketrans("", "", " ().-")
 _WHOLE_AS_DECIMAL: Final = re.compile(r"(\+?[0-9]{7,15})\.0+")
 
 
@@ -189,41 +187,36 @@ def _one_number(text: str) -> str:
     raise PhoneError("has characters that no phone number has")
 
 
-def _ten_digits(written: str) -> tuple[str | None, bool]:
-    """The digits of a number written as most are in North America, and whether +1 says so.
+@cache
+def _is_north_american(region: str) -> bool:
+    import phonenumbers
 
-    Reading them needs no library, half of the cost.
+    return bool(phonenumbers.country_code_for_region(region) == 1)
+
+
+def _is_ordinary(digits: str) -> bool:
+    """Whether ten digits are a number of some country of +1 that costs no more, for a thirtieth of the library's time.
+
+    What is none may still be a number: an area code that is newer than the library, for one.
     """
-    found = _NORTH_AMERICAN.fullmatch(written.translate(_NO_PUNCTUATION))
-    return (found[2], found[1] == "+1") if found else (None, False)
-
-
-def _is_ordinary_of_us(digits: str) -> bool:
-    """Whether ``number_type`` would say that this is a fixed line or a mobile of the US, for a fifth of its cost."""
-    is_ordinary, is_other = _us_patterns()
-    return bool(is_ordinary(digits)) and not is_other(digits)
+    return _ordinary().fullmatch(digits) is not None
 
 
 @cache
-def _us_patterns() -> "tuple[Callable[[str], object], Callable[[str], object]]":
-    """What ordinary numbers match, and what none of them may match, from the metadata of phonenumbers.
-
-    The library asks for these kinds first. The US is the first region that it looks at for +1, so no other can claim
-    a number that is one here.
-    """
+def _ordinary() -> re.Pattern[str]:
+    """The patterns by which phonenumbers itself tells the kinds of numbers, of all countries of +1 in one."""
     import phonenumbers
 
-    metadata = phonenumbers.PhoneMetadata.metadata_for_region("US")
-    assert metadata is not None
-    kinds = (
-        metadata.premium_rate, metadata.toll_free, metadata.shared_cost, metadata.voip, metadata.personal_number,
-        metadata.pager, metadata.uan, metadata.voicemail,
-    )  # fmt: skip
-    patterns = [kind.national_number_pattern for kind in kinds if kind is not None and kind.national_number_pattern]
-    assert metadata.fixed_line is not None
-    assert metadata.fixed_line.national_number_pattern is not None
-    others = "|".join(f"(?:{pattern})" for pattern in patterns)
-    return re.compile(metadata.fixed_line.national_number_pattern).fullmatch, re.compile(others).fullmatch
+    def patterns(*kinds: str) -> str:
+        regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[1]
+        tables = [phonenumbers.PhoneMetadata.metadata_for_region(region) for region in regions]
+        found = [getattr(table, kind) for table in tables for kind in kinds]
+        texts = (kind.national_number_pattern for kind in found if kind is not None)
+        return "|".join(dict.fromkeys(f"(?:{text})" for text in texts if text))
+
+    dear = patterns("premium_rate", "shared_cost")
+    usual = patterns("fixed_line", "mobile", "toll_free", "voip", "personal_number", "pager", "uan", "voicemail")
+    return re.compile(f"(?!(?:{dear})\\Z)(?:{usual})")
 
 
 def _count_digits(text: str) -> int:

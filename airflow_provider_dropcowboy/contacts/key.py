@@ -37,6 +37,8 @@ def canonical_key(value: object) -> str:
         that do not print, a truth value, bytes, and any other type. And a number that a spreadsheet or a float has
         rounded, since two people may have become one key: ``1.23457E+17``, a float or a Decimal made of one from 2^53.
     """
+    if type(value) is int:
+        return str(value)
     match value:
         case str():
             return _from_text(value)
@@ -130,6 +132,8 @@ def _from_text(text: str) -> str:
     # one key for everybody without a key would make one message of them all
     if not text or text in _NULL_SPELLINGS:
         raise ContactKeyError("empty")
+    if text.isalnum():  # none of the notations below
+        return text
     if not text.isprintable():  # PostgreSQL stores no NUL and UTF-8 no lone surrogate: one such row would stop a batch
         raise ContactKeyError("has characters that do not print")
     if _SCIENTIFIC.fullmatch(text) or (_WHOLE_FLOAT.fullmatch(text) and abs(int(text[:-2])) >= MAX_EXACT_FLOAT):

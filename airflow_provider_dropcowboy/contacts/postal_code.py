@@ -21,6 +21,8 @@ def read_postal_code(value: object, *, region: str) -> str | None:
 
     :param region: of the numbers without a country code; only where ZIP codes are used are bare digits repaired.
     """
+    if type(value) is str and region in ZIP_REGIONS and _USUAL_ZIP.fullmatch(value):
+        return value
     text = _as_text(value)
     if region in ZIP_REGIONS and (digits := _ZIP.fullmatch(text)):
         return _as_zip(digits["zip"], digits["plus4"] or "")
@@ -31,6 +33,7 @@ def read_postal_code(value: object, *, region: str) -> str | None:
     return text if _ANY_POSTAL_CODE.fullmatch(text) else None
 
 
+_USUAL_ZIP: Final = re.compile(r"(?!00)[0-9]{5}")  # most cells: nothing is to be repaired
 _WHOLE_AS_DECIMAL: Final = re.compile(r"(?<=[0-9])\.0+$")
 _ZIP: Final = re.compile(r"(?P<zip>[0-9]{3,9})(?:[- ]+(?P<plus4>[0-9]{0,4}))?")
 _CANADIAN: Final = re.compile(r"([A-Za-z][0-9][A-Za-z])[ -]*([0-9][A-Za-z][0-9])")

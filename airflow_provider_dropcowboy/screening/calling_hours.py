@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from functools import reduce
 from itertools import chain
@@ -13,7 +13,7 @@ from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.screening.consent import Need
 from airflow_provider_dropcowboy.screening.places import Place, load_places
 from airflow_provider_dropcowboy.screening.rules import CALLED_PARTY, CHANNELS, Rule, Rulebook
-from airflow_provider_dropcowboy.screening.spans import Spans, both, force_spans, free_of, shorten, spans_on_the_clock
+from airflow_provider_dropcowboy.screening.spans import RuleSpans, both, force_spans, free_of, shorten
 from airflow_provider_dropcowboy.screening.zones import ZoneRules, is_older, zone_rules
 
 _BANNED: Final = {
@@ -26,6 +26,8 @@ LABELS: Final = 4
 
 SEARCH_DAYS: Final = 14
 """How far ahead the next opening is looked for: longer than any weekend with holidays."""
+FIRST_DAYS: Final = 2
+"""How far ahead it is looked for at first. It is nearly always found there, and each day costs time."""
 
 
 class Mode(StrEnum):
@@ -79,12 +81,10 @@ class CallingHours:
         self._has_bans = has_bans
         self._needs = {rule: Need(rule.consent, rule.label) for rule in rules if rule.consent}
         self._places = load_places()
-        self._holidays = {region: frozenset(chain(*days.values())) for region, days in book.holidays.items()}
+        self._spans = RuleSpans({region: frozenset(chain(*days.values())) for region, days in book.holidays.items()})
         self._standings: dict[Place, _Standing] = {}
         self._alike: dict[tuple[object, ...], _Standing] = {}
         self._named = {rule.region for rule in rules} | {pause.region for pause in book.pauses}
-        self._day: date | None = None
-        self._spans_of: dict[tuple[Rule, str], Spans] = {}
         self._off = Ruling(True, None, None, is_banned=False, rule="calling hours are off")
 
     @classmethod
@@ -203,10 +203,18 @@ class CallingHours:
             return _Standing(now, next_day, self._ruling(place, [] if gap else held, reason, is_banned=not gap))
         regions = _with_countries(place)
         pauses = [pause for pause in self._book.pauses if pause.region in regions]
-        laws = [(rule.label, self._spans(rule, place, today=today)) for rule in rules if rule.is_about_hours]
-        laws += [(pause.label, free_of(pause)) for pause in pauses]
-        spans = shorten(reduce(both, (times for _, times in laws)), by_s=self._book.margin.total_seconds())
-        following = bisect_right(spans, now, key=lambda span: span[0])
+        for days in (FIRST_DAYS, SEARCH_DAYS):
+            laws = [
+                (rule.label, self._spans.of(rule, _zones_of(rule, place), today=today, days=days))
+                for rule in rules
+                if rule.is_about_hours
+            ]
+            laws += [(pause.label, free_of(pause)) for pause in pauses]
+            spans = shorten(reduce(both, (times for _, times in laws)), by_s=self._book.margin.total_seconds())
+            following = bisect_right(spans, now, key=lambda span: span[0])
+            # what begins by then begins in every zone within these days
+            if following < len(spans) and spans[following][0] < midnight + timedelta(days=days).total_seconds():
+                break
         if following and now < spans[following - 1][1]:
             ends = spans[following - 1][1]
             labels = _labels(rule for rule in held if rule.is_about_hours)
@@ -241,21 +249,6 @@ class CallingHours:
             zones=place.zones,
         )
 
-    def _spans(self, rule: Rule, place: Place, *, today: date) -> Spans:
-        """When a rule is open in every zone of which it speaks."""
-        return reduce(both, (self._spans_in(rule, zone, today=today) for zone in _zones_of(rule, place)))
-
-    def _spans_in(self, rule: Rule, zone: str, *, today: date) -> Spans:
-        if today != self._day:
-            self._day, self._spans_of = today, {}
-        spans = self._spans_of.get((rule, zone))
-        if spans is None:
-            holidays = self._holidays.get(rule.region, frozenset())
-            spans = self._spans_of[rule, zone] = spans_on_the_clock(
-                rule, zone, today=today, days=SEARCH_DAYS, holidays=holidays
-            )
-        return spans
-
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
@@ -283,8 +276,10 @@ def _with_countries(place: Place) -> set[str]:
     return {*place.regions, *(region[:2] for region in place.regions)}
 
 
-def _zones_of(rule: Rule, place: Place) -> list[str]:
-    return sorted({zone for name in rule.zones for zone in (place.zones if name == CALLED_PARTY else (name,))})
+def _zones_of(rule: Rule, place: Place) -> tuple[str, ...]:
+    if rule.zones == (CALLED_PARTY,):
+        return place.zones
+    return tuple(sorted({zone for name in rule.zones for zone in (place.zones if name == CALLED_PARTY else (name,))}))
 
 
 def _lawless(place: Place, rules: Sequence[Rule]) -> str | None:

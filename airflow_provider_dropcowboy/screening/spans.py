@@ -1,6 +1,8 @@
 """When rules are open, as spans of time: from wall clocks to seconds since the epoch, and what spans have in common."""
 
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
+from functools import reduce
 
 import pendulum
 
@@ -9,6 +11,32 @@ from airflow_provider_dropcowboy.screening.zones import clock
 
 Spans = list[tuple[float, float]]
 """Open from the first until before the second, in seconds since the epoch; in order, none touches the next."""
+
+
+class RuleSpans:
+    """When rules are open in zones. It keeps what it was asked of one day: many places share rules and zones.
+
+    :param holidays: by region.
+    """
+
+    def __init__(self, holidays: Mapping[str, frozenset[date]]) -> None:
+        self._holidays = holidays
+        self._day: date | None = None
+        self._kept: dict[tuple[Rule, tuple[str, ...], int], Spans] = {}
+
+    def of(self, rule: Rule, zones: tuple[str, ...], *, today: date, days: int) -> Spans:
+        """When the rule is open in every one of the zones, from yesterday on and so many days ahead."""
+        if today != self._day:
+            self._day, self._kept = today, {}
+        spans = self._kept.get((rule, zones, days))
+        if spans is None:
+            if len(zones) == 1:
+                holidays = self._holidays.get(rule.region, frozenset())
+                spans = spans_on_the_clock(rule, zones[0], today=today, days=days, holidays=holidays)
+            else:
+                spans = reduce(both, (self.of(rule, (zone,), today=today, days=days) for zone in zones))
+            self._kept[rule, zones, days] = spans
+        return spans
 
 
 def spans_on_the_clock(rule: Rule, zone: str, *, today: date, days: int, holidays: frozenset[date]) -> Spans:
