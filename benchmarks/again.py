@@ -20,6 +20,7 @@ from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
 from airflow_provider_dropcowboy.contacts.partition import Partition
 from airflow_provider_dropcowboy.contacts.text import Template
 from airflow_provider_dropcowboy.ledger.database import open_ledger
+from airflow_provider_dropcowboy.ledger.judgement import ClaimRules
 from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
 from airflow_provider_dropcowboy.screening.places import DATA
 from airflow_provider_dropcowboy.secret import Secret
@@ -68,7 +69,7 @@ def main() -> None:
         columns=ContactColumns(key_column="id", postal_code_column="zip"),
         hours=CallingHours.load(Mode.STATE, channel="rvm", message_kind="informational") if options.dry_run else None,
         concurrency=90,
-        caps=((3, timedelta(days=1)),),
+        claim_rules=ClaimRules(caps=((3, timedelta(days=1)),)),
         callback_url="http://127.0.0.1:9",
         callback_secret=Secret("bench-callback"),
     )

@@ -28,6 +28,7 @@ from airflow_provider_dropcowboy.ledger.runs import Campaign, Who, begin_run, bi
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.reports.funnel import Outcomes, read_funnel, read_outcomes
 from airflow_provider_dropcowboy.screening.message import Message
+from airflow_provider_dropcowboy.screening.screen import Candidate
 from benchmarks.filled import ACCOUNT, fill
 from tests.postgres_server import PostgresServer
 
@@ -120,8 +121,8 @@ def send(ledger: Ledger) -> Campaign:
     campaign = bind_campaign(ledger, ACCOUNT, name=name, channel=Channel.RVM, prefix=prefix)
     run = begin_run(ledger, campaign, who=Who(task_id="growth"), wanted=BATCH)
     for first in range(0, SENDS, BATCH):
-        messages = [message(campaign, index) for index in range(first, first + BATCH)]
-        judgement = claim(ledger, run, messages=messages, claim_id=new_claim_id(), rules=RULES)
+        candidates = [Candidate(message(campaign, index)) for index in range(first, first + BATCH)]
+        judgement = claim(ledger, run, candidates=candidates, claim_id=new_claim_id(), rules=RULES)
         assert len(judgement.claimed) == BATCH
         record(ledger, run, answered=[Answered(claimed, ACCEPTED) for claimed in judgement.claimed])
     end_run(ledger, run, counts={"accepted": SENDS}, reason=None)

@@ -25,6 +25,7 @@ from airflow_provider_dropcowboy.ledger.runs import Who, begin_run, bind_campaig
 from airflow_provider_dropcowboy.ledger.schema import SENDS
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.screening.message import Message
+from airflow_provider_dropcowboy.screening.screen import Candidate
 from airflow_provider_dropcowboy.secret import Secret
 from benchmarks.receiver_server import SECRET
 
@@ -109,7 +110,7 @@ def prepare(url: str, count: int) -> Iterator[str]:
                     content_digest=name[:32],
                 )
             )
-        for claimed in claim(ledger, run, messages=asked, claim_id=new_claim_id()).claimed:
+        for claimed in claim(ledger, run, candidates=list(map(Candidate, asked)), claim_id=new_claim_id()).claimed:
             foreign_id = claimed.message.foreign_id
             target = urls.url(Ticket(foreign_id, claimed.attempt)).removeprefix("http://bench")
             yield f"{target}\t{body(foreign_id, claimed.message.phone)}"

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from airflow_provider_dropcowboy.api.content import MAX_SMS_CHARACTERS, Rvm, Sms, count_sms_characters, is_postal_code
 from airflow_provider_dropcowboy.campaign.identity import Identity, framed_content
@@ -102,10 +101,7 @@ class Composer:
     :param caps: most attempts on a number in a time.
     """
 
-    def __init__(
-        self, template: RvmTemplate | SmsTemplate, identity: Identity, *, caps: tuple[tuple[int, timedelta], ...] = ()
-    ) -> None:
-        self._caps = caps
+    def __init__(self, template: RvmTemplate | SmsTemplate, identity: Identity) -> None:
         self._template = template
         self._identity = identity
         self._same = framed_content(template.same())
@@ -128,6 +124,5 @@ class Composer:
                 text=content.tts_body if isinstance(content, Rvm) else content.sms_body,
                 postal_code=contact.postal_code,
             ),
-            caps=self._caps,
             postal_code=contact.postal_code,
         )

@@ -12,6 +12,7 @@ from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.screening.message import Message
 from airflow_provider_dropcowboy.screening.places import Places, load_places
+from airflow_provider_dropcowboy.screening.screen import Candidate, Verdict
 from airflow_provider_dropcowboy.states import State
 
 ASSUMED_ANSWER_S: Final = 0.5
@@ -139,18 +140,23 @@ class Outlook:
         self._regions: dict[str, Counter[State]] = defaultdict(Counter)
         self._zones: dict[str, Counter[State]] = defaultdict(Counter)
 
-    def add(self, message: Message, state: State, reason: str | None) -> None:
-        """One more row was judged. Rows that make no message have no number, or their key came before."""
+    def send(self, candidate: Candidate) -> None:
+        """One more row would be sent now."""
+        ruling = candidate.ruling
+        self._ready += 1
+        if ruling is not None and ruling.closes_at is not None:
+            self._hours_end_at = min(self._hours_end_at or ruling.closes_at, ruling.closes_at)
+        self._add(candidate.message, State.READY, is_for_sending=True)
+
+    def stop(self, message: Message, verdict: Verdict) -> None:
+        """One more row is not to be sent now; a held one may be later."""
+        if verdict.opens_at is not None:
+            self._openings[verdict.opens_at] += 1
+        self._add(message, verdict.state, is_for_sending=verdict.opens_at is not None)
+
+    def _add(self, message: Message, state: State, *, is_for_sending: bool) -> None:
         self.place(message.phone, state, postal_code=message.postal_code)
-        if state is State.READY:
-            self._ready += 1
-            if message.closes_at is not None:
-                self._hours_end_at = min(self._hours_end_at or message.closes_at, message.closes_at)
-        elif message.opens_at is not None and message.stop == (state, reason):
-            self._openings[message.opens_at] += 1
-        else:
-            return
-        if isinstance(message.content, Sms) and count_outside_gsm(message.content.sms_body):
+        if is_for_sending and isinstance(message.content, Sms) and count_outside_gsm(message.content.sms_body):
             self._outside_gsm += 1
 
     def place(self, phone: Phone, state: State, *, postal_code: str | None) -> None:

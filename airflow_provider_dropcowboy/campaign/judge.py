@@ -1,8 +1,7 @@
 """From rows to messages and verdicts: reading the source, screening and composing."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
@@ -17,16 +16,11 @@ from airflow_provider_dropcowboy.contacts.contact import Contact, Unusable
 from airflow_provider_dropcowboy.contacts.mapping import ContactReader
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.ledger.sends import Found
-from airflow_provider_dropcowboy.screening.calling_hours import Ruling
-from airflow_provider_dropcowboy.screening.consent import Consent, Kinds, has_consent, read_kinds, unmet
+from airflow_provider_dropcowboy.screening.consent import NO_CONSENT, Consent, Kinds, has_consent, read_kinds
 from airflow_provider_dropcowboy.screening.message import Message
-from airflow_provider_dropcowboy.screening.verdict import Verdict
+from airflow_provider_dropcowboy.screening.screen import Candidate, Verdict
 from airflow_provider_dropcowboy.states import State
 
-STATE_BAN: Final = "state_ban"
-"""Begins the reason of a row whose state bans the message."""
-NO_CONSENT: Final = "no consent"
-"""Begins the reason of a row without the consent that the law of its place wants."""
 LOOK_ROWS: Final = 2_000
 """Rows of a known campaign that the ledger is asked about at once, before anything of them is judged."""
 
@@ -35,12 +29,12 @@ Rows = Iterable[Mapping[str, object]]
 
 @dataclass(slots=True)
 class Batch:
-    """Rows that were judged together: those to send, and those not.
+    """Rows that were judged together: those with a message to screen, and those without.
 
     :ivar elsewhere: rows of another partition.
     """
 
-    messages: list[Message] = field(default_factory=list)
+    candidates: list[Candidate] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
     elsewhere: int = 0
 
@@ -73,7 +67,7 @@ class Judge:
     def __init__(self, plan: Plan, identity: Identity, *, seen: Seen) -> None:
         self._plan = plan
         self._reader = ContactReader(plan.columns)
-        self._composer = Composer(plan.template, identity, caps=plan.caps)
+        self._composer = Composer(plan.template, identity)
         self._identity = identity
         self._seen = seen
 
@@ -135,7 +129,7 @@ class Judge:
         return self._reader.read(row)
 
     def judge(self, rows: Rows) -> Batch:
-        """The rows' messages and verdicts; a row of another partition has neither.
+        """The rows' candidates and verdicts; a row of another partition has neither.
 
         :raises ConfigurationError: the source lacks a column.
         """
@@ -157,20 +151,10 @@ class Judge:
             if message.foreign_id in new:
                 new.discard(message.foreign_id)
                 self._meet_earlier(message.earlier_ids)
-                batch.messages.append(self._screen(contact, message, suppressed))
+                batch.candidates.append(self._candidate(contact, message, suppressed))
             else:
                 batch.verdicts.append(_met_before(contact.key))
         return batch
-
-    def close(self, message: Message) -> Message:
-        """The message, held until its calling hours open again: they ended after it was screened."""
-        hours, closes_at = self._plan.hours, message.closes_at
-        assert hours is not None
-        assert closes_at is not None
-        at = max(utcnow(), closes_at)  # the ledger's clock, which found it closed, may be ahead of this one
-        ruling = hours.judge(message.phone.e164, postal_code=message.postal_code, at=at)
-        opens_at = at if ruling.is_open else ruling.opens_at
-        return _held(message, ruling, opens_at=opens_at)
 
     def _contact(self, row: Mapping[str, object]) -> Contact | Unusable | None:
         """None: the row is of another partition."""
@@ -188,29 +172,21 @@ class Judge:
         if self._plan.earlier_runs and names:
             self._seen.add(names)
 
-    def _screen(self, contact: Contact, message: Message, suppressed: Collection[str]) -> Message:
-        """The message, stopped by the first rule that applies; the ledger may know that it was sent before."""
-        if not self._has_consent(contact.row):
-            return replace(message, stop=(State.SUPPRESSED, f"no consent in {self._plan.opt_in_column}"))
-        if message.number_digest in suppressed:
-            return replace(message, stop=(State.SUPPRESSED, "on the suppression list"))
-        hours = self._plan.hours
-        if hours is None:
-            return message
-        ruling = hours.judge(contact.phone.e164, postal_code=contact.postal_code, at=utcnow())
-        if ruling.is_banned:
-            return replace(message, stop=(State.SUPPRESSED, f"{STATE_BAN}: {ruling.rule}"))
-        rule = ruling.rule
-        if ruling.needs:
-            given = self._consent_of(contact.row)
-            if need := unmet(ruling.needs, given):
-                return replace(message, stop=(State.SUPPRESSED, f"{NO_CONSENT}: {need}; calling hours {hours.version}"))
-            rule += f"; consent: {', '.join(sorted(given))}"
-        if not ruling.is_open:
-            return _held(message, ruling, opens_at=ruling.opens_at)
-        return replace(message, closes_at=ruling.closes_at, rule=rule, caps=message.caps + ruling.caps)
+    def _candidate(self, contact: Contact, message: Message, suppressed: Collection[str]) -> Candidate:
+        """The message with what is known of its person; what follows from that is screening's."""
+        hours, row = self._plan.hours, contact.row
+        ruling = None
+        if hours is not None:
+            ruling = hours.judge(contact.phone.e164, postal_code=contact.postal_code, at=utcnow())
+        return Candidate(
+            message,
+            ruling,
+            None if self._has_opted_in(row) else f"no consent in {self._plan.opt_in_column}",
+            message.number_digest in suppressed,
+            self._consent_of(row) if ruling and ruling.needs else NO_CONSENT,
+        )
 
-    def _has_consent(self, row: Mapping[str, object]) -> bool:
+    def _has_opted_in(self, row: Mapping[str, object]) -> bool:
         column = self._plan.opt_in_column
         return column is None or has_consent(_cell(row, column))
 
@@ -224,11 +200,6 @@ class Judge:
 
 def _met_before(key: str) -> Verdict:
     return Verdict(State.DUPLICATE, "the same key came before", key)
-
-
-def _held(message: Message, ruling: Ruling, *, opens_at: datetime | None) -> Message:
-    stop = (State.HELD, f"calling hours: {ruling.rule}")
-    return replace(message, stop=stop, opens_at=opens_at, places=ruling.regions)
 
 
 def _cell(row: Mapping[str, object], column: str) -> object:

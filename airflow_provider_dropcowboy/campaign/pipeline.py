@@ -29,7 +29,7 @@ from airflow_provider_dropcowboy.ledger.patience import claim_patiently, reclaim
 from airflow_provider_dropcowboy.ledger.runs import Run, beat
 from airflow_provider_dropcowboy.ledger.shares import seek_share
 from airflow_provider_dropcowboy.ledger.suppressions import find_suppressed
-from airflow_provider_dropcowboy.screening.message import Message
+from airflow_provider_dropcowboy.screening.screen import Candidate
 from airflow_provider_dropcowboy.states import State
 from airflow_provider_dropcowboy.transport.bulk import BulkSender
 from airflow_provider_dropcowboy.transport.pacing import Pace
@@ -69,7 +69,6 @@ class Pipeline:
         self._plan = plan
         self._ledger = ledger
         self._run = run
-        self._judge = judge
         self._unsent = unsent
         self._pace = pace
         self._control = control
@@ -94,7 +93,6 @@ class Pipeline:
         self._in_flight = InFlightLimit(plan.concurrency, retries=self._retries)
         self._sending = Sending(
             plan,
-            judge=judge,
             answers=self._answers,
             retries=self._retries,
             in_flight=self._in_flight,
@@ -170,22 +168,17 @@ class Pipeline:
     async def _claim(self) -> None:
         while waiting := await self._source.waiting():
             size = await self._in_flight.take(min(waiting, self._batch_rows))
-            messages = self._source.take(size)  # none if the run was stopped while it waited
-            met = self._unsent.owners([message.number_digest for message in messages])
+            candidates = self._source.take(size)  # none if the run was stopped while it waited
+            met = self._unsent.owners([candidate.message.number_digest for candidate in candidates])
             begun_s = self._clock.boot_s()
-            judgement, lease_ends = await self._try(partial(self._claim_new, messages, met=met), new=len(messages))
+            judgement, lease_ends = await self._try(partial(self._claim_new, candidates, met=met), new=len(candidates))
             self._in_flight.claim.add(self._clock.boot_s() - begun_s)
-            self._count_unclaimed(judgement)
+            self._tally.count_unclaimed(judgement, run_id=self._run.id)
+            self._unsent.add_all(judgement)
             for claim in judgement.claimed:
                 self._tally.claim()
                 self._sending.pass_on(Ask(claim, lease_ends))
             await self._in_flight.give_back(size - len(judgement.claimed))
-
-    def _count_unclaimed(self, judgement: Judgement) -> None:
-        judgement.stopped += map(self._judge.close, judgement.closed)
-        judgement.closed.clear()
-        self._tally.count_unclaimed(judgement, run_id=self._run.id)
-        self._unsent.add_all(judgement)
 
     async def _claim_retries(self) -> None:
         while True:
@@ -201,18 +194,16 @@ class Pipeline:
             for claim in judgement.claimed:
                 ask = rest.pop(claim.message.foreign_id)
                 self._sending.pass_on(replace(ask, claim=claim, lease_ends=lease_ends, asks=ask.asks + 1))
-            for message in judgement.suppressed:
-                self._sending.give_back_opted_out(rest.pop(message.foreign_id))
-            for message in judgement.closed:
-                self._sending.give_back_closed(rest.pop(message.foreign_id))
+            for message, verdict in judgement.stopped:
+                self._sending.give_back(rest.pop(message.foreign_id), verdict)
             for ask in rest.values():
                 self._answers.put_nowait(Answered(ask.claim, STOPPED))
 
-    def _claim_new(self, messages: Sequence[Message], *, met: Mapping[str, str]) -> Claimed:
+    def _claim_new(self, candidates: Sequence[Candidate], *, met: Mapping[str, str]) -> Claimed:
         return claim_patiently(
             self._ledger,
             self._run,
-            messages=messages,
+            candidates=candidates,
             give_up=self._is_stopping,
             rules=self._plan.claim_rules,
             met=met,
@@ -265,8 +256,7 @@ class Pipeline:
             self._tally.settle(item.state, item.outcome.reason)
         else:
             self._tally.hold_back(item.held_back)
-            assert item.held_back.stop is not None
-            self._unsent.add([(item.held_back, item.held_back.stop[0])])
+            self._unsent.add([(item.claim.message, item.held_back.state)])
 
     def _record_all(self, answered: Sequence[Answered]) -> int:
         return record_patiently(self._ledger, self._run, answered=answered)

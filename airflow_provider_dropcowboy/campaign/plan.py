@@ -40,7 +40,6 @@ class Plan:
     :param timeout_s: for one request, from connecting to the last byte of its answer.
     :param verify: whether the server's certificate is checked; a path: by this CA file.
     :param claim_rules: caps, limit, budget, and when to ask once more for what is in doubt.
-    :param caps: most attempts on a number in a time, over all campaigns of the ledger.
     :param max_reject_rate: the run stops when more of its last requests were refused; None: it does not look.
     :param max_unknown_rate: likewise for requests in doubt.
     :param hours: judges when numbers may be called; None: at any time.
@@ -70,7 +69,6 @@ class Plan:
     timeout_s: float = 30.0
     verify: bool | str = True
     claim_rules: ClaimRules = NO_RULES
-    caps: tuple[tuple[int, timedelta], ...] = ()
     max_reject_rate: float | None = None
     max_unknown_rate: float | None = None
     hours: CallingHours | None = None

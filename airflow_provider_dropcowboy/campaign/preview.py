@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Final, Self
+from typing import Final
 
 from airflow_provider_dropcowboy.campaign.forecast import Outlook
 from airflow_provider_dropcowboy.campaign.identity import Identity
@@ -27,18 +27,19 @@ from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.judgement import (
     NO_RULES,
-    Claim,
     ClaimRules,
-    Facts,
     Judgement,
-    judge,
-    read_facts,
+    Records,
+    facts_of,
+    read_records,
+    sort_out,
 )
 from airflow_provider_dropcowboy.ledger.limits import allowance_after, read_allowance
 from airflow_provider_dropcowboy.ledger.runs import Campaign, find_campaign
 from airflow_provider_dropcowboy.ledger.sends import find_sends
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.screening.message import Message
+from airflow_provider_dropcowboy.screening.screen import Candidate
 from airflow_provider_dropcowboy.states import State
 
 BATCH_ROWS: Final = 500
@@ -63,13 +64,6 @@ class JudgedRow:
     phone: Phone | None = None
     rule: str | None = None
     opens_at: datetime | None = None
-
-    @classmethod
-    def of(cls, message: Message, state: State, reason: str | None) -> Self:
-        """A row that made a message."""
-        return cls(
-            state, reason, message.contact_key, message.foreign_id, message.phone, message.rule, message.opens_at
-        )
 
 
 Observer = Callable[[JudgedRow], object]
@@ -112,27 +106,24 @@ def preview_campaign(
                 some = read[start : start + BATCH_ROWS]
                 batch = judge.judge(some)
                 tally.read += len(some) - batch.elsewhere
-                met = unsent.owners([message.number_digest for message in batch.messages])
-                judgement = judge_messages(
+                met = unsent.owners([candidate.message.number_digest for candidate in batch.candidates])
+                judgement, ready = screen_candidates(
                     ledger,
                     campaign,
-                    messages=batch.messages,
+                    candidates=batch.candidates,
                     rules=plan.claim_rules,
                     met=met,
                     foreseen=tally.states[State.READY],
                 )
-                judgement.stopped += map(judge.close, judgement.closed)
-                judgement.closed.clear()
                 for verdict in batch.verdicts:
                     tally.count(verdict.state, verdict.reason)
                 tally.count_unclaimed(judgement, run_id=None)
                 unsent.add_all(judgement)
-                tally.states[State.READY] += len(judgement.claimed)
-                unsent.add((claim.message, State.READY) for claim in judgement.claimed)
-                for message, state, reason in _judged(judgement):
-                    outlook.add(message, state, reason)
+                tally.states[State.READY] += len(ready)
+                unsent.add((candidate.message, State.READY) for candidate in ready)
+                for row in _rows(judgement, ready, outlook=outlook):
                     if observe is not None:
-                        observe(JudgedRow.of(message, state, reason))
+                        observe(row)
                 if observe is not None:
                     for verdict in batch.verdicts:
                         observe(JudgedRow(verdict.state, verdict.reason, verdict.key))
@@ -184,32 +175,39 @@ def _campaign(plan: Plan, ledger: Ledger | None) -> Campaign:
     return known or Campaign(0, account, plan.campaign, plan.channel, "", True)
 
 
-def judge_messages(
+def screen_candidates(
     ledger: Ledger | None,
     campaign: Campaign,
     *,
-    messages: Sequence[Message],
+    candidates: Sequence[Candidate],
     rules: ClaimRules = NO_RULES,
     met: Mapping[str, str] | None = None,
     foreseen: int = 0,
-) -> Judgement:
-    """What a claim would say of a batch now; pauses are not looked at.
+) -> tuple[Judgement, list[Candidate]]:
+    """What a claim would say of a batch now, and what it would claim; pauses are not looked at.
 
     :param ledger: None: an empty one.
     :param met: numbers of earlier batches: number digest to foreign_id; None: none.
     :param foreseen: sends that earlier batches came to.
     """
     if ledger is None:
-        facts = Facts(at=utcnow(), allowance=allowance_after(foreseen, **rules.limits))
+        allowance = allowance_after(foreseen, **rules.limits)
+        records = Records(facts=facts_of(rules, allowance, at=utcnow(), campaign_id=campaign.id))
+        records.facts.owners = dict(met or {})
     else:
         with ledger.reading() as connection:
-            facts = read_facts(
-                connection, campaign, messages=messages, rules=rules, at=now(connection), foreseen=foreseen
+            records = read_records(
+                connection,
+                campaign,
+                candidates=candidates,
+                rules=rules,
+                met=met or {},
+                at=now(connection),
+                foreseen=foreseen,
             )
     judgement = Judgement()
-    free = judge(campaign, messages=messages, facts=facts, judgement=judgement, rules=rules, met=met)
-    judgement.claimed = [Claim(message, 1 if row is None else row.attempt + 1, "") for message, row in free]
-    return judgement
+    free = sort_out(candidates, records=records, rules=rules, judgement=judgement)
+    return judgement, [candidate for candidate, _row in free]
 
 
 def _allowed(plan: Plan, ledger: Ledger | None, campaign: Campaign, *, foreseen: int) -> int | None:
@@ -223,9 +221,20 @@ def _allowed(plan: Plan, ledger: Ledger | None, campaign: Campaign, *, foreseen:
     return None if allowance is None else allowance.sends
 
 
-def _judged(judgement: Judgement) -> Iterator[tuple[Message, State, str | None]]:
+def _rows(judgement: Judgement, ready: Sequence[Candidate], *, outlook: Outlook) -> Iterator[JudgedRow]:
+    """The rows of a batch that made messages; each goes into the outlook as well."""
     for row in judgement.already:
-        yield row.message, row.state, row.reason
-    yield from judgement.not_asked()
-    for claim in judgement.claimed:
-        yield claim.message, State.READY, None
+        outlook.place(row.message.phone, row.state, postal_code=row.message.postal_code)
+        yield _row(row.message, row.state, row.reason)
+    for message, verdict in judgement.stopped:
+        outlook.stop(message, verdict)
+        yield _row(message, verdict.state, verdict.reason, opens_at=verdict.opens_at)
+    for candidate in ready:
+        outlook.send(candidate)
+        yield _row(candidate.message, State.READY, None, rule=candidate.rule)
+
+
+def _row(
+    message: Message, state: State, reason: str | None, *, rule: str | None = None, opens_at: datetime | None = None
+) -> JudgedRow:
+    return JudgedRow(state, reason, message.contact_key, message.foreign_id, message.phone, rule, opens_at)

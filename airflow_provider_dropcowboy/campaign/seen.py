@@ -98,7 +98,7 @@ class Unsent(_OnDisk):
 
     def add_all(self, judgement: Judgement) -> None:
         """The messages of a batch that neither this run nor another one claimed."""
-        self.add((message, state) for message, state, _reason in judgement.not_asked())
+        self.add((message, verdict.state) for message, verdict in judgement.stopped)
         # the ledger has no record of a lost send, which would own the number
         self.add((row.message, row.state) for row in judgement.already if row.reason == LOST)
 

@@ -12,17 +12,16 @@ from airflow_provider_dropcowboy.api.versions import vendor_of
 from airflow_provider_dropcowboy.api.wire import Answer, NotWritten
 from airflow_provider_dropcowboy.campaign.control import CUT_OFF, STOPPED, Brakes, Control
 from airflow_provider_dropcowboy.campaign.in_flight import Ask, InFlightLimit, RetryQueue
-from airflow_provider_dropcowboy.campaign.judge import Judge
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.vendor_clock import VendorClock
 from airflow_provider_dropcowboy.clock import Clock
 from airflow_provider_dropcowboy.ledger.judgement import Claim
 from airflow_provider_dropcowboy.ledger.outcomes import HOURS_ENDED, OPTED_OUT, Answered
+from airflow_provider_dropcowboy.screening.screen import Facts, Verdict
 from airflow_provider_dropcowboy.states import State
 from airflow_provider_dropcowboy.transport.bulk import BulkSender, NothingWrittenError, Reading
 from airflow_provider_dropcowboy.transport.pacing import Pace
 
-SUPPRESSED: Final = (State.SUPPRESSED, "on the ledger's suppression list")
 LEASE_OVER: Final = SendOutcome(Outcome.RELEASED, "not written: the claim's lease was over")
 
 log = logging.getLogger(__name__)
@@ -35,7 +34,6 @@ class Sending:
         self,
         plan: Plan,
         *,
-        judge: Judge,
         answers: asyncio.Queue[Answered],
         retries: RetryQueue,
         in_flight: InFlightLimit,
@@ -49,7 +47,6 @@ class Sending:
         self._clock = clock
         self._vendor_clock = vendor_clock
         self._answers = answers
-        self._judge = judge
         self._retries = retries
         self._in_flight = in_flight
         self._pace = pace
@@ -69,9 +66,9 @@ class Sending:
 
     def pass_on(self, ask: Ask) -> None:
         """Send it when its turn comes; not at all if the run is stopping."""
-        message = ask.claim.message
-        if message.closes_at is not None:
-            hours_end = self._clock.deadline_at(message.closes_at)
+        message, ruling = ask.claim.message, ask.claim.ruling
+        if ruling is not None and ruling.closes_at is not None:
+            hours_end = self._clock.deadline_at(ruling.closes_at)
             ask = replace(ask, hours_end=hours_end, lease_ends=ask.lease_ends.at_most(hours_end))
         if self._control.order is not None:
             self._answers.put_nowait(Answered(ask.claim, STOPPED))
@@ -85,18 +82,16 @@ class Sending:
 
     def hold_back(self, number_digests: Collection[str]) -> None:
         """Send nothing to these numbers, which opted out since they were claimed."""
+        facts = Facts(at=self._clock.now(), suppressed=number_digests)
         for ask in [ask for ask in self._waiting.values() if ask.claim.message.number_digest in number_digests]:
-            del self._waiting[ask.claim.message.foreign_id]
-            self.give_back_opted_out(ask)
+            if verdict := ask.claim.screen(facts):
+                del self._waiting[ask.claim.message.foreign_id]
+                self.give_back(ask, verdict)
 
-    def give_back_opted_out(self, ask: Ask) -> None:
-        """The claim is released, and its row counts as suppressed."""
-        stopped = replace(ask.claim.message, stop=SUPPRESSED)
-        self._answers.put_nowait(Answered(ask.claim, OPTED_OUT, held_back=stopped))
-
-    def give_back_closed(self, ask: Ask) -> None:
-        """The claim is released, and its row counts as held until its calling hours open again."""
-        self._answers.put_nowait(Answered(ask.claim, HOURS_ENDED, held_back=self._judge.close(ask.claim.message)))
+    def give_back(self, ask: Ask, verdict: Verdict) -> None:
+        """The claim is released, and its row counts by the verdict that stopped it."""
+        outcome = OPTED_OUT if verdict.state is State.SUPPRESSED else HOURS_ENDED
+        self._answers.put_nowait(Answered(ask.claim, outcome, held_back=verdict))
 
     def start(self, wire: BulkSender, stages: asyncio.TaskGroup) -> None:
         """Begin to send: a worker for each connection, which goes on to the next ask in the moment it has an answer.
@@ -145,8 +140,12 @@ class Sending:
         """Whether the claim may no longer be written; then it is given back, or claimed anew if its lease is over."""
         if not self._clock.has_passed(ask.lease_ends):
             return False
-        if ask.hours_end is not None and self._clock.has_passed(ask.hours_end):
-            self.give_back_closed(ask)
+        if (
+            ask.hours_end is not None
+            and self._clock.has_passed(ask.hours_end)
+            and (verdict := ask.claim.screen(Facts(at=ask.hours_end.at)))
+        ):
+            self.give_back(ask, verdict)
         elif not self._retries.put(ask, retry_after_s=0.0):
             self._answers.put_nowait(Answered(ask.claim, LEASE_OVER))
         return True

@@ -17,7 +17,7 @@ from airflow_provider_dropcowboy.errors import LedgerError
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.runs import Run
 from airflow_provider_dropcowboy.ledger.sends import find_sends
-from airflow_provider_dropcowboy.screening.message import Message
+from airflow_provider_dropcowboy.screening.screen import Candidate
 
 JUDGE_ROWS: Final = 8
 """Rows judged in the event loop before others have their turn: half a millisecond. In a thread of its own the judge
@@ -60,7 +60,7 @@ class Source:
         self._batch_rows = batch_rows
         self._control = control
         self._tally = tally
-        self._judged: deque[Message] = deque()
+        self._judged: deque[Candidate] = deque()
         self._is_over = False
         self._changed = asyncio.Event()
 
@@ -90,7 +90,7 @@ class Source:
             await self._changed.wait()
         return len(self._judged)
 
-    def take(self, size: int) -> list[Message]:
+    def take(self, size: int) -> list[Candidate]:
         """The next so many messages, or fewer if the run was stopped meanwhile."""
         self._changed.set()
         return [self._judged.popleft() for _ in range(min(size, len(self._judged)))]
@@ -138,7 +138,7 @@ class Source:
             self._tally.read += len(some) - batch.elsewhere
             for verdict in batch.verdicts:
                 self._tally.count(verdict.state, verdict.reason)
-            self._judged += batch.messages
+            self._judged += batch.candidates
             self._changed.set()
             await asyncio.sleep(0)
 

@@ -10,7 +10,7 @@ from airflow_provider_dropcowboy.campaign.forecast import Forecast
 from airflow_provider_dropcowboy.errors import BalanceError
 from airflow_provider_dropcowboy.ledger.judgement import Judgement
 from airflow_provider_dropcowboy.ledger.sends import Found
-from airflow_provider_dropcowboy.screening.message import Message
+from airflow_provider_dropcowboy.screening.screen import Verdict
 from airflow_provider_dropcowboy.states import CONTACTED, VERDICTS, State
 
 MAX_REASONS: Final = 5
@@ -74,11 +74,8 @@ class Tally:
             else:
                 self.already += 1
                 self.count(row.state, row.reason)
-        for message, state, reason in judgement.not_asked():
-            self.count(state, reason)
-            # what another rule stopped waits for no opening
-            if message.stop == (state, reason):
-                self._wait_for(message)
+        for _message, verdict in judgement.stopped:
+            self.stop(verdict)
 
     def claim(self) -> None:
         """One more row is claimed by this run."""
@@ -99,14 +96,19 @@ class Tally:
         self.own[State.UNKNOWN] += 1
         self.count(State.UNKNOWN, reason)
 
-    def hold_back(self, message: Message) -> None:
+    def stop(self, verdict: Verdict) -> None:
+        """One more row is not to be sent in this run."""
+        self.count(verdict.state, verdict.reason)
+        if verdict.opens_at is not None:
+            self.next_opening = min(self.next_opening or verdict.opens_at, verdict.opens_at)
+            self.openings[verdict.opens_at, ", ".join(verdict.places)] += 1
+
+    def hold_back(self, verdict: Verdict) -> None:
         """A claim of this run was given back unsent, for the verdict that stops its message."""
-        assert message.stop is not None
         self.own[State.CLAIMED] -= 1
         self.held_back += 1
         self.states[State.CLAIMED] -= 1
-        self.count(*message.stop)
-        self._wait_for(message)
+        self.stop(verdict)
 
     def lose(self, state: State, reason: str | None = None) -> None:
         """Somebody else moved a row that this run had claimed and not asked for."""
@@ -169,11 +171,6 @@ class Tally:
     def leave_unread(self) -> None:
         """The run was stopped: rows that came to no state are left for the next one, as if they were not read."""
         self.read = self.states.total()
-
-    def _wait_for(self, message: Message) -> None:
-        if message.opens_at is not None:
-            self.next_opening = min(self.next_opening or message.opens_at, message.opens_at)
-            self.openings[message.opens_at, ", ".join(message.places)] += 1
 
     def openings_by_place(self) -> dict[str, dict[str, int]]:
         """Held rows by the instant of their opening and by their places, the most of them; empty: of no place."""

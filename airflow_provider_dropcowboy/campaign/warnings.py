@@ -8,7 +8,6 @@ from airflow_provider_dropcowboy.api.versions import vendor_of
 from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
 from airflow_provider_dropcowboy.campaign.control import Control
 from airflow_provider_dropcowboy.campaign.forecast import Forecast
-from airflow_provider_dropcowboy.campaign.judge import NO_CONSENT, STATE_BAN
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
 from airflow_provider_dropcowboy.errors import (
@@ -19,6 +18,7 @@ from airflow_provider_dropcowboy.errors import (
     NothingSentError,
     NotTakenError,
 )
+from airflow_provider_dropcowboy.screening.screen import NO_LEGAL_CONSENT, STATE_BAN
 from airflow_provider_dropcowboy.states import BINDING, State
 from airflow_provider_dropcowboy.transport.client import Client
 
@@ -78,7 +78,7 @@ def warn_of_bans(tally: Tally) -> None:
             for (state, reason), count in tally.reasons.items()
             if state is State.SUPPRESSED and reason.startswith(f"{prefix}: ")
         )
-        for prefix in (STATE_BAN, NO_CONSENT)
+        for prefix in (STATE_BAN, NO_LEGAL_CONSENT)
     }
     if counts[STATE_BAN]:
         log.warning(
@@ -86,11 +86,11 @@ def warn_of_bans(tally: Tally) -> None:
             'If this is none, set message_kind="informational"',
             counts[STATE_BAN],
         )
-    if counts[NO_CONSENT]:
+    if counts[NO_LEGAL_CONSENT]:
         log.warning(
             "no consent: %d people were not called, since the law of their place wants consent that their rows do not "
             "name. Name the column with the kinds of consent (express, written, relationship) in consent_column",
-            counts[NO_CONSENT],
+            counts[NO_LEGAL_CONSENT],
         )
 
 

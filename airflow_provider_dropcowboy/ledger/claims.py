@@ -16,9 +16,9 @@ from airflow_provider_dropcowboy.ledger.judgement import (
     Claim,
     ClaimRules,
     Judgement,
-    judge,
     may_repeat,
-    read_facts,
+    read_records,
+    sort_out,
 )
 from airflow_provider_dropcowboy.ledger.limits import book, day_of
 from airflow_provider_dropcowboy.ledger.runs import Run, read_order
@@ -26,7 +26,7 @@ from airflow_provider_dropcowboy.ledger.schema import HISTORY
 from airflow_provider_dropcowboy.ledger.sends import by_foreign_id, by_its_name, state_now
 from airflow_provider_dropcowboy.ledger.statements import CLAIM_ANEW, NEXT_ATTEMPT, first_claims
 from airflow_provider_dropcowboy.ledger.suppressions import suppressed_among
-from airflow_provider_dropcowboy.screening.message import Message
+from airflow_provider_dropcowboy.screening.screen import Candidate, Facts
 from airflow_provider_dropcowboy.states import BINDING, State
 
 
@@ -39,7 +39,7 @@ def claim(
     ledger: Ledger,
     run: Run,
     *,
-    messages: Sequence[Message],
+    candidates: Sequence[Candidate],
     claim_id: str,
     rules: ClaimRules = NO_RULES,
     met: Mapping[str, str] | None = None,
@@ -49,7 +49,7 @@ def claim(
     A message that was asked, by its key or by its number, is left out; one that was surely not taken is claimed anew,
     a refused one only if it asks for something else now.
 
-    :param messages: of the run's campaign, each foreign_id once. One transaction.
+    :param candidates: messages of the run's campaign, each foreign_id once. One transaction.
     :param claim_id: from ``new_claim_id``.
     :param met: numbers of earlier messages of this run that were not sent: number digest to foreign_id.
     :returns: only the caller may send what is claimed, before ``LEASE`` is over.
@@ -60,19 +60,18 @@ def claim(
         judgement.stop, at = read_order(connection, run.campaign, run=run)
         if judgement.stop is not None:
             return judgement
-        inserts: list[Message] = []
+        inserts: list[Candidate] = []
         updates: list[dict[str, object]] = []
-        facts = read_facts(connection, run.campaign, messages=messages, rules=rules, at=at)
-        free = judge(run.campaign, messages=messages, facts=facts, judgement=judgement, rules=rules, met=met)
-        for message, row in free:
-            new = _claim_of(message, row, claim_id=claim_id, rules=rules, at=at)
+        records = read_records(connection, run.campaign, candidates=candidates, rules=rules, met=met or {}, at=at)
+        for candidate, row in sort_out(candidates, records=records, rules=rules, judgement=judgement):
+            new = _claim_of(candidate, row, claim_id=claim_id, rules=rules, at=at)
             judgement.claimed.append(new)
             if row is None:
-                inserts.append(message)
+                inserts.append(candidate)
             else:
-                updates.append(_replacement(new, run, row, rules=rules, at=at))
+                updates.append(_replacement(new, run, row, rule=candidate.rule, rules=rules, at=at))
         if inserts:
-            _insert(connection, run, messages=inserts, claim_id=claim_id, rules=rules, at=at)
+            _insert(connection, run, candidates=inserts, claim_id=claim_id, rules=rules, at=at)
         if updates:
             _replace(connection, judgement, updates=updates, claim_id=claim_id)
         book(
@@ -88,8 +87,8 @@ def reclaim(ledger: Ledger, run: Run, *, claims: Sequence[Claim], claim_id: str)
     """Claim the next attempt of messages whose last request was surely not taken, within their run.
 
     :returns: as ``claimed``, the claims that nobody moved meanwhile; as ``already``, those that a callback, another
-        run or a person did; as ``suppressed`` and ``closed``, those whose person opted out or whose hours ended, which
-        stay claimed by this run.
+        run or a person did; as ``stopped``, those whose person opted out or whose hours ended, which stay claimed by
+        this run.
     :raises LedgerError: as ``claim``.
     """
     judgement = Judgement()
@@ -97,7 +96,11 @@ def reclaim(ledger: Ledger, run: Run, *, claims: Sequence[Claim], claim_id: str)
         judgement.stop, at = read_order(connection, run.campaign, run=run)
         if judgement.stop is not None:
             return judgement
-        claims = _still_allowed(connection, claims, judgement=judgement, at=at)
+        numbers = [claim.message.number_digest for claim in claims]
+        facts = Facts(at=at, suppressed=suppressed_among(connection, numbers))
+        verdicts = [(claim, claim.screen(facts)) for claim in claims]
+        judgement.stopped += [(claim.message, verdict) for claim, verdict in verdicts if verdict is not None]
+        claims = [claim for claim, verdict in verdicts if verdict is None]
         if not claims:
             return judgement
         connection.execute(
@@ -125,33 +128,16 @@ def reclaim(ledger: Ledger, run: Run, *, claims: Sequence[Claim], claim_id: str)
     return judgement
 
 
-def _still_allowed(
-    connection: sa.Connection, claims: Sequence[Claim], *, judgement: Judgement, at: datetime
-) -> list[Claim]:
-    suppressed = suppressed_among(connection, [claim.message.number_digest for claim in claims])
-    allowed: list[Claim] = []
-    for claim in claims:
-        message = claim.message
-        if message.number_digest in suppressed:
-            judgement.suppressed.append(message)
-        elif message.closes_at is not None and at >= message.closes_at:
-            judgement.closed.append(message)
-        else:
-            allowed.append(claim)
-    return allowed
-
-
-def find_claims(ledger: Ledger, run: Run, *, messages: Sequence[Message], claim_id: str) -> list[Claim]:
+def find_claims(ledger: Ledger, run: Run, *, candidates: Sequence[Candidate], claim_id: str) -> list[Claim]:
     """What a batch claimed, after the answer to its COMMIT was lost: it is on disk whole or not at all.
 
     :raises LedgerError: still not known.
     """
     # under the account's lock: a COMMIT that is still under way holds it, and is over once we have it
     with ledger.claiming(run.campaign.account) as connection:
-        rows = by_foreign_id(
-            connection, [name for message in messages for name in (message.foreign_id, *message.earlier_ids)]
-        )
-    found = (by_its_name(message, rows) for message in messages)
+        names = [name for each in candidates for name in (each.message.foreign_id, *each.message.earlier_ids)]
+        rows = by_foreign_id(connection, names)
+    found = ((*by_its_name(candidate.message, rows), candidate.ruling) for candidate in candidates)
     return [
         Claim(
             message,
@@ -160,43 +146,45 @@ def find_claims(ledger: Ledger, run: Run, *, messages: Sequence[Message], claim_
             key_generation=None if row.keyed_at is None else row.key_generation,
             # an earlier request may have gone out under its key
             is_doubtful=row.keyed_at is not None and row.keyed_at < row.claimed_at,
+            ruling=ruling,
         )
-        for message, row in found
+        for message, row, ruling in found
         # one that a callback settled meanwhile keeps its claim's name, and is not to be asked
         if row and (row.claim_id, row.state) == (claim_id, State.CLAIMED)
     ]
 
 
-def _claim_of(message: Message, row: Any, *, claim_id: str, rules: ClaimRules, at: datetime) -> Claim:
+def _claim_of(candidate: Candidate, row: Any, *, claim_id: str, rules: ClaimRules, at: datetime) -> Claim:
     """The next claim of a message. Its key is another one than before, unless the same request is asked for again."""
+    message, ruling = candidate.message, candidate.ruling
     attempt = 1 if row is None else row.attempt + 1
     if rules.key_lasts is None:
-        return Claim(message, attempt, claim_id)
+        return Claim(message, attempt, claim_id, ruling=ruling)
     if row is not None and may_repeat(row, message, rules, at=at):
-        return Claim(message, attempt, claim_id, key_generation=row.key_generation, is_doubtful=True)
+        return Claim(message, attempt, claim_id, key_generation=row.key_generation, is_doubtful=True, ruling=ruling)
     generation = 1 if row is None else (row.key_generation or 0) + 1
-    return Claim(message, attempt, claim_id, key_generation=generation)
+    return Claim(message, attempt, claim_id, key_generation=generation, ruling=ruling)
 
 
 def _insert(
     connection: sa.Connection,
     run: Run,
     *,
-    messages: Sequence[Message],
+    candidates: Sequence[Candidate],
     claim_id: str,
     rules: ClaimRules,
     at: datetime,
 ) -> None:
     rows = as_parameter(
         (
-            message.foreign_id,
-            message.contact_key,
-            message.phone.e164,
-            message.number_digest,
-            message.content_digest,
-            message.rule,
+            candidate.message.foreign_id,
+            candidate.message.contact_key,
+            candidate.message.phone.e164,
+            candidate.message.number_digest,
+            candidate.message.content_digest,
+            candidate.rule,
         )
-        for message in messages
+        for candidate in candidates
     )
     same: dict[str, object] = {"campaign_id": run.campaign.id, "claim_id": claim_id, "run_id": run.id}
     same |= {"claimed_at": at, "claimed_day": day_of(at)}
@@ -206,7 +194,9 @@ def _insert(
     connection.execute(first_claims(connection.dialect.name), {"rows": rows, **same})
 
 
-def _replacement(new: Claim, run: Run, row: Any, *, rules: ClaimRules, at: datetime) -> dict[str, object]:
+def _replacement(
+    new: Claim, run: Run, row: Any, *, rule: str | None, rules: ClaimRules, at: datetime
+) -> dict[str, object]:
     message, is_keyed = new.message, new.key_generation is not None
     return {
         "contact_key": message.contact_key,
@@ -224,7 +214,7 @@ def _replacement(new: Claim, run: Run, row: Any, *, rules: ClaimRules, at: datet
         "run_id": run.id,
         "claimed_at": at,
         "claimed_day": day_of(at),
-        "rule": message.rule,
+        "rule": rule,
         "answered_at": None,
         "final_at": None,
         # an open row is in no doubt from an earlier request; asked for again with its key, it is no further message

@@ -1,16 +1,18 @@
 """What a claim would say of each message, from what the ledger holds of it; nothing is written here."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.ledger.limits import Allowance, Attempts, Limits, read_allowance
+from airflow_provider_dropcowboy.ledger.limits import Allowance, Limits, read_allowance, read_attempts
 from airflow_provider_dropcowboy.ledger.runs import Campaign
 from airflow_provider_dropcowboy.ledger.sends import by_its_name, known_and_lost, owners_and_suppressed, state_now
+from airflow_provider_dropcowboy.screening.calling_hours import Ruling
 from airflow_provider_dropcowboy.screening.message import Message
+from airflow_provider_dropcowboy.screening.screen import Candidate, Cap, Facts, Verdict, longest_window, screen
 from airflow_provider_dropcowboy.states import State
 
 LOST: Final = "a result came, and the ledger has no record of the send"
@@ -26,6 +28,7 @@ class Claim:
     :param key_generation: of the idempotency key that its request has; None: it has none.
     :param is_doubtful: a request under the same key may have been carried out: whatever becomes of this one, the
         message is not free.
+    :param ruling: of the law, by which it was screened; None: calling hours are not kept.
     """
 
     message: Message
@@ -33,6 +36,11 @@ class Claim:
     claim_id: str
     key_generation: int | None = None
     is_doubtful: bool = False
+    ruling: Ruling | None = None
+
+    def screen(self, facts: Facts) -> Verdict | None:
+        """The verdict on its message now, before one more request; None: it may be sent."""
+        return screen(Candidate(self.message, self.ruling), facts, is_repeat=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,39 +59,22 @@ class Already:
 
 @dataclass(slots=True)
 class Judgement:
-    """What one batch came to. Every message of it is in one of the lists, or ``stop`` says why in none."""
+    """What one batch came to. Every message of it is in one of the lists, or ``stop`` says why in none.
+
+    :ivar stopped: messages that may not be sent now, each with the verdict.
+    """
 
     claimed: list[Claim] = field(default_factory=list)
     already: list[Already] = field(default_factory=list)
-    duplicates: list[Message] = field(default_factory=list)
-    suppressed: list[Message] = field(default_factory=list)
-    capped: list[tuple[Message, str]] = field(default_factory=list)
-    stopped: list[Message] = field(default_factory=list)  # by their own verdict
-    closed: list[Message] = field(default_factory=list)  # their calling hours ended after they were screened
-    held: list[tuple[Message, str]] = field(default_factory=list)  # over the campaign's limit or budget
+    stopped: list[tuple[Message, Verdict]] = field(default_factory=list)
     stop: str | None = None
-
-    def not_asked(self) -> Iterator[tuple[Message, State, str]]:
-        """Those that a rule stopped, with the verdict and its reason."""
-        for message in self.suppressed:
-            yield message, State.SUPPRESSED, "on the ledger's suppression list"
-        for message in self.duplicates:
-            yield message, State.DUPLICATE, "another key has the same number"
-        for message, reason in self.capped:
-            yield message, State.CAPPED, reason
-        for message in self.stopped:
-            assert message.stop is not None
-            yield message, *message.stop
-        for message in self.closed:
-            yield message, State.HELD, "the calling hours ended before it was claimed"
-        for message, reason in self.held:
-            yield message, State.HELD, reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimRules:
     """What the ledger looks at beyond who was asked; the same for all claims of a run.
 
+    :param caps: most attempts on a number in a time, over all campaigns of the ledger.
     :param resend_after: ask once more for what has been in doubt for so long, at most once a message; None: never.
     :param key_lasts: ask again at once for what is in doubt, with the same idempotency key and the same request, for so
         long after the first one; None: the vendor knows no keys.
@@ -93,6 +84,7 @@ class ClaimRules:
     :param budget_micros: what they may cost, in millionths of a US dollar; needs ``price_micros``, the price of one.
     """
 
+    caps: tuple[Cap, ...] = ()
     resend_after: timedelta | None = None
     key_lasts: timedelta | None = None
     request_digest: str | None = None
@@ -111,109 +103,87 @@ NO_RULES: Final = ClaimRules()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What a ledger holds that matters for some messages; the default is an empty ledger.
+class Records:
+    """What a ledger holds that matters for some messages.
 
+    :param facts: for screening them.
     :param known: rows of these messages, by foreign_id.
     :param lost: where sends stand of which only a result is known, by foreign_id.
-    :param owners: who owns a number in the campaign: number digest to foreign_id.
-    :param suppressed: number digests on the suppression list.
-    :param attempts: on the numbers, over all campaigns; None: there are none.
-    :param allowance: what the campaign may still send; None: nothing limits it.
     """
 
-    at: datetime
+    facts: Facts
     known: Mapping[str, Any] = field(default_factory=dict)
     lost: Mapping[str, State] = field(default_factory=dict)
-    owners: Mapping[str, str] = field(default_factory=dict)
-    suppressed: frozenset[str] = frozenset()
-    attempts: Attempts | None = None
-    allowance: Allowance | None = None
 
 
-def read_facts(
+def read_records(
     connection: sa.Connection,
     campaign: Campaign,
     *,
-    messages: Sequence[Message],
+    candidates: Sequence[Candidate],
     rules: ClaimRules,
+    met: Mapping[str, str],
     at: datetime,
     foreseen: int = 0,
-) -> Facts:
-    """The facts at one moment; for a claim, under the account's lock.
+) -> Records:
+    """The records at one moment; for a claim, under the account's lock.
 
+    :param met: numbers of earlier messages of this run that were not sent: number digest to foreign_id.
     :param foreseen: sends that a preview has counted so far.
     """
+    messages = [candidate.message for candidate in candidates]
     numbers = [message.number_digest for message in messages]
     ids = [name for message in messages for name in (message.foreign_id, *message.earlier_ids)]
     known, lost = known_and_lost(connection, ids)
     owners, suppressed = owners_and_suppressed(connection, campaign, numbers)
+    allowance = read_allowance(connection, campaign, **rules.limits, foreseen=foreseen)
+    facts = facts_of(rules, allowance, at=at, campaign_id=campaign.id)
+    facts.suppressed, facts.owners = suppressed, {**met, **owners}
+    if (window := longest_window(candidates, facts)) is not None:
+        facts.attempts = read_attempts(connection, numbers, window, at=at)
+    return Records(facts=facts, known=known, lost=lost)
+
+
+def facts_of(rules: ClaimRules, allowance: Allowance | None, *, at: datetime, campaign_id: int) -> Facts:
+    """What an empty ledger knows for screening."""
     return Facts(
         at=at,
-        known=known,
-        lost=lost,
-        owners=owners,
-        suppressed=suppressed,
-        attempts=Attempts.of(connection, messages, rules.repeat_window, at=at),
-        allowance=read_allowance(connection, campaign, **rules.limits, foreseen=foreseen),
+        campaign_id=campaign_id,
+        caps=rules.caps,
+        repeat_window=rules.repeat_window,
+        left=None if allowance is None else allowance.sends,
+        over="" if allowance is None else allowance.reason,
     )
 
 
-def judge(
-    campaign: Campaign,
-    *,
-    messages: Sequence[Message],
-    facts: Facts,
-    judgement: Judgement,
-    rules: ClaimRules,
-    met: Mapping[str, str] | None = None,
-) -> list[tuple[Message, Any]]:
-    """The messages that may be asked for, each with its row if there is one; the others go into ``judgement``.
+def sort_out(
+    candidates: Sequence[Candidate], *, records: Records, rules: ClaimRules, judgement: Judgement
+) -> list[tuple[Candidate, Any]]:
+    """The candidates that may be sent, each with its row if there is one; the others go into ``judgement``.
 
-    The first of two new messages to one number wins; one that was asked wins over both.
-
-    :param met: numbers of earlier messages of this run that were not sent, as ``facts.owners``; None: none.
+    A message that was sent before stands, whatever the rules say now. The first of two new messages to one number wins;
+    one that was sent wins over both.
     """
-    owners = {**(met or {}), **facts.owners}
-    known, lost, at = facts.known, facts.lost, facts.at
-    free: list[tuple[Message, Any]] = []
-    for given in messages:
-        message, row = by_its_name(given, known)
-        earlier = _sent_earlier(message, known, at=at)
+    known, lost, facts = records.known, records.lost, records.facts
+    free: list[tuple[Candidate, Any]] = []
+    for given in candidates:
+        message, row = by_its_name(given.message, known)
+        candidate = given if message is given.message else replace(given, message=message)
+        earlier = _sent_earlier(message, known, at=facts.at) or (
+            row if row is not None and not _is_free(row, message, rules, at=facts.at) else None
+        )
         if earlier is not None:
-            judgement.already.append(Already(message, state_now(earlier, at), earlier.reason, earlier.run_id))
-        elif row is not None and not _is_free(row, message, rules, at=at):
-            judgement.already.append(Already(message, state_now(row, at), row.reason, row.run_id))
-        elif row is None and (
-            names_lost := [name for name in (message.foreign_id, *message.earlier_ids) if name in lost]
+            judgement.already.append(Already(message, state_now(earlier, facts.at), earlier.reason, earlier.run_id))
+        elif row is None and (name := _lost_name(message, lost)):
+            judgement.already.append(Already(message, lost[name], LOST, run_id=0))
+            facts.owners.setdefault(message.number_digest, message.foreign_id)
+        elif verdict := screen(
+            candidate, facts, is_repeat=row is not None and may_repeat(row, message, rules, at=facts.at)
         ):
-            judgement.already.append(Already(message, lost[names_lost[0]], LOST, run_id=0))
-            owners.setdefault(message.number_digest, message.foreign_id)
-        elif message.stop is not None and message.stop[0] is State.SUPPRESSED:
-            judgement.stopped.append(given)
-        elif message.number_digest in facts.suppressed:
-            judgement.suppressed.append(message)
-        elif owners.setdefault(message.number_digest, message.foreign_id) != message.foreign_id:
-            judgement.duplicates.append(message)
-        elif (
-            facts.attempts is not None
-            and not (row is not None and may_repeat(row, message, rules, at=at))  # it counts as an attempt already
-            and (reason := facts.attempts.cap(message, campaign.id))
-        ):
-            judgement.capped.append((message, reason))
-        elif message.stop is not None:
-            judgement.stopped.append(given)  # a later wave knows it by the name it gives
-        elif message.closes_at is not None and at >= message.closes_at:
-            judgement.closed.append(given)
+            judgement.stopped.append((given.message, verdict))  # a later wave knows it by the name it gives
         else:
-            free.append((message, row))
-    allowance = facts.allowance
-    if allowance is None:
-        return free
-    new = [(message, row) for message, row in free if row is None or not may_repeat(row, message, rules, at=at)]
-    judgement.held += [(message, allowance.reason) for message, _row in new[allowance.sends :]]
-    held = {message.foreign_id for message, _row in new[allowance.sends :]}
-    return [(message, row) for message, row in free if message.foreign_id not in held]
+            free.append((candidate, row))
+    return free
 
 
 def may_repeat(row: Any, message: Message, rules: ClaimRules, *, at: datetime) -> bool:
@@ -236,6 +206,12 @@ def _sent_earlier(message: Message, known: Mapping[str, Any], *, at: datetime) -
     """The row of the same message under another spelling of the account, if it binds; one in doubt is not resent."""
     rows = (known.get(name) for name in message.earlier_ids)
     return next((row for row in rows if row is not None and not _is_free(row, message, NO_RULES, at=at)), None)
+
+
+def _lost_name(message: Message, lost: Mapping[str, State]) -> str | None:
+    if not lost:
+        return None
+    return next((name for name in (message.foreign_id, *message.earlier_ids) if name in lost), None)
 
 
 def _is_free(row: Any, message: Message, rules: ClaimRules, *, at: datetime) -> bool:

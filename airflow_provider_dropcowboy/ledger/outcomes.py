@@ -17,7 +17,7 @@ from airflow_provider_dropcowboy.ledger.judgement import Claim
 from airflow_provider_dropcowboy.ledger.limits import book
 from airflow_provider_dropcowboy.ledger.runs import Run
 from airflow_provider_dropcowboy.ledger.schema import HISTORY, SENDS, may_become
-from airflow_provider_dropcowboy.screening.message import Message
+from airflow_provider_dropcowboy.screening.screen import Verdict
 from airflow_provider_dropcowboy.states import BINDING, OPEN, State
 
 STATE_OF: Final = {
@@ -40,13 +40,13 @@ class Answered:
     """A claim and what its request came to.
 
     :param is_correction: it was answered as accepted before, and that is in doubt now.
-    :param held_back: the claim's message with the verdict that kept its request from being written; None: none did.
+    :param held_back: the verdict that kept its request from being written; None: none did.
     """
 
     claim: Claim
     outcome: SendOutcome
     is_correction: bool = False
-    held_back: Message | None = None
+    held_back: Verdict | None = None
 
     @property
     def state(self) -> State:

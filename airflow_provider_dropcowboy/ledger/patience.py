@@ -15,7 +15,7 @@ from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.judgement import NO_RULES, Claim, ClaimRules, Judgement
 from airflow_provider_dropcowboy.ledger.outcomes import Answered, record
 from airflow_provider_dropcowboy.ledger.runs import NO_TERMS, Campaign, Run, Terms, Who, begin_run, bind_campaign
-from airflow_provider_dropcowboy.screening.message import Message
+from airflow_provider_dropcowboy.screening.screen import Candidate
 from airflow_provider_dropcowboy.states import LEASE
 
 CLAIM_PATIENCE_S: Final = 60.0
@@ -62,7 +62,7 @@ def claim_patiently(
     ledger: Ledger,
     run: Run,
     *,
-    messages: Sequence[Message],
+    candidates: Sequence[Candidate],
     give_up: GiveUp,
     rules: ClaimRules = NO_RULES,
     met: Mapping[str, str] | None = None,
@@ -78,8 +78,8 @@ def claim_patiently(
     return _patiently(
         ledger,
         run,
-        messages={message.foreign_id: message for message in messages},
-        claim_rest=lambda claim_id, rest: claim(ledger, run, messages=rest, claim_id=claim_id, rules=rules, met=met),
+        candidates={candidate.message.foreign_id: candidate for candidate in candidates},
+        claim_rest=lambda claim_id, rest: claim(ledger, run, candidates=rest, claim_id=claim_id, rules=rules, met=met),
         give_up=give_up,
         clock=clock,
     )
@@ -93,9 +93,9 @@ def reclaim_patiently(
     return _patiently(
         ledger,
         run,
-        messages={old.message.foreign_id: old.message for old in claims},
+        candidates={name: Candidate(old.message, old.ruling) for name, old in by_id.items()},
         claim_rest=lambda claim_id, rest: reclaim(
-            ledger, run, claims=[by_id[message.foreign_id] for message in rest], claim_id=claim_id
+            ledger, run, claims=[by_id[candidate.message.foreign_id] for candidate in rest], claim_id=claim_id
         ),
         give_up=give_up,
         clock=clock,
@@ -129,8 +129,8 @@ def _patiently(
     ledger: Ledger,
     run: Run,
     *,
-    messages: dict[str, Message],
-    claim_rest: Callable[[str, Sequence[Message]], Judgement],
+    candidates: dict[str, Candidate],
+    claim_rest: Callable[[str, Sequence[Candidate]], Judgement],
     give_up: GiveUp,
     clock: Clock,
 ) -> tuple[Judgement, Deadline]:
@@ -147,11 +147,11 @@ def _patiently(
         with attempt:
             if uncertain is not None:
                 # the answer to a COMMIT was lost: what is there is ours, and nothing else of that batch ever will be
-                found += find_claims(ledger, run, messages=list(messages.values()), claim_id=uncertain)
+                found += find_claims(ledger, run, candidates=list(candidates.values()), claim_id=uncertain)
                 for old in found:
-                    messages.pop(old.message.foreign_id, None)
+                    candidates.pop(old.message.foreign_id, None)
             uncertain = new_claim_id()
-            judgement = claim_rest(uncertain, list(messages.values())) if messages else Judgement()
+            judgement = claim_rest(uncertain, list(candidates.values())) if candidates else Judgement()
     judgement.claimed += found
     return judgement, lease_ends
 

@@ -48,10 +48,12 @@ class Ruling:
 
     :param is_open: somebody may be asked now, until ``closes_at``.
     :param closes_at: aware, UTC; nothing is written from then on. The margin is taken off. None: no end, or not open.
-    :param opens_at: aware, UTC: when it is closed, the next opening. None: none within ``SEARCH_DAYS``, or unknown.
+    :param opens_at: aware, UTC: the next opening; of open hours, the one after they close. None: none within
+        ``SEARCH_DAYS``, or unknown.
     :param is_banned: the law of a place forbids the message at any hour.
     :param needs: the consent that the laws of its places want; without it the message is forbidden at any hour.
     :param rule: for a person and an auditor: what it was judged by, and of which version.
+    :param version: of the calling hours.
     :param caps: so many messages to one number within so long a time; those of all its places.
     """
 
@@ -64,6 +66,15 @@ class Ruling:
     needs: tuple[Need, ...] = ()
     regions: tuple[str, ...] = ()
     zones: tuple[str, ...] = ()
+    version: str = ""
+
+    def is_open_at(self, at: datetime) -> bool:
+        """Whether somebody may be called at a later moment; when it closed, nothing is known of what follows."""
+        return self.is_open and (self.closes_at is None or at < self.closes_at)
+
+    def rule_at(self, at: datetime) -> str:
+        """The rule at a later moment."""
+        return self.rule.replace("open:", "ended:", 1) if self.is_open and not self.is_open_at(at) else self.rule
 
 
 class CallingHours:
@@ -218,7 +229,8 @@ class CallingHours:
         if following and now < spans[following - 1][1]:
             ends = spans[following - 1][1]
             labels = _labels(rule for rule in held if rule.is_about_hours)
-            ruling = self._ruling(place, held, f"open: {labels}", closes_at=_moment(ends))
+            opens_at = _moment(spans[following][0]) if following < len(spans) else None
+            ruling = self._ruling(place, held, f"open: {labels}", closes_at=_moment(ends), opens_at=opens_at)
             return _Standing(now, min(ends, next_day), ruling)
         closed = [label for label, times in laws if not any(begins <= now < ends for begins, ends in times)]
         reason = f"closed: {_joined(closed)}" if closed else "closed: the margin before the end"
@@ -247,6 +259,7 @@ class CallingHours:
             needs=tuple(self._needs[rule] for rule in rules if rule.consent),
             regions=place.regions,
             zones=place.zones,
+            version=self.version,
         )
 
 

@@ -276,7 +276,8 @@ class ProtocolMachine(RuleBasedStateMachine):
             return
         already = {row.message.foreign_id: row.state for row in judgement.already}
         claimed = [claim.message for claim in judgement.claimed]
-        named = Counter([*already, *(message.foreign_id for message in (*claimed, *judgement.duplicates))])
+        duplicates = [message for message, _verdict in judgement.stopped]
+        named = Counter([*already, *(message.foreign_id for message in (*claimed, *duplicates))])
         assert named == Counter(message.foreign_id for message in messages), "P2: not each message in one list"
         for foreign_id, state in already.items():
             assert state is not State.RELEASED, "a released message was not asked for"

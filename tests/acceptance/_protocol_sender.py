@@ -22,6 +22,7 @@ from airflow_provider_dropcowboy.ledger.outcomes import STATE_OF, Answered, reco
 from airflow_provider_dropcowboy.ledger.runs import Run, beat, end_run
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.screening.message import Message
+from airflow_provider_dropcowboy.screening.screen import Candidate
 from airflow_provider_dropcowboy.states import LEASE
 from tests.acceptance._protocol_vendor import Fate, Witness
 
@@ -105,7 +106,8 @@ class Sender:
         lost = self.lost_commit
         assert lost is not None
         self.lost_commit = None
-        found = find_claims(self.world.ledger, self.run, messages=lost.messages, claim_id=lost.claim_id)
+        candidates = list(map(Candidate, lost.messages))
+        found = find_claims(self.world.ledger, self.run, candidates=candidates, claim_id=lost.claim_id)
         known = {old.message.foreign_id for old in found}
         rest = [message for message in lost.messages if message.foreign_id not in known]
         judgement = self._ask_ledger(rest, lost.asks, claim_id=new_claim_id()) if rest else Judgement()
@@ -187,9 +189,8 @@ class Sender:
     def _ask_ledger(self, messages: Sequence[Message], asks: Sequence[Ask], *, claim_id: str) -> Judgement:
         ledger, run = self.world.ledger, self.run
         if not asks:
-            return claim(
-                ledger, run, messages=messages, claim_id=claim_id, rules=ClaimRules(resend_after=self.resend_after)
-            )
+            rules = ClaimRules(resend_after=self.resend_after)
+            return claim(ledger, run, candidates=list(map(Candidate, messages)), claim_id=claim_id, rules=rules)
         wanted = {message.foreign_id for message in messages}
         claims = [ask.claim for ask in asks if ask.claim.message.foreign_id in wanted]
         return reclaim(ledger, run, claims=claims, claim_id=claim_id)

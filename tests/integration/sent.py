@@ -18,6 +18,7 @@ from airflow_provider_dropcowboy.ledger.runs import Campaign, Who, begin_run, bi
 from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, HISTORY, RUNS, SENDS
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.screening.message import Message
+from airflow_provider_dropcowboy.screening.screen import Candidate
 
 ACCOUNT = "team@127.0.0.1"
 
@@ -57,7 +58,8 @@ class Sent:
 
     def claim(self, *keys: int) -> list[Answered]:
         """Their messages are claimed; recorded, each is accepted."""
-        judgement = claim(self.ledger, self.run, messages=[self.message(key) for key in keys], claim_id=new_claim_id())
+        candidates = [Candidate(self.message(key)) for key in keys]
+        judgement = claim(self.ledger, self.run, candidates=candidates, claim_id=new_claim_id())
         return [Answered(item, SendOutcome(Outcome.ACCEPTED, "")) for item in judgement.claimed]
 
     def ask(self, keys: Iterable[int], *, outcome: Outcome = Outcome.ACCEPTED, reason: str = "") -> None:

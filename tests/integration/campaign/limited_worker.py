@@ -71,8 +71,7 @@ def main(ledger_url: str, options: str) -> None:
     plan = default_plan(
         **settings,
         partition=None if partition is None else Partition.parse(partition),
-        caps=() if max_attempts is None else ((max_attempts, timedelta(days=1)),),
-        claim_rules=ClaimRules(**rules),
+        claim_rules=ClaimRules(caps=() if max_attempts is None else ((max_attempts, timedelta(days=1)),), **rules),
     )
     rows = people(count)
     random.Random(plan.campaign).shuffle(rows)  # two that read in one order never meet: one is ahead all the way

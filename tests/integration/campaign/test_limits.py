@@ -26,7 +26,7 @@ from airflow_provider_dropcowboy.ledger.suppressions import suppress
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.sandbox.catalog import BRAND_ID
 from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
-from airflow_provider_dropcowboy.screening.message import Message
+from airflow_provider_dropcowboy.screening.screen import Candidate
 from tests.integration.campaign.conftest import states, taken_once
 from tests.integration.campaign.limited_worker import Worker, at_once
 from tests.integration.conftest import MakePlan, RunPlan, people
@@ -64,7 +64,7 @@ class TestCaps:
         assert sandbox.takes_by_phone() == {str(row["phone"]): 1 for row in people(10_000)}
 
     def test_an_attempt_of_long_ago_caps_nobody(self, plan: MakePlan, run: RunPlan, ledger: Ledger) -> None:
-        once_a_day = {"caps": ((1, DAY),)}
+        once_a_day = {"claim_rules": ClaimRules(caps=((1, DAY),))}
         run(plan(campaign="monday", **once_a_day), people(5))
         capped = run(plan(campaign="tuesday", **once_a_day), people(10))
         assert dict(capped.counts) == {"capped": 5, "accepted": 5}
@@ -75,8 +75,8 @@ class TestCaps:
         hours = CallingHours.load(
             Mode.STATE, channel="rvm", message_kind="marketing", rules_text=ONE_A_DAY_IN_LOUISIANA
         )
-        run(plan(campaign="monday", caps=((3, DAY),), hours=hours), people(5))
-        capped = run(plan(campaign="tuesday", caps=((3, DAY),), hours=hours), people(5))
+        run(plan(campaign="monday", claim_rules=ClaimRules(caps=((3, DAY),)), hours=hours), people(5))
+        capped = run(plan(campaign="tuesday", claim_rules=ClaimRules(caps=((3, DAY),)), hours=hours), people(5))
         assert dict(capped.counts) == {"capped": 5}
         ((_state, reason),) = capped.reasons
         assert reason == "1 attempts on the number within 24 hours"
@@ -169,7 +169,9 @@ class TestDryRun:
     ) -> None:
         run(plan(campaign="monday"), people(5))
         suppress(ledger, [Phone("+15042000007")], source="test")
-        seen = preview_campaign(plan(campaign="tuesday", caps=((1, DAY),)), ledger, rows=people(10))
+        seen = preview_campaign(
+            plan(campaign="tuesday", claim_rules=ClaimRules(caps=((1, DAY),))), ledger, rows=people(10)
+        )
         assert dict(seen.counts) == {"capped": 5, "suppressed": 1, "ready": 4}
 
     def test_a_dry_run_counts_the_limit_over_all_its_batches(
@@ -214,8 +216,11 @@ class TestDryRun:
 def test_a_row_that_is_lost_on_its_way_fails_the_run(
     plan: MakePlan, run: RunPlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def losing(ledger: Ledger, at_run: Run, *, messages: Sequence[Message], **named: Any) -> tuple[Judgement, Deadline]:
-        return claim_patiently(ledger, at_run, messages=[each for each in messages if each.contact_key != "7"], **named)
+    def losing(
+        ledger: Ledger, at_run: Run, *, candidates: Sequence[Candidate], **named: Any
+    ) -> tuple[Judgement, Deadline]:
+        rest = [each for each in candidates if each.message.contact_key != "7"]
+        return claim_patiently(ledger, at_run, candidates=rest, **named)
 
     monkeypatch.setattr(pipeline, "claim_patiently", losing)
     with pytest.raises(BalanceError, match="10 rows were read, and 9 are counted"):

@@ -336,7 +336,7 @@ class TestNothingSent:
             ({}, [{"id": n, "phone": "n/a" if n else None} for n in range(3)], "3 rows were read: 3 invalid"),
             ({"opt_in_column": "name"}, people(2), r"2 suppressed \(no consent in name \(2\)\)\. Check opt_in_column"),
             ({"claim_rules": ClaimRules(repeat_window=A_DAY)}, people(1), r"capped .*set repeat_window=None"),
-            ({"caps": ((1, A_DAY),)}, people(1), "capped .*max_attempts"),
+            ({"claim_rules": ClaimRules(caps=((1, A_DAY),))}, people(1), "capped .*max_attempts"),
             ({"claim_rules": ClaimRules(limit=0)}, people(9, first=5), r"9 held .*Raise limit"),
         ],
         ids=["no rows", "all invalid", "no consent", "repeated", "attempts", "limit"],

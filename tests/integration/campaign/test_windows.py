@@ -12,7 +12,7 @@ from airflow_provider_dropcowboy.campaign.preview import preview_campaign
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.schema import SENDS
-from airflow_provider_dropcowboy.screening.consent import Need
+from airflow_provider_dropcowboy.screening.calling_hours import Ruling
 from airflow_provider_dropcowboy.states import LEASE, State
 from tests.clock import SleepyClock
 from tests.integration.campaign.conftest import states, taken_once
@@ -25,16 +25,8 @@ PEOPLE = 60
 REOPENS_AFTER = timedelta(hours=11)
 
 
-@dataclass(frozen=True)
-class Ruling:
-    closes_at: datetime | None
-    opens_at: datetime | None = None
-    is_open: bool = True
-    is_banned: bool = False
-    rule: str = "test"
-    caps: tuple[tuple[int, timedelta], ...] = ()
-    regions: tuple[str, ...] = ("US-CA",)
-    needs: tuple[Need, ...] = ()
+def ruling(closes_at: datetime | None, opens_at: datetime | None) -> Ruling:
+    return Ruling(closes_at is not None, closes_at, opens_at, is_banned=False, rule="test", regions=("US-CA",))
 
 
 @dataclass(frozen=True)
@@ -49,8 +41,7 @@ class OpenUntil:
         return self.closes_at + REOPENS_AFTER
 
     def judge(self, e164: str, *, postal_code: str | None, at: datetime) -> Ruling:
-        is_open = at < self.closes_at
-        return Ruling(self.closes_at) if is_open else Ruling(None, self.reopens_at, is_open=False)
+        return ruling(self.closes_at if at < self.closes_at else None, self.reopens_at)
 
 
 class JustClosing(OpenUntil):
@@ -65,7 +56,7 @@ class JustClosing(OpenUntil):
         if e164 in judged:
             return super().judge(e164, postal_code=postal_code, at=at)
         judged.add(e164)
-        return Ruling(at)
+        return ruling(at, self.reopens_at)
 
 
 @pytest.mark.parametrize("pace", [{"concurrency": 2}, {"concurrency": 50, "rate_per_s": 8.0}])

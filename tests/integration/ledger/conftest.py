@@ -18,6 +18,7 @@ from airflow_provider_dropcowboy.ledger.runs import Run, Who, begin_run, bind_ca
 from airflow_provider_dropcowboy.ledger.schema import HISTORY, RUNS, SENDS
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.screening.message import Message
+from airflow_provider_dropcowboy.screening.screen import Candidate
 from airflow_provider_dropcowboy.states import BINDING, State
 
 ACCOUNT = "team@127.0.0.1"
@@ -47,6 +48,11 @@ def begin(ledger: Ledger, *, wanted: int = 10, name: str = "spring", prefix: str
     return begin_run(ledger, campaign, who=Who(task_id="test"), wanted=wanted)
 
 
+def stopped(judgement: Judgement) -> dict[str, str]:
+    """The reason for each message that may not be sent, by its contact key."""
+    return {asked.contact_key: verdict.reason for asked, verdict in judgement.stopped}
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """One run at work on a ledger."""
@@ -58,7 +64,7 @@ class Desk:
         return claim(
             self.ledger,
             self.run,
-            messages=asked,
+            candidates=list(map(Candidate, asked)),
             claim_id=claim_id or new_claim_id(),
             rules=ClaimRules(resend_after=resend_after),
         )

@@ -7,15 +7,18 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.answers import Outcome
-from airflow_provider_dropcowboy.campaign.preview import judge_messages
+from airflow_provider_dropcowboy.campaign.preview import screen_candidates
 from airflow_provider_dropcowboy.ledger.claims import find_claims, new_claim_id, reclaim
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.judgement import Claim
 from airflow_provider_dropcowboy.ledger.runs import end_run
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, LEDGER, SENDS
 from airflow_provider_dropcowboy.screening.message import Message
+from airflow_provider_dropcowboy.screening.screen import Candidate
 from airflow_provider_dropcowboy.states import BINDING, State
-from tests.integration.ledger.conftest import Desk, begin, message, messages
+from tests.integration.ledger.conftest import Desk, begin, message, messages, stopped
+
+SAME_NUMBER = "another key has the same number"
 
 
 def keys(claims: list[Claim]) -> list[str]:
@@ -26,7 +29,7 @@ def test_a_new_message_is_claimed(desk: Desk) -> None:
     asked = message("1")
     judgement = desk.claim(asked, claim_id="c1")
     assert judgement.claimed == [Claim(asked, 1, "c1")]
-    assert (judgement.already, judgement.duplicates, judgement.stop) == ([], [], None)
+    assert (judgement.already, judgement.stopped, judgement.stop) == ([], [], None)
     row = desk.row(asked)
     assert (row.state, row.attempt, row.claim_id, row.run_id) == ("claimed", 1, "c1", desk.run.id)
     assert (row.phone_number, row.contact_key, row.owns_number) == (asked.phone.e164, "1", True)
@@ -78,19 +81,19 @@ def test_what_was_refused_for_its_number_is_claimed_once_the_number_is_corrected
 def test_two_keys_with_one_number_are_one_message(desk: Desk) -> None:
     judgement = desk.claim(message("1", number=7), message("2", number=7), message("3", number=8))
     assert keys(judgement.claimed) == ["1", "3"]
-    assert [item.contact_key for item in judgement.duplicates] == ["2"]
+    assert stopped(judgement) == {"2": SAME_NUMBER}
 
 
 def test_a_number_that_an_earlier_batch_asked_is_a_duplicate(desk: Desk) -> None:
     desk.claim(message("1", number=7))
     judgement = desk.rival().claim(message("2", number=7))
-    assert (judgement.claimed, [item.contact_key for item in judgement.duplicates]) == ([], ["2"])
+    assert (judgement.claimed, stopped(judgement)) == ([], {"2": SAME_NUMBER})
 
 
 def test_a_row_that_was_asked_wins_over_the_order_in_the_file(desk: Desk) -> None:
     desk.claim(message("2", number=7))
     judgement = desk.rival().claim(message("1", number=7), message("2", number=7))
-    assert [item.contact_key for item in judgement.duplicates] == ["1"]
+    assert stopped(judgement) == {"1": SAME_NUMBER}
     assert [row.message.contact_key for row in judgement.already] == ["2"]
 
 
@@ -105,7 +108,7 @@ def test_a_released_key_does_not_take_a_number_that_another_key_has_by_now(desk:
     desk.record(desk.claim_one(released), kind=Outcome.RELEASED)
     desk.claim(message("2", number=7))
     judgement = desk.rival().claim(released)
-    assert (judgement.claimed, judgement.duplicates) == ([], [released])
+    assert (judgement.claimed, stopped(judgement)) == ([], {released.contact_key: SAME_NUMBER})
 
 
 def test_the_same_number_in_another_campaign_is_another_message(desk: Desk, ledger: Ledger) -> None:
@@ -159,7 +162,7 @@ class TestPause:
         judgement = desk.claim(message("1"))
         assert judgement.stop is not None
         assert "dropcowboy resume 'spring'" in judgement.stop
-        assert (judgement.claimed, judgement.already, judgement.duplicates) == ([], [], [])
+        assert (judgement.claimed, judgement.already, judgement.stopped) == ([], [], [])
         with desk.ledger.reading() as connection:
             assert connection.execute(sa.select(sa.func.count()).select_from(SENDS)).scalar_one() == 0
 
@@ -203,18 +206,21 @@ class TestClaimsFoundAgain:
     def test_a_batch_is_found_by_its_claim_id(self, desk: Desk) -> None:
         asked = messages(range(5))
         claims = desk.claim(*asked, claim_id="lost").claimed
-        assert find_claims(desk.ledger, desk.run, messages=asked, claim_id="lost") == claims
+        assert find_claims(desk.ledger, desk.run, candidates=list(map(Candidate, asked)), claim_id="lost") == claims
 
     def test_a_batch_that_is_not_on_disk_is_not_found(self, desk: Desk) -> None:
         asked = messages(range(5))
         desk.rival().claim(*asked[:2])
-        assert find_claims(desk.ledger, desk.run, messages=asked, claim_id="lost") == []
+        assert find_claims(desk.ledger, desk.run, candidates=list(map(Candidate, asked)), claim_id="lost") == []
 
     def test_one_that_a_callback_settled_meanwhile_is_not_found(self, desk: Desk) -> None:
         asked = messages(range(3))
         desk.claim(*asked, claim_id="lost")
         desk.move(asked[1], State.DELIVERED)
-        assert keys(find_claims(desk.ledger, desk.run, messages=asked, claim_id="lost")) == ["0", "2"]
+        assert keys(find_claims(desk.ledger, desk.run, candidates=list(map(Candidate, asked)), claim_id="lost")) == [
+            "0",
+            "2",
+        ]
 
 
 class TestPreview:
@@ -224,14 +230,12 @@ class TestPreview:
         desk.record(desk.claim_one(released), kind=Outcome.RELEASED)
         desk.record(desk.claim_one(refused), kind=Outcome.REJECTED)
         batch: list[Message] = [accepted, released, refused, message("4"), dup]
-        seen = judge_messages(desk.ledger, desk.run.campaign, messages=batch)
+        seen, ready = screen_candidates(desk.ledger, desk.run.campaign, candidates=list(map(Candidate, batch)))
         before = [desk.row(item) for item in (accepted, released, refused)]
         said = desk.claim(*batch)
-        assert [(item.message, item.attempt) for item in seen.claimed] == [
-            (item.message, item.attempt) for item in said.claimed
-        ]
-        assert (seen.already, seen.duplicates) == (said.already, said.duplicates)
-        assert keys(seen.claimed) == ["2", "4"]
+        assert [candidate.message for candidate in ready] == [item.message for item in said.claimed]
+        assert (seen.already, seen.stopped) == (said.already, said.stopped)
+        assert keys(said.claimed) == ["2", "4"]
         assert [row.state for row in before] == ["accepted", "released", "rejected"]
 
 

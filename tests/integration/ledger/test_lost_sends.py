@@ -5,7 +5,7 @@ import json
 import pytest
 
 from airflow_provider_dropcowboy.api.callbacks import read_callback
-from airflow_provider_dropcowboy.campaign.preview import judge_messages
+from airflow_provider_dropcowboy.campaign.preview import screen_candidates
 from airflow_provider_dropcowboy.ledger.batch import names
 from airflow_provider_dropcowboy.ledger.claims import claim, new_claim_id
 from airflow_provider_dropcowboy.ledger.database import Ledger
@@ -14,6 +14,7 @@ from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconc
 from airflow_provider_dropcowboy.ledger.schema import SENDS
 from airflow_provider_dropcowboy.ledger.sends import _known_or_lost
 from airflow_provider_dropcowboy.reports.funnel import read_funnel
+from airflow_provider_dropcowboy.screening.screen import Candidate
 from airflow_provider_dropcowboy.states import State
 from tests.integration.sent import Sent
 
@@ -33,16 +34,17 @@ def test_a_message_that_only_its_result_proves_is_not_claimed_again(sent: Sent) 
     assert sent.tell(1, status="failure") == [Match.UNMATCHED]  # one of two: the better
     unreadable = Received(sent.foreign_id(3), 1, None, "<html>")
     assert reconcile(sent.ledger, [unreadable])[Match.UNREADABLE] == 1
-    messages = [sent.message(key) for key in (1, 2, 3, 4)]
-    foreseen = judge_messages(sent.ledger, sent.campaign, messages=messages)
-    judgement = claim(sent.ledger, sent.run, messages=messages, claim_id=new_claim_id())
+    candidates = [Candidate(sent.message(key)) for key in (1, 2, 3, 4)]
+    foreseen, ready = screen_candidates(sent.ledger, sent.campaign, candidates=candidates)
+    judgement = claim(sent.ledger, sent.run, candidates=candidates, claim_id=new_claim_id())
     for each in (foreseen, judgement):
         assert {(row.message.contact_key, row.state, row.reason) for row in each.already} == {
             ("1", State.DELIVERED, LOST),
             ("2", State.FAILED, LOST),
             ("3", State.ACCEPTED, LOST),
         }
-        assert [item.message.contact_key for item in each.claimed] == ["4"]
+    assert [item.message.contact_key for item in judgement.claimed] == ["4"]
+    assert ready == [candidates[3]]
 
 
 def test_a_result_without_a_token_proves_nothing(sent: Sent) -> None:

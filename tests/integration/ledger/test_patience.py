@@ -24,12 +24,17 @@ from airflow_provider_dropcowboy.ledger.patience import (
 )
 from airflow_provider_dropcowboy.ledger.runs import Who
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, RUNS
+from airflow_provider_dropcowboy.screening.screen import Candidate
 from airflow_provider_dropcowboy.states import LEASE, State
 from tests.clock import FrozenClock
 from tests.integration.ledger.conftest import ACCOUNT, Desk, messages
 
 FATES = ("kept", "lost before", "lost after")
 """What becomes of a COMMIT: it is answered; or its answer never comes, and it was carried out or not."""
+
+
+def people(count: int) -> list[Candidate]:
+    return list(map(Candidate, messages(range(count))))
 
 
 class Commits:
@@ -72,10 +77,10 @@ def test_a_claim_whose_commit_got_no_answer_is_found_again_or_made_anew(
 ) -> None:
     asked = messages(range(5))
     commits.meet(fates)
-    judgement, _ = claim_patiently(desk.ledger, desk.run, messages=asked, give_up=never)
+    judgement, _ = claim_patiently(desk.ledger, desk.run, candidates=list(map(Candidate, asked)), give_up=never)
     commits.meet([])
     assert sorted(claim.message.contact_key for claim in judgement.claimed) == [item.contact_key for item in asked]
-    assert (judgement.already, judgement.duplicates) == ([], [])
+    assert (judgement.already, judgement.stopped) == ([], [])
     for claim in judgement.claimed:
         row = desk.row(claim.message)
         assert (row.state, row.attempt, row.claim_id) == (State.CLAIMED, claim.attempt, claim.claim_id)
@@ -137,7 +142,7 @@ def test_what_is_claimed_meanwhile_by_another_run_is_left_to_it(
     found = find_claims
     monkeypatch.setattr(patience, "find_claims", look)
     commits.meet(["lost before"])
-    judgement, _ = claim_patiently(desk.ledger, desk.run, messages=asked, give_up=never)
+    judgement, _ = claim_patiently(desk.ledger, desk.run, candidates=list(map(Candidate, asked)), give_up=never)
     assert [claim.message.contact_key for claim in judgement.claimed] == ["2", "3", "4"]
     assert [row.message.contact_key for row in judgement.already] == ["0", "1"]
 
@@ -145,7 +150,7 @@ def test_what_is_claimed_meanwhile_by_another_run_is_left_to_it(
 def test_a_run_that_is_to_stop_does_not_ask_the_ledger_again(desk: Desk, commits: Commits) -> None:
     commits.meet(["lost before"])
     with pytest.raises(LedgerError):
-        claim_patiently(desk.ledger, desk.run, messages=messages(range(5)), give_up=lambda: True)
+        claim_patiently(desk.ledger, desk.run, candidates=people(5), give_up=lambda: True)
 
 
 def test_a_lease_counts_from_before_the_first_try(desk: Desk, commits: Commits) -> None:
@@ -157,5 +162,5 @@ def test_a_lease_counts_from_before_the_first_try(desk: Desk, commits: Commits) 
         return False
 
     commits.meet(["lost after", "lost before"])
-    _, lease_ends = claim_patiently(desk.ledger, desk.run, messages=messages(range(5)), give_up=pass_time, clock=clock)
+    _, lease_ends = claim_patiently(desk.ledger, desk.run, candidates=people(5), give_up=pass_time, clock=clock)
     assert clock.deadline(LEASE) != expected == lease_ends

@@ -1,26 +1,39 @@
-"""Nobody is claimed once their calling hours are over, whatever the verdict said when the row was read."""
+"""Nobody is claimed once their calling hours are over, whatever the ruling said when the row was read."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from airflow_provider_dropcowboy.clock import utcnow
-from airflow_provider_dropcowboy.ledger.claims import new_claim_id, reclaim
+from airflow_provider_dropcowboy.ledger.claims import claim, new_claim_id, reclaim
+from airflow_provider_dropcowboy.screening.calling_hours import Ruling
+from airflow_provider_dropcowboy.screening.screen import Candidate, Verdict
+from airflow_provider_dropcowboy.states import State
 from tests.integration.ledger.conftest import Desk, message
 
 HOUR = timedelta(hours=1)
 
 
-def test_hours_that_end_between_verdict_and_claim_hold_the_row(desk: Desk) -> None:
-    ended = replace(message("1"), closes_at=utcnow() - HOUR)
-    going_on = replace(message("2"), closes_at=utcnow() + HOUR)
-    judgement = desk.claim(ended, going_on)
-    assert [claim.message for claim in judgement.claimed] == [going_on]
-    assert judgement.closed == [ended]
+def closing(at: datetime) -> Ruling:
+    """Hours that were open when the row was read."""
+    return Ruling(True, at, at + 12 * HOUR, is_banned=False, rule="open: test", regions=("US-CA",))
+
+
+def closed(ruling: Ruling) -> Verdict:
+    return Verdict(State.HELD, "calling hours: ended: test", None, ruling.opens_at, ("US-CA",))
+
+
+def test_hours_that_end_between_ruling_and_claim_hold_the_row(desk: Desk) -> None:
+    ended = Candidate(message("1"), closing(utcnow() - HOUR))
+    going_on = Candidate(message("2"), closing(utcnow() + HOUR))
+    judgement = claim(desk.ledger, desk.run, candidates=[ended, going_on], claim_id=new_claim_id())
+    assert [claim.message for claim in judgement.claimed] == [going_on.message]
+    assert ended.ruling is not None
+    assert judgement.stopped == [(ended.message, closed(ended.ruling))]
 
 
 def test_hours_that_end_between_two_requests_hold_the_second(desk: Desk) -> None:
-    claim = desk.claim_one(message("1"))
-    over = replace(claim, message=replace(claim.message, closes_at=utcnow() - HOUR))
+    ruling = closing(utcnow() - HOUR)
+    over = replace(desk.claim_one(message("1")), ruling=ruling)
     judgement = reclaim(desk.ledger, desk.run, claims=[over], claim_id=new_claim_id())
     assert not judgement.claimed
-    assert judgement.closed == [over.message]
+    assert judgement.stopped == [(over.message, closed(ruling))]

@@ -22,6 +22,7 @@ from airflow_provider_dropcowboy.receiver import store
 from airflow_provider_dropcowboy.receiver.wiring import Wiring
 from airflow_provider_dropcowboy.sandbox.v2.webhooks import sign
 from airflow_provider_dropcowboy.screening.message import Message
+from airflow_provider_dropcowboy.screening.screen import Candidate
 from airflow_provider_dropcowboy.secret import Secret
 from airflow_provider_dropcowboy.states import State
 from tests.integration.ledger.conftest import Desk, messages
@@ -42,7 +43,8 @@ def accepted(desk: Desk) -> Accepted:
             replace(item, number_digest=number_digest(desk.ledger.key, item.phone)) for item in messages(range(count))
         ]
         rules = ClaimRules(key_lasts=timedelta(hours=22), request_digest="r")
-        judged = claim(desk.ledger, desk.run, messages=asked, claim_id=new_claim_id(), rules=rules)
+        candidates = list(map(Candidate, asked))
+        judged = claim(desk.ledger, desk.run, candidates=candidates, claim_id=new_claim_id(), rules=rules)
         desk.record(*judged.claimed, kind=Outcome.ACCEPTED)
         return asked
 

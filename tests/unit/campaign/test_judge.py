@@ -15,6 +15,7 @@ from airflow_provider_dropcowboy.campaign.identity import Identity
 from airflow_provider_dropcowboy.campaign.judge import Judge, Rows
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.seen import Seen
+from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
 from airflow_provider_dropcowboy.contacts.partition import Partition
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
@@ -22,7 +23,7 @@ from airflow_provider_dropcowboy.contacts.text import Template
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
 from airflow_provider_dropcowboy.screening.message import Message
-from airflow_provider_dropcowboy.screening.verdict import Verdict
+from airflow_provider_dropcowboy.screening.screen import Candidate, Facts, Verdict, screen
 from airflow_provider_dropcowboy.secret import Secret
 from airflow_provider_dropcowboy.states import State
 
@@ -41,16 +42,16 @@ def plan(template: RvmTemplate | SmsTemplate = RVM, **changes: object) -> Plan:
     return Plan(**{**settings, **changes})  # type: ignore[arg-type]  # the tests' own
 
 
-def judged(rows: Rows, made: Plan | None = None, *, size: int = 3) -> list[Message | Verdict]:
+def judged(rows: Rows, made: Plan | None = None, *, size: int = 3) -> list[Candidate | Verdict]:
     made = made or plan()
     identity = Identity(bytes(32), made.account.name, made.campaign, made.channel)
-    found: list[Message | Verdict] = []
+    found: list[Candidate | Verdict] = []
     with Seen() as seen:
         judge = Judge(made, identity, seen=seen)
         source = iter(rows)
         while read := list(islice(source, size)):
             batch = judge.judge(read)
-            found += [*batch.messages, *batch.verdicts]
+            found += [*batch.candidates, *batch.verdicts]
     return found
 
 
@@ -58,12 +59,19 @@ def row(key: object = 1, phone: object = "+15045550100", **more: object) -> dict
     return {"id": key, "phone": phone, "zip": None, "name": "Zoë", **more}
 
 
-def only(item: Message | Verdict) -> Message:
-    assert isinstance(item, Message)
-    return item
+def only(item: Candidate | Verdict) -> Message:
+    assert isinstance(item, Candidate)
+    return item.message
 
 
-def verdict(item: Message | Verdict) -> tuple[State, str]:
+def stop(item: Candidate | Verdict) -> tuple[State, str] | None:
+    """Why screening stops the message, with nothing known but its row; None: it does not."""
+    assert isinstance(item, Candidate)
+    found = screen(item, Facts(at=utcnow()))
+    return None if found is None else (found.state, found.reason)
+
+
+def verdict(item: Candidate | Verdict) -> tuple[State, str]:
     assert isinstance(item, Verdict)
     return item.state, item.reason
 
@@ -103,24 +111,24 @@ def test_a_text_that_cannot_be_filled_in_is_invalid_with_its_reason(
 
 def test_a_text_of_just_160_characters_is_taken() -> None:
     (item,) = judged([row(name="x" * 157)], plan(SMS))
-    assert isinstance(item, Message)
+    assert isinstance(item, Candidate)
 
 
 def test_a_second_row_with_the_same_key_is_a_duplicate() -> None:
     items = judged([row("1"), row(1.0, "+15045550101"), row(" 1 ", "+15045550102")], size=10)
-    assert [type(item) for item in items] == [Message, Verdict, Verdict]
+    assert [type(item) for item in items] == [Candidate, Verdict, Verdict]
     assert verdict(items[1]) == (State.DUPLICATE, "the same key came before")
 
 
 def test_an_unusable_row_does_not_take_the_key() -> None:
     items = judged([row(1, "12"), row(1)])
-    assert {type(item) for item in items} == {Message, Verdict}
+    assert {type(item) for item in items} == {Candidate, Verdict}
 
 
 def test_without_a_clear_yes_a_row_is_suppressed() -> None:
     made = plan(opt_in_column="Consented")
     items = judged([row(1, consented="yes"), row(2, "+15045550101", consented="no")], made)
-    assert [only(item).stop for item in items] == [None, (State.SUPPRESSED, "no consent in Consented")]
+    assert [stop(item) for item in items] == [None, (State.SUPPRESSED, "no consent in Consented")]
 
 
 def test_a_missing_column_ends_the_run_before_anyone_is_judged() -> None:
@@ -144,7 +152,7 @@ ROWS = st.lists(
 def test_every_row_is_judged_once(rows: list[Mapping[str, object]], size: int) -> None:
     items = judged(iter(rows), plan(SMS, opt_in_column="ok"), size=size)
     assert len(items) == len(rows)
-    names = Counter(item.foreign_id for item in items if isinstance(item, Message))
+    names = Counter(item.message.foreign_id for item in items if isinstance(item, Candidate))
     assert set(names.values()) <= {1}
 
 
@@ -153,8 +161,8 @@ def test_each_row_is_in_exactly_one_part_of_a_source(rows: list[Mapping[str, obj
     parts = [judged(rows, plan(partition=Partition(index, count))) for index in range(1, count + 1)]
     whole = judged(rows)
 
-    def names(items: list[Message | Verdict]) -> Iterator[str]:
-        return (item.foreign_id for item in items if isinstance(item, Message))
+    def names(items: list[Candidate | Verdict]) -> Iterator[str]:
+        return (item.message.foreign_id for item in items if isinstance(item, Candidate))
 
     assert sum(map(len, parts)) == len(rows)
     assert Counter(name for part in parts for name in names(part)) == Counter(names(whole))
@@ -195,7 +203,7 @@ def test_a_number_of_the_suppression_list_is_stopped_in_any_notation() -> None:
         judge = Judge(made, identity, seen=seen)
         judge.read_suppressed(SuppressionList([{"n": "504.555.0100"}]))
         batch = judge.judge(rows)
-    assert [message.stop for message in batch.messages] == [(State.SUPPRESSED, "on the suppression list"), None]
+    assert [stop(candidate) for candidate in batch.candidates] == [(State.SUPPRESSED, "on the suppression list"), None]
 
 
 def test_a_suppression_list_that_cannot_be_read_ends_the_run_before_anyone_is_judged() -> None:
@@ -237,18 +245,17 @@ def test_a_sales_voicemail_goes_only_with_the_consent_that_the_law_of_its_place_
 ) -> None:
     virginia = row(phone="+18045550100", **cells)
     (item,) = judged([virginia], plan(RVM, hours=MARKETING["rvm"], **columns))
-    message = only(item)
+    found = stop(item)
     if is_stopped:
-        assert message.stop is not None
-        state, reason = message.stop
-        assert state is State.SUPPRESSED
-        assert reason.startswith(
+        assert found is not None
+        assert found[0] is State.SUPPRESSED
+        assert found[1].startswith(
             "no consent: US-VA (Va. Code 59.1-518.2) needs consent: express; calling hours 2026.11.28"
         )
     else:
-        assert message.stop is None
-        assert message.rule is not None
-        assert "; consent: express" in message.rule  # kept with the send
+        assert found is None
+        assert isinstance(item, Candidate)
+        assert "; consent: express" in str(item.rule)  # kept with the send
 
 
 @pytest.mark.parametrize(
@@ -257,15 +264,15 @@ def test_a_sales_voicemail_goes_only_with_the_consent_that_the_law_of_its_place_
 )
 def test_a_voicemail_to_nobody_knows_where_is_held_for_its_place_and_not_for_consent(number: str, reason: str) -> None:
     (item,) = judged([row(phone=number)], plan(hours=MARKETING["rvm"]))
-    stop = only(item).stop
-    assert stop is not None
-    assert stop[0] is State.HELD
-    assert reason in stop[1]
+    found = stop(item)
+    assert found is not None
+    assert found[0] is State.HELD
+    assert reason in found[1]
 
 
 def test_a_text_has_express_consent_by_itself() -> None:
     (item,) = judged([row(phone="+18045550100")], plan(SMS, hours=MARKETING["sms"]))
-    assert only(item).stop is None
+    assert stop(item) is None
 
 
 def test_a_consent_column_is_read_from_the_source_and_stops_the_run_where_it_is_missing() -> None:

@@ -2,29 +2,14 @@
 
 from collections import Counter
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
-from airflow_provider_dropcowboy.api.content import Rvm
 from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
 from airflow_provider_dropcowboy.errors import BalanceError
-from airflow_provider_dropcowboy.phone import Phone
-from airflow_provider_dropcowboy.screening.message import Message
+from airflow_provider_dropcowboy.screening.screen import Verdict
 from airflow_provider_dropcowboy.states import State
-
-
-def message(**fields: Any) -> Message:
-    """To somebody."""
-    return Message(
-        foreign_id="f",
-        contact_key="k",
-        phone=Phone("+15045550100"),
-        content=Rvm(brand_id="b"),
-        number_digest="n",
-        content_digest="c",
-        **fields,
-    )
 
 
 def tally(**came_to: int) -> Tally:
@@ -103,7 +88,7 @@ def test_a_result_may_free_what_was_accepted_where_the_vendor_checks_later() -> 
         tally(accepted=3).balance(Counter({State.ACCEPTED: 1, State.REJECTED: 2}))
 
 
-HELD = message(stop=(State.HELD, "calling hours"), opens_at=datetime(2026, 12, 2, 13, tzinfo=UTC))
+HELD = Verdict(State.HELD, "calling hours", opens_at=datetime(2026, 12, 2, 13, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(

@@ -1,31 +1,21 @@
 """Rows that wait for their calling hours, on the page of their campaign."""
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from airflow_provider_dropcowboy.screening.consent import Need
+from airflow_provider_dropcowboy.screening.calling_hours import Ruling
 from tests.integration.conftest import MakePlan, RunPlan, people
 from tests.integration.reports.page.page_server import PageServer, text_of
 
 OPENING = datetime(2031, 5, 6, 13, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
 class Closed:
     """Nobody may be called before a moment."""
 
-    is_open: bool = False
-    is_banned: bool = False
-    closes_at: datetime | None = None
-    opens_at: datetime | None = OPENING
-    rule: str = "tests: closed"
-    caps: tuple[tuple[int, timedelta], ...] = ()
-    regions: tuple[str, ...] = ("US-CA",)
-    needs: tuple[Need, ...] = ()
-    version: str = "tests"
+    version = "tests"
 
-    def judge(self, e164: str, *, postal_code: str | None, at: datetime) -> "Closed":
-        return self
+    def judge(self, e164: str, *, postal_code: str | None, at: datetime) -> Ruling:
+        return Ruling(False, None, OPENING, is_banned=False, rule="tests: closed", regions=("US-CA",))
 
 
 def test_held_rows_are_shown_with_their_next_opening(plan: MakePlan, run: RunPlan, page: PageServer) -> None:
