@@ -157,10 +157,27 @@ def _url(name: str, value: str) -> str:
     return value
 
 
+def is_id(value: object) -> bool:
+    """Whether the value can be an ID of the vendor's; one of dots would be a step in a path."""
+    return isinstance(value, str) and value.strip(". ") != "" and value.isprintable()
+
+
 def _vendor_id(name: str, value: str) -> str:
-    if value.strip(".") == "" or not value.isprintable():
+    if not is_id(value):
         raise wrong(name, f"{value!r} is not an ID", "Copy it from Drop Cowboy.")
     return value
+
+
+def several_kind(kind: Kind, metavar: str) -> Kind:
+    """A list of values of a kind; in one text, as a command and a template write it, there are blanks between them."""
+
+    def read(name: str, value: object) -> tuple[object, ...]:
+        found = value.split() if isinstance(value, str) else value
+        if not isinstance(found, list | tuple) or not found:
+            raise wrong(name, "is not a list" if found else "is empty", "Write a list with at least one value.")
+        return tuple(kind.read(name, item) for item in found)
+
+    return Kind(read, is_text=True, metavar=metavar)
 
 
 def _path(name: str, value: object) -> object:
@@ -184,6 +201,8 @@ ID: Final = text_kind(_vendor_id, "ID")
 COLUMN: Final = Kind(_as_text, is_text=True, metavar="COLUMN")
 PROSE: Final = Kind(_as_text, is_text=True, metavar="TEXT")
 URL: Final = text_kind(_url, "URL")
+IDS: Final = several_kind(ID, "IDS")
+URLS: Final = several_kind(URL, "URLS")
 REGION: Final = text_kind(_region, "CC")
 E164: Final = Kind(_e164, is_text=True, metavar="E.164")
 PATH: Final = Kind(_path, is_text=True, metavar="PATH")

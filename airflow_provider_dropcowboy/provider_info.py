@@ -105,6 +105,11 @@ _CONNECTION_FIELDS: Final[dict[str, object]] = {
         type=_TEXT,
         format="password",
     ),
+    "site_id": _field(
+        "Site ID",
+        "API v2: ID of the site in the dashboard whose token opens the contacts. The key needs scope numbers:write.",
+        type=_TEXT,
+    ),
     "default_brand_id": _field(
         "Default brand id", "Used where a task names no brand_id; `dropcowboy brands` lists them.", type=_TEXT
     ),

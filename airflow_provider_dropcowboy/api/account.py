@@ -16,6 +16,7 @@ class Account:
 
     :param login: what names the team or its key in a request.
     :param base_url: scheme, host and path prefix, without a trailing slash.
+    :param site_id: whose token opens the contacts of API v2; empty: none was named.
     :param given_name: the account's name where a person set one, which outlives a move to another host; empty: none.
     """
 
@@ -24,6 +25,7 @@ class Account:
     base_url: str
     given_name: str = ""
     api_version: str = "v1"
+    site_id: str = ""
 
     def __post_init__(self) -> None:
         if not self.login or not self.secret:

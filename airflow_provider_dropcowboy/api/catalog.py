@@ -1,8 +1,10 @@
 """What an account may send with."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from airflow_provider_dropcowboy.api import _reading as reading
 from airflow_provider_dropcowboy.secret import Secret
 
 
@@ -25,6 +27,30 @@ class Recording:
     name: str | None = None
     created_at: datetime | None = None
     api_allowed: bool | None = None
+
+
+def read_recording(row: Mapping[str, object], *, allowed: str) -> Recording:
+    """A recording as either version lists it.
+
+    :param allowed: the field that says whether it can be sent through the API.
+    """
+    return Recording(
+        media_id=reading.text(row, "media_id"),
+        name=reading.optional_text(row, "name"),
+        created_at=reading.optional_instant(row, "created_at"),
+        api_allowed=reading.optional_flag(row, allowed),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """An upload that was begun.
+
+    :param targets: by the file's type, ``mp3`` or ``wav``: the URL to which its bytes go, and their content type.
+    """
+
+    media_id: str
+    targets: Mapping[str, tuple[str, str]] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +85,21 @@ class Webhook:
     event_types: tuple[str, ...] = ()
     name: str | None = None
     signing_secret: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredContact:
+    """A contact at the vendor; its fields are a person's, and do not print.
+
+    :param dnc: on the vendor's do-not-contact list.
+    """
+
+    contact_id: str
+    main_phone: str | None = field(default=None, repr=False)
+    first_name: str | None = field(default=None, repr=False)
+    last_name: str | None = field(default=None, repr=False)
+    email: str | None = field(default=None, repr=False)
+    company: str | None = field(default=None, repr=False)
+    dnc: bool | None = None
+    has_tcpa_consent: bool | None = None
+    has_sms_consent: bool | None = None

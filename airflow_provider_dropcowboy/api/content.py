@@ -1,7 +1,7 @@
 """What one contact gets, in words that hold for every version of the API."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -23,7 +23,12 @@ class Channel(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rvm:
-    """A ringless voicemail, with exactly one audio source."""
+    """A ringless voicemail, with exactly one audio source.
+
+    :param contact_id: of the vendor's contact, who is sent to in place of a number.
+    :param caller_id: of an account that brings its own carrier.
+    :param sti_orig_id: with ``sti_attestation``: how that carrier vouches for the call.
+    """
 
     brand_id: str | None = None
     recording_id: str | None = None
@@ -36,15 +41,26 @@ class Rvm:
     pool_id: str | None = None
     postal_code: str | None = field(default=None, repr=False)
     byoc: Mapping[str, object] | None = field(default=None, repr=False)
+    contact_id: str | None = field(default=None, repr=False)
+    caller_id: str | None = field(default=None, repr=False)
+    sti_orig_id: str | None = None
+    sti_attestation: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sms:
-    """A text message to someone who opted in."""
+    """A text message to someone who opted in.
+
+    :param contact_id: of the vendor's contact, who is sent to in place of a number.
+    :param media_urls: pictures on the web; ``media_ids``: uploaded ones.
+    """
 
     caller_id: str | None = field(default=None, repr=False)
     pool_id: str | None = None
     sms_body: str = field(repr=False)
+    contact_id: str | None = field(default=None, repr=False)
+    media_urls: Sequence[str] | None = field(default=None, repr=False)
+    media_ids: Sequence[str] | None = None
 
 
 Content = Rvm | Sms

@@ -1,6 +1,6 @@
 """What a message may be made of: rules that hold for every version of the API, and the limits of one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
@@ -13,10 +13,11 @@ from airflow_provider_dropcowboy.api.content import (
     count_sms_characters,
     is_postal_code,
 )
-from airflow_provider_dropcowboy.argument_kinds import is_web_url
+from airflow_provider_dropcowboy.argument_kinds import is_id, is_web_url
 from airflow_provider_dropcowboy.errors import ConfigurationError
 
 AUDIO_TYPES: Final = frozenset({"mp3", "wav"})  # API v1, POST /rvm, audio_type
+ATTESTATIONS: Final = ("A", "B", "C")  # API v2, POST /rvm, byoc.sti_attestation
 NOUNS: Final = {Channel.RVM: "voicemail", Channel.SMS: "text"}
 
 
@@ -93,6 +94,10 @@ class ContentRules:
             return "audio_type is mp3 or wav, and goes with audio_url."
         if content.audio_url and not is_web_url(content.audio_url):
             return "audio_url is not a URL such as https://example.com/message.mp3."
+        if bool(content.sti_orig_id) != bool(content.sti_attestation):
+            return "sti_orig_id and sti_attestation need each other: give both."
+        if content.sti_attestation and content.sti_attestation not in ATTESTATIONS:
+            return f"sti_attestation is one of {', '.join(ATTESTATIONS)}."
         if content.postal_code and not is_postal_code(content.postal_code):
             return "postal_code must be a US code such as 02101 or 90210-0001, or a Canadian one such as K1A 0B1."
         return None
@@ -102,12 +107,17 @@ class ContentRules:
             return "A text needs an sms_body."
         if (count := count_sms_characters(content.sms_body)) > self.max_text_characters:
             return f"The sms_body has {count} characters; Drop Cowboy takes {self.max_text_characters}."
+        if not all(map(is_web_url, content.media_urls or ())):
+            return "media_urls holds something that is not a URL such as https://example.com/picture.png."
         return None
 
 
 def _type_fault(fields: Mapping[str, object]) -> str | None:
     for name, value in fields.items():
-        if not isinstance(value, str) and name not in ("byoc", "opt_in"):
+        if name in ("media_urls", "media_ids"):
+            if isinstance(value, str) or not isinstance(value, Sequence) or not all(map(is_id, value)):
+                return f"{name} is not a list of texts."
+        elif not isinstance(value, str) and name != "byoc":
             return f"{name} is a {type(value).__name__}: give text."
     return None
 

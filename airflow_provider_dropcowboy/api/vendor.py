@@ -1,69 +1,24 @@
 """What a version of the API is to everything above it: its calls, its limits, and what it can do."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import ClassVar, Protocol
 
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.answers import SendOutcome
 from airflow_provider_dropcowboy.api.callbacks import Callback, Reading
-from airflow_provider_dropcowboy.api.catalog import Brand, Pool, Recording, Voice, Webhook
+from airflow_provider_dropcowboy.api.catalog import Brand, Pool, Recording
 from airflow_provider_dropcowboy.api.content import Content
 from airflow_provider_dropcowboy.api.content_rules import ContentRules
-from airflow_provider_dropcowboy.api.lists import ListRoutes
+from airflow_provider_dropcowboy.api.lists import ListRoutes, ListRules
+from airflow_provider_dropcowboy.api.readiness import Access
 from airflow_provider_dropcowboy.api.replies import Call
-from airflow_provider_dropcowboy.api.wire import Reply, Request
+from airflow_provider_dropcowboy.api.routes import AccountRoutes
+from airflow_provider_dropcowboy.api.wire import Reply, Request, Site
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.secret import Secret
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """Whether an account can send now.
-
-    :param about: what was looked at, in a word.
-    :param text: for a person: what it may use, or what to do.
-    """
-
-    about: str
-    is_ready: bool
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Readiness:
-    """What an account may do now (scope ``balance:read``).
-
-    :param balance_usd: None: the answer names none.
-    :param next_actions: what the vendor wants to be done first, in its own words.
-    """
-
-    has_funds: bool
-    balance_usd: Decimal | None
-    number_count: int
-    audio_url_allowed: bool
-    test_numbers_only: bool
-    next_actions: tuple[str, ...] = ()
-
-    def access(self) -> Access:
-        """Whether the account can send, and what to do if not."""
-        if not self.has_funds:
-            return Access("readiness", False, "The account has no funds: add some. Nothing was sent.")
-        if not self.number_count:
-            remedy = "Rent or import one."
-            return Access("readiness", False, f"The account has no number to send from. Nothing was sent. {remedy}")
-        if self.test_numbers_only:
-            return Access(
-                "readiness",
-                False,
-                "The account is in testing mode: every number but its test numbers fails. Ask Drop Cowboy to end it. "
-                "Nothing was sent.",
-            )
-        return Access("readiness", True, f"It has funds and {self.number_count} numbers to send from.")
 
 
 class SignatureCheck(Protocol):
@@ -81,38 +36,6 @@ class SignatureCheck(Protocol):
     ) -> str | None: ...
 
 
-class AccountRoutes(Protocol):
-    """Calls about an account that only newer versions of the API have."""
-
-    def readiness(self) -> Call[Readiness]:
-        """What the account may do now."""
-        ...
-
-    def voices(self) -> Call[tuple[Voice, ...]]:
-        """The voices that read a text."""
-        ...
-
-    def webhooks(self) -> Call[tuple[Webhook, ...]]:
-        """The account's webhooks, without their secrets."""
-        ...
-
-    def register_webhook(self, hook_url: str, *, event_types: tuple[str, ...], name: str) -> Call[Webhook]:
-        """There is one more webhook; its signing secret is told this once."""
-        ...
-
-    def rotate_secret(self, webhook_id: str) -> Call[Webhook]:
-        """A webhook has another signing secret, which is told this once; the old one is dead."""
-        ...
-
-    def delete_webhook(self, webhook_id: str) -> Call[None]:
-        """A webhook is gone."""
-        ...
-
-    def campaign_counts(self, campaign_id: str) -> Call[Mapping[str, int]]:
-        """Counts of a campaign of the vendor's own."""
-        ...
-
-
 class Vendor(ABC):
     """One version of the API. It has no state; a connection names it once, and ``versions.vendor_of`` finds it.
 
@@ -120,7 +43,7 @@ class Vendor(ABC):
     :cvar base_url: the vendor's own, without a trailing slash.
     :cvar path_prefix: of a base URL that a connection gives as a bare host.
     :cvar lists: its routes of contact lists; each says so where it has none.
-    :cvar no_lists: what to do where it has no routes of contact lists; None: it has them.
+    :cvar list_rules: what can be done with them.
     :cvar rules: what a message may be made of.
     :cvar routes: what only newer versions have; None: it is no such version.
     :cvar signature_fault: whether a webhook is the vendor's own; None: it signs none.
@@ -133,7 +56,7 @@ class Vendor(ABC):
     base_url: ClassVar[str]
     path_prefix: ClassVar[str]
     lists: ClassVar[ListRoutes]
-    no_lists: ClassVar[str | None]
+    list_rules: ClassVar[ListRules]
     routes: ClassVar[AccountRoutes | None]
     signature_fault: ClassVar[SignatureCheck | None]
     rules: ClassVar[ContentRules]
@@ -157,6 +80,13 @@ class Vendor(ABC):
     @abstractmethod
     def headers(self, account: Account) -> dict[str, str]:
         """Credentials as every route wants them."""
+
+    def site(self, account: Account, scope: str) -> Call[Site]:  # noqa: ARG002
+        """A token of the account's site, for routes that are open to it alone.
+
+        :raises ConfigurationError: this version has no such routes, or the connection names no site.
+        """
+        raise ConfigurationError(f"API {self.version} has no sites. Nothing was sent.")
 
     @abstractmethod
     def send(

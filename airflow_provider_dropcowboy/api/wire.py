@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Method = Literal["GET", "POST", "DELETE"]
+Method = Literal["GET", "POST", "PUT", "DELETE"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,7 @@ class Request:
     :param path: below the base URL, with a leading slash.
     :param headers: beside those that every request of the account has.
     :param is_safe: asking twice does no harm (GET).
+    :param site_scope: of a route that is open to a site's token alone, and never to the account's own credentials.
     """
 
     method: Method
@@ -22,6 +23,18 @@ class Request:
     body: Mapping[str, object] | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     is_safe: bool = False
+    site_scope: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a site's token opens routes.
+
+    :param headers: in place of those of the account.
+    """
+
+    base_url: str
+    headers: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

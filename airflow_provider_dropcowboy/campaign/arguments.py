@@ -22,7 +22,7 @@ from airflow_provider_dropcowboy.argument_kinds import (
     count_kind,
     text_kind,
 )
-from airflow_provider_dropcowboy.arguments import Kind, argument, not_both, wrong
+from airflow_provider_dropcowboy.arguments import LATER, Kind, argument, given_of, not_both, wrong
 from airflow_provider_dropcowboy.campaign.identity import check_campaign_name
 from airflow_provider_dropcowboy.contacts.partition import Partition
 from airflow_provider_dropcowboy.contacts.source import SourceArguments
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
     from airflow_provider_dropcowboy.campaign.plan import Plan
     from airflow_provider_dropcowboy.campaign.waves import Waves
+    from airflow_provider_dropcowboy.contacts.text import Template
     from airflow_provider_dropcowboy.ledger.runs import Who
     from airflow_provider_dropcowboy.screening.calling_hours import CallingHours
     from airflow_provider_dropcowboy.secret import Secret
@@ -85,6 +86,11 @@ class SendArguments(SourceArguments):
     )
     postal_code_column: str | None = argument(
         COLUMN, "Postal code, to narrow down where a person is. ZIP codes that lost leading zeros are repaired."
+    )
+    contact_id_column: str | None = argument(
+        COLUMN,
+        "API v2: column of Drop Cowboy's contact ID, which is sent to in place of the number, and is the contact key. "
+        "`phone_column` must hold that contact's number: it is screened for opt-outs, caps and calling hours.",
     )
     partition: Partition | None = argument(PARTITION, "Part of the source, such as `3/8`, by contact key.")
     opt_in_column: str | None = argument(
@@ -197,6 +203,10 @@ class SendArguments(SourceArguments):
     def _check_together(cls, values: Mapping[str, object]) -> None:
         super()._check_together(values)
         not_both(values, "pool_id", "phone_line_id")
+        keys = {values[name] for name in given_of(values, "contact_id_column", "key_column")} - {LATER}
+        if values["contact_id_column"] is not None and len(keys) > 1:
+            # a contact under two keys would get two messages, though each number in the source differs
+            raise wrong("key_column", "is given with contact_id_column, which is the contact key", "Leave it out.")
         resend_after = values["resend_after"]
         is_soon = isinstance(resend_after, timedelta) and resend_after < DOUBT_LASTS
         if values["on_unknown"] == "resend" and is_soon:
@@ -256,7 +266,7 @@ class SendArguments(SourceArguments):
             campaign=self.campaign or "",
             template=self.template(settings),
             columns=ContactColumns(
-                key_column=self.key_column,
+                key_column=self.contact_id_column or self.key_column,
                 phone_column=self.phone_column,
                 postal_code_column=self.postal_code_column,
                 region=self.region,
@@ -292,6 +302,11 @@ class SendArguments(SourceArguments):
             is_dry_run=self.dry_run,
             who=who,
         )
+
+    def _contact_id(self) -> "Template | None":
+        from airflow_provider_dropcowboy.contacts.text import Template
+
+        return None if self.contact_id_column is None else Template(("", ""), (self.contact_id_column,))
 
     def _pool_id(self, settings: Settings) -> str | None:
         given = self.phone_line_id if self.pool_id is None else self.pool_id

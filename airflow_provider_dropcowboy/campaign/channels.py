@@ -1,6 +1,6 @@
 """The arguments that only voicemails have, those that only texts have, and those of an alert."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -10,7 +10,8 @@ from airflow_provider_dropcowboy.api.content import (
     Channel,
     count_sms_characters,
 )
-from airflow_provider_dropcowboy.argument_kinds import E164, FLAG, ID, NAME, PROSE, URL, choice
+from airflow_provider_dropcowboy.api.content_rules import ATTESTATIONS
+from airflow_provider_dropcowboy.argument_kinds import E164, FLAG, ID, IDS, NAME, PROSE, URL, URLS, choice
 from airflow_provider_dropcowboy.arguments import Arguments, Kind, argument, given_of, not_both, wrong
 from airflow_provider_dropcowboy.campaign.arguments import POOL, SendArguments, Settings
 from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
@@ -55,6 +56,13 @@ class RvmArguments(SendArguments):
         E164, "Number that a call back goes to, in E.164. Toll-free numbers are best avoided."
     )
     phone_ivr_id: str | None = argument(ID, "The vendor's phone menu for a call back.")
+    caller_id: str | None = argument(
+        E164, "API v2, for accounts with a carrier of their own (BYOC): number that voicemails are sent from."
+    )
+    sti_orig_id: str | None = argument(
+        ID, "API v2, BYOC: ID of the attestation, with `sti_attestation`. Default: `byoc_secret` of the connection."
+    )
+    sti_attestation: str | None = argument(choice(*ATTESTATIONS), "API v2, BYOC: how the carrier vouches for a call.")
 
     @classmethod
     def _check_together(cls, values: Mapping[str, object]) -> None:
@@ -67,12 +75,15 @@ class RvmArguments(SendArguments):
             )
         if (values["voice_id"] is not None) != (given == ["tts_body"]):
             raise wrong("voice_id", "and tts_body belong together", "Give both, or another audio source.")
+        if len(given_of(values, "sti_orig_id", "sti_attestation")) == 1:
+            raise wrong("sti_orig_id", "and sti_attestation belong together", "Give both, or none.")
         if values["audio_type"] is not None and given != ["audio_url"]:
             raise wrong("audio_type", "is given without audio_url", "Leave it out.")
 
     def template(self, settings: Settings) -> RvmTemplate:
         """What each contact hears."""
         _check_exists("forwarding_number", self.forwarding_number)
+        _check_exists("caller_id", self.caller_id)
         brand_id = self.brand_id or settings.default_brand_id
         rules = _rules_of(settings)
         rules.check_words(
@@ -81,6 +92,10 @@ class RvmArguments(SendArguments):
             audio_type=self.audio_type,
             forwarding_number=self.forwarding_number,
             phone_ivr_id=self.phone_ivr_id,
+            contact_id_column=self.contact_id_column,
+            caller_id=self.caller_id,
+            sti_orig_id=self.sti_orig_id,
+            sti_attestation=self.sti_attestation,
         )
         return RvmTemplate(
             brand_id=brand_id,
@@ -93,6 +108,10 @@ class RvmArguments(SendArguments):
             phone_ivr_id=self.phone_ivr_id,
             pool_id=self._pool_id(settings),
             byoc=settings.byoc,
+            contact_id=self._contact_id(),
+            caller_id=self.caller_id,
+            sti_orig_id=self.sti_orig_id,
+            sti_attestation=self.sti_attestation,
             max_characters=rules.max_tts_characters,
         )
 
@@ -112,6 +131,10 @@ class SmsArguments(SendArguments):
     caller_id: str | None = argument(
         E164, "Number that texts are sent from, in E.164. API v2 knows none: there the line's numbers send."
     )
+    media_urls: Sequence[str] | None = argument(
+        URLS, "API v2: pictures on the web that go with the text. Write them in a list, or with blanks between them."
+    )
+    media_ids: Sequence[str] | None = argument(IDS, "API v2: uploaded pictures that go with the text, likewise.")
     opt_in: bool | None = argument(
         FLAG, "True: everybody in the source opted in. Give exactly one of `opt_in` and `opt_in_column`."
     )
@@ -138,12 +161,27 @@ class SmsArguments(SendArguments):
         _check_exists("caller_id", self.caller_id)
         pool_id = self._pool_id(settings)
         rules = _rules_of(settings)
-        rules.check_words(self.channel, caller_id=self.caller_id, pool_id=pool_id)
+        rules.check_words(
+            self.channel,
+            caller_id=self.caller_id,
+            pool_id=pool_id,
+            contact_id_column=self.contact_id_column,
+            media_urls=self.media_urls,
+            media_ids=self.media_ids,
+        )
         body = self.sms_body or self.body
         assert body is not None
         most = rules.max_text_characters
         _check_length(body, most)
-        return SmsTemplate(caller_id=self.caller_id, pool_id=pool_id, sms_body=body, max_characters=most)
+        return SmsTemplate(
+            caller_id=self.caller_id,
+            pool_id=pool_id,
+            sms_body=body,
+            contact_id=self._contact_id(),
+            media_urls=self.media_urls,
+            media_ids=self.media_ids,
+            max_characters=most,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -130,12 +130,16 @@ class Identity:
         """The number's name over all campaigns of the ledger."""
         return number_digest(self.key, phone)
 
-    def content_digest(self, same: bytes, *, text: str | None, postal_code: str | None) -> str:
-        """Differs when what is asked for differs: brand, recording, text, pool.
+    def content_digest(
+        self, same: bytes, *, text: str | None, postal_code: str | None, contact_id: str | None = None
+    ) -> str:
+        """Differs when what is asked for differs: brand, recording, text, pool, the vendor's contact.
 
         :param same: of ``framed_content``.
         """
         content = same + framed_text(text or "") + framed_text(postal_code or "")
+        if contact_id is not None:  # a message without one keeps the digest that it always had
+            content += framed_text(contact_id)
         return hmac_sha256(self.key, content)[:DIGEST_CHARACTERS]
 
 

@@ -137,10 +137,9 @@ class Plan:
     def source_columns(self) -> tuple[str, ...]:
         """The columns of the source that are used, as the user names them."""
         columns = self.columns
-        text = self.template.tts_body if isinstance(self.template, RvmTemplate) else self.template.sms_body
         consent = (self.opt_in_column, self.consent_column)
         named = (columns.phone_column, columns.key_column, columns.postal_code_column, *consent)
-        return tuple(dict.fromkeys([*filter(None, named), *(text.columns if text else ())]))
+        return tuple(dict.fromkeys([*filter(None, named), *self.template.columns()]))
 
     @property
     def channel(self) -> Channel:

@@ -1,7 +1,8 @@
-"""``dropcowboy brands``, ``recordings``, ``media``, ``pools``: what an account may send with."""
+"""``dropcowboy brands``, ``recordings``, ``media``, ``pools``: what an account may send with, and uploads."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -41,12 +42,41 @@ def recordings(*, conn: str, as_json: bool) -> None:
     _list_recordings(lambda vendor: vendor.recordings(), conn, as_json=as_json)
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @conn_option
 @json_option
-def media(*, conn: str, as_json: bool) -> None:
-    """List the account's media."""
-    _list_recordings(lambda vendor: vendor.media(), conn, as_json=as_json)
+@click.pass_context
+def media(ctx: click.Context, /, *, conn: str, as_json: bool) -> None:
+    """List the account's media, or upload a file."""
+    if ctx.invoked_subcommand is None:
+        _list_recordings(lambda vendor: vendor.media(), conn, as_json=as_json)
+    else:  # the connection may be named before the subcommand
+        ctx.default_map = {ctx.invoked_subcommand: {"conn": conn}}
+
+
+@media.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--name", help="Its name at Drop Cowboy.  [default: that of the file]")
+@conn_option
+def upload(*, file: Path, name: str | None, conn: str) -> None:
+    """Upload an mp3 or wav file. Pass the printed ID as --recording-id.
+
+    API v2 only. Each upload makes another file.
+    """
+    from airflow_provider_dropcowboy.api.versions import vendor_of
+    from airflow_provider_dropcowboy.cli.connection import load_settings
+    from airflow_provider_dropcowboy.errors import ConfigurationError
+    from airflow_provider_dropcowboy.transport.client import Client
+    from airflow_provider_dropcowboy.transport.upload import upload_media
+
+    settings = load_settings(conn)
+    if vendor_of(settings.account).routes is None:
+        raise ConfigurationError(
+            "API v1 has no uploads. Nothing was uploaded. Upload the file in the dashboard of Drop Cowboy; "
+            "`dropcowboy recordings` then lists its ID. Or use a connection of API v2."
+        )
+    with Client(settings.account, timeout_s=settings.timeout_s, verify=settings.verify) as client:
+        click.echo(upload_media(client, file, name=name))
 
 
 @click.command()

@@ -30,7 +30,7 @@ COMMANDS: Final[Mapping[str, _Entry]] = {
     "send": _Entry(f"{_CLI}.send", "send", "Send a voicemail or text to each contact, once."),
     "brands": _Entry(f"{_CLI}.catalog", "brands", "List the account's brands."),
     "recordings": _Entry(f"{_CLI}.catalog", "recordings", "List the account's recordings."),
-    "media": _Entry(f"{_CLI}.catalog", "media", "List the account's media."),
+    "media": _Entry(f"{_CLI}.catalog", "media", "List the account's media, or upload a file."),
     "pools": _Entry(f"{_CLI}.catalog", "pools", "List the account's number pools."),
     "list": _Entry(f"{_CLI}.lists", "lists", "Sync, show and manage contact lists."),
     "campaigns": _Entry(f"{_CLI}.campaign_list", "campaigns", "List campaigns, the newest first."),

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 from airflow_provider_dropcowboy.errors import DropCowboyError
 
 if TYPE_CHECKING:
+    from airflow_provider_dropcowboy.api.readiness import Access
     from airflow_provider_dropcowboy.api.replies import Call
-    from airflow_provider_dropcowboy.api.vendor import Access
     from airflow_provider_dropcowboy.api.wire import Reply
     from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
 

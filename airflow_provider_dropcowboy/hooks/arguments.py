@@ -162,7 +162,8 @@ class ArgumentsMixin:
 def _is_later(name: str, value: object) -> bool:
     """Whether the value is known only when the task starts."""
     is_made_then = callable(value) and name not in NO_TEMPLATES  # Airflow calls a template field's function
-    return _is_reference(value) or _is_template(value) or is_made_then
+    parts = value if isinstance(value, list | tuple) else (value,)
+    return is_made_then or any(_is_reference(part) or _is_template(part) for part in parts)
 
 
 def _is_reference(value: object) -> bool:

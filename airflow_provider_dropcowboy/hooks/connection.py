@@ -86,6 +86,7 @@ class ConnectionSettings:
                 base_url=_base_url(connection, VENDORS[version]),
                 given_name=_read(extra, "account", _account_name) or "",
                 api_version=version,
+                site_id=_read(extra, "site_id", _text) or "",
             ),
             callback_url=_read(extra, "callback_url", _url),
             account_webhook=FLAG.read("account_webhook", extra.get("account_webhook") or False) is True,
@@ -131,7 +132,7 @@ def _read(extra: Mapping[str, object], name: str, parse: Callable[[object], T]) 
 _NAMES: Final = (
     "account", "account_webhook", "api_version", "byoc_secret", "callback_secret", "callback_secret_retired",
     "callback_url", "default_brand_id", "default_pool_id", "ledger_conn_id", "max_concurrency", "price_rvm_usd",
-    "price_sms_usd", "timeout_s", "verify", "webhook_secrets",
+    "price_sms_usd", "site_id", "timeout_s", "verify", "webhook_secrets",
 )  # fmt: skip
 _OTHER_NAMES: Final = {"byoc": "byoc_secret", "brand_id": "default_brand_id", "pool_id": "default_pool_id"}  # API's
 

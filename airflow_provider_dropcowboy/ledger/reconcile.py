@@ -106,6 +106,8 @@ class _Work:
             return Match.UNREADABLE
         send = self._sends.get(item.foreign_id or "")
         if send is None or not self._is_about(send, callback, is_verified=item.attempt is not None):
+            if send is not None and item.attempt is not None:
+                log.error(_OTHER_NUMBER, send.foreign_id)
             return Match.UNMATCHED
         has_result = send.state in {State.DELIVERED, State.FAILED}
         if item.event is not None and has_result and send.drop_id != callback.drop_id:
@@ -298,5 +300,9 @@ def _kept(item: Received, match: Match) -> tuple[object, ...]:
     return item.foreign_id, item.attempt, item.attempt is not None, status, match.value, item.payload
 
 
+_OTHER_NUMBER: Final = (
+    "send %s: its result names another number, and is kept unmatched. With contact_id_column: this contact has another "
+    "number at Drop Cowboy than in the source, and nobody screened it"
+)
 _NOT_SENT: Final = frozenset({Result.REJECTED, Result.REFUSED, Result.FAULT})
 _OTHERS: Final = SENDS.alias("others")

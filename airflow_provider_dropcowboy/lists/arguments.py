@@ -10,6 +10,8 @@ from airflow_provider_dropcowboy.arguments import NOTHING_RENDERED, Kind, argume
 from airflow_provider_dropcowboy.contacts.source import SourceArguments
 
 PHONE: Final = "phone"
+MAIN_PHONE: Final = "main_phone"
+"""Another word for it: that of API v2."""
 POSTAL: Final = "postal"
 
 FieldMapping = Mapping[str, str | Sequence[str]]
@@ -41,7 +43,7 @@ class Fields:
             several = given if isinstance(given, list | tuple) else [given]
             if not several or not all(isinstance(column, str) and column for column in several):
                 raise wrong("fields", f"names no column for {name}", _LIKE)
-            names += [name] * len(several)
+            names += [PHONE if name == MAIN_PHONE else name] * len(several)
             columns += several
         check_fields(names)
         if PHONE not in names:

@@ -5,7 +5,6 @@ import secrets
 from itertools import chain, islice
 from typing import Final
 
-from airflow_provider_dropcowboy.api.lists import MAX_CONTACTS
 from airflow_provider_dropcowboy.errors import VendorDownError, VendorError
 from airflow_provider_dropcowboy.ledger import list_contacts, lists
 from airflow_provider_dropcowboy.lists.appending import Appender, Settled
@@ -49,12 +48,12 @@ class Builder:
         self.is_rebuilt = replacing is not None
         if arriving is not None:
             # read before anything is created: most faults of a source show in its first rows
-            chunks = arriving.chunks(MAX_CONTACTS)
+            chunks = arriving.chunks(self._vendor.max_rows)
             chunks = chain(list(islice(chunks, 1)), chunks)
             building = self._create()
         else:
             building = self._unfinished() or self._begin_anew()
-            chunks = self._wanted.chunks([Standing.ADDED], chunk_rows=MAX_CONTACTS)
+            chunks = self._wanted.chunks([Standing.ADDED], chunk_rows=self._vendor.max_rows)
         read_on = arriving.read_on if arriving is not None else bool
         if not self._appender.append(chunks, building, at_once=at_once, read_on=read_on):
             self._retire(building)

@@ -5,8 +5,8 @@ import time
 from typing import Final
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.api.lists import MAX_CONTACTS
 from airflow_provider_dropcowboy.api.versions import vendor_of
+from airflow_provider_dropcowboy.arguments import wrong
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.errors import ConfigurationError, GuardError, RejectedError, VendorDownError
 from airflow_provider_dropcowboy.ledger import list_contacts, lists
@@ -29,13 +29,24 @@ WAIT_FOR_CONNECTIONS_S: Final = 1.0
 log = logging.getLogger(__name__)
 
 
-def check_keeps_lists(account: Account) -> None:
-    """Return if the connection's version of the API has routes of contact lists; before the source is read.
+def check_version(arguments: ListArguments, account: Account) -> None:
+    """Return if the connection's version of the API can bring the list in step; before the source is read.
 
-    :raises ConfigurationError: it has none; the text says what to do.
+    :raises ConfigurationError: it cannot; the text names the argument and says what to do.
     """
-    if (remedy := vendor_of(account).no_lists) is not None:
-        raise ConfigurationError(remedy)
+    vendor = vendor_of(account)
+    vendor.list_rules.check(arguments.fields.names)
+    if (remedy := vendor.list_rules.only_adds) is None:
+        return
+    if arguments.is_mirror:
+        raise ConfigurationError(f'mode="mirror": {remedy}')
+    if arguments.on_change == "append":
+        raise wrong(
+            "on_change",
+            "is append: API v2 has one contact for a number, and fills only its empty fields",
+            "Leave it out.",
+        )
+    vendor.site(account, scope="contacts")
 
 
 def sync_list(
@@ -63,10 +74,13 @@ def sync_list(
     :raises DropCowboyError: what stopped the sync, else.
     """
     started_s = time.monotonic()
-    check_keeps_lists(settings.account)
+    check_version(arguments, settings.account)
     account = settings.account.name
     name = _held_name(arguments, ledger, account)
     check_list(ledger, account, name=name, who=who)
+    remedy = vendor_of(settings.account).list_rules.only_adds
+    if remedy is not None and arguments.list_id is None and lists.current_list(ledger, account, name=name) is None:
+        raise ConfigurationError(f"The ledger knows no contact list {name!r}. {remedy}")
     if who.remember is not None:
         who.remember(ledger.ledger_id)
     with (
@@ -178,7 +192,7 @@ class _Sync:
         assert self._first is not None
         if any(self._first.standings[standing] for standing in standings):
             self._appender.start_from_its_count(current)
-            chunks = self._wanted.chunks(standings, chunk_rows=MAX_CONTACTS)
+            chunks = self._wanted.chunks(standings, chunk_rows=self._vendor.max_rows)
             self._appender.append(chunks, current, at_once=1, holds_unknown=True)
         return current
 
@@ -211,7 +225,7 @@ class _Sync:
             return True
         if not comparison.only_grows:
             return False
-        chunks = self._wanted.chunks([Standing.ADDED], chunk_rows=MAX_CONTACTS)
+        chunks = self._wanted.chunks([Standing.ADDED], chunk_rows=self._vendor.max_rows)
         if self._appender.start_from_its_count(current) and self._appender.append(chunks, current, at_once=at_once):
             return True
         lists.note(self._hold, current, is_known=False)

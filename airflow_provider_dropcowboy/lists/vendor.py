@@ -98,7 +98,7 @@ class Vendor:
     """Calls of the sync that has the list. Used by one thread; :meth:`write_once` by any.
 
     :ivar settings: of the connection.
-    :ivar routes: the calls that it makes.
+    :ivar routes: the calls that it makes; ``max_rows`` go with one append.
     :ivar hold: of the list.
     :ivar stop: how the sync is told to stop.
     :ivar calls: requests made so far.
@@ -106,7 +106,8 @@ class Vendor:
 
     def __init__(self, settings: Settings, hold: Hold, *, stop: Stop) -> None:
         self.settings = settings
-        self.routes = vendor_of(settings.account).lists
+        version = vendor_of(settings.account)
+        self.routes, self.max_rows = version.lists, version.list_rules.max_rows
         self.hold = hold
         self.stop = stop
         self.calls = 0

@@ -57,6 +57,7 @@ class SendOperator(ArgumentsMixin, BaseOperator):
         key_column: str | None = None,
         phone_column: str = "phone",
         postal_code_column: str | None = None,
+        contact_id_column: str | None = None,
         region: str = "US",
         partition: str | None = None,
         opt_in_column: str | None = None,

@@ -84,14 +84,14 @@ class SyncContactListOperator(ArgumentsMixin, BaseOperator):
         from airflow_provider_dropcowboy.hooks.dropcowboy import DropCowboyHook
         from airflow_provider_dropcowboy.hooks.ledger import ledger_url
         from airflow_provider_dropcowboy.ledger.database import open_ledger
-        from airflow_provider_dropcowboy.lists.sync import check_keeps_lists, sync_list
+        from airflow_provider_dropcowboy.lists.sync import check_version, sync_list
         from airflow_provider_dropcowboy.lists.vendor import Stop
 
         self._stop = Stop()
         with airflow_failures():
             arguments = self._read(self._arguments(), context)
             settings = DropCowboyHook(arguments.dropcowboy_conn_id).settings
-            check_keeps_lists(settings.account)
+            check_version(arguments, settings.account)
             who = who_runs(
                 self,
                 context,

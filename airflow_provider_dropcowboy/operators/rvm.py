@@ -28,6 +28,9 @@ class SendRvmOperator(SendOperator):
         audio_type: str | None = None,
         forwarding_number: str | None = None,
         phone_ivr_id: str | None = None,
+        caller_id: str | None = None,
+        sti_orig_id: str | None = None,
+        sti_attestation: str | None = None,
         **kwargs: Any,
     ) -> None:
         self._keep(locals())

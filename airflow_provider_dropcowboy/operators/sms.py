@@ -22,6 +22,8 @@ class SendSmsOperator(SendOperator):
         sms_body: str | None = None,
         body: str | None = None,
         caller_id: str | None = None,
+        media_urls: Sequence[str] | None = None,
+        media_ids: Sequence[str] | None = None,
         opt_in: bool | None = None,
         **kwargs: Any,
     ) -> None:

@@ -67,5 +67,11 @@ VOICE_ID: Final = "d0000000-0000-4000-8000-000000000001"
 TEST_NUMBERS: Final = frozenset({"+15045550100", "+15045550101"})
 """API v2: the account's own phones; with ``test_numbers_only`` no other voicemail is sent."""
 
+LIST_ID: Final = "e0000000-0000-4000-8000-000000000001"
+"""The contact list of API v2, empty at first."""
+
+SITE_ID: Final = "f0000000-0000-4000-8000-000000000001"
+"""The site of API v2 whose tokens open the routes of contacts."""
+
 SMS_LINE_ID: Final = "c0000000-0000-4000-8000-000000000003"
 """The line of API v2 that is for texts; the pools are its other lines."""

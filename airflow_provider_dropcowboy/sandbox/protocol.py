@@ -30,6 +30,7 @@ class Ask:
     :param item_id: from the path, such as a list's id.
     :param raw: of an upload, which is no JSON.
     :param is_v2: the route is one of API v2.
+    :param contact_number: of the contact that a send of API v2 names by ``contact_id``.
     """
 
     route: str
@@ -40,6 +41,7 @@ class Ask:
     problem: str = ""
     raw: bytes = field(default=b"", repr=False)
     is_v2: bool = False
+    contact_number: str = field(default="", repr=False)
 
     def text(self, name: str) -> str:
         """A field of the body if it is text, else empty."""
@@ -48,8 +50,8 @@ class Ask:
 
     @property
     def recipient(self) -> str:
-        """Whom a send is for: a number, or on v2 a contact's id."""
-        return self.text("phone_number") or self.text("to") or self.text("contact_id")
+        """Whom a send is for: a number, or on v2 the id of a contact that is not known."""
+        return self.text("phone_number") or self.text("to") or self.contact_number or self.text("contact_id")
 
     @property
     def key(self) -> str:

@@ -37,7 +37,7 @@ def build_app(settings: Settings, *, faults: tuple[Fault, ...] = ()) -> web.Appl
     def v2(method: str, path: str, route: str, carry_out: CarryOut) -> web.RouteDef:
         return web.route(method, path, endpoint(route, carry_out, is_v2=True))
 
-    account_v2, webhooks = vendor.v2_account, vendor.webhooks
+    account_v2, webhooks, people = vendor.v2_account, vendor.webhooks, vendor.v2_contacts
     webhook, media, contacts = "/register/public/webhooks", "/media/public/media", "/contact/public/contacts"
 
     lists, account = vendor.lists, vendor.account
@@ -75,12 +75,15 @@ def build_app(settings: Settings, *, faults: tuple[Fault, ...] = ()) -> web.Appl
             v2("GET", "/phone/public/lines/{item_id}/numbers", "lines", account_v2.numbers_of_line),
             v2("GET", "/integration/public/byoc", "byoc", account_v2.show_byoc),
             v2("GET", "/campaign/public/campaigns/{item_id}/stats", "campaigns", account_v2.campaign_stats),
-            v2("GET", contacts, "contacts", account_v2.list_contacts),
-            v2("POST", contacts, "append_contacts", account_v2.append_contacts),
-            v2("GET", contacts + "/search", "contacts", account_v2.list_contacts),
-            v2("GET", contacts + "/{item_id}", "contacts", account_v2.show_contact),
-            v2("POST", contacts + "/{item_id}/consent", "consent", account_v2.consent),
-            v2("GET", "/contact/public/lists/{item_id}/contacts", "contacts", account_v2.list_contacts),
+            v2("POST", "/phone/public/embed/token", "token", people.grant),
+            v2("GET", contacts, "contacts", people.find),
+            v2("POST", contacts, "append_contacts", people.append),
+            v2("GET", contacts + "/search", "contacts", people.find),
+            v2("GET", contacts + "/{item_id}", "contacts", people.show),
+            v2("PUT", contacts + "/{item_id}", "change_contact", people.change),
+            v2("DELETE", contacts + "/{item_id}", "delete_contact", people.delete),
+            v2("POST", contacts + "/{item_id}/consent", "consent", people.consent),
+            v2("GET", "/contact/public/lists/{item_id}/contacts", "contacts", people.find),
             *Control(vendor).routes(),
         ]
     )

@@ -19,6 +19,7 @@ from airflow_provider_dropcowboy.sandbox.state import State
 from airflow_provider_dropcowboy.sandbox.v2 import account as v2_account
 from airflow_provider_dropcowboy.sandbox.v2 import protocol as v2_protocol
 from airflow_provider_dropcowboy.sandbox.v2 import sends as v2_sends
+from airflow_provider_dropcowboy.sandbox.v2.contacts import Contacts
 from airflow_provider_dropcowboy.sandbox.v2.webhooks import Webhooks
 
 TOO_MANY: Final = json_answer({"error": "Too many requests"}, status=429)
@@ -38,6 +39,7 @@ class Vendor:
         self.account = Account(settings)
         self.sends = Sends(settings, state=self.state, callbacks=self.callbacks)
         self.v2_account = v2_account.Account(settings)
+        self.v2_contacts = Contacts(settings, clock=self.clock)
         self.v2_sends = v2_sends.Sends(
             state=self.state,
             callbacks=self.callbacks,
@@ -57,6 +59,7 @@ class Vendor:
         """
         self.settings = self.settings.changed(changes)
         self.callbacks.settings = self.webhooks.settings = self.v2_account.settings = self.settings
+        self.v2_contacts.settings = self.settings
         self._limits = Limits(self.settings)
 
     def reset(self) -> None:
@@ -66,6 +69,7 @@ class Vendor:
         self.callbacks.reset()
         self.webhooks.reset()
         self.v2_account.reset()
+        self.v2_contacts.reset()
         self.v2_sends.reset()
         self.lists.reset()
         self.faults.clear()
@@ -79,6 +83,8 @@ class Vendor:
         self.state.arrive(route)
         try:
             ask = await _read(request, route, is_v2=is_v2)
+            if contact_id := ask.text("contact_id"):
+                ask = replace(ask, contact_number=self.v2_contacts.number_of(contact_id))
             self.state.count_ask(ask)
             fault: Fault | None = None
             if not self._limits.admits(in_flight=self.state.in_flight):

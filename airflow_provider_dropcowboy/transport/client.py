@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
-from typing import Final, Self, TypeVar
+from typing import BinaryIO, Final, Self, TypeVar
 
 import requests
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, wait_exponential_jitter
@@ -16,9 +16,9 @@ from urllib3.exceptions import HTTPError
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.replies import Call, may_ask_again, read_reply, wanted_pause_s
 from airflow_provider_dropcowboy.api.versions import vendor_of
-from airflow_provider_dropcowboy.api.wire import Answer, Broken, NotWritten, Reply, Request
+from airflow_provider_dropcowboy.api.wire import Answer, Broken, NotWritten, Reply, Request, Site
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock, Deadline
-from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.errors import AuthenticationError, ConfigurationError, RejectedError, VendorError
 from airflow_provider_dropcowboy.secret import MASK
 from airflow_provider_dropcowboy.transport._words import why
 from airflow_provider_dropcowboy.transport.first_byte import LeaseEndedError, WatchingAdapter, watch_first_byte
@@ -93,7 +93,13 @@ class Client:
         def may_write() -> bool:
             return lease_ends is None or not self._clock.has_passed(lease_ends)
 
-        prepared = self._prepare(request)
+        site: Site | None = None
+        if request.site_scope:
+            found = self._site(request.site_scope)
+            if not isinstance(found, Site):
+                return found
+            site = found
+        prepared = self._prepare(request, site)
         settings = self._session.merge_environment_settings(prepared.url, {}, False, self._verify, None)
         verify = settings["verify"]
         assert verify is not None
@@ -116,6 +122,23 @@ class Client:
                 words = why(error, timeout_s=self._timeout_s)
                 return Broken(words) if first_byte.is_written else NotWritten(words)
 
+    def put(self, url: str, stream: BinaryIO, *, content_type: str) -> Reply:
+        """What came of putting a file to an upload's URL. No credential goes with it; it is never in memory whole."""
+        try:
+            with requests.put(
+                url,
+                data=stream,
+                headers={"Content-Type": content_type},
+                auth=_no_other_credentials,
+                timeout=(self._timeout_s, self._timeout_s),
+                verify=self._verify,
+                allow_redirects=False,
+            ) as response:
+                return Answer(response.status_code)
+        # the URL itself opens the upload: these exceptions repeat it
+        except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
+            return Broken(why(error, timeout_s=self._timeout_s))
+
     def close(self) -> None:
         """Close the connections."""
         self._adapter.close()
@@ -127,13 +150,26 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _prepare(self, request: Request) -> requests.PreparedRequest:
-        headers = {**vendor_of(self.account).headers(self.account), **request.headers, "Accept": "application/json"}
+    def _site(self, scope: str) -> Site | Answer | NotWritten:
+        """A site's token; or, as the reply to a request that was not written, why there is none."""
+        call = vendor_of(self.account).site(self.account, scope)
+        reply = self.call(call.request)
+        try:
+            return read_reply(call, reply)
+        except (AuthenticationError, RejectedError):
+            assert isinstance(reply, Answer)
+            return reply
+        except VendorError:
+            return NotWritten("there was no token for the site")
+
+    def _prepare(self, request: Request, site: Site | None) -> requests.PreparedRequest:
+        own = site or Site(self.account.base_url, vendor_of(self.account).headers(self.account))
+        headers = {**own.headers, **request.headers, "Accept": "application/json"}
         body = None
         if request.body is not None:
             headers["Content-Type"] = "application/json"
             body = _json_bytes(request)
-        url = f"{self.account.base_url}{request.path}"
+        url = f"{own.base_url}{request.path}"
         # raised outside of the handler: the exception repeats the header, and would be the context of ours
         with suppress(ValueError):
             return self._session.prepare_request(

@@ -90,7 +90,7 @@ def test_a_forms_defaults_are_the_settings_defaults() -> None:
 def test_the_form_has_every_setting_and_no_other() -> None:
     renamed = {"byoc": "byoc_secret", "retired_callback_secrets": "callback_secret_retired"}
     settings = set(ConnectionSettings.__dataclass_fields__)
-    of_the_account = {"api_version"}
+    of_the_account = {"api_version", "site_id"}
     assert set(FIELDS) == {renamed.get(name, name) for name in settings} | of_the_account
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from airflow_provider_dropcowboy.api import _reading as reading
 from airflow_provider_dropcowboy.api.answers import read_json
-from airflow_provider_dropcowboy.api.catalog import Brand, Pool, Recording
+from airflow_provider_dropcowboy.api.catalog import Brand, Pool, Recording, read_recording
 from airflow_provider_dropcowboy.api.replies import Call
 from airflow_provider_dropcowboy.api.wire import Answer, Request
 
@@ -20,12 +20,12 @@ def recordings(api_allowed: bool | None = None) -> Call[tuple[Recording, ...]]:
     :param api_allowed: only those that may (not) be sent through the API; None: all.
     """
     query = {} if api_allowed is None else {"api_allowed": "true" if api_allowed else "false"}
-    return Call(_get("/recording", query), lambda answer: tuple(map(_recording, _rows(answer))))
+    return Call(_get("/recording", query), _recordings)
 
 
 def media() -> Call[tuple[Recording, ...]]:
     """``GET /media``: rows as of ``GET /recording``."""
-    return Call(_get("/media"), lambda answer: tuple(map(_recording, _rows(answer))))
+    return Call(_get("/media"), _recordings)
 
 
 def pools() -> Call[tuple[Pool, ...]]:
@@ -41,21 +41,16 @@ def _rows(answer: Answer) -> list[Mapping[str, object]]:
     return reading.as_objects(read_json(answer.body))
 
 
+def _recordings(answer: Answer) -> tuple[Recording, ...]:
+    return tuple(read_recording(row, allowed="api_allowed") for row in _rows(answer))
+
+
 def _brand(row: Mapping[str, object]) -> Brand:
     return Brand(
         brand_id=reading.text(row, "brand_id"),
         company_name=reading.optional_text(row, "company_name"),
         dba_name=reading.optional_text(row, "dba_name"),
         registered=reading.optional_flag(row, "registered"),
-        api_allowed=reading.optional_flag(row, "api_allowed"),
-    )
-
-
-def _recording(row: Mapping[str, object]) -> Recording:
-    return Recording(
-        media_id=reading.text(row, "media_id"),
-        name=reading.optional_text(row, "name"),
-        created_at=reading.optional_instant(row, "created_at"),
         api_allowed=reading.optional_flag(row, "api_allowed"),
     )
 

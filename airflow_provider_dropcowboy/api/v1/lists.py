@@ -1,24 +1,25 @@
 """Contact lists (API v1, ``/list``). No route lists all lists, reads their contacts or removes one."""
 
-from collections.abc import Mapping, Sequence
-from math import isfinite
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote
 
 from airflow_provider_dropcowboy.api import _reading as reading
 from airflow_provider_dropcowboy.api.answers import read_json, refusal, scrub
 from airflow_provider_dropcowboy.api.lists import (
-    MAX_CONTACTS,
     AppendResult,
     Cell,
     ContactList,
+    ListRules,
     RejectedRow,
-    check_fields,
+    check_rows,
 )
 from airflow_provider_dropcowboy.api.replies import Call
 from airflow_provider_dropcowboy.api.wire import Answer, Request
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.phone import is_region
+
+RULES: Final = ListRules(max_rows=10_000)  # API v1, POST /list/{list_id}/contacts
 
 
 def create_list(list_name: str) -> Call[ContactList]:
@@ -55,23 +56,17 @@ def append_contacts(
     """``POST /list/{list_id}/contacts``. What it appends can only be removed with the whole list.
 
     :param fields: of ``CONTACT_FIELDS``, one for each column.
-    :param values: at most ``MAX_CONTACTS`` rows; each a list or tuple with one value a field.
+    :param values: at most ``RULES.max_rows``; each a list or tuple with one value a field.
     :param region: ISO 3166 alpha-2, for numbers that are not in E.164.
     :raises ConfigurationError: not what the route takes; nothing was sent.
     """
-    check_fields(fields)
+    RULES.check(fields)
     if not is_region(region):
         raise ConfigurationError(
             f"region is {region!r}. No contact was sent. "
             "Write the two letters of a country (ISO 3166), such as US or GB."
         )
-    if not 0 < len(values) <= MAX_CONTACTS:
-        raise ConfigurationError(
-            f"One append takes 1 to {MAX_CONTACTS:,} contacts, not {len(values):,}. None was sent."
-        )
-    for index, row in enumerate(values):
-        if type(row) is not list or len(row) != len(fields) or not {*map(type, row)} <= _PLAIN:
-            _check_row(index, row, fields)
+    check_rows(fields, values, rules=RULES)
     return Call(
         Request(
             "POST",
@@ -81,33 +76,6 @@ def append_contacts(
         _read_append,
         check="Compare the list's contact_count with what it should be.",
     )
-
-
-_PLAIN: Final = frozenset({str, int, type(None)})
-"""Types of cells that need no closer look."""
-
-
-def _check_row(index: int, row: Sequence[Cell], fields: Sequence[str]) -> None:
-    kind: object = row  # a warehouse's rows come untyped
-    if isinstance(kind, str | bytes | Mapping) or not isinstance(kind, Sequence):
-        # a dict's items are its keys, a text's its letters: they would be stored as a contact, for good
-        raise ConfigurationError(
-            f"Row {index} is a {type(row).__name__}. No contact was sent. Give each row as a list of values in the "
-            "order of fields; of a dict: [row[name] for name in columns]."
-        )
-    if len(row) != len(fields):
-        raise ConfigurationError(
-            f"Row {index} has {len(row)} values for {len(fields)} fields. No contact was sent. "
-            "Give every row one value a field; None where there is none."
-        )
-    for name, cell in zip(fields, row, strict=True):
-        value: object = cell
-        # a Decimal or NaN would fail when the body is written: too late, if other appends went before
-        if not (value is None or isinstance(value, str | int) or (isinstance(value, float) and isfinite(value))):
-            raise ConfigurationError(
-                f"Row {index} holds a {type(cell).__name__} in {name} that JSON has no word for. No contact was sent. "
-                "Give text, numbers or None; dates and decimals as text."
-            )
 
 
 def _path(list_id: str) -> str:

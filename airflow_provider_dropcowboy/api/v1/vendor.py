@@ -10,15 +10,22 @@ from airflow_provider_dropcowboy.api.catalog import Brand, Pool, Recording
 from airflow_provider_dropcowboy.api.content import MAX_SMS_CHARACTERS, Channel, Content, channel_of
 from airflow_provider_dropcowboy.api.content_rules import ContentRules
 from airflow_provider_dropcowboy.api.lists import ListRoutes
+from airflow_provider_dropcowboy.api.readiness import Access
 from airflow_provider_dropcowboy.api.replies import Call
 from airflow_provider_dropcowboy.api.v1 import catalog, lists
 from airflow_provider_dropcowboy.api.v1.answers import read_send_answer
+from airflow_provider_dropcowboy.api.v1.lists import RULES
 from airflow_provider_dropcowboy.api.v1.sends import send_body
-from airflow_provider_dropcowboy.api.vendor import Access, Vendor
+from airflow_provider_dropcowboy.api.vendor import Vendor
 from airflow_provider_dropcowboy.api.wire import Reply, Request
 from airflow_provider_dropcowboy.phone import Phone
 
 BRANDS: Final = "brands"
+
+_V2: Final = "or use a connection of API v2: api_version in its extra."
+_CONTACTS: Final = dict.fromkeys(("contact_id", "contact_id_column"), f"Leave it out: the number is sent to; {_V2}")
+_PICTURES: Final = f"Leave it out: API v1 sends no pictures; {_V2}"
+_BYOC: Final = f"Leave it out: byoc_secret of the connection says it on API v1; {_V2}"
 
 
 class V1(Vendor):
@@ -28,7 +35,15 @@ class V1(Vendor):
     base_url = "https://api.dropcowboy.com/v1"
     path_prefix = "/v1"
     lists: ClassVar[ListRoutes] = lists
+    list_rules = RULES
     rules = ContentRules(
+        unknown={
+            Channel.RVM: {
+                **_CONTACTS,
+                **dict.fromkeys(("sti_orig_id", "sti_attestation", "caller_id"), _BYOC),
+            },
+            Channel.SMS: {**_CONTACTS, **dict.fromkeys(("media_urls", "media_ids"), _PICTURES)},
+        },
         needed={
             Channel.RVM: {
                 "brand_id": "Give one, or set default_brand_id in the connection. `dropcowboy brands` lists them."
@@ -40,7 +55,6 @@ class V1(Vendor):
         },
         max_text_characters=MAX_SMS_CHARACTERS,
     )
-    no_lists = None
     routes = None
     signature_fault = None
     request_form = "v1/1"

@@ -1,40 +1,28 @@
-"""What an account of API v2 has: readiness, media, voices, lines, webhooks, contacts, campaigns."""
+"""What an account of API v2 has: readiness, voices, lines, webhooks, campaigns."""
 
-from collections.abc import Callable, Mapping
-from typing import Final, TypeVar
-from urllib.parse import quote
+from collections.abc import Mapping
+from typing import Final
 
 from airflow_provider_dropcowboy.api import _reading as reading
-from airflow_provider_dropcowboy.api.answers import read_json
-from airflow_provider_dropcowboy.api.catalog import Pool, Recording, Voice, Webhook
+from airflow_provider_dropcowboy.api.catalog import Pool, Voice, Webhook
+from airflow_provider_dropcowboy.api.readiness import Readiness
 from airflow_provider_dropcowboy.api.replies import Call
-from airflow_provider_dropcowboy.api.vendor import Readiness
-from airflow_provider_dropcowboy.api.wire import Answer, Method, Request
+from airflow_provider_dropcowboy.api.v2.calls import below, call, rows_of
 from airflow_provider_dropcowboy.secret import Secret
-
-T = TypeVar("T")
 
 READINESS: Final = "/register/public/integration-readiness"
 WEBHOOKS: Final = "/register/public/webhooks"
-MEDIA: Final = "/media/public/media"
 CHECK_WEBHOOKS: Final = "List the webhooks: a second one for an address gets every event twice."
 
 
 def readiness() -> Call[Readiness]:
     """``GET /register/public/integration-readiness``."""
-    return _call("GET", READINESS, _readiness)
-
-
-def media() -> Call[tuple[Recording, ...]]:
-    """``GET /media/public/media``: a file's ``media_id`` is what a voicemail names."""
-    return _call(
-        "GET", MEDIA, lambda data: tuple(map(_media, reading.as_objects(reading.as_object(data).get("medias"))))
-    )
+    return call("GET", READINESS, _readiness)
 
 
 def voices() -> Call[tuple[Voice, ...]]:
     """``GET /voice/public/voices``: only those of status ``ready`` can be used."""
-    return _call("GET", "/voice/public/voices", lambda data: tuple(map(_voice, _rows(data, "voices"))))
+    return call("GET", "/voice/public/voices", lambda data: tuple(map(_voice, rows_of(data, "voices"))))
 
 
 def lines(kind: str | None = None) -> Call[tuple[Pool, ...]]:
@@ -43,12 +31,12 @@ def lines(kind: str | None = None) -> Call[tuple[Pool, ...]]:
     :param kind: ``voice`` or ``sms``; None: both.
     """
     query = {} if kind is None else {"type": kind}
-    return _call("GET", "/phone/public/lines", lambda data: tuple(map(_line, reading.as_objects(data))), query=query)
+    return call("GET", "/phone/public/lines", lambda data: tuple(map(_line, reading.as_objects(data))), query=query)
 
 
 def webhooks() -> Call[tuple[Webhook, ...]]:
     """``GET /register/public/webhooks``: never with a secret."""
-    return _call("GET", WEBHOOKS, lambda data: tuple(map(_webhook, reading.as_objects(data))))
+    return call("GET", WEBHOOKS, lambda data: tuple(map(_webhook, reading.as_objects(data))))
 
 
 def register_webhook(hook_url: str, *, event_types: tuple[str, ...], name: str) -> Call[Webhook]:
@@ -57,14 +45,14 @@ def register_webhook(hook_url: str, *, event_types: tuple[str, ...], name: str) 
     :param hook_url: public HTTPS.
     """
     body = {"hook_url": hook_url, "event_types": list(event_types), "name": name}
-    return _call("POST", WEBHOOKS, lambda data: _webhook(reading.as_object(data)), body=body, check=CHECK_WEBHOOKS)
+    return call("POST", WEBHOOKS, lambda data: _webhook(reading.as_object(data)), body=body, check=CHECK_WEBHOOKS)
 
 
 def rotate_secret(webhook_id: str) -> Call[Webhook]:
     """``POST …/{id}/rotate-secret``: the old secret is dead at once."""
-    return _call(
+    return call(
         "POST",
-        f"{WEBHOOKS}/{quote(webhook_id, safe='')}/rotate-secret",
+        below(WEBHOOKS, webhook_id, "rotate-secret"),
         lambda data: _webhook(reading.as_object(data)),
         body={},
         check="Rotate it again: only the secret that was answered last is valid.",
@@ -73,14 +61,14 @@ def rotate_secret(webhook_id: str) -> Call[Webhook]:
 
 def delete_webhook(webhook_id: str) -> Call[None]:
     """``DELETE /register/public/webhooks/{id}``."""
-    path = f"{WEBHOOKS}/{quote(webhook_id, safe='')}"
-    return _call("DELETE", path, lambda _data: None, check="List the webhooks: it is gone, or delete it again.")
+    path = below(WEBHOOKS, webhook_id)
+    return call("DELETE", path, lambda _data: None, check="List the webhooks: it is gone, or delete it again.")
 
 
 def campaign_counts(campaign_id: str) -> Call[Mapping[str, int]]:
     """``GET /campaign/public/campaigns/{id}/stats``: counts by their names."""
-    path = f"/campaign/public/campaigns/{quote(campaign_id, safe='')}/stats"
-    return _call("GET", path, lambda data: {str(name): int(value) for name, value in _counts(data)})
+    path = below("/campaign/public/campaigns", campaign_id, "stats")
+    return call("GET", path, lambda data: {str(name): int(value) for name, value in _counts(data)})
 
 
 def _counts(data: object) -> list[tuple[str, int]]:
@@ -89,31 +77,6 @@ def _counts(data: object) -> list[tuple[str, int]]:
         for name, value in reading.as_object(data).items()
         if isinstance(value, int) and not isinstance(value, bool)
     ]
-
-
-def _call(
-    method: Method,
-    path: str,
-    read: Callable[[object], T],
-    *,
-    query: Mapping[str, str] | None = None,
-    body: Mapping[str, object] | None = None,
-    check: str = "",
-) -> Call[T]:
-    request = Request(method, path, query=query or {}, body=body, is_safe=method == "GET")
-    return Call(request, lambda answer: read(_data(answer)), check=check)
-
-
-def _rows(data: object, name: str) -> list[Mapping[str, object]]:
-    return reading.as_objects(reading.as_object(data).get(name))
-
-
-def _data(answer: Answer) -> object:
-    """What the envelope ``{"data": …, "meta": …}`` holds."""
-    content = reading.as_object(read_json(answer.body))
-    if "data" not in content:
-        raise ValueError("no data in it")
-    return content["data"]
 
 
 def _readiness(data: object) -> Readiness:
@@ -129,15 +92,6 @@ def _readiness(data: object) -> Readiness:
         audio_url_allowed=bool(reading.optional_flag(content, "audio_url_allowed")),
         test_numbers_only=bool(reading.optional_flag(content, "test_numbers_only")),
         next_actions=tuple(str(action) for action in actions) if isinstance(actions, list) else (),
-    )
-
-
-def _media(row: Mapping[str, object]) -> Recording:
-    return Recording(
-        media_id=reading.text(row, "media_id"),
-        name=reading.optional_text(row, "name"),
-        created_at=reading.optional_instant(row, "created_at"),
-        api_allowed=reading.optional_flag(row, "media_exists"),
     )
 
 

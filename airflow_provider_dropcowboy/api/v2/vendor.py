@@ -1,6 +1,6 @@
-"""API v2: ``x-key`` and ``x-secret``, idempotency keys, results by code, signed webhooks, no contact lists."""
+"""API v2: ``x-key`` and ``x-secret``, idempotency keys, results by code, signed webhooks, contacts of a site."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import ClassVar, Final
 
@@ -10,14 +10,16 @@ from airflow_provider_dropcowboy.api.callbacks import Callback, DeliveryStatus, 
 from airflow_provider_dropcowboy.api.catalog import Brand, Pool, Recording
 from airflow_provider_dropcowboy.api.content import MAX_LONG_SMS_CHARACTERS, Channel, Content, Rvm, channel_of
 from airflow_provider_dropcowboy.api.content_rules import ContentRules
-from airflow_provider_dropcowboy.api.lists import AppendResult, Cell, ContactList, ListRoutes
+from airflow_provider_dropcowboy.api.lists import ListRoutes
+from airflow_provider_dropcowboy.api.readiness import Access
 from airflow_provider_dropcowboy.api.replies import Call
+from airflow_provider_dropcowboy.api.routes import AccountRoutes
 from airflow_provider_dropcowboy.api.v1.answers import read_send_answer
-from airflow_provider_dropcowboy.api.v2 import account as routes
+from airflow_provider_dropcowboy.api.v2 import contacts, routes
 from airflow_provider_dropcowboy.api.v2.codes import CODES
 from airflow_provider_dropcowboy.api.v2.signature import signature_fault
-from airflow_provider_dropcowboy.api.vendor import Access, AccountRoutes, SignatureCheck, Vendor
-from airflow_provider_dropcowboy.api.wire import Reply, Request
+from airflow_provider_dropcowboy.api.vendor import SignatureCheck, Vendor
+from airflow_provider_dropcowboy.api.wire import Reply, Request, Site
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.phone import Phone
 
@@ -27,46 +29,14 @@ KEY_LASTS: Final = timedelta(hours=22)
 _LINE: Final = "Give phone_line_id: the line's numbers send, or the account's default line."
 
 
-NO_LISTS: Final = (
-    "Nothing was sent. Keep the list in step through a connection of API v1 (without api_version in its extra), or "
-    "send straight from the table with SendRvmOperator."
-)
-
-
-class _NoLists:
-    """API v2 has no route of v1's contact lists: each call is refused by name."""
-
-    def create_list(self, list_name: str) -> Call[ContactList]:  # noqa: ARG002
-        raise _no_lists("creates")
-
-    def get_list(self, list_id: str) -> Call[ContactList]:  # noqa: ARG002
-        raise _no_lists("counts")
-
-    def rename_list(self, list_id: str, list_name: str) -> Call[None]:  # noqa: ARG002
-        raise _no_lists("renames")
-
-    def delete_list(self, list_id: str) -> Call[None]:  # noqa: ARG002
-        raise _no_lists("deletes")
-
-    def append_contacts(
-        self,
-        list_id: str,  # noqa: ARG002
-        fields: Sequence[str],  # noqa: ARG002
-        *,
-        values: Sequence[Sequence[Cell]],  # noqa: ARG002
-        region: str = "US",  # noqa: ARG002
-    ) -> Call[AppendResult]:
-        raise _no_lists("counts")
-
-
 class V2(Vendor):
     """The API at ``api-v2.dropcowboy.com``."""
 
     version = "v2"
     base_url = "https://api-v2.dropcowboy.com"
     path_prefix = ""
-    lists: ClassVar[ListRoutes] = _NoLists()
-    no_lists = f"API v2 has no routes of contact lists. {NO_LISTS}"
+    lists: ClassVar[ListRoutes] = contacts.Lists()
+    list_rules = contacts.RULES
     rules = ContentRules(
         unknown={
             Channel.RVM: {
@@ -93,6 +63,10 @@ class V2(Vendor):
         """``x-key`` and ``x-secret``."""
         return {"x-key": account.login, "x-secret": account.secret.reveal()}
 
+    def site(self, account: Account, scope: str) -> Call[Site]:
+        """``POST /phone/public/embed/token``."""
+        return contacts.site(account, scope)
+
     def send(
         self,
         account: Account,  # noqa: ARG002  # its credentials are in headers alone
@@ -105,7 +79,9 @@ class V2(Vendor):
     ) -> Request:
         """``POST /rvm`` or ``POST /sms``, with ``Idempotency-Key``."""
         fields = {
-            "to": phone.e164,
+            # exactly one of the two names the recipient
+            "to": None if content.contact_id else phone.e164,
+            "contact_id": content.contact_id,
             **_fields_of(content),
             "foreign_id": foreign_id,
             "callback_url": callback_url,
@@ -168,10 +144,19 @@ def _fields_of(content: Content) -> dict[str, object]:
             "audio_url": content.audio_url,
             "brand_id": content.brand_id,
             "postal_code": content.postal_code,
-            "byoc": content.byoc,
+            "caller_id": content.caller_id,
+            "byoc": _byoc_of(content),
         }
-    return {"phone_line_id": content.pool_id, "body": content.sms_body}
+    return {
+        "phone_line_id": content.pool_id,
+        "body": content.sms_body,
+        "media_urls": content.media_urls,
+        "media_ids": content.media_ids,
+    }
 
 
-def _no_lists(verb: str) -> ConfigurationError:
-    return ConfigurationError(f"API v2 has no route that {verb} contact lists. {NO_LISTS}")
+def _byoc_of(content: Rvm) -> Mapping[str, object] | None:
+    """The task's attestation, which holds no credential; without one, the connection's ``byoc_secret``."""
+    if content.sti_orig_id is None:
+        return content.byoc
+    return {"sti_orig_id": content.sti_orig_id, "sti_attestation": content.sti_attestation}

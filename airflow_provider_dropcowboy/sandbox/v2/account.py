@@ -1,6 +1,5 @@
-"""What the account of API v2 has: readiness, media, voices, lines, contacts, and counts of campaigns."""
+"""What the account of API v2 has: readiness, media, voices, lines, and counts of campaigns."""
 
-import time
 import uuid
 from dataclasses import dataclass, field
 from typing import Final
@@ -41,8 +40,6 @@ class Account:
         self.settings = settings
         self.lines: dict[str, dict[str, object]] = {}
         self._files: dict[str, Media] = {}
-        self._contacts: dict[str, dict[str, object]] = {}
-        self._lists: dict[str, list[str]] = {}
         self.reset()
 
     @property
@@ -71,8 +68,6 @@ class Account:
             "type": "sms",
             "is_default": False,
         }
-        self._contacts.clear()
-        self._lists.clear()
 
     def readiness(self, ask: Ask) -> Answer:
         """``GET /register/public/integration-readiness``."""
@@ -167,66 +162,6 @@ class Account:
         require_key(ask, self.settings)
         return enveloped({"sent": 0, "failed": 0, "pending": 0})
 
-    def append_contacts(self, ask: Ask) -> Answer:
-        """``POST /contact/public/contacts``: rows without a number are rejected by their index."""
-        require_key(ask, self.settings)
-        require_body(ask)
-        names = [field.get("type") for field in _dicts(ask.body.get("fields"))]
-        rows = ask.body.get("values")
-        if not names or not isinstance(rows, list):
-            raise RefusedError(400, "fields and values are required")
-        lists = ask.body.get("add_list_ids", [])
-        by_number = {str(contact.get("main_phone")): contact for contact in self._contacts.values()}
-        inserted: list[dict[str, object]] = []
-        updated: list[dict[str, object]] = []
-        rejected: list[dict[str, object]] = []
-        for index, row in enumerate(rows):
-            fields = dict(zip(names, row, strict=False)) if isinstance(row, list) else {}
-            number = str(fields.get("main_phone") or fields.get("phone") or "")
-            if not number:
-                rejected.append({"index": index, "reasons": ["missing_identifier"]})
-                continue
-            contact = by_number.get(number)
-            done = inserted if contact is None else updated
-            if contact is None:
-                contact = {"contact_id": str(uuid.uuid4()), "created_at": time.time_ns() // 1_000_000, "dnc": False}
-                self._contacts[str(contact["contact_id"])] = by_number[number] = contact
-            contact.update({str(name): value for name, value in fields.items()}, main_phone=number)
-            contact["phone_numbers"] = [number]
-            for list_id in lists if isinstance(lists, list) else []:
-                members = self._lists.setdefault(str(list_id), [])
-                if contact["contact_id"] not in members:
-                    members.append(str(contact["contact_id"]))
-            done.append({"index": index, "contact_id": contact["contact_id"]})
-        return enveloped({"inserted": inserted, "updated": updated, "rejected": rejected}, status=201)
-
-    def list_contacts(self, ask: Ask) -> Answer:
-        """``GET /contact/public/contacts``, also by list and by exact number, page by page."""
-        require_key(ask, self.settings)
-        contacts = list(self._contacts.values())
-        if list_id := ask.query.get("list_id") or ask.item_id:
-            contacts = [self._contacts[contact_id] for contact_id in self._lists.get(list_id, [])]
-        if number := ask.query.get("phone"):
-            contacts = [contact for contact in contacts if contact["main_phone"] == number]
-        offset = int(ask.query.get("offset", "0"))
-        page = contacts[offset : offset + _limit(ask)]
-        return enveloped({"contacts": page, "total_contacts": len(contacts)})
-
-    def show_contact(self, ask: Ask) -> Answer:
-        """``GET /contact/public/contacts/{id}``."""
-        require_key(ask, self.settings)
-        if ask.item_id not in self._contacts:
-            raise RefusedError(404, "Contact not found")
-        return enveloped({"contact": self._contacts[ask.item_id]})
-
-    def consent(self, ask: Ask) -> Answer:
-        """``POST /contact/public/contacts/{id}/consent``."""
-        require_key(ask, self.settings)
-        require_body(ask)
-        for name in ("consent_type", "phone_number", "consent_text", "consent_method"):
-            required_text(ask, name)
-        return enveloped({"consent_id": str(uuid.uuid4())}, status=201)
-
     def _file(self, ask: Ask) -> Media:
         require_key(ask, self.settings)
         file = self._files.get(ask.item_id)
@@ -240,7 +175,3 @@ def _limit(ask: Ask) -> int:
         return max(1, int(ask.query.get("limit", "100")))
     except ValueError:
         raise RefusedError(400, "Invalid limit", field_name="limit") from None
-
-
-def _dicts(value: object) -> list[dict[str, object]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

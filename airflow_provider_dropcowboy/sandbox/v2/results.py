@@ -122,7 +122,10 @@ def fault_of(ask: Ask, settings: Settings, *, media: Mapping[str, bool], lines: 
 
     :param media: by id, whether the file is there.
     """
-    if not ask.body.get("contact_id") and (code := _fault_of_number(ask.recipient)):
+    # the vendor does not say what it does with both, or with a contact that is not there
+    if ("to" in ask.body) == ("contact_id" in ask.body):
+        return 3011
+    if code := _fault_of_number(ask.recipient):
         return code
     if settings.test_numbers_only and ask.route == "rvm" and ask.recipient not in catalog.TEST_NUMBERS:
         return 3040

@@ -83,7 +83,13 @@ class Sends:
     """Answers a send, judges it, and sees to its callback and webhooks."""
 
     def __init__(
-        self, *, state: State, callbacks: Callbacks, webhooks: Webhooks, account: Account, clock: Clock
+        self,
+        *,
+        state: State,
+        callbacks: Callbacks,
+        webhooks: Webhooks,
+        account: Account,
+        clock: Clock,
     ) -> None:
         self.keys = Keys(clock)
         self._state = state

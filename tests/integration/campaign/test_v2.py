@@ -9,16 +9,19 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.callbacks import read_callback
+from airflow_provider_dropcowboy.api.versions import vendor_of
 from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
 from airflow_provider_dropcowboy.campaign.plan import Plan
+from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
 from airflow_provider_dropcowboy.contacts.text import Template
 from airflow_provider_dropcowboy.errors import AuthenticationError, DropCowboyError, NothingAcceptedError
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconcile
 from airflow_provider_dropcowboy.ledger.runs import Run, beat, begin_run, find_campaign
 from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
-from airflow_provider_dropcowboy.sandbox.catalog import POOL_ID, RECORDING_ID
+from airflow_provider_dropcowboy.sandbox.catalog import LIST_ID, POOL_ID, RECORDING_ID, SITE_ID
 from airflow_provider_dropcowboy.secret import Secret
+from airflow_provider_dropcowboy.transport.client import Client
 from tests.integration.conftest import MakePlan, RunPlan, people
 from tests.integration.sent import age
 from tests.sandbox_process import SandboxProcess
@@ -30,7 +33,7 @@ def plan_v2(sandbox: SandboxProcess, plan: MakePlan) -> MakePlan:
     v1 = plan().account
 
     def make(**changes: Any) -> Plan:
-        account = Account(sandbox.key, Secret(sandbox.secret), sandbox.v2_url, given_name=v1.name, api_version="v2")
+        account = Account(sandbox.key, Secret(sandbox.secret), sandbox.v2_url, v1.name, "v2", SITE_ID)
         return plan(**{"account": account, "template": RvmTemplate(recording_id=RECORDING_ID), **changes})
 
     return make
@@ -219,9 +222,65 @@ def test_a_team_that_moves_in_the_middle_of_a_campaign_contacts_nobody_twice(
     assert set(sandbox.takes_by_phone().values()) == {1}
 
 
-def test_a_long_text_goes_out_by_the_line(sandbox: SandboxProcess, plan_v2: MakePlan, run: RunPlan) -> None:
-    text = SmsTemplate(sms_body=Template.parse("x" * 1_000), max_characters=1_600)
+def test_a_contact_of_the_vendors_is_sent_to_once_and_in_doubt_with_the_same_bytes(
+    sandbox: SandboxProcess, ledger: Ledger, plan_v2: MakePlan, run: RunPlan
+) -> None:
+    account = plan_v2().account
+    with Client(account) as client:
+        rows = [[str(row["phone"])] for row in people(3)]
+        added = client.ask(vendor_of(account).lists.append_contacts(LIST_ID, ["phone"], values=rows))
+        assert added.accepted_count == 3
+    ids = [added.contact_ids[index] for index in range(3)]
+    source = [{**row, "vendor_id": vendor_id} for row, vendor_id in zip(people(3), ids, strict=True)]
+    template = RvmTemplate(recording_id=RECORDING_ID, contact_id=Template(("", ""), ("vendor_id",)))
+    plan = plan_v2(template=template, columns=ContactColumns(key_column="vendor_id"))
+    sandbox.fault("lose_answer")
+    with pytest.raises(DropCowboyError):
+        run(plan, source)
+    sandbox.clear_faults()
+
+    moved = [{**source[0], "phone": "+15042000009"}, *source[1:], {**source[0], "vendor_id": None}]
+    summary = run(plan, moved)
+
+    # another number is another message, and a row without the ID is none: neither is sent to in its place
+    assert dict(summary.counts) == {"unknown": 1, "accepted": 2, "invalid": 1}
+    assert {row["phone"]: 1 for row in source} == sandbox.takes_by_phone()
+    assert (keys(sandbox)["first"], keys(sandbox)["conflicts"]) == (3, 0)
+    bodies = [send["first_body"] for send in sandbox.sends().values()]
+    assert sorted(body["contact_id"] for body in bodies) == sorted(ids)
+    assert not any("to" in body for body in bodies)
+
+
+def test_a_contact_that_opted_out_by_its_number_is_not_sent_to_by_its_id(
+    sandbox: SandboxProcess, plan_v2: MakePlan, run: RunPlan
+) -> None:
+    template = RvmTemplate(recording_id=RECORDING_ID, contact_id=Template(("", ""), ("vendor_id",)))
+    plan = plan_v2(template=template, columns=ContactColumns(key_column="vendor_id"))
+    rows: list[dict[str, object]] = [{"vendor_id": "a", "phone": "+15042000001"}, {"vendor_id": "b", "phone": None}]
+
+    summary = run(plan, rows, suppressed=[{"phone": "+15042000001"}])
+
+    assert dict(summary.counts) == {"suppressed": 1, "invalid": 1}
+    assert sandbox.asks() == {}
+
+
+def test_a_result_about_another_number_is_loud_and_moves_nothing(
+    ledger: Ledger, plan_v2: MakePlan, run: RunPlan, caplog: pytest.LogCaptureFixture
+) -> None:
+    run(plan_v2(), people(1))
+    (sent,) = sends(ledger)
+    payload = json.dumps({"status": "success", "reason_code": 0, "phone_number": "+15042999999"})
+
+    (match,) = reconcile(ledger, [Received(sent.foreign_id, 1, read_callback(payload.encode()), payload)])
+
+    assert (match, sends(ledger)[0].state) == (Match.UNMATCHED, "accepted")
+    assert "names another number" in caplog.text
+
+
+def test_pictures_and_a_long_text_go_out_by_the_line(sandbox: SandboxProcess, plan_v2: MakePlan, run: RunPlan) -> None:
+    text = SmsTemplate(sms_body=Template.parse("x" * 1_000), max_characters=1_600, media_urls=("https://host/a.png",))
 
     assert dict(run(plan_v2(template=text), people(1)).counts) == {"accepted": 1}
     (send,) = sandbox.sends().values()
     assert (send["first_body"]["body"], "caller_id" in send["first_body"]) == ("x" * 1_000, False)
+    assert send["first_body"]["media_urls"] == ["https://host/a.png"]

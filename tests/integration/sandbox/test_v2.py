@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_provider_dropcowboy.sandbox.catalog import RECORDING_ID, VOICE_ID
+from airflow_provider_dropcowboy.sandbox.catalog import LIST_ID, RECORDING_ID, SITE_ID, VOICE_ID
 from airflow_provider_dropcowboy.sandbox.v2.webhooks import sign
 from tests.integration.sandbox.asking import Receiver
 from tests.sandbox_process import SandboxProcess
@@ -159,16 +159,29 @@ def test_the_account_is_read_in_envelopes(sandbox: SandboxProcess) -> None:
     assert call(sandbox, "GET", f"/phone/public/lines/{lines[0]['ivr_id']}/numbers").json()["data"]
 
 
-def test_contacts_are_appended_to_a_list(sandbox: SandboxProcess) -> None:
+def test_contacts_are_appended_to_a_list_with_a_sites_token(sandbox: SandboxProcess) -> None:
+    wanted = {"site_id": SITE_ID, "scope": ["contacts"], "ttl_seconds": 60}
+    token = call(sandbox, "POST", "/phone/public/embed/token", body=wanted).json()["data"]["token"]
+
+    def ask(method: str, path: str, body: object = None) -> requests.Response:
+        headers = {"Authorization": f"Bearer {token}"}
+        return requests.request(method, sandbox.v2_url + path, json=body, headers=headers, timeout=30)
+
     body = {
         "fields": [{"type": "main_phone"}, {"type": "first_name"}],
         "values": [["+15045550100", "Ann"], ["", "Nobody"], ["+15045550100", "Anne"]],
-        "add_list_ids": ["list"],
+        "add_list_ids": [LIST_ID],
     }
-    told = call(sandbox, "POST", "/contact/public/contacts", body=body).json()["data"]
+    assert call(sandbox, "POST", "/contact/public/contacts", body=body).status_code == 401
+    told = ask("POST", "/contact/public/contacts", body).json()["data"]
     assert [len(told[name]) for name in ("inserted", "updated", "rejected")] == [1, 1, 1]
-    found = call(sandbox, "GET", "/contact/public/lists/list/contacts").json()["data"]
+    found = ask("GET", f"/contact/public/lists/{LIST_ID}/contacts").json()["data"]
     assert [contact["first_name"] for contact in found["contacts"]] == ["Anne"]
+    named = rvm(contact_id=found["contacts"][0]["contact_id"], to=None)
+    call(sandbox, "POST", "/rvm", body={name: value for name, value in named.items() if value})
+    assert sandbox.takes_by_phone() == {"+15045550100": 1}
+    sandbox.advance(61)
+    assert ask("GET", "/contact/public/contacts").status_code == 401
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,11 @@ def test_a_message_that_the_vendor_takes_passes(content: Content) -> None:
         (Sms(caller_id="+15045550100", pool_id="p", sms_body=""), "sms_body"),
         (Sms(caller_id="+15045550100", pool_id="p", sms_body="Hello Ann" * 18), "162 characters"),
         (Sms(caller_id="+15045550100", pool_id="p", sms_body="😀" * 81), "162 characters"),
+        (Rvm(brand_id="b", recording_id="r", contact_id="c"), "contact_id is unknown .* a connection of API v2"),
+        (Rvm(brand_id="b", recording_id="r", caller_id="+15045550100"), "caller_id is unknown .* byoc_secret"),
+        (Rvm(brand_id="b", recording_id="r", sti_attestation="A"), "sti_attestation is unknown"),
+        (Sms(caller_id="+15045550100", pool_id="p", sms_body="Hi", contact_id="c"), "contact_id is unknown"),
+        (Sms(caller_id="+15045550100", pool_id="p", sms_body="Hi", media_ids=["m"]), "media_ids is unknown"),
     ],
 )
 def test_a_message_that_the_vendor_would_refuse_names_its_fault(content: Content, named: str) -> None:

@@ -59,6 +59,9 @@ RIGHT_RVM: list[dict[str, object]] = [
     {"budget_usd": 12, "max_reject_rate": LATER, "max_attempts": LATER, "limit": LATER, "calling_hours": LATER},
     {"recording_id": None, "audio_url": LATER, "audio_type": LATER},
     {"recording_id": None, "voice_id": LATER, "tts_body": LATER},
+    {"contact_id_column": "vendor_id", "sti_orig_id": "s", "sti_attestation": "C", "caller_id": "+15045550100"},
+    {"contact_id_column": "vendor_id", "key_column": "vendor_id"},
+    {"contact_id_column": LATER, "key_column": "id"},
 ]  # fmt: skip
 
 RIGHT_SMS: list[dict[str, object]] = [
@@ -67,6 +70,8 @@ RIGHT_SMS: list[dict[str, object]] = [
     {"sms_body": "x" * 160},
     {"sms_body": LATER, "caller_id": LATER, "sql": LATER, "sql_conn_id": LATER},
     {"opt_in": LATER},
+    {"media_urls": ["https://host/a.png"], "media_ids": "m1 m2"},
+    {"media_urls": LATER},
 ]
 
 
@@ -241,6 +246,17 @@ V2 = replace(SETTINGS, account=Account("key", Secret("secret"), "https://localho
         (V2, SmsArguments, SMS, "caller_id is unknown to this version of the API. Give phone_line_id"),
         (V2, RvmArguments, {**RVM, "forwarding_number": "+15045550100"}, "forwarding_number is unknown"),
         (V2, RvmArguments, {**RVM, "phone_ivr_id": "i"}, "phone_ivr_id is unknown"),
+        (
+            SETTINGS,
+            RvmArguments,
+            {**RVM, "contact_id_column": "c"},
+            "contact_id_column is unknown",
+        ),
+        (SETTINGS, RvmArguments, {**RVM, "caller_id": "+15045550100"}, "caller_id is unknown to this version"),
+        (SETTINGS, RvmArguments, {**RVM, "sti_orig_id": "s", "sti_attestation": "A"}, "sti_orig_id is unknown"),
+        (SETTINGS, SmsArguments, {**SMS, "contact_id_column": "c"}, "contact_id_column is unknown"),
+        (SETTINGS, SmsArguments, {**SMS, "media_urls": ["https://host/a.png"]}, "media_urls is unknown"),
+        (SETTINGS, SmsArguments, {**SMS, "media_ids": "a b"}, "media_ids is unknown"),
     ],
 )
 def test_what_a_version_of_the_api_does_not_know_or_needs_is_named_when_the_task_starts(

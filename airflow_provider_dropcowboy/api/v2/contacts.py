@@ -1,0 +1,226 @@
+"""Contacts of API v2, and its lists as far as they can be added to.
+
+These routes are served on another host, to whoever has a site's token. The search by number is left out: the number
+would stand in a URL.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NoReturn
+
+from airflow_provider_dropcowboy.api import _reading as reading
+from airflow_provider_dropcowboy.api.account import Account
+from airflow_provider_dropcowboy.api.answers import scrub
+from airflow_provider_dropcowboy.api.catalog import StoredContact
+from airflow_provider_dropcowboy.api.lists import (
+    AppendResult,
+    Cell,
+    ContactList,
+    ListRules,
+    RejectedRow,
+    check_fields,
+    check_rows,
+)
+from airflow_provider_dropcowboy.api.replies import Call
+from airflow_provider_dropcowboy.api.v2.calls import CONTACTS_SCOPE, below, call, rows_of
+from airflow_provider_dropcowboy.api.wire import Site
+from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.phone import Phone, PhoneError
+
+CONTACTS: Final = "/contact/public/contacts"
+TOKEN_LASTS_S: Final = 300
+FIELD_TYPES: Final[Mapping[str, str]] = {
+    "phone": "main_phone",
+    **{name: name for name in ("first_name", "last_name", "email", "company")},
+}
+"""API v2, section 8: the standard fields, by the words that hold for both versions."""
+
+_ONLY_ADDS: Final = (
+    "API v2 has no route that makes, empties or renames a contact list. Nothing was changed. Make the list in the "
+    'dashboard, give its list_id and leave mode="append"; or use a connection of API v1, without api_version.'
+)
+RULES: Final = ListRules(
+    max_rows=100,  # API v2 documents no limit; few rows are left in doubt by a lost answer
+    fields=frozenset(FIELD_TYPES),
+    only_adds=_ONLY_ADDS,
+)
+
+
+def site(account: Account, scope: str) -> Call[Site]:
+    """``POST /phone/public/embed/token``: a site's token, and where it opens the routes.
+
+    :raises ConfigurationError: the connection names no site.
+    """
+    if not account.site_id:
+        raise ConfigurationError(
+            "API v2 opens its contacts to a site alone. Nothing was sent. Set site_id in the connection's extra, as "
+            "the dashboard of Drop Cowboy shows it; the key needs the scope numbers:write."
+        )
+    base_url = account.base_url.replace("://api-v2.", "://app-api-v2.", 1)
+    return call(
+        "POST",
+        "/phone/public/embed/token",
+        lambda data: Site(base_url, {"Authorization": f"Bearer {reading.text(reading.as_object(data), 'token')}"}),
+        body={"site_id": account.site_id, "scope": [scope], "ttl_seconds": TOKEN_LASTS_S},
+    )
+
+
+def list_contacts(list_id: str | None = None, *, limit: int = 100, offset: int = 0) -> Call[tuple[StoredContact, ...]]:
+    """``GET /contact/public/contacts``: a page of all contacts, or of those in a list."""
+    query = {"limit": str(limit), "offset": str(offset)} | ({} if list_id is None else {"list_id": list_id})
+    return call(
+        "GET",
+        CONTACTS,
+        lambda data: tuple(map(_contact, rows_of(data, "contacts"))),
+        query=query,
+        site_scope=CONTACTS_SCOPE,
+    )
+
+
+def get_contact(contact_id: str) -> Call[StoredContact]:
+    """``GET …/contacts/{id}``."""
+    return call(
+        "GET",
+        below(CONTACTS, contact_id),
+        lambda data: _contact(reading.as_object(reading.as_object(data).get("contact"))),
+        site_scope=CONTACTS_SCOPE,
+    )
+
+
+def update_contact(contact_id: str, **fields: str) -> Call[None]:
+    """``PUT …/contacts/{id}``: these fields have other values.
+
+    :param fields: of ``FIELD_TYPES``; the number in E.164.
+    """
+    check_fields(list(fields), known=FIELD_TYPES)
+    return call(
+        "PUT",
+        below(CONTACTS, contact_id),
+        _read_nothing,
+        body={FIELD_TYPES[name]: value for name, value in fields.items()},
+        check="Read the contact; the same change once more does no harm.",
+        site_scope=CONTACTS_SCOPE,
+    )
+
+
+def delete_contact(contact_id: str) -> Call[None]:
+    """``DELETE …/contacts/{id}``."""
+    return call(
+        "DELETE",
+        below(CONTACTS, contact_id),
+        _read_nothing,
+        check="Read the contact: a 404 says that it is gone.",
+        site_scope=CONTACTS_SCOPE,
+    )
+
+
+def record_consent(contact_id: str, *, consent_type: str, phone: Phone, text: str, method: str) -> Call[str]:
+    """``POST …/contacts/{id}/consent``: the id of the record; one for each channel."""
+    return call(
+        "POST",
+        below(CONTACTS, contact_id, "consent"),
+        lambda data: reading.text(reading.as_object(data), "consent_id"),
+        body={
+            "consent_type": consent_type,
+            "phone_number": phone.e164,
+            "consent_text": text,
+            "consent_method": method,
+        },
+        check="Read the contact: has_sms_consent or has_tcpa_consent says whether it is recorded.",
+        site_scope=CONTACTS_SCOPE,
+    )
+
+
+class Lists:
+    """The calls of lists that the contact routes allow: counting one, and adding to it."""
+
+    def get_list(self, list_id: str) -> Call[ContactList]:
+        """``GET /contact/public/contacts``, of one list: how many are in it."""
+        below(CONTACTS, list_id)
+        return call(
+            "GET",
+            CONTACTS,
+            lambda data: ContactList(list_id, contact_count=reading.count(reading.as_object(data), "total_contacts")),
+            query={"list_id": list_id, "limit": "1"},
+            site_scope=CONTACTS_SCOPE,
+        )
+
+    def append_contacts(
+        self, list_id: str, fields: Sequence[str], *, values: Sequence[Sequence[Cell]], region: str = "US"
+    ) -> Call[AppendResult]:
+        """``POST /contact/public/contacts``: contacts are in the list; one that was there keeps what it had."""
+        below(CONTACTS, list_id)
+        RULES.check(fields)
+        check_rows(fields, values, rules=RULES)
+        place = list(fields).index("phone")
+        rows = [list(row) for row in values]
+        for index, row in enumerate(rows):
+            row[place] = _e164(row[place], index, region=region)
+        return call(
+            "POST",
+            CONTACTS,
+            _read_append,
+            body={
+                "fields": [{"type": FIELD_TYPES[name]} for name in fields],
+                "values": rows,
+                "conflict_mode": "append",
+                "add_list_ids": [list_id],
+            },
+            check="Compare the list's contact_count with what it should be; the same rows once more do no harm.",
+            site_scope=CONTACTS_SCOPE,
+        )
+
+    def create_list(self, list_name: str) -> NoReturn:  # noqa: ARG002
+        """Refused: no route is documented."""
+        raise ConfigurationError(_ONLY_ADDS)
+
+    def rename_list(self, list_id: str, list_name: str) -> NoReturn:  # noqa: ARG002
+        """Refused: no route is documented."""
+        raise ConfigurationError(_ONLY_ADDS)
+
+    def delete_list(self, list_id: str) -> NoReturn:  # noqa: ARG002
+        """Refused: no route is documented."""
+        raise ConfigurationError(_ONLY_ADDS)
+
+
+def _e164(cell: Cell, index: int, *, region: str) -> str | None:
+    if cell is None or cell == "":
+        return None  # the vendor rejects the row, and says which one it is
+    try:
+        return Phone.parse(cell, region=region).e164
+    except PhoneError as error:
+        reason = str(error)
+    raise ConfigurationError(f"Row {index}: phone: {reason}. No contact was sent. Correct it, or leave the row out.")
+
+
+def _read_append(data: object) -> AppendResult:
+    done = [*rows_of(data, "inserted"), *rows_of(data, "updated")]
+    return AppendResult(
+        accepted_count=len(done),
+        rejected=tuple(
+            RejectedRow(reading.count(row, "index"), scrub(_reasons(row))) for row in rows_of(data, "rejected")
+        ),
+        contact_ids={reading.count(row, "index"): reading.text(row, "contact_id") for row in done},
+    )
+
+
+def _reasons(row: Mapping[str, object]) -> str:
+    reasons = row.get("reasons")
+    return ", ".join(map(str, reasons)) if isinstance(reasons, list) else ""
+
+
+def _read_nothing(data: object) -> None:
+    reading.as_object(data)
+
+
+def _contact(row: Mapping[str, object]) -> StoredContact:
+    return StoredContact(
+        contact_id=reading.text(row, "contact_id"),
+        main_phone=reading.optional_text(row, "main_phone"),
+        first_name=reading.optional_text(row, "first_name"),
+        last_name=reading.optional_text(row, "last_name"),
+        email=reading.optional_text(row, "email"),
+        company=reading.optional_text(row, "company"),
+        dnc=reading.optional_flag(row, "dnc"),
+        has_tcpa_consent=reading.optional_flag(row, "has_tcpa_consent"),
+        has_sms_consent=reading.optional_flag(row, "has_sms_consent"),
+    )

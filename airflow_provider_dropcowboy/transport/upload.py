@@ -1,0 +1,74 @@
+"""A file of this machine becomes one that can be sent: begin, put its bytes, complete."""
+
+from os import PathLike
+from pathlib import Path
+from typing import Final
+
+from airflow_provider_dropcowboy.api.versions import vendor_of
+from airflow_provider_dropcowboy.api.wire import Answer
+from airflow_provider_dropcowboy.errors import ConfigurationError, NotTakenError
+from airflow_provider_dropcowboy.transport.client import Client
+
+TRIES: Final = 3
+"""Of the second step: the same bytes to the same place do no harm."""
+
+FIRST_BYTES: Final = 12
+
+
+def upload_media(client: Client, path: str | PathLike[str], *, name: str | None = None) -> str:
+    """The file is at the vendor and can be sent.
+
+    :param name: at the vendor; None: that of the file.
+    :returns: its media_id.
+    :raises ConfigurationError: the version of the API has no uploads, or the file is no mp3 or wav; nothing was sent.
+    :raises NotTakenError: its bytes did not arrive; what was begun cannot be sent and does no harm.
+    :raises VendorError: of another kind: refused, or in doubt.
+    """
+    routes = vendor_of(client.account).newer
+    file = Path(path)
+    kind = audio_type(file)
+    begun = client.ask(routes.begin_upload(name or file.name))
+    if kind not in begun.targets:
+        raise NotTakenError(f"Drop Cowboy offered no place for a {kind} file. Nothing can be sent of it. Run it again.")
+    url, content_type = begun.targets[kind]
+    for _ in range(TRIES):
+        with file.open("rb") as stream:
+            reply = client.put(url, stream, content_type=content_type)
+        if isinstance(reply, Answer) and 200 <= reply.status < 300:
+            return client.ask(routes.complete_upload(begun.media_id))
+    why = f"HTTP {reply.status}" if isinstance(reply, Answer) else reply.why
+    raise NotTakenError(f"The bytes of {file.name} did not arrive ({why}). It cannot be sent. Run it again.")
+
+
+def audio_type(file: Path) -> str:
+    """``mp3`` or ``wav``, as the file's name and its first bytes say.
+
+    :raises ConfigurationError: it is not there, is empty, or is neither.
+    """
+    try:
+        with file.open("rb") as stream:
+            first = stream.read(FIRST_BYTES)
+    except OSError as error:
+        raise ConfigurationError(f"{file.name} cannot be read: {error.strerror}. Nothing was uploaded.") from None
+    if not first:
+        raise ConfigurationError(f"{file.name} is empty. Nothing was uploaded. Give a file with sound in it.")
+    named = file.suffix.lower().removeprefix(".")
+    if named not in {"mp3", "wav"}:
+        raise ConfigurationError(
+            f"{file.name} is neither .mp3 nor .wav. Nothing was uploaded. Convert it, such as with "
+            f"`ffmpeg -i {file.name} {file.stem}.mp3`."
+        )
+    if _type_of(first) != named:
+        raise ConfigurationError(
+            f"{file.name} does not begin like a {named} file. Nothing was uploaded. Look at it, or convert it to mp3."
+        )
+    return named
+
+
+def _type_of(first: bytes) -> str | None:
+    if first.startswith((b"RIFF", b"RF64")) and first[8:12] == b"WAVE":
+        return "wav"
+    # an ID3 tag, or the eleven set bits that begin each frame of MPEG audio
+    if first.startswith(b"ID3") or (len(first) > 1 and first[0] == 0xFF and first[1] & 0xE0 == 0xE0):
+        return "mp3"
+    return None
