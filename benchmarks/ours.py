@@ -18,7 +18,7 @@ import pyarrow.parquet
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.campaign import pipeline, run
+from airflow_provider_dropcowboy.campaign import claiming, ending, pipeline, recording, run
 from airflow_provider_dropcowboy.campaign.compose import RvmTemplate
 from airflow_provider_dropcowboy.campaign.control import Control
 from airflow_provider_dropcowboy.campaign.plan import Plan
@@ -85,13 +85,13 @@ def store(folder: Path, postgres_url: str, rows: int) -> dict[str, str]:
 def switch_the_ledger_off() -> None:
     """Only here: claims and records cost nothing, so that the rest of the pipeline is measured."""
 
-    def claim(_ledger: object, _run: object, *, messages: list, **_: object) -> tuple[Judgement, Deadline]:
-        return Judgement(claimed=[Claim(message, 1, "") for message in messages]), SYSTEM_CLOCK.deadline(LEASE)
+    def claim(_ledger: object, _run: object, *, candidates: list, **_: object) -> tuple[Judgement, Deadline]:
+        return Judgement(claimed=[Claim(each.message, 1, "") for each in candidates]), SYSTEM_CLOCK.deadline(LEASE)
 
-    pipeline.claim_patiently = claim
-    pipeline.record_patiently = lambda _ledger, _run, **_: 0
-    run.count_run = lambda _ledger, _run: None
-    Tally.balance = lambda _tally, _recorded: None
+    claiming.claim_patiently = claim
+    recording.record_patiently = lambda _ledger, _run, **_: 0
+    ending.count_run = lambda _ledger, _run: None
+    Tally.balance = lambda _tally, _recorded, **_: None
 
 
 def peak_rss_mb() -> float:

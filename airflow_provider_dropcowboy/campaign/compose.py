@@ -5,10 +5,8 @@ from dataclasses import dataclass, field
 
 from airflow_provider_dropcowboy.api.content import MAX_SMS_CHARACTERS, Rvm, Sms, count_sms_characters, is_postal_code
 from airflow_provider_dropcowboy.argument_kinds import is_id
-from airflow_provider_dropcowboy.campaign.identity import Identity, framed_content
-from airflow_provider_dropcowboy.contacts.contact import Contact, Unusable
+from airflow_provider_dropcowboy.contacts.contact import Contact
 from airflow_provider_dropcowboy.contacts.text import Template, TextError
-from airflow_provider_dropcowboy.screening.message import Message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,37 +142,3 @@ def _columns_of(*templates: Template | None) -> tuple[str, ...]:
 def _if_given(**fields: object) -> dict[str, object]:
     """Fields that have a value: a message without them keeps the digest that it had before there were such fields."""
     return {name: value for name, value in fields.items() if value is not None}
-
-
-class Composer:
-    """Makes the messages of one campaign.
-
-    :param caps: most attempts on a number in a time.
-    """
-
-    def __init__(self, template: RvmTemplate | SmsTemplate, identity: Identity) -> None:
-        self._template = template
-        self._identity = identity
-        self._same = framed_content(template.same())
-
-    def compose(self, contact: Contact) -> Message | Unusable:
-        """The contact's message, with the names it has in every run; or why its row cannot be used."""
-        try:
-            content = self._template.fill_in(contact)
-        except TextError as error:
-            return Unusable(contact.key, str(error))
-        return Message(
-            foreign_id=self._identity.foreign_id(contact.key),
-            earlier_ids=self._identity.earlier_ids(contact.key),
-            contact_key=contact.key,
-            phone=contact.phone,
-            content=content,
-            number_digest=self._identity.number_digest(contact.phone),
-            content_digest=self._identity.content_digest(
-                self._same,
-                text=content.tts_body if isinstance(content, Rvm) else content.sms_body,
-                postal_code=contact.postal_code,
-                contact_id=content.contact_id,
-            ),
-            postal_code=contact.postal_code,
-        )

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
-from airflow_provider_dropcowboy.api.content import Channel
-from airflow_provider_dropcowboy.campaign.compose import Composer
-from airflow_provider_dropcowboy.campaign.identity import Identity
+from airflow_provider_dropcowboy.api.content import Channel, Rvm
+from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
+from airflow_provider_dropcowboy.campaign.identity import Identity, framed_content
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.seen import Seen
 from airflow_provider_dropcowboy.clock import utcnow
@@ -15,6 +15,7 @@ from airflow_provider_dropcowboy.contacts.columns import find_column
 from airflow_provider_dropcowboy.contacts.contact import Contact, Unusable
 from airflow_provider_dropcowboy.contacts.mapping import ContactReader
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
+from airflow_provider_dropcowboy.contacts.text import TextError
 from airflow_provider_dropcowboy.ledger.sends import Found
 from airflow_provider_dropcowboy.screening.consent import NO_CONSENT, Consent, Kinds, has_consent, read_kinds
 from airflow_provider_dropcowboy.screening.message import Message
@@ -67,7 +68,7 @@ class Judge:
     def __init__(self, plan: Plan, identity: Identity, *, seen: Seen) -> None:
         self._plan = plan
         self._reader = ContactReader(plan.columns)
-        self._composer = Composer(plan.template, identity)
+        self._composer = _Composer(plan.template, identity)
         self._identity = identity
         self._seen = seen
 
@@ -196,6 +197,40 @@ class Judge:
         column = self._plan.consent_column
         named = frozenset[Consent]() if column is None else read_kinds(_cell(row, column))
         return named | {Consent.EXPRESS} if is_express else named
+
+
+class _Composer:
+    """Makes the messages of one campaign.
+
+    :param caps: most attempts on a number in a time.
+    """
+
+    def __init__(self, template: RvmTemplate | SmsTemplate, identity: Identity) -> None:
+        self._template = template
+        self._identity = identity
+        self._same = framed_content(template.same())
+
+    def compose(self, contact: Contact) -> Message | Unusable:
+        """The contact's message, with the names it has in every run; or why its row cannot be used."""
+        try:
+            content = self._template.fill_in(contact)
+        except TextError as error:
+            return Unusable(contact.key, str(error))
+        return Message(
+            foreign_id=self._identity.foreign_id(contact.key),
+            earlier_ids=self._identity.earlier_ids(contact.key),
+            contact_key=contact.key,
+            phone=contact.phone,
+            content=content,
+            number_digest=self._identity.number_digest(contact.phone),
+            content_digest=self._identity.content_digest(
+                self._same,
+                text=content.tts_body if isinstance(content, Rvm) else content.sms_body,
+                postal_code=contact.postal_code,
+                contact_id=content.contact_id,
+            ),
+            postal_code=contact.postal_code,
+        )
 
 
 def _met_before(key: str) -> Verdict:

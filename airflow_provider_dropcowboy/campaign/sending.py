@@ -10,17 +10,15 @@ from airflow_provider_dropcowboy.api.answers import LIMITED, ODD_SHAPE, Outcome,
 from airflow_provider_dropcowboy.api.callback_url import CallbackUrls, Ticket
 from airflow_provider_dropcowboy.api.versions import vendor_of
 from airflow_provider_dropcowboy.api.wire import Answer, NotWritten
-from airflow_provider_dropcowboy.campaign.control import CUT_OFF, STOPPED, Brakes, Control
-from airflow_provider_dropcowboy.campaign.in_flight import Ask, InFlightLimit, RetryQueue
-from airflow_provider_dropcowboy.campaign.plan import Plan
+from airflow_provider_dropcowboy.campaign.control import CUT_OFF, STOPPED, Brakes
+from airflow_provider_dropcowboy.campaign.in_flight import Ask
+from airflow_provider_dropcowboy.campaign.shared import Shared
 from airflow_provider_dropcowboy.campaign.vendor_clock import VendorClock
-from airflow_provider_dropcowboy.clock import Clock
 from airflow_provider_dropcowboy.ledger.judgement import Claim
 from airflow_provider_dropcowboy.ledger.outcomes import HOURS_ENDED, OPTED_OUT, Answered
 from airflow_provider_dropcowboy.screening.screen import Facts, Verdict
 from airflow_provider_dropcowboy.states import State
 from airflow_provider_dropcowboy.transport.bulk import BulkSender, NothingWrittenError, Reading
-from airflow_provider_dropcowboy.transport.pacing import Pace
 
 LEASE_OVER: Final = SendOutcome(Outcome.RELEASED, "not written: the claim's lease was over")
 
@@ -30,27 +28,17 @@ log = logging.getLogger(__name__)
 class Sending:
     """The stage that writes. Each claim passed on becomes an answer, or waits in ``retries``. In one event loop."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        *,
-        answers: asyncio.Queue[Answered],
-        retries: RetryQueue,
-        in_flight: InFlightLimit,
-        pace: Pace,
-        control: Control,
-        vendor_clock: VendorClock,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, shared: Shared) -> None:
+        plan = shared.plan
         self._plan = plan
         self._vendor = vendor_of(plan.account)
-        self._clock = clock
-        self._vendor_clock = vendor_clock
-        self._answers = answers
-        self._retries = retries
-        self._in_flight = in_flight
-        self._pace = pace
-        self._control = control
+        self._clock = shared.clock
+        self._vendor_clock = VendorClock.of(plan, shared.ledger)
+        self._answers = shared.answers
+        self._retries = shared.retries
+        self._in_flight = shared.in_flight
+        self._pace = shared.pace
+        self._control = shared.control
         self._waiting: dict[str, Ask] = {}  # by foreign_id: claimed, and neither written nor held back
         self._to_send: asyncio.Queue[str] = asyncio.Queue()
         self._workers: list[asyncio.Task[None]] = []

@@ -2,20 +2,17 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import chain, islice
-from typing import Final, TypeVar
+from typing import Final
 
-from airflow_provider_dropcowboy.campaign.control import Control, Order
+from airflow_provider_dropcowboy.campaign.control import Order
 from airflow_provider_dropcowboy.campaign.judge import LOOK_ROWS, Judge, Named, Rows
-from airflow_provider_dropcowboy.campaign.summary import Tally
-from airflow_provider_dropcowboy.clock import Clock
+from airflow_provider_dropcowboy.campaign.shared import Shared, in_thread
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.errors import LedgerError
-from airflow_provider_dropcowboy.ledger.database import Ledger
-from airflow_provider_dropcowboy.ledger.runs import Run
 from airflow_provider_dropcowboy.ledger.sends import find_sends
 from airflow_provider_dropcowboy.screening.screen import Candidate
 
@@ -28,8 +25,6 @@ NAME_ROWS: Final = 64
 LOOK_WITHIN_S: Final = 0.2
 """A slow source is not waited for longer than this, plus one row, before what it gave is looked up."""
 
-T = TypeVar("T")
-
 
 class Source:
     """The stage that reads rows and judges them, a few batches ahead of the claims. In one event loop.
@@ -37,29 +32,14 @@ class Source:
     :ivar thread: in which the rows are read; it may still be in the user's source when the run is over.
     """
 
-    def __init__(
-        self,
-        judge: Judge,
-        *,
-        rows: Rows,
-        suppressed: SuppressionList | None,
-        ledger: Ledger,
-        run: Run,
-        batch_rows: int,
-        control: Control,
-        tally: Tally,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, shared: Shared, judge: Judge, *, rows: Rows, suppressed: SuppressionList | None) -> None:
         self.thread = ThreadPoolExecutor(1, "dropcowboy-read")
         self._judge = judge
         self._rows = chain.from_iterable((rows,))  # begun by the reader: the first row may take as long as a query
         self._suppressed = suppressed
-        self._ledger = ledger
-        self._run = run
-        self._clock = clock
-        self._batch_rows = batch_rows
-        self._control = control
-        self._tally = tally
+        self._shared = shared
+        self._tally = shared.tally
+        self._batch_rows = shared.plan.concurrency
         self._judged: deque[Candidate] = deque()
         self._is_over = False
         self._changed = asyncio.Event()
@@ -71,14 +51,14 @@ class Source:
                 await in_thread(self.thread, partial(self._judge.read_suppressed, self._suppressed))
                 self._tally.unreadable_suppressions = self._suppressed.unreadable
             while rows := await in_thread(self.thread, self._next_rows):
-                rest = rows if self._run.campaign.is_new else await self._look_up(rows)
+                rest = rows if self._shared.run.campaign.is_new else await self._look_up(rows)
                 for start in range(0, len(rest), self._batch_rows):
                     await self._judge_rows(rest[start : start + self._batch_rows])
                     while len(self._judged) > MAX_AHEAD_BATCHES * self._batch_rows:
                         self._changed.clear()
                         await self._changed.wait()
         except Exception as error:  # noqa: BLE001  # it is the user's
-            self._control.stop(Order("the source cannot be read on", error=error))
+            self._shared.control.stop(Order("the source cannot be read on", error=error))
             return
         self._is_over = True
         self._changed.set()
@@ -102,13 +82,13 @@ class Source:
         self._changed.set()
 
     def _next_rows(self) -> list[Mapping[str, object]]:
-        if self._run.campaign.is_new:
+        if self._shared.run.campaign.is_new:
             return list(islice(self._rows, self._batch_rows))
         rows: list[Mapping[str, object]] = []
-        begun_s = self._clock.boot_s()
+        begun_s = self._shared.clock.boot_s()
         for row in islice(self._rows, LOOK_ROWS):
             rows.append(row)
-            if len(rows) >= self._batch_rows and self._clock.boot_s() - begun_s > LOOK_WITHIN_S:
+            if len(rows) >= self._batch_rows and self._shared.clock.boot_s() - begun_s > LOOK_WITHIN_S:
                 break
         return rows
 
@@ -120,10 +100,10 @@ class Source:
             await asyncio.sleep(0)
         names = [name for each in named for name in each.names]
         try:
-            sends = await in_thread(self.thread, partial(find_sends, self._ledger, names))
+            sends = await in_thread(self.thread, partial(find_sends, self._shared.ledger, names))
         except LedgerError:
             return [each.row for each in named]  # the claim looks again, and knows how to wait
-        sent, repeated, rest = self._judge.set_apart(named, sends, run_id=self._run.id)
+        sent, repeated, rest = self._judge.set_apart(named, sends, run_id=self._shared.run.id)
         self._tally.read += len(sent) + len(repeated)
         for each in sent:
             self._tally.count_sent(each.found)
@@ -141,8 +121,3 @@ class Source:
             self._judged += batch.candidates
             self._changed.set()
             await asyncio.sleep(0)
-
-
-async def in_thread(thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
-    """What ``work`` returns, done in a thread."""
-    return await asyncio.get_running_loop().run_in_executor(thread, work)

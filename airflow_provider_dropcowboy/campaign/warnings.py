@@ -4,14 +4,12 @@ import logging
 from typing import Final
 
 from airflow_provider_dropcowboy.api.content import count_outside_gsm
-from airflow_provider_dropcowboy.api.versions import vendor_of
 from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
 from airflow_provider_dropcowboy.campaign.control import Control
 from airflow_provider_dropcowboy.campaign.forecast import Forecast
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
 from airflow_provider_dropcowboy.errors import (
-    AuthenticationError,
     BalanceError,
     InterruptedRunError,
     NothingAcceptedError,
@@ -20,32 +18,10 @@ from airflow_provider_dropcowboy.errors import (
 )
 from airflow_provider_dropcowboy.screening.screen import NO_LEGAL_CONSENT, STATE_BAN
 from airflow_provider_dropcowboy.states import BINDING, State
-from airflow_provider_dropcowboy.transport.client import Client
 
 _TOLL_FREE: Final = ("800", "822", "833", "844", "855", "866", "877", "880", "881", "882", "883", "888")  # NANPA
 
 log = logging.getLogger(__name__)
-
-
-def check_ready(plan: Plan) -> None:
-    """Return if the account can send, where the vendor answers sends before it checks them.
-
-    :raises AuthenticationError: it cannot; the text says what to do, and nothing was sent.
-    :raises VendorError: the vendor was not reached.
-    """
-    vendor = vendor_of(plan.account)
-    if vendor.routes is None:
-        return
-    with Client(plan.account, timeout_s=plan.timeout_s, verify=plan.verify) as client:
-        readiness = client.ask(vendor.routes.readiness())
-    access = readiness.access()
-    if not access.is_ready:
-        raise AuthenticationError(f"Drop Cowboy would fail every message. {access.text}")
-    if isinstance(plan.template, RvmTemplate) and plan.template.audio_url and not readiness.audio_url_allowed:
-        raise AuthenticationError(
-            "Drop Cowboy does not allow this account to send by audio_url. Nothing was sent. Upload the file and give "
-            "its media_id, or ask Drop Cowboy to allow it."
-        )
 
 
 def warn_of_plan(plan: Plan) -> None:

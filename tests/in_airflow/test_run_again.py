@@ -136,7 +136,7 @@ def test_without_that_cap_the_next_logical_date_is_sent_to_everybody_again(sandb
 def test_the_log_says_first_whether_the_campaign_is_new(
     sandbox: SandboxProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level("INFO", logger="airflow_provider_dropcowboy.campaign.run"):
+    with caplog.at_level("INFO", logger="airflow_provider_dropcowboy.campaign"):
         clear_and_rerun(run_dag(sending(), logical_date=LOGICAL_DATE))
     said = [text for text in caplog.messages if text.startswith(f"campaign campaigns.send{ON_LOGICAL_DATE} (")]
     assert [("new" in text, "known" in text) for text in said] == [(True, False), (False, True)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dropcowboy.campaign import pipeline
+from airflow_provider_dropcowboy.campaign import claiming
 from airflow_provider_dropcowboy.campaign.control import Control
 from airflow_provider_dropcowboy.campaign.run import run_campaign
 from airflow_provider_dropcowboy.clock import Deadline
@@ -98,7 +98,7 @@ def test_a_callback_while_a_message_waits_for_its_next_request_settles_it(
         return reclaim_patiently(ledger, run, claims=claims, **named)
 
     sandbox.fault("429", times=1)
-    monkeypatch.setattr(pipeline, "reclaim_patiently", called_back)
+    monkeypatch.setattr(claiming, "reclaim_patiently", called_back)
     summary = run(plan(), people(10))
     assert dict(summary.counts) == {"accepted": 9, "delivered": 1}
     assert set(sandbox.asks().values()) == {1}

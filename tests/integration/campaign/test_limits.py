@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.callbacks import read_callback
-from airflow_provider_dropcowboy.campaign import pipeline
+from airflow_provider_dropcowboy.campaign import claiming
 from airflow_provider_dropcowboy.campaign.compose import RvmTemplate
 from airflow_provider_dropcowboy.campaign.preview import JudgedRow, preview_campaign
 from airflow_provider_dropcowboy.clock import Deadline
@@ -222,7 +222,7 @@ def test_a_row_that_is_lost_on_its_way_fails_the_run(
         rest = [each for each in candidates if each.message.contact_key != "7"]
         return claim_patiently(ledger, at_run, candidates=rest, **named)
 
-    monkeypatch.setattr(pipeline, "claim_patiently", losing)
+    monkeypatch.setattr(claiming, "claim_patiently", losing)
     with pytest.raises(BalanceError, match="10 rows were read, and 9 are counted"):
         run(plan(), people(10))
 

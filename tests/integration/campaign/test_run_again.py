@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dropcowboy.campaign import pipeline, preview, source
+from airflow_provider_dropcowboy.campaign import claiming, preview, source
 from airflow_provider_dropcowboy.campaign.judge import Judge
 from airflow_provider_dropcowboy.campaign.preview import preview_campaign
 from airflow_provider_dropcowboy.campaign.summary import Summary
@@ -46,7 +46,7 @@ class TestARunOfSentRows:
         run(plan(), people(30))
         judged: list[object] = []
         monkeypatch.setattr(Judge, "judge", lambda _judge, rows: judged.extend(rows))
-        monkeypatch.setattr(pipeline, "claim_patiently", away)
+        monkeypatch.setattr(claiming, "claim_patiently", away)
         again = run(plan(), reversed(people(30)))
         foreseen = preview_campaign(plan(), ledger, rows=people(30))
         assert counts(again) == counts(foreseen) == (30, {"accepted": 30}, 0, 30, {})

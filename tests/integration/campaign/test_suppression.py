@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dropcowboy.campaign import pipeline
+from airflow_provider_dropcowboy.campaign import claiming
 from airflow_provider_dropcowboy.campaign.control import Control
 from airflow_provider_dropcowboy.campaign.preview import preview_campaign
 from airflow_provider_dropcowboy.campaign.progress import Standing
@@ -101,7 +101,7 @@ def test_who_opts_out_between_two_requests_is_not_asked_again(
         return reclaim_patiently(ledger, *arguments, **named)
 
     sandbox.fault("429", to=ANYBODY.e164, times=1)
-    monkeypatch.setattr(pipeline, "reclaim_patiently", after_an_opt_out)
+    monkeypatch.setattr(claiming, "reclaim_patiently", after_an_opt_out)
     for _ in range(2):
         summary = run(plan(), people(10))
         assert dict(summary.counts) == {"suppressed": 1, "accepted": 9}

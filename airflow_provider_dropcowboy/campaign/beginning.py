@@ -1,0 +1,125 @@
+"""How a run begins: what is checked before anything is claimed, and the run that the ledger then knows."""
+
+import logging
+from collections.abc import Iterable
+from datetime import timedelta
+from operator import length_hint
+from typing import NamedTuple
+
+from airflow_provider_dropcowboy.api.versions import vendor_of
+from airflow_provider_dropcowboy.campaign.compose import RvmTemplate
+from airflow_provider_dropcowboy.campaign.identity import Identity
+from airflow_provider_dropcowboy.campaign.plan import Plan
+from airflow_provider_dropcowboy.campaign.warnings import warn_of_plan
+from airflow_provider_dropcowboy.errors import AuthenticationError, NothingSentError, StaleRunError
+from airflow_provider_dropcowboy.ledger.counts import has_sends
+from airflow_provider_dropcowboy.ledger.database import Ledger, now
+from airflow_provider_dropcowboy.ledger.health import check_campaign
+from airflow_provider_dropcowboy.ledger.patience import begin_patiently, bind_patiently
+from airflow_provider_dropcowboy.ledger.runs import Campaign, Run, end_run
+from airflow_provider_dropcowboy.ledger.tasks import rows_read_last
+from airflow_provider_dropcowboy.transport.client import Client
+
+log = logging.getLogger(__name__)
+
+
+class Begun(NamedTuple):
+    """A run that the ledger knows.
+
+    :param expected: rows that its source has, or that the task read the last time; None: nobody knows.
+    """
+
+    run: Run
+    identity: Identity
+    expected: int | None
+
+
+def begin(plan: Plan, ledger: Ledger, *, rows: Iterable[object]) -> Begun:
+    """Begin a run, if the ledger can be trusted, the account can send, and the run is not too old.
+
+    :raises DropCowboyError: it is not begun, and nothing was sent.
+    """
+    account = plan.account.name
+    prefix = Identity(ledger.key, account, plan.campaign, plan.channel).prefix
+    check_campaign(
+        ledger,
+        account,
+        name=plan.campaign,
+        channel=plan.channel,
+        prefix=prefix,
+        who=plan.who,
+        earlier_runs=plan.earlier_runs,
+    )
+    _check_ready(plan)
+    campaign = bind_patiently(ledger, account, name=plan.campaign, channel=plan.channel, prefix=prefix)
+    if plan.who.remember is not None:  # not before the ledger knows the campaign: else a crash here looks like a loss
+        plan.who.remember(ledger.ledger_id)
+    _check_staleness(plan, ledger, campaign)
+    log.info(
+        "campaign %s (%s, account %s): %s",
+        campaign.name,
+        campaign.channel,
+        campaign.account,
+        "new: it has contacted nobody yet"
+        if campaign.is_new
+        else "known: contacts that it has contacted are not contacted again",
+    )
+    log.info("%s", ledger)
+    if not plan.is_alert:
+        warn_of_plan(plan)
+    expected = length_hint(rows) or rows_read_last(ledger, plan.who)
+    run = begin_patiently(ledger, campaign, who=plan.who, wanted=plan.concurrency, terms=plan.terms)
+    return Begun(run, Identity.of(ledger.key, campaign), expected)
+
+
+def _check_ready(plan: Plan) -> None:
+    """Return if the account can send, where the vendor answers sends before it checks them.
+
+    :raises AuthenticationError: it cannot; the text says what to do, and nothing was sent.
+    :raises VendorError: the vendor was not reached.
+    """
+    vendor = vendor_of(plan.account)
+    if vendor.routes is None:
+        return
+    with Client(plan.account, timeout_s=plan.timeout_s, verify=plan.verify) as client:
+        readiness = client.ask(vendor.routes.readiness())
+    access = readiness.access()
+    if not access.is_ready:
+        raise AuthenticationError(f"Drop Cowboy would fail every message. {access.text}")
+    if isinstance(plan.template, RvmTemplate) and plan.template.audio_url and not readiness.audio_url_allowed:
+        raise AuthenticationError(
+            "Drop Cowboy does not allow this account to send by audio_url. Nothing was sent. Upload the file and give "
+            "its media_id, or ask Drop Cowboy to allow it."
+        )
+
+
+def _check_staleness(plan: Plan, ledger: Ledger, campaign: Campaign) -> None:
+    """Return if the run is not too old: a catch-up does not send last year's voicemails. Before the first claim.
+
+    A run that is skipped is kept in the ledger with its reason, so that its page says why.
+
+    :raises StaleRunError: too old; ``is_begun`` says whether anyone of the campaign was contacted.
+    :raises NothingSentError: too old, nobody was contacted, and the plan asks for a failure then.
+    """
+    if plan.max_staleness is None or plan.stale_from is None:
+        return
+    with ledger.reading() as connection:
+        at = now(connection)
+    if at - plan.stale_from <= plan.max_staleness:
+        return
+    is_begun = has_sends(ledger, campaign)
+    age = timedelta(seconds=round((at - plan.stale_from).total_seconds()))
+    why = f"this run was due {age} ago, and max_staleness is {plan.max_staleness}. "
+    remedy = (
+        'To send anyway, trigger the run with the conf {"dropcowboy_allow_stale": true}, or set max_staleness=None.'
+    )
+    if is_begun:
+        text = f"The rest of the campaign was not sent: {why}Some of its contacts were contacted before. {remedy}"
+        raise StaleRunError(text, is_begun=True)
+    text = f"Nothing was sent: {why}{remedy}"
+    skipped = begin_patiently(ledger, campaign, who=plan.who, wanted=0)
+    end_run(ledger, skipped, counts={}, reason=text)
+    if plan.fail_if_nothing_sent:
+        raise NothingSentError(text)
+    log.warning("%s", text)
+    raise StaleRunError(text, is_begun=False)
