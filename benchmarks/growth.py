@@ -27,8 +27,7 @@ from airflow_provider_dropcowboy.ledger.outcomes import Answered, record
 from airflow_provider_dropcowboy.ledger.runs import Campaign, Who, begin_run, bind_campaign, end_run, find_campaign
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.reports.funnel import Outcomes, read_funnel, read_outcomes
-from airflow_provider_dropcowboy.screening.message import Message
-from airflow_provider_dropcowboy.screening.screen import Candidate
+from airflow_provider_dropcowboy.screening.message import Candidate, Message
 from benchmarks.filled import ACCOUNT, fill
 from tests.postgres_server import PostgresServer
 

@@ -46,6 +46,11 @@ class Rvm:
     sti_orig_id: str | None = None
     sti_attestation: str | None = None
 
+    @property
+    def text(self) -> str | None:
+        """What a voice reads; None: nothing, it is a recording."""
+        return self.tts_body
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sms:
@@ -61,6 +66,11 @@ class Sms:
     contact_id: str | None = field(default=None, repr=False)
     media_urls: Sequence[str] | None = field(default=None, repr=False)
     media_ids: Sequence[str] | None = None
+
+    @property
+    def text(self) -> str:
+        """What the person reads."""
+        return self.sms_body
 
 
 Content = Rvm | Sms

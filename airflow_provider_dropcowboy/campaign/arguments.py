@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.argument_kinds import (
@@ -29,45 +29,13 @@ from airflow_provider_dropcowboy.contacts.source import SourceArguments
 from airflow_provider_dropcowboy.states import DOUBT_LASTS
 
 if TYPE_CHECKING:
-    from airflow_provider_dropcowboy.api.account import Account
-    from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
-    from airflow_provider_dropcowboy.campaign.plan import Plan
+    from airflow_provider_dropcowboy.campaign.plan import MessageTemplate, Plan, Settings
     from airflow_provider_dropcowboy.campaign.waves import Waves
     from airflow_provider_dropcowboy.contacts.text import Template
     from airflow_provider_dropcowboy.ledger.runs import Who
     from airflow_provider_dropcowboy.screening.calling_hours import CallingHours
-    from airflow_provider_dropcowboy.secret import Secret
 
 log = logging.getLogger(__name__)
-
-
-class Settings(Protocol):
-    """What a send needs of its connection."""
-
-    @property
-    def account(self) -> "Account": ...
-    @property
-    def callback_url(self) -> str | None: ...
-    @property
-    def account_webhook(self) -> bool: ...
-    @property
-    def callback_secret(self) -> "Secret | None": ...
-    @property
-    def default_brand_id(self) -> str | None: ...
-    @property
-    def default_pool_id(self) -> str | None: ...
-    @property
-    def max_concurrency(self) -> int: ...
-    @property
-    def price_rvm_usd(self) -> Decimal | None: ...
-    @property
-    def price_sms_usd(self) -> Decimal | None: ...
-    @property
-    def byoc(self) -> Mapping[str, object] | None: ...
-    @property
-    def timeout_s(self) -> float: ...
-    @property
-    def verify(self) -> bool | str: ...
 
 
 CAMPAIGN: Final = Kind(lambda _name, value: check_campaign_name(str(value)), is_text=True, metavar="NAME")
@@ -217,7 +185,7 @@ class SendArguments(SourceArguments):
             )
 
     @abstractmethod
-    def template(self, settings: Settings) -> "RvmTemplate | SmsTemplate":
+    def template(self, settings: "Settings") -> "MessageTemplate":
         """What each contact gets.
 
         :raises ConfigurationError: neither the arguments nor the connection supply a value, or a number does not exist.
@@ -225,7 +193,7 @@ class SendArguments(SourceArguments):
 
     def plan(
         self,
-        settings: Settings,
+        settings: "Settings",
         *,
         hours: "CallingHours | None",
         who: "Who",
@@ -308,7 +276,7 @@ class SendArguments(SourceArguments):
 
         return None if self.contact_id_column is None else Template(("", ""), (self.contact_id_column,))
 
-    def _pool_id(self, settings: Settings) -> str | None:
+    def _pool_id(self, settings: "Settings") -> str | None:
         given = self.phone_line_id if self.pool_id is None else self.pool_id
         return (settings.default_pool_id if given is None else given) or None
 

@@ -13,13 +13,14 @@ from airflow_provider_dropcowboy.api.content import (
 from airflow_provider_dropcowboy.api.content_rules import ATTESTATIONS
 from airflow_provider_dropcowboy.argument_kinds import E164, FLAG, ID, IDS, NAME, PROSE, URL, URLS, choice
 from airflow_provider_dropcowboy.arguments import Arguments, Kind, argument, given_of, not_both, wrong
-from airflow_provider_dropcowboy.campaign.arguments import POOL, SendArguments, Settings
+from airflow_provider_dropcowboy.campaign.arguments import POOL, SendArguments
 from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
 from airflow_provider_dropcowboy.contacts.text import Template
 from airflow_provider_dropcowboy.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from airflow_provider_dropcowboy.api.content_rules import ContentRules
+    from airflow_provider_dropcowboy.campaign.plan import Settings
 
 
 def _template(name: str, value: object) -> Template:
@@ -80,7 +81,7 @@ class RvmArguments(SendArguments):
         if values["audio_type"] is not None and given != ["audio_url"]:
             raise wrong("audio_type", "is given without audio_url", "Leave it out.")
 
-    def template(self, settings: Settings) -> RvmTemplate:
+    def template(self, settings: "Settings") -> RvmTemplate:
         """What each contact hears."""
         _check_exists("forwarding_number", self.forwarding_number)
         _check_exists("caller_id", self.caller_id)
@@ -156,7 +157,7 @@ class SmsArguments(SendArguments):
                 "opt_in_column (the column that says who did). Nothing was sent."
             )
 
-    def template(self, settings: Settings) -> SmsTemplate:
+    def template(self, settings: "Settings") -> SmsTemplate:
         """What each contact reads."""
         _check_exists("caller_id", self.caller_id)
         pool_id = self._pool_id(settings)
@@ -230,7 +231,7 @@ class AlertArguments(Arguments):
         )
 
 
-def _rules_of(settings: Settings) -> "ContentRules":
+def _rules_of(settings: "Settings") -> "ContentRules":
     """Those of the connection's version of the API; not at parse time, when no connection is known."""
     from airflow_provider_dropcowboy.api.versions import vendor_of
 

@@ -9,10 +9,12 @@ from typing import Final
 
 from airflow_provider_dropcowboy.api.content import Sms, count_outside_gsm
 from airflow_provider_dropcowboy.campaign.plan import Plan
+from airflow_provider_dropcowboy.contacts.contact import Contact, Unusable
+from airflow_provider_dropcowboy.ledger.judgement import Judgement
+from airflow_provider_dropcowboy.ledger.sends import Found
 from airflow_provider_dropcowboy.phone import Phone
-from airflow_provider_dropcowboy.screening.message import Message
+from airflow_provider_dropcowboy.screening.message import Candidate, Message
 from airflow_provider_dropcowboy.screening.places import Places, load_places
-from airflow_provider_dropcowboy.screening.screen import Candidate, Verdict
 from airflow_provider_dropcowboy.states import State
 
 ASSUMED_ANSWER_S: Final = 0.5
@@ -121,6 +123,25 @@ class Forecast:
                 yield f"by {name}: " + "; ".join(f"{place}: {_counts(states)}" for place, states in places.items())
 
 
+@dataclass(frozen=True, slots=True)
+class JudgedRow:
+    """What a dry run says of one row.
+
+    :param foreign_id: of its message; None: the row makes none.
+    :param phone: None: its number cannot be read, or the row makes no message.
+    :param rule: that decided; None: none did, as for a row that was sent before.
+    :param opens_at: aware; when a held row may be called. None: nobody waits for it.
+    """
+
+    state: State
+    reason: str | None
+    contact_key: str | None = field(repr=False)
+    foreign_id: str | None = None
+    phone: Phone | None = None
+    rule: str | None = None
+    opens_at: datetime | None = None
+
+
 class Outlook:
     """Gathers a forecast, row by row, in memory that does not grow with them.
 
@@ -140,27 +161,40 @@ class Outlook:
         self._regions: dict[str, Counter[State]] = defaultdict(Counter)
         self._zones: dict[str, Counter[State]] = defaultdict(Counter)
 
-    def send(self, candidate: Candidate) -> None:
-        """One more row would be sent now."""
-        ruling = candidate.ruling
-        self._ready += 1
-        if ruling is not None and ruling.closes_at is not None:
-            self._hours_end_at = min(self._hours_end_at or ruling.closes_at, ruling.closes_at)
-        self._add(candidate.message, State.READY, is_for_sending=True)
+    def sent(self, contact: Contact | Unusable, found: Found, *, key: str, foreign_id: str) -> JudgedRow:
+        """One more row, whose message was sent before."""
+        phone = None
+        if isinstance(contact, Contact):
+            phone = contact.phone
+            self._place(phone, found.state, postal_code=contact.postal_code)
+        return JudgedRow(found.state, found.reason, key, foreign_id, phone)
 
-    def stop(self, message: Message, verdict: Verdict) -> None:
-        """One more row is not to be sent now; a held one may be later."""
-        if verdict.opens_at is not None:
-            self._openings[verdict.opens_at] += 1
-        self._add(message, verdict.state, is_for_sending=verdict.opens_at is not None)
+    def rows(self, judgement: Judgement, ready: Sequence[Candidate]) -> Iterator[JudgedRow]:
+        """The rows of one batch that made messages.
+
+        :param ready: those that would be sent now.
+        """
+        for row in judgement.already:
+            self._place(row.message.phone, row.state, postal_code=row.message.postal_code)
+            yield _row(row.message, row.state, row.reason)
+        for message, verdict in judgement.stopped:
+            if verdict.opens_at is not None:
+                self._openings[verdict.opens_at] += 1
+            self._add(message, verdict.state, is_for_sending=verdict.opens_at is not None)
+            yield _row(message, verdict.state, verdict.reason, opens_at=verdict.opens_at)
+        for candidate in ready:
+            self._ready += 1
+            if candidate.ruling is not None and (closes_at := candidate.ruling.closes_at) is not None:
+                self._hours_end_at = min(self._hours_end_at or closes_at, closes_at)
+            self._add(candidate.message, State.READY, is_for_sending=True)
+            yield _row(candidate.message, State.READY, None, rule=candidate.rule)
 
     def _add(self, message: Message, state: State, *, is_for_sending: bool) -> None:
-        self.place(message.phone, state, postal_code=message.postal_code)
+        self._place(message.phone, state, postal_code=message.postal_code)
         if is_for_sending and isinstance(message.content, Sms) and count_outside_gsm(message.content.sms_body):
             self._outside_gsm += 1
 
-    def place(self, phone: Phone, state: State, *, postal_code: str | None) -> None:
-        """One more row stands in a state. Nothing else follows from it, as when it was sent before."""
+    def _place(self, phone: Phone, state: State, *, postal_code: str | None) -> None:
         place = self._places.locate(phone.e164, postal_code=postal_code)
         self._regions[_only(place.regions)][state] += 1
         self._zones[_only(place.zones)][state] += 1
@@ -189,6 +223,12 @@ class Outlook:
             zones=_by_size(self._zones),
             outside_gsm=self._outside_gsm,
         )
+
+
+def _row(
+    message: Message, state: State, reason: str | None, *, rule: str | None = None, opens_at: datetime | None = None
+) -> JudgedRow:
+    return JudgedRow(state, reason, message.contact_key, message.foreign_id, message.phone, rule, opens_at)
 
 
 def _waves(openings: Sequence[tuple[datetime, int]], *, rate_per_s: float, allowed: int | None) -> Iterator[Wave]:

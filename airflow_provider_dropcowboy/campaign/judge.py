@@ -5,10 +5,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
-from airflow_provider_dropcowboy.api.content import Channel, Rvm
-from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
 from airflow_provider_dropcowboy.campaign.identity import Identity, framed_content
-from airflow_provider_dropcowboy.campaign.plan import Plan
+from airflow_provider_dropcowboy.campaign.plan import MessageTemplate, Plan
 from airflow_provider_dropcowboy.campaign.seen import Seen
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.contacts.columns import find_column
@@ -18,8 +16,7 @@ from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.contacts.text import TextError
 from airflow_provider_dropcowboy.ledger.sends import Found
 from airflow_provider_dropcowboy.screening.consent import NO_CONSENT, Consent, Kinds, has_consent, read_kinds
-from airflow_provider_dropcowboy.screening.message import Message
-from airflow_provider_dropcowboy.screening.screen import Candidate, Verdict
+from airflow_provider_dropcowboy.screening.message import Candidate, Message, Verdict
 from airflow_provider_dropcowboy.states import State
 
 LOOK_ROWS: Final = 2_000
@@ -192,11 +189,10 @@ class Judge:
         return column is None or has_consent(_cell(row, column))
 
     def _consent_of(self, row: Mapping[str, object]) -> Kinds:
-        """The kinds that the row's person gave. A yes in ``opt_in_column`` is express; no text goes without one."""
-        is_express = self._plan.opt_in_column is not None or self._plan.channel is Channel.SMS
+        """The kinds that the row's person gave."""
         column = self._plan.consent_column
         named = frozenset[Consent]() if column is None else read_kinds(_cell(row, column))
-        return named | {Consent.EXPRESS} if is_express else named
+        return named | {Consent.EXPRESS} if self._plan.has_express_consent else named
 
 
 class _Composer:
@@ -205,7 +201,7 @@ class _Composer:
     :param caps: most attempts on a number in a time.
     """
 
-    def __init__(self, template: RvmTemplate | SmsTemplate, identity: Identity) -> None:
+    def __init__(self, template: MessageTemplate, identity: Identity) -> None:
         self._template = template
         self._identity = identity
         self._same = framed_content(template.same())
@@ -225,7 +221,7 @@ class _Composer:
             number_digest=self._identity.number_digest(contact.phone),
             content_digest=self._identity.content_digest(
                 self._same,
-                text=content.tts_body if isinstance(content, Rvm) else content.sms_body,
+                text=content.text,
                 postal_code=contact.postal_code,
                 contact_id=content.contact_id,
             ),

@@ -1,9 +1,10 @@
 """What a run is to do, checked once, so that nothing further down meets a wrong value."""
 
-import hashlib
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from decimal import Decimal
+from typing import Final, Protocol
 
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.callback_url import key_id
@@ -14,7 +15,6 @@ from airflow_provider_dropcowboy.campaign.identity import check_campaign_name
 from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
 from airflow_provider_dropcowboy.contacts.partition import Partition
 from airflow_provider_dropcowboy.errors import ConfigurationError
-from airflow_provider_dropcowboy.ledger.digest import DIGEST_CHARACTERS, framed
 from airflow_provider_dropcowboy.ledger.judgement import NO_RULES, ClaimRules
 from airflow_provider_dropcowboy.ledger.runs import Terms, Who
 from airflow_provider_dropcowboy.screening.calling_hours import CallingHours
@@ -24,6 +24,38 @@ from airflow_provider_dropcowboy.states import DOUBT_LASTS
 MAX_CONNECTIONS: Final = 99  # API v1: keep concurrent requests under 100
 GRACE_S: Final = 4.0
 """How long answers are awaited when the process is to end: Airflow 3.3 kills 5 s after SIGTERM."""
+
+
+MessageTemplate = RvmTemplate | SmsTemplate
+
+
+class Settings(Protocol):
+    """What a send needs of its connection."""
+
+    @property
+    def account(self) -> Account: ...
+    @property
+    def callback_url(self) -> str | None: ...
+    @property
+    def account_webhook(self) -> bool: ...
+    @property
+    def callback_secret(self) -> Secret | None: ...
+    @property
+    def default_brand_id(self) -> str | None: ...
+    @property
+    def default_pool_id(self) -> str | None: ...
+    @property
+    def max_concurrency(self) -> int: ...
+    @property
+    def price_rvm_usd(self) -> Decimal | None: ...
+    @property
+    def price_sms_usd(self) -> Decimal | None: ...
+    @property
+    def byoc(self) -> Mapping[str, object] | None: ...
+    @property
+    def timeout_s(self) -> float: ...
+    @property
+    def verify(self) -> bool | str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +87,7 @@ class Plan:
 
     account: Account
     campaign: str
-    template: RvmTemplate | SmsTemplate
+    template: MessageTemplate
     columns: ContactColumns
     partition: Partition | None = None
     opt_in_column: str | None = None
@@ -123,8 +155,7 @@ class Plan:
         secret = self.callback_secret
         # all that a request holds beside its message's own content, number and names
         shared = (vendor.request_form, self.account.base_url, self.callback_url or "", key_id(secret) if secret else "")
-        digest = hashlib.sha256(framed(*shared)).hexdigest()[:DIGEST_CHARACTERS]
-        return replace(self.claim_rules, key_lasts=vendor.key_lasts, request_digest=digest)
+        return self.claim_rules.keyed(vendor.key_lasts, shared)
 
     def waits_for(self, opening: datetime | None) -> bool:
         """Whether another wave follows at this opening.
@@ -145,3 +176,8 @@ class Plan:
     def channel(self) -> Channel:
         """Voicemail or text."""
         return Channel.RVM if isinstance(self.template, RvmTemplate) else Channel.SMS
+
+    @property
+    def has_express_consent(self) -> bool:
+        """Whether each row that is sent has it: by a yes in ``opt_in_column``, without which no text goes at all."""
+        return self.opt_in_column is not None or self.channel is Channel.SMS

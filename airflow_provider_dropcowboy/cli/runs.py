@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from airflow_provider_dropcowboy.api.content import Channel
-from airflow_provider_dropcowboy.campaign.forecast import ASSUMED_ANSWER_S, ByPlace, Forecast
+from airflow_provider_dropcowboy.campaign.forecast import ASSUMED_ANSWER_S, ByPlace, Forecast, JudgedRow
 from airflow_provider_dropcowboy.campaign.plan import Plan
-from airflow_provider_dropcowboy.campaign.preview import JudgedRow, Observer
+from airflow_provider_dropcowboy.campaign.preview import Observer
 from airflow_provider_dropcowboy.campaign.progress import Standing, Watch
 from airflow_provider_dropcowboy.campaign.summary import Summary
 from airflow_provider_dropcowboy.cli.console import Cell, print_json, print_pairs, print_table

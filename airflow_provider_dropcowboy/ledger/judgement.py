@@ -1,5 +1,6 @@
 """What a claim would say of each message, from what the ledger holds of it; nothing is written here."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -7,12 +8,13 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from airflow_provider_dropcowboy.ledger.digest import DIGEST_CHARACTERS, framed
 from airflow_provider_dropcowboy.ledger.limits import Allowance, Limits, read_allowance, read_attempts
 from airflow_provider_dropcowboy.ledger.runs import Campaign
 from airflow_provider_dropcowboy.ledger.sends import by_its_name, known_and_lost, owners_and_suppressed, state_now
 from airflow_provider_dropcowboy.screening.calling_hours import Ruling
-from airflow_provider_dropcowboy.screening.message import Message
-from airflow_provider_dropcowboy.screening.screen import Candidate, Cap, Facts, Verdict, longest_window, screen
+from airflow_provider_dropcowboy.screening.message import Candidate, Message, Verdict
+from airflow_provider_dropcowboy.screening.screen import Cap, Facts, longest_window, screen
 from airflow_provider_dropcowboy.states import State
 
 LOST: Final = "a result came, and the ledger has no record of the send"
@@ -92,6 +94,14 @@ class ClaimRules:
     limit: int | None = None
     budget_micros: int | None = None
     price_micros: int | None = None
+
+    def keyed(self, key_lasts: timedelta, shared: Sequence[str]) -> "ClaimRules":
+        """These rules where the vendor knows idempotency keys.
+
+        :param shared: what all requests of the run hold beside their own content, number and names.
+        """
+        digest = hashlib.sha256(framed(*shared)).hexdigest()[:DIGEST_CHARACTERS]
+        return replace(self, key_lasts=key_lasts, request_digest=digest)
 
     @property
     def limits(self) -> Limits:

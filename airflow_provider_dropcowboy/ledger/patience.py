@@ -15,7 +15,7 @@ from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.judgement import NO_RULES, Claim, ClaimRules, Judgement
 from airflow_provider_dropcowboy.ledger.outcomes import Answered, record
 from airflow_provider_dropcowboy.ledger.runs import NO_TERMS, Campaign, Run, Terms, Who, begin_run, bind_campaign
-from airflow_provider_dropcowboy.screening.screen import Candidate
+from airflow_provider_dropcowboy.screening.message import Candidate
 from airflow_provider_dropcowboy.states import LEASE
 
 CLAIM_PATIENCE_S: Final = 60.0

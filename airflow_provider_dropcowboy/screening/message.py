@@ -1,9 +1,13 @@
-"""One contact's message."""
+"""One contact's message, with what is known of its person, and what screening says of it."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from airflow_provider_dropcowboy.api.content import Channel, Content, channel_of
 from airflow_provider_dropcowboy.phone import Phone
+from airflow_provider_dropcowboy.screening.calling_hours import Ruling
+from airflow_provider_dropcowboy.screening.consent import NO_CONSENT, Kinds
+from airflow_provider_dropcowboy.states import State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,3 +35,46 @@ class Message:
     def channel(self) -> Channel:
         """The route it goes by."""
         return channel_of(self.content)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why a row is not to be sent in this run; the next run screens the row anew.
+
+    :param reason: one of a few, fit for counting, that a person understands.
+    :param key: of the contact, where the row made no message.
+    :param opens_at: aware: when a held row may be sent; None: nobody waits for it.
+    :param places: whose calling hours it waits for: ``US-CA``.
+    """
+
+    state: State
+    reason: str
+    key: str | None = field(default=None, repr=False)
+    opens_at: datetime | None = None
+    places: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A message, and what its row, the run's suppression list and the law say of its person.
+
+    :param ruling: of the law of the person's places; None: calling hours are not kept.
+    :param no_opt_in: the reason to give if the row lacks the opt-in that the task asks for; None: it does not.
+    :param is_listed: the number is on the run's suppression list.
+    :param consent: the kinds that the person gave; looked up only where a law wants one.
+    """
+
+    message: Message
+    ruling: Ruling | None = None
+    no_opt_in: str | None = None
+    is_listed: bool = False
+    consent: Kinds = NO_CONSENT
+
+    @property
+    def rule(self) -> str | None:
+        """What it was screened by, for an auditor; None: by no law."""
+        if self.ruling is None:
+            return None
+        if not self.ruling.needs:
+            return self.ruling.rule
+        return f"{self.ruling.rule}; consent: {', '.join(sorted(self.consent))}"

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from airflow_provider_dropcowboy.screening.calling_hours import Ruling
-from airflow_provider_dropcowboy.screening.consent import NO_CONSENT, Kinds, unmet
-from airflow_provider_dropcowboy.screening.message import Message
+from airflow_provider_dropcowboy.screening.consent import unmet
+from airflow_provider_dropcowboy.screening.message import Candidate, Verdict
 from airflow_provider_dropcowboy.states import State
 
 STATE_BAN: Final = "state_ban"
@@ -17,49 +16,6 @@ NO_LEGAL_CONSENT: Final = "no consent"
 
 Cap = tuple[int, timedelta]
 """So many messages to one number within so long a time, over all campaigns."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Why a row is not to be sent in this run; the next run screens the row anew.
-
-    :param reason: one of a few, fit for counting, that a person understands.
-    :param key: of the contact, where the row made no message.
-    :param opens_at: aware: when a held row may be sent; None: nobody waits for it.
-    :param places: whose calling hours it waits for: ``US-CA``.
-    """
-
-    state: State
-    reason: str
-    key: str | None = field(default=None, repr=False)
-    opens_at: datetime | None = None
-    places: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A message, and what its row, the run's suppression list and the law say of its person.
-
-    :param ruling: of the law of the person's places; None: calling hours are not kept.
-    :param no_opt_in: the reason to give if the row lacks the opt-in that the task asks for; None: it does not.
-    :param is_listed: the number is on the run's suppression list.
-    :param consent: the kinds that the person gave; looked up only where a law wants one.
-    """
-
-    message: Message
-    ruling: Ruling | None = None
-    no_opt_in: str | None = None
-    is_listed: bool = False
-    consent: Kinds = NO_CONSENT
-
-    @property
-    def rule(self) -> str | None:
-        """What it was screened by, for an auditor; None: by no law."""
-        if self.ruling is None:
-            return None
-        if not self.ruling.needs:
-            return self.ruling.rule
-        return f"{self.ruling.rule}; consent: {', '.join(sorted(self.consent))}"
 
 
 class Attempt(Protocol):

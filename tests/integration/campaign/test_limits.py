@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from airflow_provider_dropcowboy.api.callbacks import read_callback
 from airflow_provider_dropcowboy.campaign import claiming
 from airflow_provider_dropcowboy.campaign.compose import RvmTemplate
-from airflow_provider_dropcowboy.campaign.preview import JudgedRow, preview_campaign
+from airflow_provider_dropcowboy.campaign.forecast import JudgedRow
+from airflow_provider_dropcowboy.campaign.preview import preview_campaign
 from airflow_provider_dropcowboy.clock import Deadline
 from airflow_provider_dropcowboy.errors import BalanceError
 from airflow_provider_dropcowboy.ledger.database import Ledger
@@ -26,7 +27,7 @@ from airflow_provider_dropcowboy.ledger.suppressions import suppress
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.sandbox.catalog import BRAND_ID
 from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
-from airflow_provider_dropcowboy.screening.screen import Candidate
+from airflow_provider_dropcowboy.screening.message import Candidate
 from tests.integration.campaign.conftest import states, taken_once
 from tests.integration.campaign.limited_worker import Worker, at_once
 from tests.integration.conftest import MakePlan, RunPlan, people

@@ -7,14 +7,13 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.answers import Outcome
-from airflow_provider_dropcowboy.campaign.preview import screen_candidates
 from airflow_provider_dropcowboy.ledger.claims import find_claims, new_claim_id, reclaim
 from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.ledger.foresight import Foresight
 from airflow_provider_dropcowboy.ledger.judgement import Claim
 from airflow_provider_dropcowboy.ledger.runs import end_run
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, LEDGER, SENDS
-from airflow_provider_dropcowboy.screening.message import Message
-from airflow_provider_dropcowboy.screening.screen import Candidate
+from airflow_provider_dropcowboy.screening.message import Candidate, Message
 from airflow_provider_dropcowboy.states import BINDING, State
 from tests.integration.ledger.conftest import Desk, begin, message, messages, stopped
 
@@ -230,7 +229,9 @@ class TestPreview:
         desk.record(desk.claim_one(released), kind=Outcome.RELEASED)
         desk.record(desk.claim_one(refused), kind=Outcome.REJECTED)
         batch: list[Message] = [accepted, released, refused, message("4"), dup]
-        seen, ready = screen_candidates(desk.ledger, desk.run.campaign, candidates=list(map(Candidate, batch)))
+        campaign = desk.run.campaign
+        foresight = Foresight(desk.ledger, campaign.account, name=campaign.name, channel=campaign.channel)
+        seen, ready = foresight.screen(list(map(Candidate, batch)))
         before = [desk.row(item) for item in (accepted, released, refused)]
         said = desk.claim(*batch)
         assert [candidate.message for candidate in ready] == [item.message for item in said.claimed]

@@ -5,16 +5,16 @@ import json
 import pytest
 
 from airflow_provider_dropcowboy.api.callbacks import read_callback
-from airflow_provider_dropcowboy.campaign.preview import screen_candidates
 from airflow_provider_dropcowboy.ledger.batch import names
 from airflow_provider_dropcowboy.ledger.claims import claim, new_claim_id
 from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.ledger.foresight import Foresight
 from airflow_provider_dropcowboy.ledger.judgement import LOST
 from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconcile
 from airflow_provider_dropcowboy.ledger.schema import SENDS
 from airflow_provider_dropcowboy.ledger.sends import _known_or_lost
 from airflow_provider_dropcowboy.reports.funnel import read_funnel
-from airflow_provider_dropcowboy.screening.screen import Candidate
+from airflow_provider_dropcowboy.screening.message import Candidate
 from airflow_provider_dropcowboy.states import State
 from tests.integration.sent import Sent
 
@@ -35,7 +35,9 @@ def test_a_message_that_only_its_result_proves_is_not_claimed_again(sent: Sent) 
     unreadable = Received(sent.foreign_id(3), 1, None, "<html>")
     assert reconcile(sent.ledger, [unreadable])[Match.UNREADABLE] == 1
     candidates = [Candidate(sent.message(key)) for key in (1, 2, 3, 4)]
-    foreseen, ready = screen_candidates(sent.ledger, sent.campaign, candidates=candidates)
+    campaign = sent.campaign
+    foresight = Foresight(sent.ledger, campaign.account, name=campaign.name, channel=campaign.channel)
+    foreseen, ready = foresight.screen(candidates)
     judgement = claim(sent.ledger, sent.run, candidates=candidates, claim_id=new_claim_id())
     for each in (foreseen, judgement):
         assert {(row.message.contact_key, row.state, row.reason) for row in each.already} == {

@@ -22,8 +22,8 @@ from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.contacts.text import Template
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
-from airflow_provider_dropcowboy.screening.message import Message
-from airflow_provider_dropcowboy.screening.screen import Candidate, Facts, Verdict, screen
+from airflow_provider_dropcowboy.screening.message import Candidate, Message, Verdict
+from airflow_provider_dropcowboy.screening.screen import Facts, screen
 from airflow_provider_dropcowboy.secret import Secret
 from airflow_provider_dropcowboy.states import State
 
