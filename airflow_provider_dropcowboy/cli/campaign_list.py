@@ -56,7 +56,8 @@ def campaigns(
     """
     from airflow_provider_dropcowboy.cli.connection import open_ledger_of
     from airflow_provider_dropcowboy.cli.console import print_json, print_table
-    from airflow_provider_dropcowboy.reports.overview import Phase, read_overview
+    from airflow_provider_dropcowboy.reports.overview import read_overview
+    from airflow_provider_dropcowboy.reports.status import Phase
 
     found = read_overview(
         open_ledger_of(conn),

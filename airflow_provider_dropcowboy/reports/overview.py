@@ -1,31 +1,21 @@
 """The campaigns of a ledger at a glance: where each stands, its counts, and its last run."""
 
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.ledger.counts import count_standing
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.runs import SILENT_AFTER, is_live
+from airflow_provider_dropcowboy.ledger.runs import is_live, live_runs
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, RUNS
+from airflow_provider_dropcowboy.reports.status import Phase, Status, status_of
 from airflow_provider_dropcowboy.states import State
 
 BATCH: Final = 500
-
-
-class Phase(StrEnum):
-    """What a campaign is doing."""
-
-    SENDING = "sending"
-    WAITING = "waiting"  # for the next calling window
-    PAUSED = "paused"
-    STOPPED = "stopped"  # its last run failed, was skipped, or died
-    FINISHED = "finished"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +66,8 @@ def read_overview(
         *([RUNS.c.started_at >= since] if since else []),
     ]
     columns = (CAMPAIGNS.c.id, CAMPAIGNS.c.account, CAMPAIGNS.c.name, CAMPAIGNS.c.channel, CAMPAIGNS.c.paused_at)
-    of_run = (RUNS.c.dag_id, RUNS.c.started_at, RUNS.c.ended_at, RUNS.c.heartbeat_at, RUNS.c.stop_reason)
     found = (
-        sa.select(*columns, *of_run, RUNS.c.next_opening_at)
+        sa.select(*columns, RUNS.c.dag_id, RUNS.c.started_at)
         .outerjoin_from(CAMPAIGNS, RUNS, RUNS.c.id == last)
         .where(*wanted)
         .order_by(CAMPAIGNS.c.id.desc())
@@ -91,9 +80,12 @@ def read_overview(
             rows = connection.execute(page.limit(BATCH)).all()
             ids = [row.id for row in rows]
             counts = count_standing(connection, ids, at=at)
-            live = _live_among(connection, ids, at - SILENT_AFTER)
+            live = _live_among(connection, ids, at)
+            runs = _last_runs(connection, ids, at=at)
         for row in rows:
-            glance = _glance(row, counts[row.id], at=at, is_sending=row.id in live)
+            is_paused = row.paused_at is not None
+            status = status_of(runs.get(row.id, ()), is_sending=row.id in live, is_paused=is_paused, at=at)
+            glance = _glance(row, counts[row.id], status)
             if phase in (None, glance.phase):
                 yield glance
         if len(rows) < BATCH:
@@ -101,31 +93,49 @@ def read_overview(
         below = rows[-1].id
 
 
-def _live_among(connection: sa.Connection, ids: list[int], since: datetime) -> frozenset[int]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _LastRun:
+    """The newest run of a task of the campaign."""
+
+    has_died: bool
+    error: str | None
+    stop_reason: str | None
+    next_opening_at: datetime | None
+    waits: bool
+
+
+def _last_runs(connection: sa.Connection, ids: list[int], *, at: datetime) -> Mapping[int, list[_LastRun]]:
+    """Of each campaign the newest run of each of its tasks, the newest first."""
+    task = (RUNS.c.campaign_id, RUNS.c.dag_id, RUNS.c.task_id, RUNS.c.map_index)
+    newest = sa.select(sa.func.max(RUNS.c.id)).where(RUNS.c.campaign_id.in_(ids)).group_by(*task)
+    found: dict[int, list[_LastRun]] = defaultdict(list)
+    for row in connection.execute(sa.select(RUNS).where(RUNS.c.id.in_(newest)).order_by(RUNS.c.id.desc())):
+        run = _LastRun(
+            has_died=row.ended_at is None and not is_live(None, row.heartbeat_at, at=at),
+            error=row.error,
+            stop_reason=row.stop_reason,
+            next_opening_at=row.next_opening_at,
+            waits=bool(row.waits),
+        )
+        found[row.campaign_id].append(run)
+    return found
+
+
+def _live_among(connection: sa.Connection, ids: list[int], at: datetime) -> frozenset[int]:
     """The campaigns of which any run lives; mapped tasks run beside each other."""
-    which = (RUNS.c.campaign_id.in_(ids), RUNS.c.ended_at.is_(None), RUNS.c.heartbeat_at > since)
+    which = (RUNS.c.campaign_id.in_(ids), live_runs(at))
     return frozenset(connection.execute(sa.select(RUNS.c.campaign_id).where(*which)).scalars())
 
 
-def _glance(row: Any, sends: Counter[State], *, at: datetime, is_sending: bool) -> Glance:
-    opens_at = row.next_opening_at if row.next_opening_at is not None and row.next_opening_at > at else None
-    has_died = row.started_at is not None and row.ended_at is None and not is_live(None, row.heartbeat_at, at=at)
-    if is_sending:
-        phase = Phase.SENDING
-    elif row.paused_at is not None:
-        phase = Phase.PAUSED
-    elif row.stop_reason is not None or has_died:
-        phase = Phase.STOPPED
-    else:
-        phase = Phase.FINISHED if opens_at is None else Phase.WAITING
+def _glance(row: Any, sends: Counter[State], status: Status) -> Glance:
     return Glance(
         account=row.account,
         name=row.name,
         channel=row.channel,
-        phase=phase,
+        phase=status.phase,
         dag_id=row.dag_id,
         last_run_at=row.started_at,
-        opens_at=opens_at,
-        why=row.stop_reason or ("its process died" if has_died else None),
+        opens_at=status.opens_at,
+        why=status.why,
         sends=sends,
     )

@@ -82,6 +82,13 @@ class Sent:
         return match
 
 
+def by(sent: Sent, **who: object) -> Sent:
+    """Its run is another one's."""
+    with sent.ledger.writing() as connection:
+        connection.execute(RUNS.update().where(RUNS.c.id == sent.run.id).values(**who))
+    return sent
+
+
 def age(ledger: Ledger, by: timedelta) -> None:
     """Everything in the ledger happened so much earlier."""
     instants = {

@@ -19,7 +19,7 @@ from airflow_provider_dropcowboy.ledger.runs import Campaign
 from airflow_provider_dropcowboy.ledger.syncs import syncs_of_run
 from airflow_provider_dropcowboy.ledger.tasks import TaskNote, TaskState, read_notes
 from airflow_provider_dropcowboy.reports.life import read_life
-from airflow_provider_dropcowboy.reports.page.campaign import LABELS, read_reports, title_of
+from airflow_provider_dropcowboy.reports.page.campaign import read_reports, title_of
 from airflow_provider_dropcowboy.reports.page.campaigns import (
     Filter,
     Order,
@@ -30,6 +30,7 @@ from airflow_provider_dropcowboy.reports.page.campaigns import (
 )
 from airflow_provider_dropcowboy.reports.page.chart import ORDER, draw
 from airflow_provider_dropcowboy.reports.page.html import HEADERS, ICON, ZONES, render
+from airflow_provider_dropcowboy.reports.page.shown import LABELS
 from airflow_provider_dropcowboy.reports.progress import Progress, read_progress
 
 REFRESH_S: Final = 10
@@ -120,7 +121,7 @@ class ReportPage:
         except LedgerReplacedError:
             ledger.engine.dispose()
             self._ledger = None  # the file that is there now is opened by the next request
-            return _problem(503, "The ledger's file was replaced. Load this page again to see the one that is there.")
+            return _problem(503, "The ledger's file was replaced. Load this page again to see the new one.")
         except (ConfigurationError, LedgerError) as error:  # their texts are ours, and hold no secret
             return _problem(503, str(error))
 

@@ -7,124 +7,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
-from typing import Any, Final
+from typing import Final, assert_never
 
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.ledger.campaigns import campaigns_of
 from airflow_provider_dropcowboy.ledger.counts import count_hours, count_moments
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.runs import Campaign, is_live, stop_reason
+from airflow_provider_dropcowboy.ledger.runs import Campaign, stop_reason
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, RUNS
 from airflow_provider_dropcowboy.reports.deliveries import usd
 from airflow_provider_dropcowboy.reports.funnel import MAX_RUNS, NotAsked, Outcomes, last_of_each_task, read_outcomes
 from airflow_provider_dropcowboy.reports.page.campaigns import Reader, is_visible
 from airflow_provider_dropcowboy.reports.page.chart import HOUR_S, MIN_COLUMNS
+from airflow_provider_dropcowboy.reports.page.shown import Opening, RunShown, RunState, Shown, Step, Tone, losses
+from airflow_provider_dropcowboy.reports.status import Phase, status_of
 from airflow_provider_dropcowboy.states import State
 
 MAX_PLACES: Final = 12
 """Rows of the table of openings; the rest is added up."""
 STRIP_HOURS: Final = 12
-
-
-class RunState(StrEnum):
-    """What a run is doing."""
-
-    SENDING = "sending"
-    ENDED = "ended"
-    SILENT = "silent"  # it neither ended nor gave a sign of life: what it had claimed is in doubt
-
-
-class Tone(StrEnum):
-    """How a status is to be taken at a glance."""
-
-    GOOD = "good"
-    BUSY = "busy"
-    WAITING = "waiting"
-    BAD = "bad"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
-    """Where a campaign stands, in a word or two.
-
-    :param detail: why, and what to do; empty: the word says it all.
-    :param until: when a waiting campaign goes on.
-    """
-
-    word: str
-    tone: Tone
-    detail: str = ""
-    until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunShown:
-    """A run of the campaign.
-
-    :param dag_id: None: it was begun from a shell.
-    :param counts: of the rows it read, by state, as it said last.
-    :param verdicts: why it did not send to rows: by state, how many for which reason; empty until it has ended.
-    :param error: with which it failed.
-    :param waits: another wave follows by itself.
-    :param openings: rows that it held, by the instant of their opening and by their places.
-    :param gets_results: callbacks can arrive; None: not known.
-    """
-
-    id: int
-    dag_id: str | None
-    task_id: str | None
-    run_id: str | None
-    map_index: int | None
-    try_number: int | None
-    started_at: datetime
-    ended_at: datetime | None
-    state: RunState
-    counts: Mapping[State, int]
-    verdicts: Mapping[State, Mapping[str, int]]
-    stop_reason: str | None
-    next_opening_at: datetime | None
-    error: str | None = None
-    waits: bool = False
-    openings: Mapping[datetime, Mapping[str, int]]
-    gets_results: bool | None = None
-    budget_micros: int | None = None
-    unreadable_suppressions: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Loss:
-    """Rows that went no further at a step.
-
-    :param label: in plain words, such as ``Suppressed``.
-    """
-
-    state: State
-    label: str
-    rows: int
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Rows that came so far, and what was lost on the way to the next step."""
-
-    label: str
-    rows: int
-    losses: Sequence[Loss]
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """Held rows of a place, and when they can be contacted.
-
-    :param wait: until the opening, from 0 to 1 of the strip.
-    """
-
-    place: str
-    rows: int
-    opens_at: datetime
-    wait: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,34 +105,41 @@ class Report:
         return len(self.runs) == MAX_RUNS
 
     @property
-    def status(self) -> Status:
-        """Where it stands."""
-        counts = self.outcomes.counts
-        if self.is_sending:
-            return Status(word="Sending", tone=Tone.BUSY)
-        if self.pause is not None:
-            return Status(word="Paused", tone=Tone.WAITING, detail=f"{self.pause[:1].upper()}{self.pause[1:]}.")
-        if any(run.state is RunState.SILENT for run in self.last_runs):
-            return Status(
-                word="Stopped",
-                tone=Tone.BAD,
-                detail="A run ended without a word: its worker was lost. Clear the task to send the rest.",
-            )
-        for run in self.last_runs:
-            if why := run.error or run.stop_reason:
+    def status(self) -> Shown:
+        """Where it stands, in words."""
+        status = status_of(self.last_runs, is_sending=self.is_sending, is_paused=self.pause is not None, at=self.at)
+        match status.phase:
+            case Phase.SENDING:
+                return Shown(word="Sending", tone=Tone.BUSY)
+            case Phase.PAUSED:
+                pause = str(self.pause)
+                return Shown(word="Paused", tone=Tone.WAITING, detail=f"{pause[:1].upper()}{pause[1:]}.")
+            case Phase.STOPPED:
+                why = str(status.why)
                 word = "Sent nothing" if why.startswith(_NOTHING) else "Stopped"
-                return Status(word=word, tone=Tone.BAD if run.error else Tone.WAITING, detail=why)
-        if self.not_asked.counts[State.HELD] and (opening := self.next_opening_at) is not None:
-            if any(run.waits for run in self.last_runs):
-                return Status(word="Waiting", tone=Tone.WAITING, until=opening)
-            return Status(word="Held", tone=Tone.WAITING, until=opening, detail="Run the task again then.")
-        if not self.outcomes.counts.total():
-            return Status(word="Sent nothing", tone=Tone.WAITING)
+                return Shown(word=word, tone=Tone.BAD if status.has_failed else Tone.WAITING, detail=why)
+            case Phase.WAITING if status.waits:
+                return Shown(word="Waiting", tone=Tone.WAITING, until=status.opens_at)
+            case Phase.WAITING:
+                return Shown(word="Held", tone=Tone.WAITING, until=status.opens_at, detail="Run the task again then.")
+            case Phase.FINISHED:
+                return self._finished
+            case _:
+                assert_never(status.phase)
+
+    @property
+    def _finished(self) -> Shown:
+        counts = self.outcomes.counts
+        if self.next_opening_at is not None:
+            detail = "The calling hours of held rows have opened since. Run the task again to send them."
+            return Shown(word="Held", tone=Tone.WAITING, detail=detail)
+        if not counts.total():
+            return Shown(word="Sent nothing", tone=Tone.WAITING)
         if not self.accepted and self.sent:
-            return Status(word="Failed", tone=Tone.BAD, detail="No message was accepted.")
+            return Shown(word="Failed", tone=Tone.BAD, detail="No message was accepted.")
         if counts[State.ACCEPTED] and self.gets_results:
-            return Status(word="Sent", tone=Tone.GOOD, detail=f"{counts[State.ACCEPTED]:,} results are still to come.")
-        return Status(word="Finished", tone=Tone.GOOD)
+            return Shown(word="Sent", tone=Tone.GOOD, detail=f"{counts[State.ACCEPTED]:,} results are still to come.")
+        return Shown(word="Finished", tone=Tone.GOOD)
 
     @property
     def steps(self) -> Sequence[Step]:
@@ -240,10 +149,10 @@ class Report:
         rows = counts.total() + stopped.total()
         accepted, delivered = self.accepted, counts[State.DELIVERED]
         steps = [
-            Step("Rows read", rows, _losses(stopped, [state for state, _ in stopped.most_common()])),
-            Step("Cleared to send", counts.total(), _losses(counts, [State.CLAIMED, State.RELEASED])),
-            Step("Sent", self.sent, _losses(counts, [State.REJECTED, State.UNKNOWN])),
-            Step("Accepted", accepted, _losses(counts, [State.FAILED, State.EXPIRED, State.ACCEPTED])),
+            Step("Rows read", rows, losses(stopped, [state for state, _ in stopped.most_common()])),
+            Step("Cleared to send", counts.total(), losses(counts, [State.CLAIMED, State.RELEASED])),
+            Step("Sent", self.sent, losses(counts, [State.REJECTED, State.UNKNOWN])),
+            Step("Accepted", accepted, losses(counts, [State.FAILED, State.EXPIRED, State.ACCEPTED])),
         ]
         return [*steps, Step("Delivered", delivered, [])] if self.gets_results else steps
 
@@ -320,58 +229,10 @@ def _read(connection: sa.Connection, campaign: Campaign, *, at: datetime) -> Rep
         moments=moments,
         step_s=step_s,
         sample=sample,
-        runs=[_run(row, at) for row in rows],
+        runs=[RunShown.of(row, at) for row in rows],
         pause=stop_reason(connection, campaign),
     )
 
-
-def _run(row: Any, at: datetime) -> RunShown:
-    lives = is_live(row.ended_at, row.heartbeat_at, at=at)
-    return RunShown(
-        id=row.id,
-        dag_id=row.dag_id,
-        task_id=row.task_id,
-        run_id=row.run_id,
-        map_index=None if row.map_index is None or row.map_index < 0 else row.map_index,
-        try_number=row.try_number,
-        started_at=row.started_at,
-        ended_at=row.ended_at,
-        state=RunState.SENDING if lives else RunState.SILENT if row.ended_at is None else RunState.ENDED,
-        counts={State(state): count for state, count in row.counts.items()},
-        verdicts={State(state): reasons for state, reasons in (row.verdicts or {}).items()},
-        stop_reason=row.stop_reason,
-        next_opening_at=row.next_opening_at,
-        error=row.error,
-        waits=bool(row.waits),
-        openings={datetime.fromisoformat(opens_at): places for opens_at, places in (row.openings or {}).items()},
-        gets_results=row.gets_results,
-        budget_micros=row.budget_micros,
-        unreadable_suppressions=row.unreadable_suppressions or 0,
-    )
-
-
-def _losses(counts: Mapping[State, int], states: Sequence[State]) -> list[Loss]:
-    return [Loss(state, LABELS[state], counts[state]) for state in states if counts[state]]
-
-
-LABELS: Final = {
-    State.READY: "Ready",
-    State.INVALID: "Invalid",
-    State.SUPPRESSED: "Suppressed",
-    State.DUPLICATE: "Duplicate",
-    State.CAPPED: "Capped",
-    State.HELD: "Held",
-    State.WITHDRAWN: "Withdrawn",
-    State.CLAIMED: "Being sent",
-    State.ACCEPTED: "No result yet",
-    State.REJECTED: "Refused",
-    State.RELEASED: "Not sent yet",
-    State.UNKNOWN: "In doubt",
-    State.DELIVERED: "Delivered",
-    State.FAILED: "Failed",
-    State.EXPIRED: "No result in time",
-}
-"""What the page calls a state."""
 
 _ACCEPTED: Final = (State.ACCEPTED, State.DELIVERED, State.FAILED, State.EXPIRED)
 _NOTHING: Final = "Nothing was sent: "

@@ -18,10 +18,11 @@ from airflow_provider_dropcowboy.ledger.syncs import PastSync
 from airflow_provider_dropcowboy.ledger.tasks import TaskNote, TaskState
 from airflow_provider_dropcowboy.reports.funnel import Outcomes
 from airflow_provider_dropcowboy.reports.life import Event, Life
-from airflow_provider_dropcowboy.reports.page.campaign import LABELS, Report, RunShown, RunState
+from airflow_provider_dropcowboy.reports.page.campaign import Report
 from airflow_provider_dropcowboy.reports.page.campaigns import CampaignList, Filter, Listed
 from airflow_provider_dropcowboy.reports.page.chart import ORDER, draw
 from airflow_provider_dropcowboy.reports.page.html import HEADERS, render
+from airflow_provider_dropcowboy.reports.page.shown import LABELS, RunShown, RunState
 from airflow_provider_dropcowboy.reports.progress import Progress
 from airflow_provider_dropcowboy.states import State
 
