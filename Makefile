@@ -56,6 +56,7 @@ types: $(INSTALLED) ## check the types
 docs: $(INSTALLED) ## build the documentation into site/, and check its readability; any problem fails
 	$(BIN)/zensical build --strict
 	$(BIN)/python -m tools.readability
+	$(BIN)/python -m tools.wording
 
 bench: $(INSTALLED) ## measure, and print ratios
 	$(BIN)/python -m benchmarks

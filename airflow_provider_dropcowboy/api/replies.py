@@ -104,13 +104,13 @@ def _answer_error(call: Call[T], answer: Answer) -> VendorError:
 
 
 def _not_taken(call: Call[T], why: str) -> NotTakenError:
-    return NotTakenError(f"{_name(call)} was not carried out ({why}). Nothing was changed; it may be asked again.")
+    return NotTakenError(f"{_name(call)} was not carried out ({why}). Nothing was changed; it may be repeated.")
 
 
 def _unclear(call: Call[T], why: str) -> VendorError:
     if call.request.is_safe:
         return VendorError(
-            f"{_name(call)} failed: {why}. Nothing was changed; it may be asked again. "
+            f"{_name(call)} failed: {why}. Nothing was changed; it may be repeated. "
             "If it stays so, check the host of the connection, and any proxy on the way."
         )
     return AmbiguousError(

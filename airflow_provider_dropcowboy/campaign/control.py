@@ -18,7 +18,7 @@ from airflow_provider_dropcowboy.ledger.runs import REFUSED
 
 STOPPED: Final = SendOutcome(Outcome.RELEASED, "not written: the run was stopped")
 CUT_OFF: Final = SendOutcome(Outcome.UNKNOWN, "no answer: the run was ended before it came")
-OUT_OF_STEP: Final = SendOutcome(Outcome.UNKNOWN, "its connection carried an answer that nobody asked for")
+OUT_OF_STEP: Final = SendOutcome(Outcome.UNKNOWN, "its connection carried an answer to no request")
 
 WINDOW: Final = 500
 """The rates are those of so many of the last requests."""
@@ -130,7 +130,7 @@ def paused(reason: str) -> Order:
     """A person paused the campaign, or all; or a result said that the vendor refuses the account."""
     if reason.startswith(REFUSED):
         return _refused(reason)
-    text = f"{reason}. What was asked is recorded, nobody else was asked. Resume, then clear the task."
+    text = f"{reason}. All that was sent is recorded; nothing else was sent. Resume, then clear the task."
     return Order(reason, error=PausedError(text))
 
 
@@ -138,23 +138,23 @@ def _refused(reason: str) -> Order:
     """An answer that every further message would get as well."""
     text = (
         f"The API refused a request for a cause that holds for every message: {reason}. The run stopped at once; "
-        "what it refused counts as released and is asked by the next try. Check team id, secret, host and funds."
+        "the refused messages count as released, and the next try sends them. Check team id, secret, host and funds."
     )
     return Order(reason, error=AuthenticationError(text))
 
 
 def _vendor_down(failures: int, reason: str) -> Order:
     text = (
-        f'The last {failures} requests failed one after the other, at the end with "{reason}". The run stopped; nobody '
-        "else was asked. What may have been taken is unknown, the rest is asked by the next try."
+        f'The last {failures} requests failed one after the other, at the end with "{reason}". The run stopped, '
+        "and nothing else was sent. Messages in doubt count as unknown. The next try sends the rest."
     )
     return Order("the vendor is down", error=VendorDownError(text))
 
 
 def _too_many_rejected(which: str, rate: str, reason: str) -> Order:
     text = (
-        f'{which} were refused {rate}, most often with "{reason}". Nobody else was asked. Correct what the reason '
-        "names, then clear the task: refused messages are asked again if their request is another one, accepted ones "
+        f'{which} were refused {rate}, most often with "{reason}". Nothing else was sent. Correct what the reason '
+        "names, then clear the task: refused messages are sent again if their request differs, accepted ones "
         "are not."
     )
     return Order("too many were refused", error=RejectRateError(text))
@@ -162,7 +162,7 @@ def _too_many_rejected(which: str, rate: str, reason: str) -> Order:
 
 def _too_many_in_doubt(which: str, rate: str, reason: str) -> Order:
     text = (
-        f'{which} are in doubt {rate}, most often with "{reason}". Nobody else was asked. When the vendor answers '
+        f'{which} are in doubt {rate}, most often with "{reason}". Nothing else was sent. When the vendor answers '
         "again, clear the task: it goes on with the rest. `dropcowboy unknown list` names those in doubt."
     )
     return Order("too many are in doubt", error=UnknownRateError(text))

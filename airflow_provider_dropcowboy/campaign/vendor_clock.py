@@ -68,8 +68,8 @@ class VendorClock:
         self._is_settled = True
         text = (
             f"This machine's clock is {difference} {where} the vendor's, by the first {MIN_ANSWERS} answers, and the "
-            "ledger has no clock of its own to decide between them. What was asked is recorded; nobody else was asked: "
-            "calling hours need the right time. Set the clock by NTP, then clear the task. If it is the vendor's that "
-            "is wrong, a ledger on PostgreSQL, whose clock then counts as well, lets the run go on."
+            "ledger has no clock of its own to decide between them. All that was sent is recorded; nothing else was "
+            "sent: calling hours need the right time. Set the clock by NTP, then clear the task. If the vendor's is "
+            "wrong, a ledger on PostgreSQL, whose clock then counts as well, lets the run go on."
         )
         return Order("clocks differ", error=GuardError(text))

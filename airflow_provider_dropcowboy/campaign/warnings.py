@@ -74,7 +74,7 @@ def warn_of_doubt(summary: Summary) -> None:
     """After the last send: whom nobody knows to have been called or not."""
     if count := summary.counts.get(State.UNKNOWN, 0):
         log.warning(
-            "in doubt: %d messages may have been taken or not, and are not asked again by themselves. A callback "
+            "in doubt: %d messages may have been accepted or not, and no run sends them again. A callback "
             "settles them; `dropcowboy unknown list '%s'` names them and says from when a person may",
             count,
             summary.campaign,
@@ -153,8 +153,8 @@ def warn_of_forecast(forecast: Forecast) -> None:
         )
     if forecast.is_late:
         log.warning(
-            "at %.0f requests a second, those who may be called now are asked until %s, and the first calling hours "
-            "end at %s: who is not asked by then is held until the next day. Begin earlier, or raise concurrency",
+            "at %.0f requests a second, it takes until %s to send what may be sent now, and the first calling hours "
+            "end at %s: the rest is held until the next day. Begin earlier, or raise concurrency",
             forecast.rate_per_s,
             forecast.waves[0].ends_at.isoformat(timespec="minutes"),
             forecast.hours_end_at and forecast.hours_end_at.isoformat(timespec="minutes"),
@@ -173,13 +173,13 @@ def raise_if_not_done(plan: Plan, tally: Tally, control: Control) -> None:
         )
     if control.order is not None:
         raise control.order.error or InterruptedRunError(
-            f"The run was stopped: {control.order.reason}. What was asked is recorded; run it again for the rest."
+            f"The run was stopped: {control.order.reason}. All that was sent is recorded; run it again for the rest."
         )
     released = tally.own[State.RELEASED]
     if released:
         raise NotTakenError(
-            f"{released} of {tally.own.total()} messages were surely not taken, most often with "
-            f'"{_commonest(tally, State.RELEASED)}". Run it again: these are asked, nobody else is asked twice.'
+            f"{released} of {tally.own.total()} messages were not accepted, most often with "
+            f'"{_commonest(tally, State.RELEASED)}". Run it again: these are sent, and nobody else is contacted twice.'
         )
     if not plan.is_alert and not plan.waits_for(tally.next_opening):
         _raise_if_nothing_accepted(tally)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @conn_option
 @json_option
 def brands(*, conn: str, as_json: bool) -> None:
-    """List the account's brands. Pass one that the API may use as --brand-id."""
+    """List the account's brands. Pass a usable one as --brand-id."""
     _list(
         lambda vendor: vendor.brands(),
         conn,
@@ -38,7 +38,7 @@ def brands(*, conn: str, as_json: bool) -> None:
 @conn_option
 @json_option
 def recordings(*, conn: str, as_json: bool) -> None:
-    """List the account's recordings. Pass one that the API may use as --recording-id."""
+    """List the account's recordings. Pass a usable one as --recording-id."""
     _list_recordings(lambda vendor: vendor.recordings(), conn, as_json=as_json)
 
 

@@ -182,7 +182,7 @@ def reply_of(settings: ConnectionSettings, request: Request) -> Reply:
 
 
 def check_reached(settings: ConnectionSettings) -> None:
-    """Nothing, if the vendor answers anything at all: asked before anyone is claimed.
+    """Nothing, if the vendor answers anything at all: checked before anyone is claimed.
 
     :raises UnreachedError: nothing was sent.
     """

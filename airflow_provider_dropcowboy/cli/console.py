@@ -69,7 +69,7 @@ def instant(at: datetime) -> str:
 
 
 def campaign_label(campaign: "Campaign | Pausable") -> str:
-    """A campaign for people, told from another of its name."""
+    """A campaign for people, apart from another of its name."""
     return f"{campaign.name} ({campaign.channel}, account {campaign.account})"
 
 

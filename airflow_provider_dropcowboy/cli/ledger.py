@@ -99,7 +99,7 @@ def prune(*, older_than: timedelta, conn: str | None) -> None:
 @click.option("--phone", required=True, metavar="NUMBER", help="Number of the person to forget.")
 @click.option(
     "--reason",
-    default="asked to be forgotten",
+    default="wants to be forgotten",
     show_default=True,
     metavar="TEXT",
     help="Reason, kept with the suppression.",

@@ -69,7 +69,7 @@ class Program(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command; a misspelt name is answered with the one that was meant."""
+        """The command; a misspelt name is answered with the right one."""
         meant = get_close_matches(args[0], COMMANDS, n=1) if args and args[0] not in COMMANDS else []
         if meant:
             raise click.UsageError(f"No such command {args[0]!r}. Did you mean {meant[0]!r}?", ctx)

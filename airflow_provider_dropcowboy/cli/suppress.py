@@ -32,7 +32,7 @@ why_option: Final = click.option("--reason", metavar="TEXT", help="Reason, witho
 def suppress() -> None:
     """Keep numbers from being contacted.
 
-    The list applies to every campaign that uses this ledger. Callbacks add those who asked not to be called again.
+    The list applies to every campaign that uses this ledger. Callbacks add people who opted out.
     """
 
 

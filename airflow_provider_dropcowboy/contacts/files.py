@@ -207,7 +207,7 @@ def _each_once(columns: list[str], name: str) -> list[str]:
 
 
 def _fault(name: str, line: int, what: str) -> ConfigurationError:
-    return ConfigurationError(f"Line {line} of {name} {what}, then run again: nobody is asked twice.")
+    return ConfigurationError(f"Line {line} of {name} {what}, then run again: nobody is contacted twice.")
 
 
 def _unread(name: str, error: OSError) -> SourceError:

@@ -41,7 +41,7 @@ def read_connection(text: str) -> WrittenConnection | None:
 def setting(section: str, key: str) -> str | None:
     """What Airflow's configuration says; None: nothing.
 
-    In a process of Airflow, Airflow is asked. In any other, the environment and ``airflow.cfg`` are read as they are,
+    In a process of Airflow, Airflow says it. In any other, the environment and ``airflow.cfg`` are read as they are,
     as long as that cannot come to another value: no command, no secrets backend, nothing to fill in.
     """
     if "airflow" not in sys.modules and (found := _read_plainly(section, key)) is not None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class DropCowboyHook(AccountCalls):
     """One method a route, typed answers.
 
-    A call that only reads, and one that surely was not carried out, is asked again a few times; a send is not. What is
+    A call is repeated a few times if it only reads, or was not carried out; a send is not. What is
     wrong, refused or in doubt raises AirflowFailException, so that Airflow does not repeat it; the rest lets it retry.
     """
 
@@ -67,7 +67,7 @@ class DropCowboyHook(AccountCalls):
         :param region: ISO 3166 alpha-2 of numbers without a country code.
         :returns: the foreign_id.
         :raises AirflowFailException: wrong, refused, or in doubt (caused by an AmbiguousError): Airflow does not retry.
-        :raises NotTakenError: surely not sent; Airflow may retry.
+        :raises NotTakenError: not sent; Airflow may retry.
         """
         with airflow_failures(is_safe=False):
             from airflow_provider_dropcowboy.api.content import Rvm
@@ -116,7 +116,7 @@ class DropCowboyHook(AccountCalls):
         :param media_urls: of API v2: pictures on the web; ``media_ids``: uploaded ones.
         :returns: the foreign_id.
         :raises AirflowFailException: wrong, refused, or in doubt (caused by an AmbiguousError): Airflow does not retry.
-        :raises NotTakenError: surely not sent; Airflow may retry.
+        :raises NotTakenError: not sent; Airflow may retry.
         """
         with airflow_failures(is_safe=False):
             from airflow_provider_dropcowboy.api.content import Sms

@@ -12,7 +12,7 @@ PREFIX: Final = "dropcowboy"
 
 
 def count_campaign(summary: "Summary", *, channel: str, tags: Mapping[str, str]) -> None:
-    """What a run came to is counted, also one that fails.
+    """What a run came to is counted, also a run that fails.
 
     :param channel: ``rvm`` or ``sms``; in the names, since plain StatsD knows no tags.
     :param tags: ids of the DAG and the task: never a campaign, of which there is no end.

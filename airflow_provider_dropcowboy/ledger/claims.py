@@ -252,7 +252,7 @@ def _resent(update: Mapping[str, object]) -> dict[str, object]:
     return {
         "foreign_id": update["b_foreign_id"],
         "at": update["claimed_at"],
-        "event": "asked again with its key" if update["is_repeated"] else "resent",
+        "event": "sent again with its key" if update["is_repeated"] else "resent",
         "state_before": update["b_state"],
         "state_after": State.CLAIMED.value,
         "attempt": update["attempt"],

@@ -123,7 +123,7 @@ def _judge_unmoved(connection: sa.Connection, run: Run, *, item: Answered, at: d
     if row is None:
         event = "answer for a claim that the ledger lost"
     else:
-        event = "answer after a person or a callback moved the row" if is_same_claim else "asked twice"
+        event = "answer after a person or a callback moved the row" if is_same_claim else "sent twice"
     log.error("send %s: %s (attempt %d)", item.claim.message.foreign_id, event, item.claim.attempt)
     connection.execute(
         HISTORY.insert().values(

@@ -130,7 +130,7 @@ class _Work:
         if send.state in OPEN:
             self._reopen(send, target)
         elif item.attempt is not None and item.attempt < send.request:
-            log.error("send %s: a result of an earlier request: the person may be asked twice", send.foreign_id)
+            log.error("send %s: a result of an earlier request: the person may be contacted twice", send.foreign_id)
             self._remember(send, "a result of an earlier request", target, reason=None)
         cost = None if callback.cost_usd is None else int(callback.cost_usd * 1_000_000)
         reason, network = reading.reason or None, callback.network_name
@@ -199,7 +199,7 @@ class _Work:
     def _reopen(self, send: LockedSend, target: State) -> None:
         """It was not taken, said its answer; it was."""
         log.error("send %s was %s and has a result now: an answer was misread", send.foreign_id, send.state)
-        self._remember(send, "a result although not taken", target, reason=None)
+        self._remember(send, "a result although not accepted", target, reason=None)
         book(self._connection, send.campaign_id, sends=1)
         is_owned = sa.exists().where(
             _OTHERS.c.campaign_id == send.campaign_id,

@@ -149,7 +149,7 @@ def suppress_number(
         sa.literal(phone_number),
         sa.bindparam("added_at", at, type_=SUPPRESSIONS.c.added_at.type),
         sa.literal(source),
-        sa.literal("asked not to be called again"),
+        sa.literal("opted out"),
     )
     new = sa.select(*values).where(~is_there)
     connection.execute(SUPPRESSIONS.insert().from_select(SUPPRESSIONS.c.keys(), new))

@@ -19,7 +19,7 @@ LEASE: Final = timedelta(seconds=60)
 """How long after a step was written down its call may be begun; every step and every heartbeat begins it anew."""
 
 MAX_SYNCS: Final = 50
-TAKEN_OVER: Final = "taken over"
+TAKEN_OVER: Final = "replaced by another sync"
 DONE: Final = "done"
 """The last step of a sync that came to its end."""
 
@@ -151,8 +151,8 @@ class Hold:
         )
         if done.rowcount != 1:
             raise InterruptedRunError(
-                f"Contact list {self.sync.name!r} is another sync's: this one was silent for too long, and was taken "
-                "over. It stopped before its next step; what it had written down, the other one continues."
+                f"Contact list {self.sync.name!r} is another sync's: this one was silent for too long, and another one "
+                "replaced it. It stopped before its next step; what it had written down, the other one continues."
             )
 
 

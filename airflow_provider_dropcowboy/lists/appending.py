@@ -26,8 +26,8 @@ class Settled(StrEnum):
     """What a look at the count says of the appends in doubt, all of them together."""
 
     NOTHING = "nothing was in doubt"
-    TAKEN = "taken"
-    NOT_TAKEN = "not taken"
+    TAKEN = "appended"
+    NOT_TAKEN = "not appended"
     OPEN = "still in doubt"
 
 

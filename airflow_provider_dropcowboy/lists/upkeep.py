@@ -172,5 +172,5 @@ class Upkeep:
         known = ", ".join(repr(one.name) for one in lists.names_of(self.ledger, self._account)) or "none"
         return ConfigurationError(
             f"The ledger knows no contact list {name!r} of account {self._account}; it knows: {known}. "
-            "Nothing was changed. For one that is at Drop Cowboy, run `dropcowboy list adopt NAME ID`."
+            "Nothing was changed. For a list that is at Drop Cowboy, run `dropcowboy list adopt NAME ID`."
         )

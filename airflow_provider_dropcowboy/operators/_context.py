@@ -58,7 +58,7 @@ def who_runs(task: "BaseOperator", context: "Context", *, kind: "type[BaseOperat
 
 
 def stale_from(context: "Context") -> datetime | None:
-    """When a scheduled or backfilled run was due; None for a run that somebody or something asked for just now.
+    """When a scheduled or backfilled run was due; None for a run that was triggered just now.
 
     A run of ``@once`` is due when its DAG is switched on, whatever its start date says.
     """

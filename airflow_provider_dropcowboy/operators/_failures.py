@@ -10,7 +10,7 @@ def airflow_failures(keep: Callable[[str, str], object] | None = None) -> Iterat
 
     A run that is too old is skipped, unless it was begun when it was not: then what is left fails for a person to see.
 
-    :param keep: is told ``skipped`` or ``failed`` and the reason, unless the ledger is what failed.
+    :param keep: gets ``skipped`` or ``failed`` and the reason, unless the ledger is what failed.
     """
     from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowSkipException
 

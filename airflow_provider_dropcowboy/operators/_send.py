@@ -130,7 +130,7 @@ class SendOperator(ArgumentsMixin, BaseOperator):
 
         :returns: counts: ``{"campaign", "read", <one a state>, "asked", "already", "seconds", "rate_per_s"}``.
         :raises AirflowFailException: wrong, refused, guarded: a retry would not mend it.
-        :raises AirflowException: some were surely not taken, or the ledger was away: a retry goes on where this ended.
+        :raises AirflowException: some were not accepted, or the ledger was away: a retry goes on where this ended.
         :raises TaskDeferred: some are held until their calling hours; Airflow resumes with ``execute_wave``.
         """
         from airflow_provider_dropcowboy.campaign.waves import Waves
@@ -238,7 +238,7 @@ class SendOperator(ArgumentsMixin, BaseOperator):
         return counts
 
     def get_openlineage_facets_on_complete(self, task_instance: object) -> "Lineage | None":  # noqa: ARG002  # the provider's signature
-        """The source in, the campaign out; asked for by the OpenLineage provider, if it is installed."""
+        """The source in, the campaign out, for the OpenLineage provider, if it is installed."""
         from airflow_provider_dropcowboy.hooks.dropcowboy import DropCowboyHook
 
         sent = getattr(self, "_sent", None)

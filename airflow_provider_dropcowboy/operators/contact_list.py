@@ -115,7 +115,7 @@ class SyncContactListOperator(ArgumentsMixin, BaseOperator):
         return summary.as_dict()
 
     def get_openlineage_facets_on_complete(self, task_instance: object) -> "Lineage | None":  # noqa: ARG002  # the provider's signature
-        """The source in, the list out; asked for by the OpenLineage provider, if it is installed."""
+        """The source in, the list out, for the OpenLineage provider, if it is installed."""
         from airflow_provider_dropcowboy.hooks.dropcowboy import DropCowboyHook
 
         synced = getattr(self, "_synced", None)

@@ -64,7 +64,7 @@ def wire(connected: Sequence[Connected], problems: Sequence[str] = ()) -> Wiring
         raise ConfigurationError(f"The connections {names} have different ledgers: run one receiver for each ledger.")
     check_driver(connected[0].ledger_url)
     unsigned = [
-        f"Connection {one.name!r} has no callback_secret, so its callbacks cannot be told from forged ones."
+        f"Connection {one.name!r} has no callback_secret, so nothing shows that its callbacks are not forged."
         for one in connected
         if not one.secrets
     ]

@@ -51,8 +51,8 @@ class Ending(StrEnum):
     TRUNCATE = "an answer that breaks off"
     HANG = "no answer until the client leaves"
     LATE = "the route's answer, later"
-    UNASKED = "the route's answer, and after a time another one that nobody asked for"
-    UNASKED_NEXT = "the route's answer; as the connection's next request arrives, another one that nobody asked for"
+    UNASKED = "the route's answer, and after a time one more answer without a request"
+    UNASKED_NEXT = "the route's answer; as the connection's next request arrives, one more answer without a request"
     CLOSE_IDLE = "the route's answer; the connection is closed when it has been idle for a time"
 
 

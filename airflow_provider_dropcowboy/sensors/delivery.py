@@ -62,7 +62,7 @@ class DeliverySensorArguments(Arguments):
 class DropCowboyDeliverySensor(ArgumentsMixin, BaseSensorOperator):
     """Waits until so large a share of a campaign's accepted sends has come to its end; the counts are its XCom.
 
-    Final is what a callback called delivered or failed, and what was told nothing for ``expire_after``. The campaign
+    Final is what a callback called delivered or failed, and what got no result for ``expire_after``. The campaign
     may still be sent, and may not even have begun. Sends in doubt are not waited for: a callback or a person settles
     them. Each look is one query of the ledger, however many sends there are.
 

@@ -53,7 +53,7 @@ def _partial(
     list_id: str, error: VendorError, *, start: int, end: int, row_count: int, accepted_count: int
 ) -> AmbiguousError:
     """What stands in the list now; nothing but the text can tell, since no route reads a list's contacts."""
-    before = f"rows 0 to {start - 1} were appended ({accepted_count} taken), " if start else ""
+    before = f"rows 0 to {start - 1} were appended ({accepted_count} accepted), " if start else ""
     doubtful = "may have been appended" if isinstance(error, AmbiguousError) else "were not appended"
     after = f", rows {end} to {row_count - 1} were not sent" if end < row_count else ""
     return AmbiguousError(

@@ -74,7 +74,7 @@ class Client:
             wait=_pause_s,
             sleep=self._sleep,
             before_sleep=lambda state: log.info(
-                "%s %s is asked again in %.1f s, after %s",
+                "%s %s is repeated in %.1f s, after %s",
                 request.method,
                 request.path,
                 state.upcoming_sleep,

@@ -92,7 +92,7 @@ class Keeper:
         self._live.add(opened)
         if not opened.is_fit:
             opened.drop()
-            raise ConnectError("the server closed the connection, or spoke before it was asked")
+            raise ConnectError("the server closed the connection, or spoke before the request")
         return opened
 
     def accept(self, connection: KeptConnection, key: object) -> "asyncio.Task[bool] | None":
@@ -255,7 +255,7 @@ class Keeper:
         """The last accepted messages are in doubt, as many as answers were too many."""
         in_doubt = list(connection.accepted)[-surplus:] if surplus > 0 else []
         log.warning(
-            "a connection carried an answer that nobody asked for, or broke after one: %d messages that counted as "
+            "a connection carried an answer to no request, or broke after one: %d messages that counted as "
             "accepted are in doubt, and %d more",
             len(in_doubt),
             is_checked,

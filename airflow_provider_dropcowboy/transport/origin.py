@@ -83,7 +83,7 @@ class Origin:
                     transport.write(f"{request}{self._proxy_lines}\r\n".encode())
                     await opening.tunnel()
                 if opening.read or opening.is_lost:
-                    raise ConnectError("the server closed the connection, or spoke before it was asked")
+                    raise ConnectError("the server closed the connection, or spoke before the request")
                 connection = make()
                 if self._has_tls:
                     transport = await self._start_tls(transport, connection, host=self._host)

@@ -66,7 +66,7 @@ def _error(reply: Reply, outcome: SendOutcome, *, foreign_id: str) -> VendorErro
         case Outcome.REJECTED:
             return RejectedError(f"Drop Cowboy refused this message: {outcome.reason}. {NOT_SENT} Correct the message.")
         case Outcome.RELEASED:
-            return NotTakenError(f"The message was surely not taken ({outcome.reason}). It may be asked for again.")
+            return NotTakenError(f"The message was not accepted ({outcome.reason}). It may be sent again.")
         case Outcome.REFUSED:
             refusal = isinstance(reply, Answer) and reply.status in CREDENTIAL_REFUSALS
             return (AuthenticationError if refusal else RejectedError)(

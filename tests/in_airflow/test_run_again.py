@@ -77,7 +77,7 @@ def test_what_is_refused_to_the_end_fails_the_task_so_that_it_can_be_cleared(san
     assert run.state == DagRunState.FAILED
     assert isinstance(error, AirflowException)
     assert not isinstance(error, AirflowFailException)
-    assert "1 of 3 messages were surely not taken" in str(error)
+    assert "1 of 3 messages were not accepted" in str(error)
     sandbox.clear_faults()
     assert clear_and_rerun(run).state == DagRunState.SUCCESS
     assert sandbox.takes_by_phone() == numbers(0, 1, 2)

@@ -45,7 +45,7 @@ def read_send_answer(reply: Reply) -> SendOutcome:
         case Answer(status=status) if status in REJECTIONS and isinstance(read_json(reply.body), dict | list | str):
             return SendOutcome(Outcome.REJECTED, error_reason(reply.body) or f"HTTP {status} without a reason")
         case _:
-            return SendOutcome(Outcome.UNKNOWN, f"HTTP {reply.status}: may have been taken")
+            return SendOutcome(Outcome.UNKNOWN, f"HTTP {reply.status}: may have been accepted")
 
 
 def _read_success(answer: Answer) -> SendOutcome:

@@ -144,7 +144,7 @@ class TestSurelyNotTaken:
         self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, ledger: Ledger
     ) -> None:
         sandbox.fault("429", to=f"+1504{2_000_003}")
-        with pytest.raises(NotTakenError, match="1 of 10 messages were surely not taken"):
+        with pytest.raises(NotTakenError, match="1 of 10 messages were not accepted"):
             run(plan(), people(10))
         assert states(ledger) == {State.ACCEPTED: 9, State.RELEASED: 1}
         sandbox.clear_faults()

@@ -25,7 +25,7 @@ def test_released_rows_end_with_1_and_the_counts_are_shown_all_the_same(
     ended = program.run(*RVM, "--contacts", contacts, "--json")
     assert ended.code == 1
     assert (ended.json["accepted"], ended.json["released"]) == (2, 1)
-    assert "surely not taken" in ended.stderr
+    assert "were not accepted" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 

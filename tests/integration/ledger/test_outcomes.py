@@ -91,7 +91,7 @@ def test_an_answer_under_an_old_claim_says_that_somebody_was_asked_twice(
         assert desk.record(old, kind=kind) == 1
     row = desk.row(new.message)
     assert (row.state, row.claim_id) == (State.CLAIMED, new.claim_id)
-    assert desk.history() == [("asked twice", "claimed", STATE_OF[kind])]
+    assert desk.history() == [("sent twice", "claimed", STATE_OF[kind])]
     assert old.message.foreign_id in caplog.text
     assert old.message.phone.e164 not in caplog.text
 

@@ -110,7 +110,7 @@ def test_a_result_of_what_was_not_taken_is_reported_loudly(
     assert asked.phone.e164 not in caplog.text
     row = desk.row(asked)
     assert (row.state, row.owns_number) == (State.DELIVERED, True)
-    assert desk.history() == [("a result although not taken", STATE[outcome], "delivered")]
+    assert desk.history() == [("a result although not accepted", STATE[outcome], "delivered")]
 
 
 STATE = {Outcome.RELEASED: "released", Outcome.REJECTED: "rejected"}
@@ -123,7 +123,7 @@ def test_a_result_of_an_earlier_request_is_reported_loudly(desk: Desk, caplog: p
     reconcile(desk.ledger, [told(asked, attempt=1)])
     assert desk.row(asked).state == State.DELIVERED
     assert desk.history() == [("a result of an earlier request", "claimed", "delivered")]
-    assert "may be asked twice" in caplog.text
+    assert "may be contacted twice" in caplog.text
 
 
 def test_a_released_send_whose_number_another_one_has_by_now_ends_without_it(desk: Desk) -> None:

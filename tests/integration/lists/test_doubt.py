@@ -229,7 +229,7 @@ def test_a_sync_waits_until_a_dead_ones_lease_and_calls_are_over(
     sync(persons(3), stop=Waiting())
     assert ids(inside(sandbox)["leads"]) == [0, 1, 2]
     assert len(waits) == 3
-    assert [past.end_reason for past in last_syncs(ledger, account, name="leads")] == [None, "taken over"]
+    assert [past.end_reason for past in last_syncs(ledger, account, name="leads")] == [None, "replaced by another sync"]
 
 
 def test_a_sync_that_is_told_to_stop_records_what_was_under_way(sync: Sync, sandbox: SandboxProcess) -> None:

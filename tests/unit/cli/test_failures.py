@@ -12,7 +12,7 @@ from airflow_provider_dropcowboy.cli.failures import PACKAGE, UnreachedError, ex
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (errors.NotTakenError("3 of 4 messages were surely not taken"), 1),
+        (errors.NotTakenError("3 of 4 messages were not accepted"), 1),
         (errors.GuardError("too many"), 1),
         (errors.PausedError("paused"), 1),
         (errors.SourceError("cut off"), 1),
