@@ -47,6 +47,7 @@ class Claiming:
             shared.in_flight.claim.add(shared.clock.boot_s() - begun_s)
             shared.tally.count_unclaimed(judgement, run_id=shared.run.id)
             shared.unsent.add_all(judgement)
+            shared.not_sent.add_all(judgement)
             for claim in judgement.claimed:
                 shared.tally.claim()
                 self._sending.pass_on(Ask(claim, lease_ends))

@@ -27,6 +27,7 @@ def balance(shared: Shared, seen: Seen) -> None:
     :raises BalanceError: it does not.
     """
     plan, tally = shared.plan, shared.tally
+    shared.not_sent.keep(shared.not_sent.take())
     recorded = count_run(shared.ledger, shared.run)
     tally.balance(recorded, results_may_free=plan.claim_rules.key_lasts is not None)
     if shared.control.order is None:

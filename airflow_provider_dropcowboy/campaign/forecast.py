@@ -181,7 +181,7 @@ class Outlook:
             if verdict.opens_at is not None:
                 self._openings[verdict.opens_at] += 1
             self._add(message, verdict.state, is_for_sending=verdict.opens_at is not None)
-            yield _row(message, verdict.state, verdict.reason, opens_at=verdict.opens_at)
+            yield _row(message, verdict.state, verdict.reason, rule=verdict.rule, opens_at=verdict.opens_at)
         for candidate in ready:
             self._ready += 1
             if candidate.ruling is not None and (closes_at := candidate.ruling.closes_at) is not None:

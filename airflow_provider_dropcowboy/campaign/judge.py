@@ -140,7 +140,7 @@ class Judge:
                 continue
             message = contact if isinstance(contact, Unusable) else self._composer.compose(contact)
             if isinstance(message, Unusable):
-                batch.verdicts.append(Verdict(State.INVALID, message.reason, message.key))
+                batch.verdicts.append(self._invalid(message, contact))
             elif isinstance(contact, Contact):
                 composed.append((contact, message))
         new = self._seen.add([message.foreign_id for _contact, message in composed])
@@ -153,6 +153,14 @@ class Judge:
             else:
                 batch.verdicts.append(_met_before(contact.key))
         return batch
+
+    def _invalid(self, row: Unusable, contact: Contact | Unusable) -> Verdict:
+        """Of a row that makes no message, by the name that its message will have once the row is corrected."""
+        digest = self._identity.number_digest(contact.phone) if isinstance(contact, Contact) else None
+        name = self._identity.foreign_id(row.key) if row.key is not None else None
+        if name is not None and not self._seen.add_invalid(name):
+            name = None
+        return Verdict(State.INVALID, row.reason, row.key, foreign_id=name, number_digest=digest)
 
     def _contact(self, row: Mapping[str, object]) -> Contact | Unusable | None:
         """None: the row is of another partition."""

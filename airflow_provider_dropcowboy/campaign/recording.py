@@ -71,3 +71,4 @@ class Recording:
         else:
             tally.hold_back(item.held_back)
             self._shared.unsent.add([(item.claim.message, item.held_back.state)])
+            self._shared.not_sent.add(item.claim.message, item.held_back)

@@ -44,6 +44,7 @@ class Seen(_OnDisk):
     _TABLES = (
         "CREATE TABLE names (digest BLOB PRIMARY KEY) WITHOUT ROWID",
         "CREATE TABLE numbers (digest BLOB PRIMARY KEY) WITHOUT ROWID",
+        "CREATE TABLE invalid (digest BLOB PRIMARY KEY) WITHOUT ROWID",
     )
 
     def __init__(self) -> None:
@@ -57,6 +58,10 @@ class Seen(_OnDisk):
     def met(self, foreign_ids: Sequence[str]) -> set[str]:
         """Those of the names that were met."""
         return self._select(_NAMES, foreign_ids)
+
+    def add_invalid(self, foreign_id: str) -> bool:
+        """Whether this is the first row of the message that cannot make it; the message itself stays unmet."""
+        return bool(self._select(_ADD_INVALID, [foreign_id]))
 
     def suppress(self, number_digests: Sequence[str]) -> None:
         """The numbers are on the run's suppression list."""
@@ -123,5 +128,6 @@ batch(digest) AS (SELECT substr(?2, n * 12 + 1, 12) FROM place WHERE ?1 > 0)
 """
 _ADD_NAMES: Final = "INSERT OR IGNORE INTO names SELECT digest FROM batch RETURNING digest"
 _NAMES: Final = "SELECT digest FROM batch WHERE digest IN names"
+_ADD_INVALID: Final = "INSERT OR IGNORE INTO invalid SELECT digest FROM batch RETURNING digest"
 _ADD_NUMBERS: Final = "INSERT OR IGNORE INTO numbers SELECT digest FROM batch RETURNING digest"
 _NUMBERS: Final = "SELECT digest FROM batch WHERE digest IN numbers"

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from airflow_provider_dropcowboy.campaign.control import Control
 from airflow_provider_dropcowboy.campaign.in_flight import InFlightLimit, RetryQueue
+from airflow_provider_dropcowboy.campaign.not_sent import NotSentRows
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.seen import Unsent
 from airflow_provider_dropcowboy.campaign.summary import Tally
@@ -30,6 +31,7 @@ class Shared:
     :ivar retries: claims that wait to be sent once more.
     :ivar in_flight: how many claims may be out.
     :ivar answers: what requests came to, until it is recorded.
+    :ivar not_sent: verdicts of rows, until they are in the ledger.
     """
 
     plan: Plan
@@ -43,9 +45,12 @@ class Shared:
     retries: RetryQueue = field(init=False)
     in_flight: InFlightLimit = field(init=False)
     answers: asyncio.Queue[Answered] = field(init=False, default_factory=asyncio.Queue)
+    not_sent: NotSentRows = field(init=False)
 
     def __post_init__(self) -> None:
-        retries = RetryQueue(self.clock)
+        retries, has_keys = RetryQueue(self.clock), self.plan.columns.key_column is not None
+        not_sent = NotSentRows(self.ledger, self.run, who=self.plan.who, has_keys=has_keys, control=self.control)
+        object.__setattr__(self, "not_sent", not_sent)
         object.__setattr__(self, "pace", Pace(0, rate_per_s=self.plan.rate_per_s))
         object.__setattr__(self, "retries", retries)
         object.__setattr__(self, "in_flight", InFlightLimit(self.plan.concurrency, retries=retries))

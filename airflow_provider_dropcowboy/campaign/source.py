@@ -10,11 +10,12 @@ from typing import Final
 
 from airflow_provider_dropcowboy.campaign.control import Order
 from airflow_provider_dropcowboy.campaign.judge import LOOK_ROWS, Judge, Named, Rows
+from airflow_provider_dropcowboy.campaign.not_sent import WRITE_ROWS
 from airflow_provider_dropcowboy.campaign.shared import Shared, in_thread
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.errors import LedgerError
 from airflow_provider_dropcowboy.ledger.sends import find_sends
-from airflow_provider_dropcowboy.screening.message import Candidate
+from airflow_provider_dropcowboy.screening.message import Candidate, Verdict
 
 JUDGE_ROWS: Final = 8
 """Rows judged in the event loop before others have their turn: half a millisecond. In a thread of its own the judge
@@ -54,9 +55,14 @@ class Source:
                 rest = rows if self._shared.run.campaign.is_new else await self._look_up(rows)
                 for start in range(0, len(rest), self._batch_rows):
                     await self._judge_rows(rest[start : start + self._batch_rows])
+                    await self._keep_verdicts()
                     while len(self._judged) > MAX_AHEAD_BATCHES * self._batch_rows:
                         self._changed.clear()
                         await self._changed.wait()
+                await self._keep_verdicts()
+        except LedgerError as error:
+            self._shared.control.stop(Order("the ledger cannot be reached", error=error))
+            return
         except Exception as error:  # noqa: BLE001  # it is the user's
             self._shared.control.stop(Order("the source cannot be read on", error=error))
             return
@@ -107,8 +113,7 @@ class Source:
         self._tally.read += len(sent) + len(repeated)
         for each in sent:
             self._tally.count_sent(each.found)
-        for verdict in repeated:
-            self._tally.count(verdict.state, verdict.reason)
+        self._count(repeated)
         return rest
 
     async def _judge_rows(self, rows: Sequence[Mapping[str, object]]) -> None:
@@ -116,8 +121,18 @@ class Source:
             some = rows[start : start + JUDGE_ROWS]
             batch = self._judge.judge(some)
             self._tally.read += len(some) - batch.elsewhere
-            for verdict in batch.verdicts:
-                self._tally.count(verdict.state, verdict.reason)
+            self._count(batch.verdicts)
             self._judged += batch.candidates
             self._changed.set()
             await asyncio.sleep(0)
+
+    def _count(self, verdicts: Sequence[Verdict]) -> None:
+        for verdict in verdicts:
+            self._tally.count(verdict.state, verdict.reason)
+            self._shared.not_sent.add_verdict(verdict)
+
+    async def _keep_verdicts(self) -> None:
+        """Write down the verdicts so far; the reader waits for it, so that memory holds a few batches of them."""
+        rows = self._shared.not_sent.take(at_least=WRITE_ROWS)
+        if rows:
+            await in_thread(self.thread, partial(self._shared.not_sent.keep, rows))

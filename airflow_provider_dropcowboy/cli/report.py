@@ -1,4 +1,4 @@
-"""``dropcowboy report`` and ``export``: what became of a campaign, of one message of it, and what was never told."""
+"""``dropcowboy report`` and ``export``: what became of a campaign and of one message of it, and gaps in the results."""
 
 import os
 from datetime import timedelta
@@ -105,19 +105,19 @@ def _print_funnel(funnel: "Funnel") -> None:
         print_table(
             ["verdict", "rows", "why"],
             [(state, rows, _most(not_asked.reasons_of(state))) for state, rows in not_asked.counts.most_common()],
-            title="not asked",
+            title="not sent",
         )
     took = ", ".join(
         f"{percentile} % within {_time(seconds)}" for percentile, seconds in funnel.seconds_to_delivery.items()
     )
     print_pairs(
         [
-            ("first asked", funnel.first_claimed_at),
+            ("first sent", funnel.first_claimed_at),
             ("last result", funnel.last_final_at),
             ("to delivery", took or None),
             ("suppression list", _unreadable(funnel.unreadable_suppressions)),
             ("lost sends", _lost(funnel.lost)),
-            ("cost", f"{funnel.cost_usd:.4f} US dollars, told of {funnel.costed} sends"),
+            ("cost", f"{funnel.cost_usd:.4f} US dollars, known for {funnel.costed} sends"),
         ]
     )
 
@@ -160,7 +160,7 @@ def _show_lives(
                 found.append((campaign, life))
     if not found:
         raise ConfigurationError(
-            f"Nobody with that contact key was ever asked for in campaign {name!r}. The key is what key_column holds, "
+            f"Nobody with that contact key was ever sent to in campaign {name!r}. The key is what key_column holds, "
             "or the number in E.164 where there is none."
         )
     if as_json:
@@ -219,25 +219,37 @@ def _show_gaps(name: str | None, *, quiet_after: timedelta, conn: str | None, as
     metavar="FILE",
     help="Its name ends in .jsonl, .csv or .parquet. An existing file is replaced once the new one is complete.",
 )
+@click.option("--include-not-sent", is_flag=True, help="Also export each row that was not sent, with its verdict.")
 @names_campaign
-def export(*, campaign: str, output: Path, account: str | None, channel: str | None, conn: str | None) -> None:
+def export(
+    *,
+    campaign: str,
+    output: Path,
+    include_not_sent: bool,
+    account: str | None,
+    channel: str | None,
+    conn: str | None,
+) -> None:
     """Export each send of a campaign to a file.
 
     With its state, reason, times and cost. The file holds contact keys and phone numbers.
 
     \b
-    Example:
+    Examples:
       dropcowboy export spring --output spring.parquet
+      dropcowboy export spring --output spring.csv --include-not-sent
     """
     from itertools import chain
 
     from airflow_provider_dropcowboy.cli.connection import open_campaigns
-    from airflow_provider_dropcowboy.reports.deliveries import read_campaign
+    from airflow_provider_dropcowboy.reports.deliveries import ALL_COLUMNS, COLUMNS, read_campaign
     from airflow_provider_dropcowboy.reports.files import writer_for
 
-    write = writer_for(output.name)
+    write = writer_for(output.name, ALL_COLUMNS if include_not_sent else COLUMNS)
     ledger, campaigns = open_campaigns(campaign, account=account, channel=channel, conn=conn)
-    counted = _Counted(chain.from_iterable(read_campaign(ledger, each) for each in campaigns))
+    counted = _Counted(
+        chain.from_iterable(read_campaign(ledger, each, include_not_sent=include_not_sent) for each in campaigns)
+    )
     unfinished = output.with_name(f".{output.name}.unfinished")
     try:
         unfinished.unlink(missing_ok=True)  # of an export that was killed; this one is for its owner only
@@ -246,7 +258,7 @@ def export(*, campaign: str, output: Path, account: str | None, channel: str | N
         unfinished.replace(output)
     finally:
         unfinished.unlink(missing_ok=True)
-    click.echo(f"{counted.count} sends of campaign {campaign} are in {output}.")
+    click.echo(f"{counted.count} {'rows' if include_not_sent else 'sends'} of campaign {campaign} are in {output}.")
 
 
 class _Counted:

@@ -86,7 +86,7 @@ class AccountCalls(Calls):
         return self._ask(lambda vendor: vendor.newer.lines(kind))
 
     def register_webhook(self, hook_url: str, *, event_types: Sequence[str], name: str = "Airflow") -> "Webhook":
-        """There is one more webhook; its signing secret is told this once (API v2).
+        """There is one more webhook; only this answer has its signing secret (API v2).
 
         For the package's own receiver, run ``dropcowboy receiver --register``, which never makes a second one.
         """
@@ -109,7 +109,7 @@ class AccountCalls(Calls):
     def upload_media(self, path: "str | PathLike[str]", *, name: str | None = None) -> str:
         """An mp3 or wav file of this machine can be sent (API v2).
 
-        Type and size are checked before anything is asked for. A second call makes a second file, which costs nothing.
+        Type and size are checked before any request. A second call makes a second file, which costs nothing.
 
         :param name: at Drop Cowboy; default: the file's own.
         :returns: its media_id, which is the ``recording_id`` of a voicemail.

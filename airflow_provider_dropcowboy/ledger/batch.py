@@ -7,13 +7,16 @@ from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 
-Kind = Literal["text", "integer", "bigint", "boolean"]
+from airflow_provider_dropcowboy.ledger.columns import Instant
+
+Kind = Literal["text", "integer", "bigint", "boolean", "timestamptz"]
 
 _TYPES: Final[dict[Kind, sa.types.TypeEngine[Any]]] = {
     "text": sa.String(),
     "integer": sa.Integer(),
     "bigint": sa.BigInteger(),
     "boolean": sa.Boolean(),
+    "timestamptz": Instant(),
 }
 
 

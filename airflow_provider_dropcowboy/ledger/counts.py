@@ -239,7 +239,12 @@ def lost_results(connection: sa.Connection, prefix: str) -> int:
 
 def rows_of(campaign: Campaign) -> tuple[sa.ColumnElement[bool], ...]:
     """The campaign's range of the primary key."""
-    return (SENDS.c.foreign_id >= campaign.prefix, SENDS.c.foreign_id < campaign.prefix + _AFTER_HEX)
+    return range_of(SENDS.c.foreign_id, campaign)
+
+
+def range_of(name: sa.ColumnElement[str], campaign: Campaign) -> tuple[sa.ColumnElement[bool], ...]:
+    """The campaign's range of a column of names that begin with its prefix."""
+    return (name >= campaign.prefix, name < campaign.prefix + _AFTER_HEX)
 
 
 def _counter(rows: sa.CursorResult[tuple[str, int]]) -> Counter[State]:

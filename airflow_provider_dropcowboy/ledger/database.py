@@ -20,7 +20,7 @@ from airflow_provider_dropcowboy.errors import ConfigurationError, LedgerError, 
 from airflow_provider_dropcowboy.ledger.embedded import LOCK_TIMEOUT_S, LedgerFile, check_transaction, open_embedded
 from airflow_provider_dropcowboy.ledger.schema import LEDGER, VERSION_TABLE, Instant
 
-HEAD: Final = "0015"
+HEAD: Final = "0016"
 """The Alembic revision this package reads and writes."""
 
 MAX_IDLE_S: Final = 10
@@ -356,12 +356,12 @@ _REMEDIES: Final = {
     "SQLITE_READONLY": "This user may not write the file, or its disk is mounted read-only.",
     "SQLITE_FULL": "The disk is full. Make room on it.",
     "SQLITE_IOERR": "The disk failed, or it is full.",
-    "SQLITE_BUSY": "Another process held its lock for too long. Look for one that stands still.",
+    "SQLITE_BUSY": "Another process held its lock for too long. Look for a process that hangs.",
     "28": "PostgreSQL refused the user or the password. Correct ledger_conn_id or DROPCOWBOY_LEDGER_URL.",
     "3D000": "There is no such database. Create it, or correct ledger_conn_id or DROPCOWBOY_LEDGER_URL.",
     "3F000": "There is no such schema. Create it, or correct search_path.",
     "42501": "The user lacks a privilege. A ledger's user owns its tables.",
-    "25006": "The server is read-only: a standby, or one that is being failed over. Connect to the primary.",
+    "25006": "The server is read-only: a standby, or in the middle of a failover. Connect to the primary.",
     "53300": "The server has no free connection. Raise max_connections, or use a pooler.",
     "53100": "The server's disk is full.",
 }

@@ -15,6 +15,7 @@ from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.judgement import NO_RULES, Claim, ClaimRules, Judgement
 from airflow_provider_dropcowboy.ledger.outcomes import Answered, record
 from airflow_provider_dropcowboy.ledger.runs import NO_TERMS, Campaign, Run, Terms, Who, begin_run, bind_campaign
+from airflow_provider_dropcowboy.ledger.verdicts import NotSent, keep_verdicts
 from airflow_provider_dropcowboy.screening.message import Candidate
 from airflow_provider_dropcowboy.states import LEASE
 
@@ -110,15 +111,24 @@ def record_patiently(ledger: Ledger, run: Run, *, answered: Sequence[Answered]) 
     return _until_answered(RECORD_PATIENCE_S, lambda: record(ledger, run, answered=answered))
 
 
+def keep_verdicts_patiently(ledger: Ledger, run: Run, *, rows: Sequence[NotSent], give_up: GiveUp) -> None:
+    """``keep_verdicts``, again until it is on disk.
+
+    :param give_up: asked before each further try.
+    :raises LedgerError: the database did not come back in time.
+    """
+    _until_answered(CLAIM_PATIENCE_S, lambda: keep_verdicts(ledger, run, rows), give_up=give_up)
+
+
 def _now(ledger: Ledger) -> datetime:
     with ledger.reading() as connection:
         return now(connection)
 
 
-def _until_answered(patience_s: float, call: Callable[[], T]) -> T:
+def _until_answered(patience_s: float, call: Callable[[], T], *, give_up: GiveUp = lambda: False) -> T:
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(_may_pass),
-        stop=tenacity.stop_after_delay(patience_s),
+        stop=lambda state: give_up() or tenacity.stop_after_delay(patience_s)(state),
         wait=_WAIT,
         before_sleep=_warn,
         reraise=True,

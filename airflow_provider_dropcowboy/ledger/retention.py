@@ -11,7 +11,16 @@ from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.digest import number_digest
 from airflow_provider_dropcowboy.ledger.reconcile import Match
-from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, HELD, LIST_APPENDS, LIST_CONTACTS, RUNS, SENDS, TASKS
+from airflow_provider_dropcowboy.ledger.schema import (
+    CALLBACKS,
+    HELD,
+    LIST_APPENDS,
+    LIST_CONTACTS,
+    NOT_SENT,
+    RUNS,
+    SENDS,
+    TASKS,
+)
 from airflow_provider_dropcowboy.ledger.suppressions import suppress_forgotten
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.states import DOUBT_LASTS, State
@@ -67,6 +76,7 @@ def prune(ledger: Ledger, *, older_than: timedelta) -> Pruned:
     with ledger.writing() as connection:  # left by tasks that were killed while they waited, and never ran again
         old_runs = sa.select(RUNS.c.id).where(RUNS.c.started_at <= before)
         connection.execute(HELD.delete().where(HELD.c.first_run_id.in_(old_runs)))
+        connection.execute(NOT_SENT.delete().where(NOT_SENT.c.run_id.in_(old_runs)))
         connection.execute(TASKS.delete().where(TASKS.c.noted_at <= before))
     return Pruned(
         sends=_prune_sends(ledger, sa.and_(is_old, has_person, SENDS.c.state.not_in(_IN_DOUBT))),
@@ -92,6 +102,8 @@ def forget(ledger: Ledger, phone: Phone, *, reason: str) -> Pruned:
         keys = sa.select(SENDS.c.contact_key).where(SENDS.c.number_digest == digest)
         is_person = sa.or_(LIST_CONTACTS.c.contact_key == phone.e164, LIST_CONTACTS.c.contact_key.in_(keys))
         connection.execute(LIST_CONTACTS.update().where(is_person).values(contact_key=None))
+        is_row = sa.or_(NOT_SENT.c.number_digest == digest, NOT_SENT.c.contact_key.in_(keys))
+        connection.execute(NOT_SENT.update().where(is_row).values(contact_key=None))
         connection.execute(SENDS.update().where(SENDS.c.number_digest == digest).values(_nothing()))
         callbacks = connection.execute(
             CALLBACKS.update()

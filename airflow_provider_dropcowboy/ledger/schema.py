@@ -226,6 +226,21 @@ WEBHOOKS: Final = sa.Table(
     sa.Column("rotated_at", Instant),  # another one signs since; None: this one does
 )
 
+NOT_SENT: Final = sa.Table(
+    "dropcowboy_not_sent",
+    METADATA,
+    # rows that runs read and did not send, with the last verdict of each; one that was sent since may still be here
+    sa.Column("name", Name, primary_key=True),  # begins with the campaign's prefix
+    sa.Column("foreign_id", Name),  # of its message; None: it makes none of its own
+    sa.Column("run_id", sa.Integer, nullable=False),  # the run that judged it last
+    sa.Column("contact_key", sa.String),  # None also if it is the number
+    sa.Column("number_digest", Name),
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("reason", sa.String, nullable=False),
+    sa.Column("rule", sa.String),
+    sa.Column("opens_at", Instant),
+)
+
 HELD: Final = sa.Table(
     "dropcowboy_held",
     METADATA,

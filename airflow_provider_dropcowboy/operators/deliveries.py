@@ -1,4 +1,4 @@
-"""Brings what became of each send back into the warehouse."""
+"""Brings what became of each row back into the warehouse."""
 
 import os
 from collections import Counter
@@ -48,6 +48,7 @@ class ExportArguments(Arguments):
     table_conn_id: str | None = argument(NAME, "Airflow connection of the warehouse.")
     create_table: bool = argument(FLAG, "Make the table if it is not there.", default=False)
     path: str | None = argument(PATH, "File on Airflow's object storage.")
+    include_not_sent: bool = argument(FLAG, "Also each row that was not sent, with its verdict.", default=False)
     dropcowboy_conn_id: str = argument(NAME, "Airflow connection of type `dropcowboy`.", default="dropcowboy_default")
 
     @classmethod
@@ -56,6 +57,8 @@ class ExportArguments(Arguments):
             raise ConfigurationError("Give either campaign (one of them) or since (whatever changed).")
         if (values["table"] is None) == (values["path"] is None):
             raise ConfigurationError("Give either table (with table_conn_id) or path.")
+        if values["include_not_sent"] is True and values["campaign"] is None:
+            raise ConfigurationError("include_not_sent belongs to campaign: its runs say which rows were not sent.")
         is_alone = (values["table"] is None) != (values["table_conn_id"] is None)
         if is_alone or (values["create_table"] is True and values["table"] is None):
             raise ConfigurationError("table and table_conn_id belong together, and create_table to them.")
@@ -75,6 +78,8 @@ class ExportDeliveriesOperator(ArgumentsMixin, BaseOperator):
         ``"{{ data_interval_start }}"``.
     :param table: ``deliveries`` or ``schema.deliveries``, on ``table_conn_id``; or
     :param path: file on Airflow's object storage: ``.jsonl``, ``.ndjson``, ``.csv`` or ``.parquet``.
+    :param include_not_sent: also each row that was not sent: with its verdict as state, its reason, and two more
+        columns, rule and opens_at. The counts then add up to the rows that were read. Needs ``campaign``.
     :param table_conn_id: Airflow connection of the warehouse: any with a DB-API hook.
     :param create_table: make the table if it is not there.
     :param dropcowboy_conn_id: Airflow connection of type ``dropcowboy``; says whose sends, and where the ledger is.
@@ -92,6 +97,7 @@ class ExportDeliveriesOperator(ArgumentsMixin, BaseOperator):
         table_conn_id: str | None = None,
         create_table: bool = False,
         path: str | None = None,
+        include_not_sent: bool = False,
         dropcowboy_conn_id: str = "dropcowboy_default",
         **kwargs: Any,
     ) -> None:
@@ -124,7 +130,7 @@ class ExportDeliveriesOperator(ArgumentsMixin, BaseOperator):
                     if wanted.table is not None:
                         written = _write_table(wanted, deliveries)
                     else:
-                        _write_file(str(wanted.path), deliveries)
+                        _write_file(wanted, deliveries)
                         written = counts.total()
                 except TableError as error:
                     raise AirflowException(str(error)) from error
@@ -134,7 +140,7 @@ class ExportDeliveriesOperator(ArgumentsMixin, BaseOperator):
         return told
 
     def get_openlineage_facets_on_complete(self, task_instance: object) -> "Lineage | None":  # noqa: ARG002  # the provider's signature
-        """The results in, the table or the file out; asked for by the OpenLineage provider, if it is installed."""
+        """The results in, the table or the file out, for the OpenLineage provider, if it is installed."""
         from airflow_provider_dropcowboy.hooks.dropcowboy import DropCowboyHook
 
         wanted = self._wanted
@@ -155,7 +161,15 @@ def _deliveries(wanted: ExportArguments, results: "Results") -> "Iterator[Delive
     if wanted.since is not None:
         return read_changed(ledger, account, since=_instant(wanted.since))
     campaigns = find_campaigns(ledger, str(wanted.campaign), account=account)
-    return chain.from_iterable(read_campaign(ledger, campaign) for campaign in campaigns)
+    return chain.from_iterable(
+        read_campaign(ledger, campaign, include_not_sent=wanted.include_not_sent) for campaign in campaigns
+    )
+
+
+def _columns(wanted: ExportArguments) -> tuple[str, ...]:
+    from airflow_provider_dropcowboy.reports.deliveries import ALL_COLUMNS, COLUMNS
+
+    return ALL_COLUMNS if wanted.include_not_sent else COLUMNS
 
 
 def _write_table(wanted: ExportArguments, deliveries: "Iterable[Delivery]") -> int:
@@ -164,7 +178,7 @@ def _write_table(wanted: ExportArguments, deliveries: "Iterable[Delivery]") -> i
     from airflow_provider_dropcowboy.reports.table import create_table, write_deliveries
 
     hook: Any = database_hook(str(wanted.table_conn_id), argument="table_conn_id")
-    table = Table(str(wanted.table), hook.conn_type)
+    table = Table(str(wanted.table), hook.conn_type, _columns(wanted))
     with closing(hook.get_conn()) as session:
         if (
             table.is_transactional and hook.supports_autocommit
@@ -175,12 +189,12 @@ def _write_table(wanted: ExportArguments, deliveries: "Iterable[Delivery]") -> i
         return write_deliveries(session, table, deliveries=deliveries)
 
 
-def _write_file(path: str, deliveries: "Iterable[Delivery]") -> None:
+def _write_file(wanted: ExportArguments, deliveries: "Iterable[Delivery]") -> None:
     from airflow_provider_dropcowboy.operators._source import storage_path
     from airflow_provider_dropcowboy.reports.files import writer_for
 
-    location = storage_path(path)
-    write = writer_for(location.name)
+    location = storage_path(str(wanted.path))
+    write = writer_for(location.name, _columns(wanted))
     # who reads it at this moment sees the former file, and if this fails, it stays
     with _for_owner_only(), location.fs.transaction, location.open("wb") as file:
         write(deliveries, file)

@@ -1,4 +1,4 @@
-"""Each send with what became of it, streamed: what an export writes."""
+"""Each send with what became of it, and each row that was not sent, streamed: what an export writes."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
@@ -10,13 +10,23 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.ledger.campaigns import campaigns_of
-from airflow_provider_dropcowboy.ledger.counts import ACCEPTED_AT, EXPIRE_AFTER, accepted_before, rows_of, standing
+from airflow_provider_dropcowboy.ledger.counts import (
+    ACCEPTED_AT,
+    EXPIRE_AFTER,
+    accepted_before,
+    range_of,
+    rows_of,
+    standing,
+)
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.runs import Campaign
-from airflow_provider_dropcowboy.ledger.schema import HISTORY, SENDS
+from airflow_provider_dropcowboy.ledger.schema import HISTORY, NOT_SENT, RUNS, SENDS
 from airflow_provider_dropcowboy.states import State
 
 CHUNK_ROWS: Final = 2_000
+
+NOT_READ: Final = "no longer in the source"
+"""Why a row is withdrawn."""
 
 LATE_COMMIT: Final = timedelta(minutes=5)
 """An instant is taken before its transaction is committed: what was written so long before ``since`` may have become
@@ -25,10 +35,14 @@ visible after it."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One send; its fields are the columns of every export, in this order.
+    """One send, or one row that was not sent; its fields are the columns of an export, in this order.
 
-    :param contact_key: None, as ``phone_number``: pruned or forgotten.
+    :param contact_key: None, as ``phone_number``: pruned or forgotten. A row that was not sent has no number here.
+    :param foreign_id: of a row that was not sent: names it alike in each export.
     :param state: as it is counted: with ``expired``, and ``unknown`` for a claim of a run that is no more.
+    :param claimed_at: None: it was not sent.
+    :param rule: by which it was screened; exported with the rows that were not sent, as ``opens_at``.
+    :param opens_at: of a held row: when it may be sent.
     """
 
     campaign: str
@@ -38,25 +52,42 @@ class Delivery:
     foreign_id: str
     state: str
     reason: str | None
-    claimed_at: datetime
+    claimed_at: datetime | None
     answered_at: datetime | None
     final_at: datetime | None
     drop_id: str | None
     cost_usd: Decimal | None
     network: str | None
+    rule: str | None = None
+    opens_at: datetime | None = None
 
 
-COLUMNS: Final = tuple(item.name for item in fields(Delivery))
+ALL_COLUMNS: Final = tuple(item.name for item in fields(Delivery))
+"""Of an export with the rows that were not sent."""
 
-cells: Final[Callable[[Delivery], tuple[object, ...]]] = attrgetter(*COLUMNS)
-"""A delivery's values, in the order of the columns."""
+COLUMNS: Final = ALL_COLUMNS[: ALL_COLUMNS.index("rule")]
+"""Of an export of sends."""
 
 
-def read_campaign(ledger: Ledger, campaign: Campaign) -> Iterator[Delivery]:
-    """Every send of the campaign."""
+def cells_of(columns: Sequence[str]) -> Callable[[Delivery], tuple[object, ...]]:
+    """What gives a delivery's values, in the order of the columns."""
+    return attrgetter(*columns)
+
+
+def read_campaign(ledger: Ledger, campaign: Campaign, *, include_not_sent: bool = False) -> Iterator[Delivery]:
+    """Every send of the campaign.
+
+    :param include_not_sent: and each row that its runs read and did not send. One that the last run of its task did
+        not read any more is ``withdrawn``. Together they are all rows that were read.
+    """
     with ledger.reading() as connection:
         at = now(connection)
-    return _read(ledger, campaign, at=at)
+    if not include_not_sent:
+        yield from _read(ledger, campaign, at=at)
+        return
+    is_judged_anew = sa.exists().where(_STANDS_FOR_ITS_SEND)
+    yield from _read(ledger, campaign, ~is_judged_anew, at=at)
+    yield from _read_not_sent(ledger, campaign)
 
 
 def read_changed(ledger: Ledger, account: str, *, since: datetime) -> Iterator[Delivery]:
@@ -114,6 +145,75 @@ def _delivery(campaign: Campaign, row: Any) -> Delivery:
         drop_id=row.drop_id,
         cost_usd=usd(row.cost_micros),
         network=row.network,
+        rule=row.rule,
+    )
+
+
+def _read_not_sent(ledger: Ledger, campaign: Campaign) -> Iterator[Delivery]:
+    """The rows without a send, chunk by chunk; a send that was given back unsent is told by its verdict."""
+    maker = NOT_SENT.alias()
+    makes_message = NOT_SENT.c.name == NOT_SENT.c.foreign_id
+    # the run that sent the message, or did not, read this row beside the one that makes it
+    is_beside = NOT_SENT.c.run_id == sa.func.coalesce(SENDS.c.run_id, maker.c.run_id)
+    is_alone = sa.and_(SENDS.c.foreign_id.is_(None), maker.c.name.is_(None))
+    select = (
+        sa.select(NOT_SENT, is_beside.label("is_beside"), RUNS.c.dag_id, RUNS.c.task_id, RUNS.c.map_index)
+        .join_from(NOT_SENT, RUNS, RUNS.c.id == NOT_SENT.c.run_id)
+        .outerjoin(SENDS, SENDS.c.foreign_id == NOT_SENT.c.foreign_id)
+        .outerjoin(maker, sa.and_(maker.c.name == NOT_SENT.c.foreign_id, ~makes_message))
+        .where(
+            *range_of(NOT_SENT.c.name, campaign),
+            sa.case(
+                (NOT_SENT.c.foreign_id.is_(None), sa.true()),
+                (makes_message, sa.or_(SENDS.c.foreign_id.is_(None), _STANDS_FOR_ITS_SEND)),
+                else_=sa.or_(is_alone, is_beside),
+            ),
+        )
+        .order_by(NOT_SENT.c.name)
+        .limit(CHUNK_ROWS)
+    )
+    with ledger.reading() as connection:
+        complete = _last_complete_runs(connection, campaign)
+    rows: Sequence[Any] = ()
+    while True:
+        with ledger.reading() as connection:
+            rows = connection.execute(select.where(NOT_SENT.c.name > (rows[-1].name if rows else ""))).all()
+        for row in rows:
+            is_read = row.run_id >= complete.get((row.dag_id, row.task_id, row.map_index), 0)
+            yield _not_sent(campaign, row, is_read=is_read)
+        if len(rows) < CHUNK_ROWS:
+            return
+
+
+def _last_complete_runs(connection: sa.Connection, campaign: Campaign) -> dict[tuple[object, ...], int]:
+    """Of each task the newest run that read its source to the end: what it did not read is not there any more."""
+    task = (RUNS.c.dag_id, RUNS.c.task_id, RUNS.c.map_index)
+    rows = connection.execute(
+        sa.select(*task, sa.func.max(RUNS.c.id))
+        .where(RUNS.c.campaign_id == campaign.id, RUNS.c.ended_at.is_not(None), RUNS.c.stop_reason.is_(None))
+        .group_by(*task)
+    )
+    return {(dag_id, task_id, map_index): run_id for dag_id, task_id, map_index, run_id in rows}
+
+
+def _not_sent(campaign: Campaign, row: Any, *, is_read: bool) -> Delivery:
+    is_named_by_message = row.foreign_id is not None and not row.is_beside
+    return Delivery(
+        campaign=campaign.name,
+        channel=campaign.channel.value,
+        contact_key=row.contact_key,
+        phone_number=None,
+        foreign_id=row.foreign_id if is_named_by_message else row.name,
+        state=row.state if is_read else State.WITHDRAWN.value,
+        reason=row.reason if is_read else NOT_READ,
+        claimed_at=None,
+        answered_at=None,
+        final_at=None,
+        drop_id=None,
+        cost_usd=None,
+        network=None,
+        rule=row.rule if is_read else None,
+        opens_at=row.opens_at if is_read else None,
     )
 
 
@@ -122,7 +222,12 @@ def usd(micros: int | None) -> Decimal | None:
     return None if micros is None else Decimal(int(micros)).scaleb(-6)
 
 
+_STANDS_FOR_ITS_SEND: Final = sa.and_(
+    NOT_SENT.c.name == SENDS.c.foreign_id, SENDS.c.state == State.RELEASED.value, NOT_SENT.c.run_id >= SENDS.c.run_id
+)
+"""Drop Cowboy did not accept the send, and a run said since why the row is not sent."""
+
 _READ: Final = (
-    *(SENDS.c[name] for name in COLUMNS if name in SENDS.c and name != "state"),
+    *(SENDS.c[name] for name in ALL_COLUMNS if name in SENDS.c and name != "state"),
     SENDS.c.cost_micros,
 )

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final
 
 from airflow_provider_dropcowboy.errors import ConfigurationError
-from airflow_provider_dropcowboy.reports.deliveries import COLUMNS, Delivery, cells
+from airflow_provider_dropcowboy.reports.deliveries import COLUMNS, Delivery, cells_of
 
 _DIALECTS: Final = {"gcpbigquery": "bigquery", "mssql": "tsql"}
 
@@ -30,11 +30,13 @@ class Table:
 
     :param name: as SQL names it: ``deliveries``, ``analytics.deliveries``, or with parts in double quotes.
     :param conn_type: of the Airflow connection: ``postgres``, ``snowflake``; it names the dialect of SQL.
+    :param columns: of a delivery, that are written.
     :raises ConfigurationError: no name of a table.
     """
 
     name: str
     conn_type: str
+    columns: tuple[str, ...] = COLUMNS
 
     def __post_init__(self) -> None:
         # it becomes part of a statement, and may come from a template
@@ -92,7 +94,7 @@ def _type(dialect: str, column: str) -> str:
 def definition(table: Table) -> str:
     """The statement that makes the table, if it is not there."""
     dialect = table.dialect
-    columns = {column: _type(dialect, column) for column in COLUMNS}
+    columns = {column: _type(dialect, column) for column in table.columns}
     if dialect in REPLACING:
         columns["foreign_id"] = "String"
     elif table.is_transactional:
@@ -165,7 +167,8 @@ def merge_statement(table: Table, changed: Sequence[Delivery]) -> str:
     from sqlglot import exp
 
     dialect = table.dialect
-    types = [_type(dialect, column) for column in COLUMNS]
+    types = [_type(dialect, column) for column in table.columns]
+    cells = cells_of(table.columns)
     zone = _ZONE.get(dialect, " UTC")
 
     def literal(value: object, kind: str) -> str:
@@ -175,15 +178,15 @@ def merge_statement(table: Table, changed: Sequence[Delivery]) -> str:
         return f"CAST({text} AS {kind})"
 
     def select(row: Delivery) -> str:
-        named = zip(cells(row), types, COLUMNS, strict=True)
+        named = zip(cells(row), types, table.columns, strict=True)
         return "SELECT " + ", ".join(f"{literal(value, kind)} AS {column}" for value, kind, column in named)
 
-    updated = ", ".join(f"{column} = fresh.{column}" for column in COLUMNS if column != "foreign_id")
+    updated = ", ".join(f"{column} = fresh.{column}" for column in table.columns if column != "foreign_id")
     return (
         f"MERGE INTO {table.quoted} AS sent USING ({' UNION ALL '.join(map(select, changed))}) AS fresh "  # noqa: S608
         f"ON sent.foreign_id = fresh.foreign_id WHEN MATCHED THEN UPDATE SET {updated} "
-        f"WHEN NOT MATCHED THEN INSERT ({', '.join(COLUMNS)}) "
-        f"VALUES ({', '.join(f'fresh.{column}' for column in COLUMNS)})"
+        f"WHEN NOT MATCHED THEN INSERT ({', '.join(table.columns)}) "
+        f"VALUES ({', '.join(f'fresh.{column}' for column in table.columns)})"
     )
 
 

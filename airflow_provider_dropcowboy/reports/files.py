@@ -4,23 +4,24 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import IO, Final
 
 from airflow_provider_dropcowboy.errors import ConfigurationError
-from airflow_provider_dropcowboy.reports.deliveries import COLUMNS, Delivery, cells
+from airflow_provider_dropcowboy.reports.deliveries import COLUMNS, Delivery, cells_of
 
 CHUNK_ROWS: Final = 2_000
 
 Write = Callable[[Iterable[Delivery], IO[bytes]], None]
 
 
-def writer_for(name: str) -> Write:
-    """What writes a file of this name, by its suffix: .jsonl, .ndjson, .csv or .parquet.
+def writer_for(name: str, columns: Sequence[str] = COLUMNS) -> Write:
+    """What writes a file of this name with these columns, by its suffix: .jsonl, .ndjson, .csv or .parquet.
 
     Text is UTF-8; instants are ISO 8601 in UTC; an amount is in US dollars, exact to a millionth. In CSV, NULL is an
     empty cell, and a text that a spreadsheet would run as a formula begins with an apostrophe more.
@@ -30,18 +31,19 @@ def writer_for(name: str) -> Write:
     shown = PurePosixPath(name).name
     match PurePosixPath(shown).suffix.lower():
         case ".jsonl" | ".ndjson":
-            return _write_json_lines
+            return partial(_write_json_lines, columns)
         case ".csv":
-            return _write_csv
+            return partial(_write_csv, columns)
         case ".parquet":
-            return _parquet_writer(shown)
+            return _parquet_writer(shown, columns)
         case _:
             raise ConfigurationError(f"{shown} is of no known format. Name it *.jsonl, *.csv or *.parquet.")
 
 
-def _write_json_lines(deliveries: Iterable[Delivery], file: IO[bytes]) -> None:
+def _write_json_lines(columns: Sequence[str], deliveries: Iterable[Delivery], file: IO[bytes]) -> None:
+    cells = cells_of(columns)
     for delivery in deliveries:
-        row = dict(zip(COLUMNS, map(_json_cell, cells(delivery)), strict=True))
+        row = dict(zip(columns, map(_json_cell, cells(delivery)), strict=True))
         file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
 
 
@@ -55,11 +57,12 @@ def _json_cell(value: object) -> object:
             return value
 
 
-def _write_csv(deliveries: Iterable[Delivery], file: IO[bytes]) -> None:
+def _write_csv(columns: Sequence[str], deliveries: Iterable[Delivery], file: IO[bytes]) -> None:
+    cells = cells_of(columns)
     text = io.TextIOWrapper(file, encoding="utf-8", newline="")
     try:
         written = csv.writer(text)
-        written.writerow(COLUMNS)
+        written.writerow(columns)
         for delivery in deliveries:
             written.writerow(map(_csv_cell, cells(delivery)))
     finally:
@@ -83,7 +86,7 @@ def _csv_cell(value: object) -> object:
             return value
 
 
-def _parquet_writer(name: str) -> Write:
+def _parquet_writer(name: str, columns: Sequence[str]) -> Write:
     try:
         import pyarrow as pa  # not a dependency: 50 MB that only users of Parquet need
         from pyarrow import parquet
@@ -93,14 +96,15 @@ def _parquet_writer(name: str) -> Write:
         ) from error
 
     instant, amount = pa.timestamp("us", tz="UTC"), pa.decimal128(18, 6)
-    kinds = {"claimed_at": instant, "answered_at": instant, "final_at": instant, "cost_usd": amount}
-    schema = pa.schema([(column, kinds.get(column, pa.string())) for column in COLUMNS])
+    kinds = dict.fromkeys((column for column in columns if column.endswith("_at")), instant) | {"cost_usd": amount}
+    schema = pa.schema([(column, kinds.get(column, pa.string())) for column in columns])
+    cells = cells_of(columns)
 
     def write(deliveries: Iterable[Delivery], file: IO[bytes]) -> None:
         with parquet.ParquetWriter(file, schema) as opened:
             for chunk in _chunks(deliveries):
-                columns = zip(*map(cells, chunk), strict=True)
-                opened.write_table(pa.table(dict(zip(COLUMNS, map(list, columns), strict=True)), schema=schema))
+                values = zip(*map(cells, chunk), strict=True)
+                opened.write_table(pa.table(dict(zip(columns, map(list, values), strict=True)), schema=schema))
 
     return write
 

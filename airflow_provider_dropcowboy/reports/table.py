@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from airflow_provider_dropcowboy.contacts.sql_errors import what_failed
 from airflow_provider_dropcowboy.errors import DropCowboyError
-from airflow_provider_dropcowboy.reports.deliveries import COLUMNS, Delivery, cells
+from airflow_provider_dropcowboy.reports.deliveries import Delivery, cells_of
 from airflow_provider_dropcowboy.reports.dialects import (
     MERGING,
     REPLACING,
@@ -22,7 +22,7 @@ from airflow_provider_dropcowboy.reports.dialects import (
 )
 
 CHUNK_ROWS: Final = 500
-"""Rows a statement; thirteen parameters each, of 32,766 that SQLite and 65,535 that PostgreSQL take."""
+"""Rows a statement; at most fifteen parameters each, of 32,766 that SQLite and 65,535 that PostgreSQL take."""
 
 FORGETTABLE: Final = ("contact_key", "phone_number", "network")
 
@@ -82,7 +82,7 @@ def write_deliveries(connection: Connection, table: Table, *, deliveries: Iterab
     while chunk := list(islice(rest, CHUNK_ROWS)):
         with _cursor(connection, table, chunk) as cursor:
             known = _known(cursor, table, [delivery.foreign_id for delivery in chunk])
-            changed = list(_changed(chunk, known))
+            changed = list(_changed(chunk, known, table.columns))
             if changed:
                 _replace(cursor, table, changed)
         written += len(changed)
@@ -94,15 +94,18 @@ def _known(cursor: Cursor, table: Table, foreign_ids: Sequence[str]) -> dict[obj
     among = ", ".join(map(parameters.mark, foreign_ids))
     final = " FINAL" if table.dialect in REPLACING else ""
     # the table's name was checked, the columns are our own words
-    statement = f"SELECT {', '.join(COLUMNS)} FROM {table.quoted}{final} WHERE foreign_id IN ({among})"  # noqa: S608
+    statement = f"SELECT {', '.join(table.columns)} FROM {table.quoted}{final} WHERE foreign_id IN ({among})"  # noqa: S608
     cursor.execute(statement, parameters.bound())
     # an extra of the connection may name a cursor of dicts
     found = (row.values() if isinstance(row, Mapping) else row for row in cursor.fetchall())
-    rows = (dict(zip(COLUMNS, row, strict=True)) for row in found)
+    rows = (dict(zip(table.columns, row, strict=True)) for row in found)
     return {row["foreign_id"]: row for row in rows}
 
 
-def _changed(chunk: Iterable[Delivery], known: dict[object, dict[str, object]]) -> Iterator[Delivery]:
+def _changed(
+    chunk: Iterable[Delivery], known: dict[object, dict[str, object]], columns: Sequence[str]
+) -> Iterator[Delivery]:
+    cells = cells_of(columns)
     for delivery in chunk:
         there = known.get(delivery.foreign_id)
         if there is None:
@@ -114,12 +117,12 @@ def _changed(chunk: Iterable[Delivery], known: dict[object, dict[str, object]]) 
             if getattr(delivery, name) is None and there[name] is not None
         }
         wanted = replace(delivery, **kept)  # type: ignore[arg-type]  # all three are text
-        if _comparable(dict(zip(COLUMNS, cells(wanted), strict=True))) != _comparable(there):
+        if _comparable(dict(zip(columns, cells(wanted), strict=True))) != _comparable(there):
             yield wanted
 
 
 def _replace(cursor: Cursor, table: Table, changed: Sequence[Delivery]) -> None:
-    dialect = table.dialect
+    dialect, cells = table.dialect, cells_of(table.columns)
     if dialect in MERGING:
         cursor.execute(merge_statement(table, changed))
         return
@@ -130,7 +133,7 @@ def _replace(cursor: Cursor, table: Table, changed: Sequence[Delivery]) -> None:
     for rows in [[delivery] for delivery in changed] if dialect == "oracle" else [changed]:  # its VALUES has one row
         added = Parameters(cursor)
         values = ", ".join(f"({', '.join(mark_of(added, dialect, cell) for cell in cells(row))})" for row in rows)
-        insert = f"INSERT INTO {table.quoted} ({', '.join(COLUMNS)}) VALUES {values}"  # noqa: S608
+        insert = f"INSERT INTO {table.quoted} ({', '.join(table.columns)}) VALUES {values}"  # noqa: S608
         cursor.execute(insert, added.bound())
 
 
@@ -165,7 +168,7 @@ def _cursor(connection: Connection, table: Table, chunk: Sequence[Delivery] = ()
         with suppress(Exception):  # it may be gone; what is not committed is then dropped by itself
             connection.rollback()
         personal = [value for row in chunk for value in (row.contact_key, row.phone_number, row.reason) if value]
-        said = what_failed(error, sql=f"{table.name} {' '.join(COLUMNS)}", values=personal)
+        said = what_failed(error, sql=f"{table.name} {' '.join(table.columns)}", values=personal)
         raise TableError(
             f"The table's database did not accept the rows: {said}. What was written before stands; running again goes "
             "on. If the table is not there, create_table=True makes it."

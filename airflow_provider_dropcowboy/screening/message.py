@@ -43,6 +43,9 @@ class Verdict:
 
     :param reason: one of a few, fit for counting, that a person understands.
     :param key: of the contact, where the row made no message.
+    :param rule: of the law, that decided; None: the law did not.
+    :param foreign_id: of the message that the row will make once it is corrected; None: it makes none of its own.
+    :param number_digest: of the number of a row that makes no message; None: it cannot be read.
     :param opens_at: aware: when a held row may be sent; None: nobody waits for it.
     :param places: whose calling hours it waits for: ``US-CA``.
     """
@@ -52,6 +55,9 @@ class Verdict:
     key: str | None = field(default=None, repr=False)
     opens_at: datetime | None = None
     places: tuple[str, ...] = ()
+    rule: str | None = None
+    foreign_id: str | None = None
+    number_digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,9 +70,10 @@ def screen(candidate: Candidate, facts: Facts, *, is_repeat: bool = False) -> Ve
     if candidate.is_listed:
         return Verdict(State.SUPPRESSED, "on the suppression list")
     if ruling is not None and ruling.is_banned:
-        return Verdict(State.SUPPRESSED, f"{STATE_BAN}: {ruling.rule}")
+        return Verdict(State.SUPPRESSED, f"{STATE_BAN}: {ruling.rule}", rule=ruling.rule)
     if ruling is not None and ruling.needs and (need := unmet(ruling.needs, candidate.consent)):
-        return Verdict(State.SUPPRESSED, f"{NO_LEGAL_CONSENT}: {need}; calling hours {ruling.version}")
+        no_consent = f"{NO_LEGAL_CONSENT}: {need}; calling hours {ruling.version}"
+        return Verdict(State.SUPPRESSED, no_consent, rule=ruling.rule)
     if message.number_digest in facts.suppressed:
         return Verdict(State.SUPPRESSED, "on the ledger's suppression list")
     if facts.owners.setdefault(message.number_digest, message.foreign_id) != message.foreign_id:
@@ -80,7 +81,8 @@ def screen(candidate: Candidate, facts: Facts, *, is_repeat: bool = False) -> Ve
     if not is_repeat and (reason := _cap(candidate, facts)):
         return Verdict(State.CAPPED, reason)
     if ruling is not None and not ruling.is_open_at(facts.at):
-        return Verdict(State.HELD, f"calling hours: {ruling.rule_at(facts.at)}", None, ruling.opens_at, ruling.regions)
+        rule = ruling.rule_at(facts.at)
+        return Verdict(State.HELD, f"calling hours: {rule}", opens_at=ruling.opens_at, places=ruling.regions, rule=rule)
     if facts.left is not None and not is_repeat:
         if facts.left < 1:
             return Verdict(State.HELD, facts.over)

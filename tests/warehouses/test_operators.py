@@ -60,15 +60,17 @@ def test_a_campaign_goes_round_and_each_part_of_it_may_be_run_again(
             suppression_sql="SELECT phone FROM stop_list", suppression_conn_id="warehouse",
         )  # fmt: skip
         export = ExportDeliveriesOperator(
-            task_id="export", campaign="spring", table="deliveries", table_conn_id="warehouse", create_table=True
-        )
+            task_id="export", campaign="spring", table="deliveries", table_conn_id="warehouse", create_table=True,
+            include_not_sent=True,
+        )  # fmt: skip
         yesterday >> send >> export
     run = run_dag(dag, logical_date=LOGICAL_DATE)
     assert {name: run.task(name).error for name in ("send", "export")} == {"send": None, "export": None}
     sent = run.task("send").returned
     assert (sent["read"], sent["suppressed"], sent["asked"], sent["already"]) == (4, 1, 2, 1)
     assert sandbox.takes_by_phone() == numbers(0, 2, 3)
-    assert run.task("export").returned["written"] == 3
+    exported = run.task("export").returned
+    assert (exported["read"], exported["suppressed"], exported["written"]) == (4, 1, 4)
 
     again = clear_and_rerun(run, ["send", "export"])
     assert again.task("send").returned["asked"] == 0
@@ -78,12 +80,12 @@ def test_a_campaign_goes_round_and_each_part_of_it_may_be_run_again(
     assert clear_and_rerun(run, ["export"]).task("export").returned["written"] == 0
     final = " FINAL" if people.name == "clickhouse" else ""
     found = run_sql(f"SELECT contact_key, state, cost_usd, claimed_at FROM deliveries{final} ORDER BY contact_key")
-    assert [(row[0], row[1], float(row[2])) for row in found] == [
-        ("0", "failed", 0.1),
-        ("2", "delivered", 0.1),
-        ("3", "delivered", 0.1),
+    assert [(row[0], row[1], row[2] and float(row[2]), row[3] is not None) for row in found] == [
+        ("0", "failed", 0.1, True),
+        ("1", "suppressed", None, False),
+        ("2", "delivered", 0.1, True),
+        ("3", "delivered", 0.1, True),
     ]
-    assert all(row[3] is not None for row in found)
     assert sandbox.takes_by_phone() == numbers(0, 2, 3)
 
 

@@ -36,7 +36,7 @@ def test_a_report_shows_states_reasons_cost_and_times(program: Program) -> None:
     assert ["sent", "5"] in lines
     assert ["accepted", "3", "60.0%"] in lines
     assert ["failed", "1", "20.0%", "Voicemail", "box", "full", "(1)"] in lines
-    assert "cost 0.2000 US dollars, told of 2 sends" in " ".join(ended.stdout.split())
+    assert "cost 0.2000 US dollars, known for 2 sends" in " ".join(ended.stdout.split())
     assert "50 % within" in ended.stdout
     assert max(map(len, ended.stdout.splitlines())) <= 80
 
@@ -102,7 +102,8 @@ def test_an_export_has_one_row_a_send_and_replaces_the_former_one(program: Progr
         assert sorted(row["contact_key"] for row in rows) == ["0", "1", "2", "3", "4"]
         assert {row["phone_number"] for row in rows} == {phone(key).e164 for key in range(5)}
     for name in ("spring.jsonl", "spring.parquet"):
-        assert run("export", "spring", "--output", name).code == 0
+        ended = run("export", "spring", "--output", name, "--include-not-sent")
+        assert (ended.code, ended.stdout) == (0, f"5 rows of campaign spring are in {name}.\n")
         assert (program.folder / name).stat().st_size
         assert stat.S_IMODE((program.folder / name).stat().st_mode) == 0o600
     assert not list(program.folder.glob(".*"))

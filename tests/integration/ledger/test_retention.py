@@ -12,8 +12,9 @@ from airflow_provider_dropcowboy.ledger import retention
 from airflow_provider_dropcowboy.ledger.database import Ledger, now, open_ledger
 from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconcile
 from airflow_provider_dropcowboy.ledger.retention import MIN_AGE, Pruned, forget, prune
-from airflow_provider_dropcowboy.ledger.schema import LIST_APPENDS, LIST_CONTACTS, METADATA, SENDS
+from airflow_provider_dropcowboy.ledger.schema import LIST_APPENDS, LIST_CONTACTS, METADATA, NOT_SENT, SENDS
 from airflow_provider_dropcowboy.ledger.suppressions import find_suppression, suppress
+from airflow_provider_dropcowboy.ledger.verdicts import NotSent, keep_verdicts
 from airflow_provider_dropcowboy.states import State
 from tests.integration.sent import Sent, age, phone
 
@@ -67,6 +68,30 @@ def test_what_is_pruned_is_asked_neither_by_its_key_nor_by_its_number(ledger: Le
         True,
         other.identity.number_digest(phone(1)),
     )
+
+
+def test_rows_that_were_not_sent_are_pruned_with_their_run_and_forgotten_with_their_number(ledger: Ledger) -> None:
+    sent = Sent(ledger)
+    rows = [
+        NotSent(
+            name=sent.foreign_id(key),
+            foreign_id=sent.foreign_id(key),
+            contact_key=f"key {key}",
+            number_digest=sent.message(key).number_digest,
+            state=State.SUPPRESSED,
+            reason="no consent",
+        )
+        for key in range(2)
+    ]
+    keep_verdicts(ledger, sent.run, rows)
+    forget(ledger, phone(1), reason="asked to")
+    with ledger.reading() as connection:
+        keys = connection.execute(sa.select(NOT_SENT.c.contact_key).order_by(NOT_SENT.c.contact_key)).scalars().all()
+    assert set(keys) == {"key 0", None}
+    age(ledger, QUARTER)
+    prune(ledger, older_than=QUARTER)
+    with ledger.reading() as connection:
+        assert connection.execute(sa.select(NOT_SENT)).all() == []
 
 
 def test_a_late_result_of_a_pruned_message_still_counts(ledger: Ledger) -> None:

@@ -40,6 +40,7 @@ def test_a_send_is_told_with_all_that_is_known_of_it(ledger: Ledger, sent: Sent)
     assert (row.cost_usd, row.network) == (Decimal("0.099"), "Verizon")
     assert row.answered_at is not None
     assert row.final_at is not None
+    assert row.claimed_at is not None
     assert row.claimed_at <= row.answered_at <= row.final_at
     assert phone(1).e164 not in repr(row)
 
