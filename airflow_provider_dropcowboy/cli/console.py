@@ -8,10 +8,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from airflow_provider_dropcowboy.cli.failures import PACKAGE
 
@@ -42,6 +38,10 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, title
 
     The first column is never wrapped: it holds the id that is copied. Numbers stand to the right.
     """
+    from rich import box  # the help of a command needs no tables
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(
         box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), title=title and _shown(title), title_justify="left"
     )
@@ -73,21 +73,21 @@ def campaign_label(campaign: "Campaign | Pausable") -> str:
     return f"{campaign.name} ({campaign.channel}, account {campaign.account})"
 
 
-def _cell(value: Cell) -> Text:
+def _cell(value: Cell) -> str:
     match value:
         case None:
-            return Text("-")
+            return "-"
         case bool():
-            return Text("yes" if value else "no")
+            return "yes" if value else "no"
         case datetime():
-            return Text(instant(value))
+            return instant(value)
         case _:
             return _shown(str(value))
 
 
-def _shown(text: str) -> Text:
+def _shown(text: str) -> str:
     """Without control characters: names come from outside, and could steer the terminal."""
-    return Text("".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text))
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 def _json_text(value: object) -> str:

@@ -16,8 +16,10 @@ def test_help_and_version_are_there_before_airflow_is_loaded(program: Program) -
     assert program.run("--version").stdout == f"dropcowboy {version('airflow-provider-dropcowboy')}\n"
     look = (
         "import sys; from airflow_provider_dropcowboy.cli.main import program\n"
-        "program.main(['--help'], standalone_mode=False); program.main(['send', 'sms', '-h'], standalone_mode=False)\n"
-        "print(sorted({'airflow', 'sqlalchemy', 'aiohttp', 'requests'} & set(sys.modules)))"
+        "for words in (['-h'], ['send', 'sms', '-h'], ['report', '-h'], ['campaigns', '-h'], ['doctor', '-h']):\n"
+        "    program.main(words, standalone_mode=False)\n"
+        "heavy = {'airflow', 'sqlalchemy', 'alembic', 'aiohttp', 'requests', 'pandas', 'pendulum', 'rich'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
     )
     looked = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, timeout=60, check=True)
     assert looked.stdout.splitlines()[-1] == "[]"
