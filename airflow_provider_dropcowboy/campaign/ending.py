@@ -89,7 +89,8 @@ def conclude(shared: Shared, *, seconds: float, tell: Callable[[Summary], object
         run_id=shared.run.id,
         calling_hours=plan.hours.version if plan.hours else None,
     )
-    log.info("%s", summary)
+    if summary.read or shared.control.order is None:  # what stopped it before its first row says all there is to say
+        log.info("%s", summary)
     for state in summary.counts:
         if reasons := summary.reasons_of(state):
             log.info("%s: %s", state, reasons)

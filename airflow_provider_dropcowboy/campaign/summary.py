@@ -290,11 +290,11 @@ class Summary:
         return "; ".join(parts)
 
     def __str__(self) -> str:
-        counts = ", ".join(f"{count} {state}" for state, count in self.counts.items()) or "nothing"
+        counts = ", ".join(f"{count} {state}" for state, count in self.counts.items())
         rows = "1 row" if self.read == 1 else f"{self.read} rows"
         unread = self.unreadable_suppressions
         left = f"; {unread} entries of the suppression list could not be read" if unread else ""
         return (
-            f"campaign {self.campaign}: {rows} read: {counts}; {self.asked} sent now and {self.already} before; "
-            f"{self.seconds:.1f} s, {self.rate_per_s:.0f} requests/s{left}"
+            f"campaign {self.campaign}: {rows} read{counts and ': '}{counts}; {self.asked} sent now and "
+            f"{self.already} before; {self.seconds:.1f} s, {self.rate_per_s:.0f} requests/s{left}"
         )

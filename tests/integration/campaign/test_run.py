@@ -1,5 +1,6 @@
 """A campaign from its rows to its records, against the sandbox and on both databases."""
 
+import logging
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -249,11 +250,13 @@ class TestSources:
         assert taken_once(sandbox, 100)
 
     def test_a_source_without_the_column_asks_nobody(
-        self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan
+        self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, caplog: pytest.LogCaptureFixture
     ) -> None:
+        caplog.set_level(logging.INFO)
         with pytest.raises(DropCowboyError, match="no column 'id'"):
             run(plan(), [{"phone": "+15042000001"}])
         assert sandbox.stats()["asks"] == 0
+        assert "0 rows read" not in caplog.text, "the error says it"
 
 
 def test_a_ledger_that_lost_what_it_had_committed_fails_the_run_which_says_so(
