@@ -1,12 +1,11 @@
 """One contact's message, with what is known of its person, and what screening says of it."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from airflow_provider_dropcowboy.api.content import Channel, Content, channel_of
 from airflow_provider_dropcowboy.phone import Phone
-from airflow_provider_dropcowboy.screening.calling_hours import Ruling
-from airflow_provider_dropcowboy.screening.consent import NO_CONSENT, Kinds
+from airflow_provider_dropcowboy.screening.consent import NO_CONSENT, Kinds, Need
 from airflow_provider_dropcowboy.states import State
 
 
@@ -35,6 +34,41 @@ class Message:
     def channel(self) -> Channel:
         """The route it goes by."""
         return channel_of(self.content)
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """Whether a person may be called at a moment.
+
+    :param is_open: somebody may be asked now, until ``closes_at``.
+    :param closes_at: aware, UTC; nothing is written from then on. The margin is taken off. None: no end, or not open.
+    :param opens_at: aware, UTC: the next opening; of open hours, the one after they close. None: none within
+        two weeks, or unknown.
+    :param is_banned: the law of a place forbids the message at any hour.
+    :param needs: the consent that the laws of its places want; without it the message is forbidden at any hour.
+    :param rule: for a person and an auditor: what it was judged by, and of which version.
+    :param version: of the calling hours.
+    :param caps: so many messages to one number within so long a time; those of all its places.
+    """
+
+    is_open: bool
+    closes_at: datetime | None
+    opens_at: datetime | None
+    is_banned: bool
+    rule: str
+    caps: tuple[tuple[int, timedelta], ...] = ()
+    needs: tuple[Need, ...] = ()
+    regions: tuple[str, ...] = ()
+    zones: tuple[str, ...] = ()
+    version: str = ""
+
+    def is_open_at(self, at: datetime) -> bool:
+        """Whether somebody may be called at a later moment; when it closed, nothing is known of what follows."""
+        return self.is_open and (self.closes_at is None or at < self.closes_at)
+
+    def rule_at(self, at: datetime) -> str:
+        """The rule at a later moment."""
+        return self.rule.replace("open:", "ended:", 1) if self.is_open and not self.is_open_at(at) else self.rule
 
 
 @dataclass(frozen=True, slots=True)

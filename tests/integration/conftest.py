@@ -1,7 +1,8 @@
 """A ledger, messages, and runs against the sandbox, for every test that joins real parts."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
@@ -16,9 +17,12 @@ from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
-from airflow_provider_dropcowboy.sandbox.catalog import BRAND_ID, RECORDING_ID
+from airflow_provider_dropcowboy.sandbox.catalog import BRAND_ID, POOL_ID, RECORDING_ID
 from airflow_provider_dropcowboy.secret import Secret
 from tests.sandbox_process import SandboxProcess
+
+if TYPE_CHECKING:
+    from airflow_provider_dropcowboy.hooks.dropcowboy import DropCowboyHook
 
 
 class MakePlan(Protocol):
@@ -88,3 +92,30 @@ def run(ledger: Ledger) -> RunPlan:
         return run_campaign(plan, ledger, rows=rows, control=control or Control(), suppressed=numbers, clock=clock)
 
     return run_to_end
+
+
+@pytest.fixture
+def connect(sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> Callable[..., "DropCowboyHook"]:
+    """Makes a hook on the sandbox, with other fields of the connection if need be."""
+
+    from airflow_provider_dropcowboy.hooks.dropcowboy import DropCowboyHook  # Airflow: not for workers
+
+    def make(**fields: object) -> "DropCowboyHook":
+        extra = {"default_brand_id": BRAND_ID, "default_pool_id": POOL_ID, "timeout_s": 5}
+        connection = {
+            "conn_type": "dropcowboy",
+            "login": sandbox.team_id,
+            "password": sandbox.secret,
+            "host": sandbox.base_url,
+            "extra": extra,
+            **fields,
+        }
+        monkeypatch.setenv("AIRFLOW_CONN_DROPCOWBOY_DEFAULT", json.dumps(connection))
+        return DropCowboyHook()
+
+    return make
+
+
+@pytest.fixture
+def hook(connect: Callable[..., "DropCowboyHook"]) -> "DropCowboyHook":
+    return connect()

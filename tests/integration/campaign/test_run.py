@@ -1,10 +1,7 @@
 """A campaign from its rows to its records, against the sandbox and on both databases."""
 
 import logging
-import re
 from collections.abc import Iterator
-from datetime import timedelta
-from typing import Final
 
 import pytest
 import sqlalchemy as sa
@@ -12,24 +9,19 @@ import sqlalchemy as sa
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
-from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.contacts.text import Template
 from airflow_provider_dropcowboy.errors import (
-    AuthenticationError,
     BalanceError,
     DropCowboyError,
-    NothingAcceptedError,
-    NothingSentError,
     NotTakenError,
     SourceError,
     VendorDownError,
 )
 from airflow_provider_dropcowboy.ledger.counts import count_campaign
 from airflow_provider_dropcowboy.ledger.database import Ledger
-from airflow_provider_dropcowboy.ledger.judgement import ClaimRules
 from airflow_provider_dropcowboy.ledger.runs import find_campaign
 from airflow_provider_dropcowboy.ledger.schema import METADATA, RUNS, SENDS
-from airflow_provider_dropcowboy.sandbox.catalog import BRAND_ID, POOL_ID, RECORDING_ID, SECOND_RECORDING_ID
+from airflow_provider_dropcowboy.sandbox.catalog import BRAND_ID, POOL_ID, SECOND_RECORDING_ID
 from airflow_provider_dropcowboy.secret import Secret
 from airflow_provider_dropcowboy.states import State
 from tests.integration.campaign.conftest import states, taken_once, wait_until
@@ -37,8 +29,6 @@ from tests.integration.conftest import MakePlan, RunPlan, people
 from tests.sandbox_process import SandboxProcess
 
 TEXT = SmsTemplate(caller_id="+15045550199", pool_id=POOL_ID, sms_body=Template.parse("Hi {name}, the vet comes"))
-
-A_DAY: Final = timedelta(days=1)
 
 
 def history(ledger: Ledger) -> int:
@@ -162,76 +152,6 @@ class TestSurelyNotTaken:
         assert set(states(ledger)) <= {State.RELEASED}
 
 
-class TestRefusals:
-    def test_wrong_credentials_stop_the_run_at_once_and_leave_nothing_in_doubt(
-        self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, ledger: Ledger
-    ) -> None:
-        wrong = Account(sandbox.team_id, Secret("not-the-secret"), sandbox.base_url)
-        with pytest.raises(AuthenticationError, match="HTTP 401"):
-            run(plan(account=wrong), people(500))
-        assert set(states(ledger)) == {State.RELEASED}
-        assert states(ledger)[State.RELEASED] <= 3 * 10
-        assert sandbox.stats()["takes"] == 0
-        summary = run(plan(), people(500))
-        assert (dict(summary.counts), summary.asked) == ({"accepted": 500}, 500)
-        assert taken_once(sandbox, 500)
-
-    @pytest.mark.parametrize("fault", ["payment_required", "forbidden", "not_found_html"])
-    def test_a_refusal_of_all_requests_alike_stops_the_run(
-        self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, ledger: Ledger, fault: str
-    ) -> None:
-        sandbox.fault(fault)
-        with pytest.raises(AuthenticationError):
-            run(plan(), people(100))
-        assert set(states(ledger)) == {State.RELEASED}
-
-    def test_a_refused_message_keeps_its_reason_and_is_not_asked_again(
-        self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, ledger: Ledger
-    ) -> None:
-        sandbox.fault("invalid_400", times=5)
-        first = run(plan(), people(10))
-        assert dict(first.counts) == {"rejected": 5, "accepted": 5}
-        assert {state for state, _reason in first.reasons} == {State.REJECTED}
-        second = run(plan(), people(10))
-        assert (dict(second.counts), second.asked) == (dict(first.counts), 0)
-        assert set(sandbox.asks().values()) == {1}
-
-    def test_a_refused_message_is_asked_again_once_its_request_is_another_one(
-        self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan
-    ) -> None:
-        with pytest.raises(NothingAcceptedError):
-            run(plan(template=RvmTemplate(brand_id="no-such-brand", recording_id=RECORDING_ID)), people(10))
-        summary = run(plan(), people(10))
-        assert (dict(summary.counts), summary.asked) == ({"accepted": 10}, 10)
-        assert taken_once(sandbox, 10)
-
-    @pytest.mark.parametrize(
-        ("faults", "counts"),
-        [
-            (("invalid_400",), "None of 4 messages was accepted. 4 were rejected"),
-            (("lose_answer",), "None of 4 messages was accepted. 4 are in doubt"),
-            (("invalid_400", "lose_answer"), "None of 4 messages was accepted. 2 were rejected.*2 are in doubt"),
-        ],
-    )
-    def test_a_run_of_which_nothing_was_accepted_fails_however_small_and_so_does_its_rerun(
-        self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, faults: tuple[str, ...], counts: str
-    ) -> None:
-        for fault in faults:
-            sandbox.fault(fault, times=4 // len(faults))
-        for _ in range(2):
-            with pytest.raises(NothingAcceptedError, match=counts):
-                run(plan(concurrency=1), people(4))
-        assert set(sandbox.asks().values()) == {1}
-
-    def test_an_accepted_message_is_not_asked_again_with_another_recording(
-        self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan
-    ) -> None:
-        run(plan(), people(10))
-        other = plan(template=RvmTemplate(brand_id=BRAND_ID, recording_id=SECOND_RECORDING_ID))
-        assert run(other, people(10)).asked == 0
-        assert taken_once(sandbox, 10)
-
-
 class TestSources:
     def test_a_source_that_fails_half_way_ends_the_run_with_its_own_error(
         self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, ledger: Ledger
@@ -327,51 +247,3 @@ def test_a_message_of_an_older_release_that_was_not_sent_goes_on_under_its_name(
     other = plan(template=RvmTemplate(brand_id=BRAND_ID, recording_id=SECOND_RECORDING_ID))
     assert run(other, [row]).asked == 1
     assert states(ledger) == {State.ACCEPTED: 1}
-
-
-class TestNothingSent:
-    """A run that sent nothing says why in its last line, and fails where that is wanted."""
-
-    @pytest.mark.parametrize(
-        ("changes", "rows", "why"),
-        [
-            ({}, [], "the source has no rows"),
-            ({}, [{"id": n, "phone": "n/a" if n else None} for n in range(3)], "3 rows were read: 3 invalid"),
-            ({"opt_in_column": "name"}, people(2), r"2 suppressed \(no consent in name \(2\)\)\. Check opt_in_column"),
-            ({"claim_rules": ClaimRules(repeat_window=A_DAY)}, people(1), r"capped .*set repeat_window=None"),
-            ({"claim_rules": ClaimRules(caps=((1, A_DAY),))}, people(1), "capped .*max_attempts"),
-            ({"claim_rules": ClaimRules(limit=0)}, people(9, first=5), r"9 held .*Raise limit"),
-        ],
-        ids=["no rows", "all invalid", "no consent", "repeated", "attempts", "limit"],
-    )
-    def test_the_last_line_is_a_warning_with_the_reason(
-        self,
-        plan: MakePlan,
-        run: RunPlan,
-        caplog: pytest.LogCaptureFixture,
-        changes: dict[str, object],
-        rows: list[dict[str, object]],
-        why: str,
-    ) -> None:
-        caplog.set_level("INFO")
-        run(plan(campaign="another"), people(1))
-        run(plan(**changes), rows)
-        assert caplog.records[-1].levelname == "WARNING"
-        assert re.search(f"^Nothing was sent: .*{why}", caplog.messages[-1])
-        with pytest.raises(NothingSentError, match=f"^Nothing was sent: .*{why}"):
-            run(plan(fail_if_nothing_sent=True, **changes), rows)
-
-    def test_a_rerun_with_nothing_left_to_send_is_in_order(
-        self, plan: MakePlan, run: RunPlan, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        caplog.set_level("INFO")
-        rows = [*people(2), {"id": 9, "phone": "n/a"}]
-        for _ in ("first", "again"):
-            run(plan(fail_if_nothing_sent=True), rows)
-        assert caplog.records[-1].levelname == "INFO"
-        assert caplog.messages[-1] == "Nothing new to send: 2 messages of the campaign were sent before."
-
-    def test_a_run_that_is_too_old_fails_where_that_is_wanted(self, plan: MakePlan, run: RunPlan) -> None:
-        old = plan(stale_from=utcnow() - 2 * A_DAY, max_staleness=A_DAY, fail_if_nothing_sent=True)
-        with pytest.raises(NothingSentError, match="this run was due 2 days"):
-            run(old, people(1))

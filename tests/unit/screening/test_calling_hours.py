@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from airflow_provider_dropcowboy.errors import ConfigurationError
-from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode, Ruling
+from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
+from airflow_provider_dropcowboy.screening.message import Ruling
 from airflow_provider_dropcowboy.screening.places import load_places
 from airflow_provider_dropcowboy.screening.zones import zone_rules
 

@@ -4,8 +4,9 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
-from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode, Ruling
+from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
 from airflow_provider_dropcowboy.screening.consent import NO_CONSENT, Consent, unmet
+from airflow_provider_dropcowboy.screening.message import Ruling
 from airflow_provider_dropcowboy.screening.zones import clock
 
 MINUTE = timedelta(minutes=1)
