@@ -50,8 +50,9 @@ class Partition:
     def condition(self, column: str, conn_type: str) -> str | None:
         """The rule in the SQL of a warehouse, for a WHERE; None: it has no MD5 (SQLite), or its SQL is not known here.
 
-        It is :meth:`has` for integers, whole decimals, UUIDs and text as :func:`.canonical_key` writes it. Of other
-        keys, a row may belong to another part than here, but always to exactly one.
+        It is :meth:`has` for integers, whole decimals, UUIDs and text as :func:`.canonical_key` writes it; in SQL
+        Server for integers and ASCII text only. Of other keys, a row may belong to another part than here, but always
+        to exactly one.
 
         :param column: of the contact key, as SQL names it.
         :param conn_type: of the Airflow connection.
@@ -60,8 +61,9 @@ class Partition:
         if hashed is None:
             return None
         text, seven_digits = hashed
-        whole = text.format(column)
-        return f"(COALESCE(MOD({seven_digits.format(whole)}, {self.count}), 0) = {self.index - 1})"
+        number = seven_digits.format(text.format(column))
+        remainder = _REMAINDERS.get(conn_type, "MOD({0}, {1})").format(number, self.count)
+        return f"(COALESCE({remainder}, 0) = {self.index - 1})"
 
     def __str__(self) -> str:
         return f"{self.index}/{self.count}"
@@ -113,16 +115,22 @@ _HASHES: Final = {
         "('x' || left(md5({}), 7))::bit(28)::int",
     ),
     "redshift": (
-        r"REGEXP_REPLACE(CAST({} AS VARCHAR), '^(-?[0-9]+)[.]0+$', '$1')",
+        # its reference has no reference to a group in a replacement
+        "CASE WHEN CAST({0} AS VARCHAR) ~ '^-?[0-9]+[.]0+$' THEN SPLIT_PART(CAST({0} AS VARCHAR), '.', 1) "
+        "ELSE CAST({0} AS VARCHAR) END",
         "STRTOL(LEFT(MD5({}), 7), 16)",
     ),
     "snowflake": (
         r"REGEXP_REPLACE(TO_VARCHAR({}), '^(-?[0-9]+)[.]0+$', '\\1')",
-        "TO_NUMBER(LEFT(MD5({}), 7), 'XXXXXXX')",
+        "BITSHIFTRIGHT(MD5_NUMBER_UPPER64({}), 36)",
     ),
     "trino": (
         "REGEXP_REPLACE(CAST({} AS VARCHAR), '^(-?[0-9]+)[.]0+$', '$1')",
         "from_base(substr(to_hex(md5(to_utf8({}))), 1, 7), 16)",
     ),
+}
+_REMAINDERS: Final = {
+    # no function, and pymssql reads % as a parameter: https://learn.microsoft.com/sql/t-sql/language-elements/modulo-transact-sql
+    "mssql": "{0} - {0} / {1} * {1}",
 }
 _HASHES["gcpbigquery"] = _HASHES["bigquery"]

@@ -85,8 +85,10 @@ def stream_rows(
                     cursor.execute(sql, bound)
                 else:  # an empty collection makes some drivers read a literal % as a placeholder
                     cursor.execute(sql)
-                if cursor.description is None and getattr(cursor, "name", None):
-                    cursor.fetchmany(0)  # psycopg2 describes the rows of a named cursor when it first fetches
+                if cursor.__class__.__module__.startswith("psycopg2"):
+                    _describe(cursor)
+            except ConfigurationError:
+                raise
             except Exception as error:  # noqa: BLE001 - as above
                 raise execute_error(error, connection, sql=sql, values=values) from None
             names = _column_names(cursor.description)
@@ -159,6 +161,13 @@ def _begin_transactions(connection: Any) -> None:
     """PostgreSQL has a named cursor only inside a transaction."""
     if connection.autocommit:
         connection.autocommit = False
+
+
+def _describe(cursor: Cursor) -> None:
+    """psycopg2 describes the rows of a named cursor when it first fetches."""
+    if cursor.description is not None:  # of a second SELECT, whose names the rows of the first would get
+        raise ConfigurationError("The query has several statements. Write one SELECT; nobody was contacted.")
+    cursor.fetchmany(0)
 
 
 def _wait_for_reader(connection: Any) -> None:

@@ -33,7 +33,9 @@ def execute_error(error: Exception, connection: Any, *, sql: str, values: Sequen
     said = what_failed(error, sql=sql, values=values)
     is_temporary = _sqlstate(error).startswith(_TEMPORARY_STATES) or _TEMPORARY.search(_first_lines(error))
     if not is_temporary and (_classes(error) & _USER_ERRORS or _answers(connection)):
-        return ConfigurationError(f"The database refused the query: {said}. Correct the query or its parameters.")
+        is_lone = values and not _sqlstate(error) and _MARK.search(sql) and _LONE_PERCENT.search(sql.replace("%%", ""))
+        hint = " Beside parameters, write a percent sign itself twice, as %%." if is_lone else ""
+        return ConfigurationError(f"The database refused the query: {said}. Correct the query or its parameters.{hint}")
     return _failed(said, 0)
 
 
@@ -94,6 +96,8 @@ def what_failed(error: BaseException, *, sql: str = "", values: Sequence[object]
     return f"{said}: {text.rstrip('.')}" if text else said
 
 
+_MARK: Final = re.compile(r"%(?:\(\w+\))?s")  # as the drivers that read percent signs have it
+_LONE_PERCENT: Final = re.compile(r"%(?!\(\w+\)s|s)")
 _USER_ERRORS: Final = frozenset({"ProgrammingError", "DataError", "NotSupportedError", "IntegrityError"})
 _ERRORS_WITH_VALUES: Final = frozenset({"DataError", "IntegrityError"})
 _WRONG_SETTINGS: Final = frozenset(

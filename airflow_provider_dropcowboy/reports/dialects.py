@@ -20,7 +20,8 @@ REPLACING: Final = ("clickhouse",)
 """Dialects of which a table keeps the last row of a key by itself."""
 
 
-_PART: Final = r'(?:[A-Za-z_][A-Za-z0-9_$]*|"[^"\x00]+")'
+# no percent sign: many drivers read it as a parameter
+_PART: Final = r'(?:[A-Za-z_][A-Za-z0-9_$]*|"[^"%\x00]+")'
 _NAME: Final = re.compile(rf"{_PART}(?:\.{_PART}){{0,2}}")
 
 

@@ -1,11 +1,13 @@
 """fakesnow as a server, with what its own release lacks. A program: the port is its argument.
 
-NULL instants are NULL (it sends them as 1970), and a long result comes in pieces, which the connector asks for.
+NULL instants are NULL (it sends them as 1970), a long result comes in pieces, which the connector asks for, and there
+is MD5_NUMBER_UPPER64.
 """
 
 import json
 import sys
 from base64 import b64decode, b64encode
+from hashlib import md5
 from importlib import import_module
 from itertools import count
 from typing import Any, Final
@@ -51,6 +53,11 @@ def _described(request: Request, piece: pyarrow.Table) -> dict[str, object]:
     return {"url": url, "rowCount": piece.num_rows, "uncompressedSize": len(content), "compressedSize": len(content)}
 
 
+def md5_number_upper64(text: str) -> int:
+    """As Snowflake's SQL reference says: ``SELECT MD5_NUMBER_UPPER64('Snowflake')`` is 17145559544104499780."""
+    return int.from_bytes(md5(text.encode(), usedforsecurity=False).digest()[:8])
+
+
 async def _piece(request: Request) -> Response:
     return Response(_pieces.pop(request.path_params["name"]))
 
@@ -63,4 +70,6 @@ if __name__ == "__main__":
         Route("/queries/v1/query-request", _query, methods=["POST"]),
         Route("/pieces/{name}", _piece, name="piece"),
     ]
+    # sqlglot's name of it in DuckDB, which has none
+    server.shared_fs.duck_conn.create_function("m_d5_number_upper64", md5_number_upper64, ["VARCHAR"], "HUGEINT")
     uvicorn.run(server.app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")

@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 import sqlglot
 
-from airflow_provider_dropcowboy.contacts.partition import Partition
 from airflow_provider_dropcowboy.errors import ConfigurationError, SourceError
 from airflow_provider_dropcowboy.operators._source import database_hook, open_sql
 from airflow_provider_dropcowboy.reports.deliveries import COLUMNS, Delivery
@@ -202,12 +201,6 @@ def test_an_export_speaks_the_warehouses_sql(name: str, driver: Driver) -> None:
     merges = name in ("databricks", "trino")
     assert verbs == ["IF" if name == "mssql" else "CREATE", "SELECT", *(["MERGE"] if merges else ["DELETE", "INSERT"])]
     assert driver.commits == (0 if merges else 2)
-
-
-def test_the_rule_of_partitions_is_of_the_warehouses_sql(name: str) -> None:
-    condition = Partition(3, 8).condition("contact_id", name)
-    assert condition is not None
-    sqlglot.parse_one(f"SELECT 1 FROM t WHERE {condition}", read=CASES[name].dialect)
 
 
 class TestBigQuery:

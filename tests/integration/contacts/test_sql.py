@@ -57,6 +57,22 @@ def test_without_parameters_a_percent_sign_is_itself(warehouse: Connect, paramet
     assert list(stream_rows(warehouse, sql, parameters=parameters)) == [{"mark": "a%s :b"}]  # type: ignore[arg-type]
 
 
+def test_a_single_percent_sign_beside_parameters_is_told_how_to_write(postgresql: Connect, psycopg2: Connect) -> None:
+    for connect in (postgresql, psycopg2):
+        with pytest.raises(ConfigurationError, match="write a percent sign itself twice, as %%"):
+            list(stream_rows(connect, "SELECT 'x%' AS a WHERE 'a' = %(k)s", parameters={"k": "a"}))
+        with pytest.raises(ConfigurationError) as refused:
+            list(stream_rows(connect, "SELECT nope WHERE 'x%%' = %(k)s", parameters={"k": "a"}))
+        assert "percent" not in str(refused.value)
+
+
+def test_two_statements_are_refused(postgresql: Connect, psycopg2: Connect) -> None:
+    """psycopg2 gives the rows of the first the names of the second."""
+    for connect in (postgresql, psycopg2):
+        with pytest.raises(ConfigurationError, match=r"several statements|multiple commands"):
+            list(stream_rows(connect, "SELECT 1 AS phone, 2 AS id; SELECT 1 AS id, 2 AS phone"))
+
+
 def test_one_text_is_not_taken_for_parameters(sqlite: Connect) -> None:
     with pytest.raises(ConfigurationError, match="parameters is one text"):
         next(stream_rows(sqlite, "SELECT ?", parameters="Ann"))

@@ -12,7 +12,20 @@ def test_a_name_may_have_a_schema_a_database_and_quotes(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "None; DROP TABLE x", "a.b.c.d", "deliveries WHERE 1=1", '"a', "a-b", "1a", "a\n", "(SELECT 1)", "a--"]
+    "name",
+    [
+        "",
+        "None; DROP TABLE x",
+        "a.b.c.d",
+        "deliveries WHERE 1=1",
+        '"a',
+        "a-b",
+        "1a",
+        "a\n",
+        "(SELECT 1)",
+        "a--",
+        '"a%b"',
+    ],
 )
 def test_anything_else_is_refused_before_it_is_part_of_a_statement(name: str) -> None:
     with pytest.raises(ConfigurationError, match="names no table"):
