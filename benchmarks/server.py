@@ -1,4 +1,6 @@
-"""A vendor that answers every request alike, after a fixed latency: what is measured is the client.
+"""A vendor that answers every send alike, after a fixed latency: what is measured is the client.
+
+Any other request, such as the check of a connection, names a path that does not exist; its connection ends.
 
 ``python -m benchmarks.server --latency-ms 50`` prints its port, and its totals as JSON when it is told to end.
 """
@@ -52,6 +54,9 @@ class Vendor(asyncio.Protocol):
             if len(self._read) < end + 4 + length:
                 return
             del self._read[: end + 4 + length]
+            if not head.startswith(b"post "):
+                asyncio.get_running_loop().call_later(self._latency_s, self._refuse, head.split(b" ", 2)[1])
+                continue
             totals = self._totals
             totals.requests += 1
             totals.in_flight += 1
@@ -60,6 +65,11 @@ class Vendor(asyncio.Protocol):
                 asyncio.get_running_loop().call_later(self._latency_s, self._answer)
             else:
                 self._answer()
+
+    def _refuse(self, path: bytes) -> None:
+        head = b"HTTP/1.1 404 Not Found\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
+        self._transport.write(head % (len(path), path))
+        self._transport.close()
 
     def _answer(self) -> None:
         self._totals.in_flight -= 1

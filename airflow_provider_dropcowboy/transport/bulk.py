@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
@@ -140,16 +140,17 @@ class BulkSender:
         if connection.is_early:
             connection.drop()
             return _unanswered(EARLY)
-        return self._judge(connection, Reading(answer, self._read(answer)), key=key)
+        outcome = self._read(answer)
+        return Reading(answer, outcome, self._judge(connection, outcome, key=key))
 
-    def _judge(self, connection: KeptConnection, reading: Reading, *, key: object) -> Reading:
-        kind = reading.outcome.kind
-        if kind is Outcome.ACCEPTED:
-            return replace(reading, proof=self._keeper.accept(connection, key))
-        if kind in NOT_SENT:
-            return replace(reading, proof=self._keeper.check(connection))
+    def _judge(self, connection: KeptConnection, outcome: SendOutcome, *, key: object) -> "asyncio.Task[bool] | None":
+        """The proof of an answer that needs one."""
+        if outcome.kind is Outcome.ACCEPTED:
+            return self._keeper.accept(connection, key)
+        if outcome.kind in NOT_SENT:
+            return self._keeper.check(connection)
         self._keeper.retire(connection)
-        return reading
+        return None
 
     def _bytes(self, request: Request) -> bytes:
         head = self._heads.get(request.path)
