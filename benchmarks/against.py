@@ -12,57 +12,29 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import cache
-from io import BytesIO
 from itertools import count
 from pathlib import Path
 from statistics import median
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.__main__ import bench_memory
+from benchmarks.builds import REPOSITORY, Build, unpack
 from tests.certificate import make_certificate
 from tests.postgres_server import PostgresServer
 
-REPOSITORY: Final = Path(__file__).resolve().parent.parent
 CONNECTIONS: Final = 90
+KILLS: Final = 5
+DOUBT: Final = REPOSITORY / "benchmarks" / "doubt.py"
 
 Figures = Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Build:
-    """The source of one build.
-
-    :param certificate: of vendors that speak TLS; the build trusts it.
-    """
-
-    folder: Path
-    certificate: Path
-
-    def run(self, *command: object) -> dict[str, Any]:
-        """What a benchmark of the build printed last, as JSON."""
-        return self._run("-m", *command)
-
-    def run_file(self, file: Path, *command: object) -> dict[str, Any]:
-        """What a benchmark of this build printed last, which measures that build."""
-        return self._run(file, *command)
-
-    def _run(self, *command: object) -> dict[str, Any]:
-        environment = {**os.environ, "PYTHONPATH": str(self.folder), "SSL_CERT_FILE": str(self.certificate)}
-        words = [sys.executable, *map(str, command)]
-        done = subprocess.run(words, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise SystemExit(f"{' '.join(words)} failed in {self.folder}:\n{done.stderr[-2000:]}")
-        printed: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-        return printed
 
 
 def send(
@@ -161,6 +133,21 @@ def restart(build: Build, _rows: int, *, workers: int) -> Figures:
     return {"callbacks posted": printed["posted"], "callbacks lost": printed["lost"]}
 
 
+def doubt(build: Build, rows: int, *, latency_ms: int) -> Figures:
+    """The claims that are out for each connection, and the rate that they keep up."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = ["--rows", rows, "--ledger", f"sqlite:///{folder}/ledger.db", "--connections", CONNECTIONS]
+        printed = build.run_file(DOUBT, "send", "--url", _vendor(latency_ms), *words)
+    return {"requests a second": printed["rate_per_s"], "claims out for each connection": printed["claims_out"]}
+
+
+def killed(build: Build, _rows: int, *, latency_ms: int) -> Figures:
+    """What ``kill -9`` leaves claimed: the median of some kills."""
+    words = ["--kills", KILLS, "--connections", CONNECTIONS]
+    printed = build.run_file(DOUBT, "kill", "--url", _vendor(latency_ms), *words)
+    return {"left claimed for each connection": printed["left_claimed"]}
+
+
 @contextmanager
 def _ledger_with(build: Build, rows: int, *, ledger: str) -> Iterator[str]:
     """A copy of a ledger of the build's own, in which so many rows are sent; its URL."""
@@ -187,10 +174,10 @@ def _ledger_with(build: Build, rows: int, *, ledger: str) -> Iterator[str]:
 
 
 @cache
-def _vendor() -> str:
+def _vendor(latency_ms: int = 50) -> str:
     """One for all: its address is part of the account's name, and with it of the campaign."""
     server = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.server", "--latency-ms", "50"],
+        [sys.executable, "-m", "benchmarks.server", "--latency-ms", str(latency_ms)],
         cwd=REPOSITORY, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     atexit.register(server.terminate)
@@ -239,6 +226,9 @@ MEASURES: Final[Mapping[str, Callable[[Build, int], Figures]]] = {
     "50 ms, TLS": lambda build, rows: send(build, rows, latency_ms=50, has_tls=True),
     "50 ms, PostgreSQL": lambda build, rows: send(build, rows, latency_ms=50, ledger="postgresql"),
     "no latency, SQLite": lambda build, rows: send(build, rows, latency_ms=0, peer="aiohttp"),
+    "claims out at 50 ms": lambda build, rows: doubt(build, rows, latency_ms=50),
+    "claims out at 200 ms": lambda build, rows: doubt(build, rows, latency_ms=200),
+    "killed at 200 ms": lambda build, rows: killed(build, rows, latency_ms=200),
     "no latency, PostgreSQL": lambda build, rows: send(build, rows, latency_ms=0, ledger="postgresql", peer="aiohttp"),
 }
 
@@ -250,6 +240,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=6_000)
     parser.add_argument("--repeats", type=int, default=4)
     parser.add_argument("--only", choices=MEASURES, action="append", help="some measures")
+    parser.add_argument("--memory", action="store_true", help="also this build's peak memory, up to a million contacts")
     options = parser.parse_args()
     load = os.getloadavg()[0]
     table = Table("measure", "figure", options.revision, "this build", "ratio", title=f"load {load:.1f} at the start")
@@ -265,6 +256,10 @@ def main() -> None:
                 ratio = f"{after / before:.3f}" if before else "-"
                 table.add_row(measure, figure, f"{before:,.2f}", f"{after:,.2f}", ratio)
     Console().print(table)
+    if options.memory:
+        server = _postgres()
+        with tempfile.TemporaryDirectory() as name:
+            Console().print(bench_memory(Path(name), server.url(server.create_database()), sizes=(10_000, 1_000_000)))
     print(f"load {os.getloadavg()[0]:.1f} at the end")
 
 
@@ -278,13 +273,6 @@ def by_turns(
         for number in order if turn % 2 else reversed(order):
             figures[number].append(measure(builds[number], rows))
     return [{name: median(each[name] for each in all_of) for name in all_of[0]} for all_of in figures]
-
-
-def unpack(revision: str, folder: Path) -> None:
-    """The files of a revision, without what was changed since."""
-    packed = subprocess.run(["git", "-C", REPOSITORY, "archive", revision], stdout=subprocess.PIPE, check=True).stdout
-    with tarfile.open(fileobj=BytesIO(packed)) as archive:
-        archive.extractall(folder, filter="data")
 
 
 if __name__ == "__main__":

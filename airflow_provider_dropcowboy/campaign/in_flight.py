@@ -161,9 +161,9 @@ class InFlightLimit:
         if rate_per_s is not None and rate_per_s < pace_per_s:
             pace_per_s = rate_per_s
             on_wire = rate_per_s * self.request.seconds
-        # what the wire takes while a batch is claimed and another is recorded; else batches of a sensible size
-        behind_s = min(self.claim.seconds + self.record.seconds, AHEAD_S)
-        waiting = max(pace_per_s * behind_s, min(pace_per_s * AHEAD_S, connections / BATCHES))
+        behind_s = self.claim.seconds + self.record.seconds
+        # what the wire takes while a batch is claimed and another is recorded, and until enough is free for a batch
+        waiting = min(pace_per_s * behind_s + connections / BATCHES, pace_per_s * AHEAD_S)
         async with self._changed:
             self._limit = max(min(math.ceil(on_wire) + math.ceil(waiting), self._most), 1)
             self._changed.notify_all()

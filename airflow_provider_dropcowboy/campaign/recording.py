@@ -14,8 +14,11 @@ from airflow_provider_dropcowboy.ledger.patience import record_patiently
 from airflow_provider_dropcowboy.states import State
 
 MAX_RECORD_ROWS: Final = 500
-GATHER_S: Final = 0.01
-"""Outcomes gather for so long before they are written: a commit each would cost more CPU than the request itself."""
+GATHER: Final = 0.3
+"""Outcomes gather for this part of a request's time: a commit each would cost more CPU than the request itself."""
+MIN_GATHER_S: Final = 0.01
+MAX_GATHER_S: Final = 0.02
+"""Claims that are not recorded are in doubt after a ``kill -9``."""
 NOT_RECORDED: Final = "answered, but not recorded"
 
 
@@ -35,7 +38,7 @@ class Recording:
         while True:
             answered = [await shared.answers.get()]
             begun_s = shared.clock.boot_s()
-            await asyncio.sleep(GATHER_S)
+            await asyncio.sleep(min(max(shared.in_flight.request.seconds * GATHER, MIN_GATHER_S), MAX_GATHER_S))
             while len(answered) < MAX_RECORD_ROWS and not shared.answers.empty():
                 answered.append(shared.answers.get_nowait())
             is_recorded = True
