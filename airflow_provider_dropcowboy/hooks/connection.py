@@ -155,6 +155,8 @@ def _wrong(name: str, wanted: str) -> ConfigurationError:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)  # of a URI, Airflow's server and commands read digits as a number, and its tasks as text
     if not isinstance(value, str):
         raise ValueError("text")
     return value.strip()

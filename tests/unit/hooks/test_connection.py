@@ -115,6 +115,10 @@ def test_text_of_a_uri_is_read_as_what_it_means() -> None:
     assert settings.byoc == {"token": "carrier-token"}
 
 
+def test_digits_of_a_uri_are_the_same_account_in_a_task_and_in_a_command() -> None:
+    assert extra(account=12345, default_pool_id=7) == extra(account="12345", default_pool_id="7")
+
+
 def test_a_field_that_is_not_known_is_left_alone() -> None:
     assert extra(colour="blue") == extra()
 
@@ -173,13 +177,15 @@ def test_a_wrong_connection_names_the_field(connection: Connection, named: str) 
         ("callback_url", "hooks.example.com"),
         ("callback_url", "https://hooks.example.com?token=wrong"),
         ("callback_url", 7),
+        ("account", 100000.0),
         ("callback_secret", "fifteen-letters"),
         ("callback_secret_retired", "long-enough-to-be-kept fifteen-letters"),
         ("account", "a\nb"),
         ("account", "t" * 251),
         ("callback_secret", 12345678),
         ("default_brand_id", ["b1"]),
-        ("default_pool_id", 7),
+        ("default_pool_id", 7.5),
+        ("default_pool_id", True),
         ("max_concurrency", 0),
         ("max_concurrency", 100),
         ("max_concurrency", 9.5),
