@@ -20,11 +20,12 @@ from rich.table import Column, Table
 
 from airflow_provider_dropcowboy.api.answers import ACCEPTED
 from airflow_provider_dropcowboy.api.content import Channel, Rvm
+from airflow_provider_dropcowboy.ledger.campaigns import Campaign, bind_campaign, find_campaign
 from airflow_provider_dropcowboy.ledger.claims import claim, new_claim_id
 from airflow_provider_dropcowboy.ledger.database import Ledger, now, open_ledger
 from airflow_provider_dropcowboy.ledger.judgement import ClaimRules
 from airflow_provider_dropcowboy.ledger.outcomes import Answered, record
-from airflow_provider_dropcowboy.ledger.runs import Campaign, Who, begin_run, bind_campaign, end_run, find_campaign
+from airflow_provider_dropcowboy.ledger.runs import Who, begin_run, end_run
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.reports.funnel import Outcomes, read_funnel, read_outcomes
 from airflow_provider_dropcowboy.screening.message import Candidate, Message

@@ -18,9 +18,10 @@ from rich.console import Console
 from rich.table import Table
 
 from airflow_provider_dropcowboy.api.content import Channel
+from airflow_provider_dropcowboy.ledger.campaigns import Campaign
 from airflow_provider_dropcowboy.ledger.counts import rows_of
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
-from airflow_provider_dropcowboy.ledger.runs import Campaign, Who, begin_run, end_run
+from airflow_provider_dropcowboy.ledger.runs import Who, begin_run, end_run
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, SENDS
 from benchmarks.filled import ACCOUNT, fill
 from benchmarks.filled import LARGEST as LARGEST_SENDS

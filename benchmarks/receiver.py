@@ -18,10 +18,11 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.callback_url import CallbackUrls, Ticket
 from airflow_provider_dropcowboy.api.content import Channel, Rvm
+from airflow_provider_dropcowboy.ledger.campaigns import bind_campaign
 from airflow_provider_dropcowboy.ledger.claims import claim, new_claim_id
 from airflow_provider_dropcowboy.ledger.database import open_ledger
 from airflow_provider_dropcowboy.ledger.digest import number_digest
-from airflow_provider_dropcowboy.ledger.runs import Who, begin_run, bind_campaign
+from airflow_provider_dropcowboy.ledger.runs import Who, begin_run
 from airflow_provider_dropcowboy.ledger.schema import SENDS
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.screening.message import Candidate, Message

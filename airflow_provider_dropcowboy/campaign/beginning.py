@@ -12,11 +12,12 @@ from airflow_provider_dropcowboy.campaign.identity import Identity
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.warnings import warn_of_plan
 from airflow_provider_dropcowboy.errors import AuthenticationError, NothingSentError, StaleRunError
+from airflow_provider_dropcowboy.ledger.campaigns import Campaign
 from airflow_provider_dropcowboy.ledger.counts import has_sends
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.health import check_campaign
 from airflow_provider_dropcowboy.ledger.patience import begin_patiently, bind_patiently
-from airflow_provider_dropcowboy.ledger.runs import Campaign, Run, end_run
+from airflow_provider_dropcowboy.ledger.runs import Run, end_run
 from airflow_provider_dropcowboy.ledger.tasks import rows_read_last
 from airflow_provider_dropcowboy.transport.client import Client
 

@@ -23,7 +23,7 @@ from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.secret import hmac_sha256
 
 if TYPE_CHECKING:
-    from airflow_provider_dropcowboy.ledger.runs import Campaign
+    from airflow_provider_dropcowboy.ledger.campaigns import Campaign
 
 MAX_CAMPAIGN_CHARACTERS: Final = 250  # Airflow's own limit for the ids it is made of
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from airflow_provider_dropcowboy.ledger.campaigns import Campaign
     from airflow_provider_dropcowboy.ledger.database import Ledger
-    from airflow_provider_dropcowboy.ledger.runs import Campaign
     from airflow_provider_dropcowboy.ledger.settling import Open
 
 _campaign = click.argument("campaign", required=False)

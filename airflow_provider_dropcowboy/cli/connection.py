@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_dropcowboy.hooks.config import WrittenConnection
     from airflow_provider_dropcowboy.hooks.connection import Connection
+    from airflow_provider_dropcowboy.ledger.campaigns import Campaign
     from airflow_provider_dropcowboy.ledger.database import Ledger
-    from airflow_provider_dropcowboy.ledger.runs import Campaign
     from airflow_provider_dropcowboy.screening.calling_hours import CallingHours
 
 T = TypeVar("T")

@@ -12,8 +12,7 @@ import click
 from airflow_provider_dropcowboy.cli.failures import PACKAGE
 
 if TYPE_CHECKING:
-    from airflow_provider_dropcowboy.ledger.campaigns import Pausable
-    from airflow_provider_dropcowboy.ledger.runs import Campaign
+    from airflow_provider_dropcowboy.ledger.campaigns import Campaign, Pausable
 
 Cell = str | int | bool | datetime | None
 

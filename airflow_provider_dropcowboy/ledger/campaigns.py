@@ -1,7 +1,7 @@
-"""Campaigns by the name that a person types, and their pauses."""
+"""Campaigns: how the ledger knows them, how a person names them, and their pauses."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Final
@@ -12,11 +12,81 @@ from airflow_provider_dropcowboy.api.account import spell_account
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.runs import Campaign, read_campaigns
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, LEDGER
 
 MAX_SIMILAR: Final = 5
 LEAST_SIMILARITY: Final = 0.4  # of difflib's ratio, 0 to 1
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A campaign of one account and channel, as the ledger knows it.
+
+    :param is_new: this call made it: nobody of it was asked before.
+    :param digest_account: how its foreign_ids spell the account; None: as ``account`` does.
+    :param earlier: the same campaign under other spellings of the account: who is in one of them is not sent to again.
+    """
+
+    id: int
+    account: str
+    name: str
+    channel: Channel
+    prefix: str
+    is_new: bool
+    digest_account: str | None = None
+    earlier: tuple["Campaign", ...] = ()
+
+
+def find_campaign(ledger: Ledger, account: str, *, name: str, channel: Channel) -> Campaign | None:
+    """The campaign if anyone of it was ever to be asked; None: this ledger does not know it."""
+    with ledger.reading() as connection:
+        return _known(connection, account, name, channel)
+
+
+def bind_campaign(ledger: Ledger, account: str, *, name: str, channel: Channel, prefix: str) -> Campaign:
+    """The campaign, written down now if it is new.
+
+    :param prefix: how its foreign_ids begin; derived from the other three.
+    """
+    with ledger.claiming(account) as connection:
+        if (known := _known(connection, account, name, channel)) is not None:
+            return known
+        key = connection.execute(
+            CAMPAIGNS.insert().values(
+                account=account, name=name, channel=channel, prefix=prefix, created_at=now(connection)
+            )
+        ).inserted_primary_key
+        assert key is not None
+        return Campaign(key[0], account, name, channel, prefix, True)
+
+
+def read_campaigns(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> list[Campaign]:
+    """The campaigns for which all of it is true, by account and channel; without ``earlier``."""
+    rows = connection.execute(_CAMPAIGNS.where(*which).order_by(CAMPAIGNS.c.account, CAMPAIGNS.c.channel))
+    return [
+        Campaign(row.id, row.account, row.name, Channel(row.channel), row.prefix, False, row.digest_account)
+        for row in rows
+    ]
+
+
+def _known(connection: sa.Connection, account: str, name: str, channel: Channel) -> Campaign | None:
+    found = read_campaigns(
+        connection, CAMPAIGNS.c.account == account, CAMPAIGNS.c.name == name, CAMPAIGNS.c.channel == channel
+    )
+    if not found:
+        return None
+    (campaign,) = found
+    return replace(campaign, earlier=tuple(read_campaigns(connection, CAMPAIGNS.c.merged_into == campaign.id)))
+
+
+_CAMPAIGNS: Final = sa.select(
+    CAMPAIGNS.c.id,
+    CAMPAIGNS.c.account,
+    CAMPAIGNS.c.name,
+    CAMPAIGNS.c.channel,
+    CAMPAIGNS.c.prefix,
+    CAMPAIGNS.c.digest_account,
+)
 
 
 def find_campaigns(

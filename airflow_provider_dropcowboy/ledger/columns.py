@@ -1,8 +1,12 @@
-"""Types of columns that hold the same on both databases."""
+"""What all tables have in common: types of columns that hold the same on both databases."""
 
 from datetime import UTC, datetime
+from typing import Final
 
 import sqlalchemy as sa
+
+METADATA: Final = sa.MetaData()
+"""Of all tables of the ledger; those of the contact lists are in a file of their own."""
 
 
 class Instant(sa.types.TypeDecorator[datetime]):

@@ -8,9 +8,10 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from airflow_provider_dropcowboy.ledger.campaigns import Campaign
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.outcomes import HOURS_ENDED, OPTED_OUT
-from airflow_provider_dropcowboy.ledger.runs import Campaign, Run, live_runs
+from airflow_provider_dropcowboy.ledger.runs import Run, live_runs
 from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, COUNTS, PROVES_A_SEND, RUNS, SENDS
 from airflow_provider_dropcowboy.states import State
 

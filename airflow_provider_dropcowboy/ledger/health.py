@@ -12,11 +12,12 @@ import sqlalchemy as sa
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.errors import GuardError
+from airflow_provider_dropcowboy.ledger.campaigns import Campaign, bind_campaign
 from airflow_provider_dropcowboy.ledger.counts import lost_results
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.facts import read_timeline
 from airflow_provider_dropcowboy.ledger.lists import OPEN, ListState
-from airflow_provider_dropcowboy.ledger.runs import Campaign, Who, bind_campaign
+from airflow_provider_dropcowboy.ledger.runs import Who
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, LEDGER, LISTS, RUNS
 
 MAX_CLOCK_SKEW: Final = timedelta(seconds=30)

@@ -8,9 +8,10 @@ from typing import Final
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch
+from airflow_provider_dropcowboy.ledger.campaigns import Campaign
 from airflow_provider_dropcowboy.ledger.counts import rows_of
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.runs import Campaign, Run
+from airflow_provider_dropcowboy.ledger.runs import Run
 from airflow_provider_dropcowboy.ledger.schema import HELD, RUNS, SENDS
 from airflow_provider_dropcowboy.ledger.sends import state_now
 from airflow_provider_dropcowboy.states import OPEN, State

@@ -10,7 +10,7 @@ from typing import Any, Final, TypedDict
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.ledger.batch import is_among, names
-from airflow_provider_dropcowboy.ledger.runs import Campaign
+from airflow_provider_dropcowboy.ledger.campaigns import Campaign
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, SENDS
 from airflow_provider_dropcowboy.states import BINDING
 

@@ -10,11 +10,12 @@ import tenacity
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock, Deadline
 from airflow_provider_dropcowboy.errors import LedgerError, LedgerReplacedError
+from airflow_provider_dropcowboy.ledger.campaigns import Campaign, bind_campaign
 from airflow_provider_dropcowboy.ledger.claims import claim, find_claims, new_claim_id, reclaim
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.judgement import NO_RULES, Claim, ClaimRules, Judgement
 from airflow_provider_dropcowboy.ledger.outcomes import Answered, record
-from airflow_provider_dropcowboy.ledger.runs import NO_TERMS, Campaign, Run, Terms, Who, begin_run, bind_campaign
+from airflow_provider_dropcowboy.ledger.runs import NO_TERMS, Run, Terms, Who, begin_run
 from airflow_provider_dropcowboy.ledger.verdicts import NotSent, keep_verdicts
 from airflow_provider_dropcowboy.screening.message import Candidate
 from airflow_provider_dropcowboy.states import LEASE

@@ -3,15 +3,15 @@
 import os
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.errors import LedgerReplacedError
+from airflow_provider_dropcowboy.ledger.campaigns import Campaign
 from airflow_provider_dropcowboy.ledger.database import Ledger, clock_of, clock_parameters, now
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, LEDGER, RUNS
 
@@ -70,53 +70,11 @@ NO_TERMS: Final = Terms()
 
 
 @dataclass(frozen=True, slots=True)
-class Campaign:
-    """A campaign of one account and channel, as the ledger knows it.
-
-    :param is_new: this call made it: nobody of it was asked before.
-    :param digest_account: how its foreign_ids spell the account; None: as ``account`` does.
-    :param earlier: the same campaign under other spellings of the account: who is in one of them is not sent to again.
-    """
-
-    id: int
-    account: str
-    name: str
-    channel: Channel
-    prefix: str
-    is_new: bool
-    digest_account: str | None = None
-    earlier: tuple["Campaign", ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Run:
     """A run's row."""
 
     id: int
     campaign: Campaign
-
-
-def find_campaign(ledger: Ledger, account: str, *, name: str, channel: Channel) -> Campaign | None:
-    """The campaign if anyone of it was ever to be asked; None: this ledger does not know it."""
-    with ledger.reading() as connection:
-        return _known(connection, account, name, channel)
-
-
-def bind_campaign(ledger: Ledger, account: str, *, name: str, channel: Channel, prefix: str) -> Campaign:
-    """The campaign, written down now if it is new.
-
-    :param prefix: how its foreign_ids begin; derived from the other three.
-    """
-    with ledger.claiming(account) as connection:
-        if (known := _known(connection, account, name, channel)) is not None:
-            return known
-        key = connection.execute(
-            CAMPAIGNS.insert().values(
-                account=account, name=name, channel=channel, prefix=prefix, created_at=now(connection)
-            )
-        ).inserted_primary_key
-        assert key is not None
-        return Campaign(key[0], account, name, channel, prefix, True)
 
 
 def begin_run(
@@ -294,32 +252,3 @@ def _pauses(dialect: str) -> sa.Select[Any]:
 
 def _this_process() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
-
-
-def read_campaigns(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> list[Campaign]:
-    """The campaigns for which all of it is true, by account and channel; without ``earlier``."""
-    rows = connection.execute(_CAMPAIGNS.where(*which).order_by(CAMPAIGNS.c.account, CAMPAIGNS.c.channel))
-    return [
-        Campaign(row.id, row.account, row.name, Channel(row.channel), row.prefix, False, row.digest_account)
-        for row in rows
-    ]
-
-
-def _known(connection: sa.Connection, account: str, name: str, channel: Channel) -> Campaign | None:
-    found = read_campaigns(
-        connection, CAMPAIGNS.c.account == account, CAMPAIGNS.c.name == name, CAMPAIGNS.c.channel == channel
-    )
-    if not found:
-        return None
-    (campaign,) = found
-    return replace(campaign, earlier=tuple(read_campaigns(connection, CAMPAIGNS.c.merged_into == campaign.id)))
-
-
-_CAMPAIGNS: Final = sa.select(
-    CAMPAIGNS.c.id,
-    CAMPAIGNS.c.account,
-    CAMPAIGNS.c.name,
-    CAMPAIGNS.c.channel,
-    CAMPAIGNS.c.prefix,
-    CAMPAIGNS.c.digest_account,
-)

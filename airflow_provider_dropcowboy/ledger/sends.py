@@ -10,9 +10,10 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.callbacks import DeliveryStatus
 from airflow_provider_dropcowboy.ledger.batch import is_among, names
+from airflow_provider_dropcowboy.ledger.campaigns import Campaign
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.digest import PREFIX_CHARACTERS
-from airflow_provider_dropcowboy.ledger.runs import Campaign, is_live
+from airflow_provider_dropcowboy.ledger.runs import is_live
 from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, PROVES_A_SEND, RUNS, SENDS, SUPPRESSIONS
 from airflow_provider_dropcowboy.screening.message import Message
 from airflow_provider_dropcowboy.states import SENT, State

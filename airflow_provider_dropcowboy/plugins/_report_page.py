@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.requests import Request
 
+    from airflow_provider_dropcowboy.ledger.campaigns import Campaign
     from airflow_provider_dropcowboy.ledger.database import Ledger
-    from airflow_provider_dropcowboy.ledger.runs import Campaign
 
 DEFAULT_CONN_ID: Final = "dropcowboy_default"
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.ledger.campaigns import campaigns_of
+from airflow_provider_dropcowboy.ledger.campaigns import Campaign, campaigns_of
 from airflow_provider_dropcowboy.ledger.counts import (
     ACCEPTED_AT,
     EXPIRE_AFTER,
@@ -19,7 +19,6 @@ from airflow_provider_dropcowboy.ledger.counts import (
     standing,
 )
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.runs import Campaign
 from airflow_provider_dropcowboy.ledger.schema import HISTORY, NOT_SENT, RUNS, SENDS
 from airflow_provider_dropcowboy.states import State
 

@@ -10,9 +10,9 @@ from typing import Final, Protocol, Self, TypeVar
 
 import sqlalchemy as sa
 
+from airflow_provider_dropcowboy.ledger.campaigns import Campaign
 from airflow_provider_dropcowboy.ledger.counts import count_reasons, lost_results, rows_of
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.runs import Campaign
 from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
 from airflow_provider_dropcowboy.reports.deliveries import usd
 from airflow_provider_dropcowboy.states import CONTACTED, VERDICTS, State

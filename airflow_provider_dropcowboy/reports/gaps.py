@@ -6,9 +6,9 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from airflow_provider_dropcowboy.ledger.campaigns import Campaign, read_campaigns
 from airflow_provider_dropcowboy.ledger.counts import ACCEPTED_AT, rows_of
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.runs import Campaign, read_campaigns
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, RUNS, SENDS
 from airflow_provider_dropcowboy.states import State
 

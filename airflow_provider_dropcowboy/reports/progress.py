@@ -7,10 +7,10 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.ledger.campaigns import campaigns_of
+from airflow_provider_dropcowboy.ledger.campaigns import Campaign, campaigns_of
 from airflow_provider_dropcowboy.ledger.counts import EXPIRE_AFTER, count_standing
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.runs import Campaign, live_runs
+from airflow_provider_dropcowboy.ledger.runs import live_runs
 from airflow_provider_dropcowboy.ledger.schema import RUNS
 from airflow_provider_dropcowboy.states import State
 

@@ -13,11 +13,12 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from airflow_provider_dropcowboy.api.callbacks import Callback, DeliveryStatus
 from airflow_provider_dropcowboy.api.content import Channel
+from airflow_provider_dropcowboy.ledger.campaigns import bind_campaign
 from airflow_provider_dropcowboy.ledger.counts import count_campaign, rows_of
 from airflow_provider_dropcowboy.ledger.judgement import Judgement
 from airflow_provider_dropcowboy.ledger.outcomes import STATE_OF
 from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconcile
-from airflow_provider_dropcowboy.ledger.runs import SILENT_AFTER, Who, begin_run, bind_campaign
+from airflow_provider_dropcowboy.ledger.runs import SILENT_AFTER, Who, begin_run
 from airflow_provider_dropcowboy.ledger.schema import SENDS
 from airflow_provider_dropcowboy.ledger.settling import Settled, release_rejected, settle_unknown
 from airflow_provider_dropcowboy.screening.message import Message

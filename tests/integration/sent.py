@@ -10,11 +10,12 @@ from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
 from airflow_provider_dropcowboy.api.callbacks import read_callback
 from airflow_provider_dropcowboy.api.content import Channel, Rvm
 from airflow_provider_dropcowboy.campaign.identity import Identity
+from airflow_provider_dropcowboy.ledger.campaigns import Campaign, bind_campaign
 from airflow_provider_dropcowboy.ledger.claims import claim, new_claim_id
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.outcomes import Answered, record
 from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconcile
-from airflow_provider_dropcowboy.ledger.runs import Campaign, Who, begin_run, bind_campaign, end_run
+from airflow_provider_dropcowboy.ledger.runs import Who, begin_run, end_run
 from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, HISTORY, RUNS, SENDS
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.screening.message import Candidate, Message

@@ -14,8 +14,8 @@ from starlette.responses import HTMLResponse, Response
 
 from airflow_provider_dropcowboy.contacts.key import ContactKeyError, canonical_key
 from airflow_provider_dropcowboy.errors import ConfigurationError, LedgerError, LedgerReplacedError
+from airflow_provider_dropcowboy.ledger.campaigns import Campaign
 from airflow_provider_dropcowboy.ledger.database import Ledger
-from airflow_provider_dropcowboy.ledger.runs import Campaign
 from airflow_provider_dropcowboy.ledger.syncs import syncs_of_run
 from airflow_provider_dropcowboy.ledger.tasks import TaskNote, TaskState, read_notes
 from airflow_provider_dropcowboy.reports.life import read_life

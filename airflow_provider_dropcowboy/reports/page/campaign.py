@@ -11,10 +11,10 @@ from typing import Final, assert_never
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.ledger.campaigns import campaigns_of
+from airflow_provider_dropcowboy.ledger.campaigns import Campaign, campaigns_of
 from airflow_provider_dropcowboy.ledger.counts import count_hours, count_moments
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.runs import Campaign, stop_reason
+from airflow_provider_dropcowboy.ledger.runs import stop_reason
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, RUNS
 from airflow_provider_dropcowboy.reports.deliveries import usd
 from airflow_provider_dropcowboy.reports.funnel import MAX_RUNS, NotAsked, Outcomes, last_of_each_task, read_outcomes

@@ -17,9 +17,9 @@ from airflow_provider_dropcowboy.errors import (
     SourceError,
     VendorDownError,
 )
+from airflow_provider_dropcowboy.ledger.campaigns import find_campaign
 from airflow_provider_dropcowboy.ledger.counts import count_campaign
 from airflow_provider_dropcowboy.ledger.database import Ledger
-from airflow_provider_dropcowboy.ledger.runs import find_campaign
 from airflow_provider_dropcowboy.ledger.schema import METADATA, RUNS, SENDS
 from airflow_provider_dropcowboy.sandbox.catalog import BRAND_ID, POOL_ID, SECOND_RECORDING_ID
 from airflow_provider_dropcowboy.secret import Secret

@@ -15,9 +15,10 @@ from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
 from airflow_provider_dropcowboy.contacts.text import Template
 from airflow_provider_dropcowboy.errors import AuthenticationError, DropCowboyError, NothingAcceptedError
+from airflow_provider_dropcowboy.ledger.campaigns import find_campaign
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconcile
-from airflow_provider_dropcowboy.ledger.runs import Run, beat, begin_run, find_campaign
+from airflow_provider_dropcowboy.ledger.runs import Run, beat, begin_run
 from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
 from airflow_provider_dropcowboy.sandbox.catalog import LIST_ID, POOL_ID, RECORDING_ID, SITE_ID
 from airflow_provider_dropcowboy.secret import Secret

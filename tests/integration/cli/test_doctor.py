@@ -9,8 +9,8 @@ from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.cli.checks import examine
 from airflow_provider_dropcowboy.cli.surroundings import Finding, compare_clocks, look_at_rules, look_at_triggerer
 from airflow_provider_dropcowboy.clock import utcnow
+from airflow_provider_dropcowboy.ledger.campaigns import bind_campaign
 from airflow_provider_dropcowboy.ledger.database import HEAD, open_ledger, upgrade_ledger
-from airflow_provider_dropcowboy.ledger.runs import bind_campaign
 from airflow_provider_dropcowboy.screening.rules import Rulebook
 from tests.integration.cli.program import Program
 from tests.sandbox_process import SandboxProcess

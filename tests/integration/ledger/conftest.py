@@ -10,11 +10,12 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
 from airflow_provider_dropcowboy.api.content import Channel, Rvm
+from airflow_provider_dropcowboy.ledger.campaigns import bind_campaign
 from airflow_provider_dropcowboy.ledger.claims import claim, new_claim_id
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.judgement import Claim, ClaimRules, Judgement
 from airflow_provider_dropcowboy.ledger.outcomes import Answered, record
-from airflow_provider_dropcowboy.ledger.runs import Run, Who, begin_run, bind_campaign
+from airflow_provider_dropcowboy.ledger.runs import Run, Who, begin_run
 from airflow_provider_dropcowboy.ledger.schema import HISTORY, RUNS, SENDS
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.screening.message import Candidate, Message

@@ -8,6 +8,8 @@ import pytest
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.ledger.campaigns import (
+    Campaign,
+    bind_campaign,
     pause_all,
     pause_campaign,
     read_pauses,
@@ -15,7 +17,7 @@ from airflow_provider_dropcowboy.ledger.campaigns import (
     resume_campaign,
 )
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
-from airflow_provider_dropcowboy.ledger.runs import Campaign, bind_campaign, stop_reason
+from airflow_provider_dropcowboy.ledger.runs import stop_reason
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_dropcowboy.campaign.identity import Identity
+from airflow_provider_dropcowboy.ledger.campaigns import Campaign
 from airflow_provider_dropcowboy.ledger.database import Ledger
-from airflow_provider_dropcowboy.ledger.runs import Campaign
 from airflow_provider_dropcowboy.reports.page.app import ReportPage
 from tests.integration.serving import DEADLINE_S, Serving
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_dropcowboy.api.content import Channel
-from airflow_provider_dropcowboy.ledger.runs import Campaign
+from airflow_provider_dropcowboy.ledger.campaigns import Campaign
 from airflow_provider_dropcowboy.ledger.syncs import PastSync
 from airflow_provider_dropcowboy.ledger.tasks import TaskNote, TaskState
 from airflow_provider_dropcowboy.reports.funnel import Outcomes
