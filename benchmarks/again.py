@@ -9,6 +9,7 @@ import random
 import resource
 from collections.abc import Mapping
 from datetime import timedelta
+from inspect import signature
 
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.campaign.compose import RvmTemplate
@@ -25,6 +26,7 @@ from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mo
 from airflow_provider_dropcowboy.screening.places import DATA
 from airflow_provider_dropcowboy.secret import Secret
 
+CAPS = ((3, timedelta(days=1)),)
 TEXT = "Hello {first_name}, this is a reminder of your appointment. " + "Please call us if it does not suit you. " * 4
 
 
@@ -69,7 +71,7 @@ def main() -> None:
         columns=ContactColumns(key_column="id", postal_code_column="zip"),
         hours=CallingHours.load(Mode.STATE, channel="rvm", message_kind="informational") if options.dry_run else None,
         concurrency=90,
-        claim_rules=ClaimRules(caps=((3, timedelta(days=1)),)),
+        **({"caps": CAPS} if "caps" in signature(Plan).parameters else {"claim_rules": ClaimRules(caps=CAPS)}),
         callback_url="http://127.0.0.1:9",
         callback_secret=Secret("bench-callback"),
     )

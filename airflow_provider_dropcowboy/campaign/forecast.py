@@ -13,8 +13,8 @@ from airflow_provider_dropcowboy.contacts.contact import Contact, Unusable
 from airflow_provider_dropcowboy.ledger.judgement import Judgement
 from airflow_provider_dropcowboy.ledger.sends import Found
 from airflow_provider_dropcowboy.phone import Phone
-from airflow_provider_dropcowboy.screening.message import Candidate, Message
-from airflow_provider_dropcowboy.screening.places import Places, load_places
+from airflow_provider_dropcowboy.screening.message import Candidate, Message, Ruling
+from airflow_provider_dropcowboy.screening.places import Place, Places, load_places
 from airflow_provider_dropcowboy.states import State
 
 ASSUMED_ANSWER_S: Final = 0.5
@@ -186,16 +186,21 @@ class Outlook:
             self._ready += 1
             if candidate.ruling is not None and (closes_at := candidate.ruling.closes_at) is not None:
                 self._hours_end_at = min(self._hours_end_at or closes_at, closes_at)
-            self._add(candidate.message, State.READY, is_for_sending=True)
+            self._add(candidate.message, State.READY, is_for_sending=True, ruling=candidate.ruling)
             yield _row(candidate.message, State.READY, None, rule=candidate.rule)
 
-    def _add(self, message: Message, state: State, *, is_for_sending: bool) -> None:
-        self._place(message.phone, state, postal_code=message.postal_code)
+    def _add(self, message: Message, state: State, *, is_for_sending: bool, ruling: Ruling | None = None) -> None:
+        if ruling is not None and ruling.zones:
+            self._count(ruling, state)
+        else:
+            self._place(message.phone, state, postal_code=message.postal_code)
         if is_for_sending and isinstance(message.content, Sms) and count_outside_gsm(message.content.sms_body):
             self._outside_gsm += 1
 
     def _place(self, phone: Phone, state: State, *, postal_code: str | None) -> None:
-        place = self._places.locate(phone.e164, postal_code=postal_code)
+        self._count(self._places.locate(phone.e164, postal_code=postal_code), state)
+
+    def _count(self, place: Place | Ruling, state: State) -> None:
         self._regions[_only(place.regions)][state] += 1
         self._zones[_only(place.zones)][state] += 1
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import islice
 from typing import Final
 
@@ -145,11 +146,12 @@ class Judge:
                 composed.append((contact, message))
         new = self._seen.add([message.foreign_id for _contact, message in composed])
         suppressed = self._seen.suppressed([message.number_digest for _contact, message in composed])
+        at = utcnow()
         for contact, message in composed:
             if message.foreign_id in new:
                 new.discard(message.foreign_id)
                 self._meet_earlier(message.earlier_ids)
-                batch.candidates.append(self._candidate(contact, message, suppressed))
+                batch.candidates.append(self._candidate(contact, message, suppressed, at=at))
             else:
                 batch.verdicts.append(_met_before(contact.key))
         return batch
@@ -178,12 +180,12 @@ class Judge:
         if self._plan.earlier_runs and names:
             self._seen.add(names)
 
-    def _candidate(self, contact: Contact, message: Message, suppressed: Collection[str]) -> Candidate:
+    def _candidate(self, contact: Contact, message: Message, suppressed: Collection[str], *, at: datetime) -> Candidate:
         """The message with what is known of its person; what follows from that is screening's."""
         hours, row = self._plan.hours, contact.row
         ruling = None
         if hours is not None:
-            ruling = hours.judge(contact.phone.e164, postal_code=contact.postal_code, at=utcnow())
+            ruling = hours.judge(contact.phone.e164, postal_code=contact.postal_code, at=at)
         return Candidate(
             message,
             ruling,

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Final
 
 from airflow_provider_dropcowboy.campaign.forecast import JudgedRow, Outlook
+from airflow_provider_dropcowboy.campaign.garbage import old_objects_left_alone
 from airflow_provider_dropcowboy.campaign.identity import Identity
 from airflow_provider_dropcowboy.campaign.judge import LOOK_ROWS, Judge, Rows
 from airflow_provider_dropcowboy.campaign.plan import Plan
@@ -57,7 +58,7 @@ def preview_campaign(
     foresight = Foresight(ledger, plan.account.name, name=plan.campaign, channel=plan.channel, rules=plan.claim_rules)
     identity = Identity.of(foresight.key, foresight.campaign)
     say = observe or (lambda _row: None)
-    with Seen() as keys, Unsent() as unsent:
+    with Seen() as keys, Unsent() as unsent, old_objects_left_alone():
         judge = Judge(plan, identity, seen=keys)
         if suppressed is not None:
             judge.read_suppressed(suppressed)

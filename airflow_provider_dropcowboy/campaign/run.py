@@ -1,14 +1,13 @@
 """The conductor: begins a run, lets its stages work, and ends it."""
 
 import asyncio
-import gc
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from airflow_provider_dropcowboy.campaign.beginning import begin
 from airflow_provider_dropcowboy.campaign.control import Control, Order
 from airflow_provider_dropcowboy.campaign.ending import balance, conclude, leave
+from airflow_provider_dropcowboy.campaign.garbage import old_objects_left_alone
 from airflow_provider_dropcowboy.campaign.judge import Judge, Rows
 from airflow_provider_dropcowboy.campaign.pipeline import Pipeline, wait_for_connections
 from airflow_provider_dropcowboy.campaign.plan import GRACE_S, Plan
@@ -86,7 +85,7 @@ def _run_in_thread(pipeline: Pipeline, control: Control) -> None:
 
     thread = threading.Thread(target=work, name="dropcowboy-engine")
     try:
-        with _old_objects_left_alone():
+        with old_objects_left_alone():
             thread.start()
             thread.join()
     except BaseException:
@@ -96,18 +95,3 @@ def _run_in_thread(pipeline: Pipeline, control: Control) -> None:
         raise
     if failures:
         raise failures[0]
-
-
-@contextmanager
-def _old_objects_left_alone() -> Iterator[None]:
-    """The garbage collector looks only at what is made within the block.
-
-    A full collection over all that Airflow has loaded holds every thread for some 40 ms, again and again.
-    """
-    is_frozen = gc.get_freeze_count() > 0  # Airflow's executor does it, to share memory with its tasks
-    gc.freeze()
-    try:
-        yield
-    finally:
-        if not is_frozen:
-            gc.unfreeze()

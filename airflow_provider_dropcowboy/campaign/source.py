@@ -17,7 +17,7 @@ from airflow_provider_dropcowboy.errors import LedgerError
 from airflow_provider_dropcowboy.ledger.sends import find_sends
 from airflow_provider_dropcowboy.screening.message import Candidate, Verdict
 
-JUDGE_ROWS: Final = 8
+JUDGE_ROWS: Final = 24
 """Rows judged in the event loop before others have their turn: half a millisecond. In a thread of its own the judge
 would take the interpreter from the loop for 5 ms at a time: a quarter of the rate where the vendor is fast."""
 MAX_AHEAD_BATCHES: Final = 2
