@@ -1,7 +1,7 @@
-"""A credential that does not print, bodies that may be shown, and digests under a secret key."""
+"""A credential that does not print, and digests under a secret key."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, quote_plus
@@ -11,12 +11,6 @@ if TYPE_CHECKING:
 
 MASK: Final = "***"
 BLOCK_BYTES: Final = 64  # of SHA-256
-
-SECRET_FIELDS: Final = frozenset({"secret", "team_id", "byoc"})
-"""JSON keys of the vendor's bodies that hold a credential."""
-
-PERSONAL_FIELDS: Final = frozenset({"phone_number", "sms_body", "tts_body", "postal_code", "callback_url", "values"})
-"""JSON keys of the vendor's bodies that hold a person's values."""
 
 
 class Secret:
@@ -53,9 +47,17 @@ class Secret:
         raise TypeError("a Secret is not pickled: it would leave the process in clear")
 
 
-def redact(body: Mapping[str, object]) -> dict[str, object]:
-    """A copy of a vendor body without credentials and without a person's values."""
-    return {key: MASK if key in SECRET_FIELDS or key in PERSONAL_FIELDS else value for key, value in body.items()}
+def texts_in(value: object) -> Iterator[str]:
+    """Every text in a JSON value: any of them may be a credential."""
+    match value:
+        case str():
+            yield value
+        case dict():
+            for item in value.values():
+                yield from texts_in(item)
+        case list():
+            for item in value:
+                yield from texts_in(item)
 
 
 def hmac_sha256(key: bytes, content: bytes) -> str:

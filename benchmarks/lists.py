@@ -26,8 +26,8 @@ from airflow_provider_dropcowboy.api.lists import MAX_CONTACTS
 from airflow_provider_dropcowboy.api.v1.lists import create_list
 from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
 from airflow_provider_dropcowboy.ledger.database import open_ledger
+from airflow_provider_dropcowboy.ledger.limits import MAX_OF_SYNC
 from airflow_provider_dropcowboy.ledger.runs import Who
-from airflow_provider_dropcowboy.ledger.shares import MAX_OF_SYNC
 from airflow_provider_dropcowboy.lists.arguments import ListArguments
 from airflow_provider_dropcowboy.lists.sync import sync_list
 from airflow_provider_dropcowboy.lists.vendor import Stop

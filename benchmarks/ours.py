@@ -24,8 +24,8 @@ from airflow_provider_dropcowboy.campaign.control import Control
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.summary import Tally
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Deadline
+from airflow_provider_dropcowboy.contacts.contact import ContactColumns
 from airflow_provider_dropcowboy.contacts.files import read_rows
-from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
 from airflow_provider_dropcowboy.contacts.partition import Partition
 from airflow_provider_dropcowboy.contacts.sql import stream_rows
 from airflow_provider_dropcowboy.contacts.text import Template

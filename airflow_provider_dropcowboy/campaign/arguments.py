@@ -209,7 +209,7 @@ class SendArguments(SourceArguments):
         :raises ConfigurationError: a value is wrong, or given neither here nor by the connection.
         """
         from airflow_provider_dropcowboy.campaign.plan import Plan
-        from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
+        from airflow_provider_dropcowboy.contacts.contact import ContactColumns
         from airflow_provider_dropcowboy.ledger.judgement import ClaimRules
 
         if self.callback_url is not None and self.callback_url.rstrip("/") == settings.callback_url:

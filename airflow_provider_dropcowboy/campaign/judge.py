@@ -10,9 +10,7 @@ from airflow_provider_dropcowboy.campaign.identity import Identity, framed_conte
 from airflow_provider_dropcowboy.campaign.plan import MessageTemplate, Plan
 from airflow_provider_dropcowboy.campaign.seen import Seen
 from airflow_provider_dropcowboy.clock import utcnow
-from airflow_provider_dropcowboy.contacts.columns import find_column
-from airflow_provider_dropcowboy.contacts.contact import Contact, Unusable
-from airflow_provider_dropcowboy.contacts.mapping import ContactReader
+from airflow_provider_dropcowboy.contacts.contact import Contact, ContactReader, Unusable, find_column
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.contacts.text import TextError
 from airflow_provider_dropcowboy.ledger.sends import Found

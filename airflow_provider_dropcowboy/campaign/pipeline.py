@@ -17,8 +17,8 @@ from airflow_provider_dropcowboy.campaign.shared import Shared, in_thread
 from airflow_provider_dropcowboy.campaign.source import Source
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.errors import InterruptedRunError, LedgerError, LedgerReplacedError
+from airflow_provider_dropcowboy.ledger.limits import seek_share
 from airflow_provider_dropcowboy.ledger.runs import beat
-from airflow_provider_dropcowboy.ledger.shares import seek_share
 from airflow_provider_dropcowboy.ledger.suppressions import find_suppressed
 from airflow_provider_dropcowboy.transport.bulk import BulkSender
 

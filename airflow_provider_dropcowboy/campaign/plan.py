@@ -12,7 +12,7 @@ from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.api.versions import vendor_of
 from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
 from airflow_provider_dropcowboy.campaign.identity import check_campaign_name
-from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
+from airflow_provider_dropcowboy.contacts.contact import ContactColumns
 from airflow_provider_dropcowboy.contacts.partition import Partition
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.ledger.judgement import NO_RULES, ClaimRules

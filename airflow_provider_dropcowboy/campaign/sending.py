@@ -10,10 +10,9 @@ from airflow_provider_dropcowboy.api.answers import LIMITED, ODD_SHAPE, Outcome,
 from airflow_provider_dropcowboy.api.callback_url import CallbackUrls, Ticket
 from airflow_provider_dropcowboy.api.versions import vendor_of
 from airflow_provider_dropcowboy.api.wire import Answer, NotWritten
-from airflow_provider_dropcowboy.campaign.control import CUT_OFF, STOPPED, Brakes
+from airflow_provider_dropcowboy.campaign.control import CUT_OFF, STOPPED, Brakes, VendorClock
 from airflow_provider_dropcowboy.campaign.in_flight import Ask
 from airflow_provider_dropcowboy.campaign.shared import Shared
-from airflow_provider_dropcowboy.campaign.vendor_clock import VendorClock
 from airflow_provider_dropcowboy.ledger.judgement import Claim
 from airflow_provider_dropcowboy.ledger.outcomes import HOURS_ENDED, OPTED_OUT, Answered
 from airflow_provider_dropcowboy.screening.message import Verdict

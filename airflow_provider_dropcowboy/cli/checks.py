@@ -37,8 +37,9 @@ from airflow_provider_dropcowboy.errors import DropCowboyError, NoLedgerError
 from airflow_provider_dropcowboy.hooks.access import access_call, host_of, read_access
 from airflow_provider_dropcowboy.hooks.ledger import SPREADING_EXECUTORS
 from airflow_provider_dropcowboy.ledger.campaigns import campaigns_of, other_names
-from airflow_provider_dropcowboy.ledger.database import HEAD, check_driver, open_ledger
+from airflow_provider_dropcowboy.ledger.database import HEAD, open_ledger
 from airflow_provider_dropcowboy.ledger.facts import clock_skew, commit_s
+from airflow_provider_dropcowboy.ledger.postgres import check_driver
 from airflow_provider_dropcowboy.screening.places import load_places
 from airflow_provider_dropcowboy.screening.rules import Rulebook
 from airflow_provider_dropcowboy.screening.zones import installed_copies

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Generator, Iterable, Iterator,
 from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, Final, TypeVar
 
-from airflow_provider_dropcowboy.contacts.columns import find_column, with_all_columns
+from airflow_provider_dropcowboy.contacts.contact import find_column, with_all_columns
 from airflow_provider_dropcowboy.contacts.key import LOST
 from airflow_provider_dropcowboy.errors import ConfigurationError, SourceError
 

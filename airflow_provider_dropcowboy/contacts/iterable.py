@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 
-from airflow_provider_dropcowboy.contacts.columns import with_all_columns
+from airflow_provider_dropcowboy.contacts.contact import with_all_columns
 from airflow_provider_dropcowboy.errors import ConfigurationError
 
 Contacts = Iterable[Mapping[str, object]] | Callable[[], Iterable[Mapping[str, object]]]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Final
 
-from airflow_provider_dropcowboy.contacts.columns import LOOK_AHEAD_ROWS, find_column
+from airflow_provider_dropcowboy.contacts.contact import LOOK_AHEAD_ROWS, find_column
 from airflow_provider_dropcowboy.contacts.numbers import read_cell, read_cells
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.phone import Phone, PhoneError

@@ -11,7 +11,7 @@ from string import Formatter
 from typing import Final, Self
 from uuid import UUID
 
-from airflow_provider_dropcowboy.contacts.columns import find_column
+from airflow_provider_dropcowboy.contacts.contact import find_column
 from airflow_provider_dropcowboy.errors import ConfigurationError
 
 

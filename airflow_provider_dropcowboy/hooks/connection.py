@@ -14,7 +14,7 @@ from airflow_provider_dropcowboy.api.vendor import Vendor
 from airflow_provider_dropcowboy.api.versions import DEFAULT, VENDORS
 from airflow_provider_dropcowboy.argument_kinds import FLAG, choice, is_web_url
 from airflow_provider_dropcowboy.errors import ConfigurationError
-from airflow_provider_dropcowboy.secret import Secret
+from airflow_provider_dropcowboy.secret import Secret, texts_in
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ class ConnectionSettings:
 
     def secrets(self) -> Iterator[Secret]:
         """Every credential in here, for a log's masker."""
-        yield from (self.account.secret, *self.callback_secrets(), *map(Secret, _texts_in(self.byoc)))
+        yield from (self.account.secret, *self.callback_secrets(), *map(Secret, texts_in(self.byoc)))
         yield from self.webhook_secrets
 
 
@@ -208,13 +208,10 @@ def _url(value: object) -> str:
 
 
 def _concurrency(value: object) -> int:
-    try:
-        found = int(value) if isinstance(value, str) else value
-    except ValueError:
-        found = None
-    if isinstance(found, bool) or not isinstance(found, int) or not 1 <= found <= MAX_CONCURRENCY:
+    number = _number(value)
+    if number is None or number % 1 or not 1 <= number <= MAX_CONCURRENCY:
         raise ValueError(f"a whole number from 1 to {MAX_CONCURRENCY}")
-    return found
+    return int(number)
 
 
 def _number(value: object) -> Decimal | None:
@@ -292,15 +289,3 @@ def _split(url: str) -> SplitResult | None:
     except ValueError:
         return None
     return parts
-
-
-def _texts_in(value: object) -> Iterator[str]:
-    match value:
-        case str():
-            yield value
-        case dict():
-            for item in value.values():
-                yield from _texts_in(item)
-        case list():
-            for item in value:
-                yield from _texts_in(item)

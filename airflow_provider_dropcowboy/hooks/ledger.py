@@ -89,7 +89,7 @@ def _libpq_options(conn_id: str, extra: Mapping[str, object]) -> dict[str, str]:
 
     :raises ConfigurationError: libpq does not know a key; it would be dropped, and with it the safety it stands for.
     """
-    from airflow_provider_dropcowboy.ledger.database import check_driver
+    from airflow_provider_dropcowboy.ledger.postgres import check_driver
 
     check_driver(URL.create("postgresql+psycopg"))
     from psycopg import pq

@@ -2,9 +2,7 @@
 
 import hashlib
 import logging
-import math
 import secrets
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,11 +11,11 @@ from pathlib import Path
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from airflow_provider_dropcowboy.clock import utcnow
-from airflow_provider_dropcowboy.errors import ConfigurationError, LedgerError, NoLedgerError, SchemaVersionError
+from airflow_provider_dropcowboy.errors import LedgerError, NoLedgerError, SchemaVersionError
 from airflow_provider_dropcowboy.ledger.embedded import LOCK_TIMEOUT_S, LedgerFile, check_transaction, open_embedded
+from airflow_provider_dropcowboy.ledger.postgres import open_postgres, refuse_hidden
 from airflow_provider_dropcowboy.ledger.schema import LEDGER, VERSION_TABLE, Instant
 
 HEAD: Final = "0016"
@@ -26,20 +24,6 @@ HEAD: Final = "0016"
 MAX_IDLE_S: Final = 10
 """How long a transaction may stand still between two statements: a frozen worker keeps no lock from all the others."""
 
-MAX_SESSIONS: Final = 4
-"""Connections of one process, at most: a database counts them, and there may be many workers."""
-
-PING_AFTER_S: Final = 1.0
-
-_CONNECT_ARGS: Final = {
-    "connect_timeout": 10,
-    "prepare_threshold": None,  # prepared statements are session state, which a transaction pooler does not keep
-    # a server that is gone without a word is noticed within a minute, not after hours
-    "keepalives_idle": 30,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-}
-"""What libpq is told beyond the URL, which may say otherwise."""
 
 log = logging.getLogger(__name__)
 
@@ -171,26 +155,6 @@ def find_ledger(url: str | sa.URL) -> Ledger | None:
         return None
 
 
-def check_driver(url: sa.URL) -> None:
-    """Nothing, if a ledger can be on a database of this kind, and its driver is installed.
-
-    :raises ConfigurationError: it cannot; nothing was sent.
-    """
-    if url.get_backend_name() == "sqlite":
-        return
-    if url.drivername != "postgresql+psycopg":
-        raise ConfigurationError(
-            f"The ledger cannot live on {url.drivername}. Use sqlite:////absolute/path.db or postgresql+psycopg://…"
-        )
-    try:
-        import psycopg  # noqa: F401
-    except ImportError as error:
-        raise ConfigurationError(
-            "A ledger on PostgreSQL needs psycopg, which is not installed here. Nothing was sent. Run "
-            "pip install 'airflow-provider-dropcowboy[postgres]'."
-        ) from error
-
-
 def upgrade_ledger(url: str | sa.URL) -> str:
     """Bring the tables to this package's version; creates them if there are none.
 
@@ -207,8 +171,8 @@ def upgrade_ledger(url: str | sa.URL) -> str:
 def _open(engine: sa.Engine, file: LedgerFile | None, *, may_create: bool) -> Ledger:
     with _as_ledger_error():
         version = _version(engine)
-        if version is None:
-            _refuse_hidden(engine)
+        if version is None and engine.dialect.name == "postgresql":
+            refuse_hidden(engine, where=_where(engine.url))
         if version is None and may_create:
             _migrate(engine, only_if_empty=True)
             version = _version(engine)
@@ -230,36 +194,7 @@ def _open(engine: sa.Engine, file: LedgerFile | None, *, may_create: bool) -> Le
 def _engine(url: sa.URL, *, may_create: bool) -> tuple[sa.Engine, LedgerFile | None]:
     if url.get_backend_name() == "sqlite":
         return open_embedded(url, may_create=may_create)
-    check_driver(url)
-    engine = sa.create_engine(
-        url,
-        hide_parameters=True,  # else the text of an error, and a log of SQLAlchemy's own, hold numbers
-        pool_size=MAX_SESSIONS,
-        max_overflow=0,
-        connect_args={name: value for name, value in _CONNECT_ARGS.items() if name not in url.query},
-    )
-
-    _ping_what_was_idle(engine)
-    return engine, None
-
-
-def _ping_what_was_idle(engine: sa.Engine) -> None:
-    """A connection that was in use a moment ago is there; a ping each time would be a round trip of every claim."""
-    import psycopg
-
-    def leave(_connection: object, record: sa.pool.ConnectionPoolEntry) -> None:
-        record.info["idle_since_s"] = time.monotonic()
-
-    def ping(connection: DBAPIConnection, record: sa.pool.ConnectionPoolEntry, _proxy: object) -> None:
-        if time.monotonic() - record.info.get("idle_since_s", math.inf) < PING_AFTER_S:
-            return
-        try:
-            engine.dialect.do_ping(connection)
-        except psycopg.Error:
-            raise sa.exc.DisconnectionError from None  # the pool opens another one
-
-    sa.event.listen(engine, "checkin", leave)
-    sa.event.listen(engine, "checkout", ping)
+    return open_postgres(url), None
 
 
 def _version(engine: sa.Engine) -> str | None:
@@ -270,31 +205,6 @@ def _version(engine: sa.Engine) -> str | None:
             sa.select(sa.column("version_num", sa.String)).select_from(sa.table(VERSION_TABLE))
         ).scalar()
         return version
-
-
-def _refuse_hidden(engine: sa.Engine) -> None:
-    """Nothing, unless the database has a ledger outside the connection's search path.
-
-    :raises ConfigurationError: it has; a second one would not know whom the first has sent to.
-    """
-    if engine.dialect.name != "postgresql":
-        return
-    with engine.connect() as connection:
-        schemas = connection.execute(_HIDDEN, {"name": VERSION_TABLE}).scalars().all()
-        path = connection.exec_driver_sql("SHOW search_path").scalar_one()
-    if schemas:
-        raise ConfigurationError(
-            f"{_where(engine.url)} has a ledger in schema {', '.join(schemas)}, and this connection looks in {path}. "
-            "Nothing was sent: a second ledger would not know who was contacted. Older versions left out the options "
-            "of ledger_conn_id, search_path too. To go on with that ledger, take search_path out of the connection's "
-            "options, or name that schema in it. If you want one more ledger, make it by `dropcowboy ledger upgrade`."
-        )
-
-
-_HIDDEN: Final = sa.text(
-    "SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-    "WHERE c.relname = :name AND c.relkind = 'r' AND NOT pg_catalog.pg_table_is_visible(c.oid) ORDER BY 1"
-)
 
 
 def _migrate(engine: sa.Engine, *, only_if_empty: bool) -> None:

@@ -21,7 +21,6 @@ from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, HISTORY, SENDS,
 from airflow_provider_dropcowboy.ledger.statements import LockedSend, finals, keep_callbacks, locked_sends
 from airflow_provider_dropcowboy.ledger.suppressions import suppress_number
 from airflow_provider_dropcowboy.ledger.webhooks import match_events, phones_in
-from airflow_provider_dropcowboy.phone import Phone, PhoneError
 from airflow_provider_dropcowboy.states import OPEN, State, may_move
 
 log = logging.getLogger(__name__)
@@ -105,7 +104,7 @@ class _Work:
         if callback is None:
             return Match.UNREADABLE
         send = self._sends.get(item.foreign_id or "")
-        if send is None or not self._is_about(send, callback, is_verified=item.attempt is not None):
+        if send is None or not send.is_named_by(callback, self._key, is_verified=item.attempt is not None):
             if send is not None and item.attempt is not None:
                 log.error(_OTHER_NUMBER, send.foreign_id)
             return Match.UNMATCHED
@@ -183,18 +182,6 @@ class _Work:
         """Its campaign's budget learns it at the next ``flush``."""
         before = self._costs.get(send.campaign_id, (0, 0))
         self._costs[send.campaign_id] = (before[0] + cost, before[1] + sends)
-
-    def _is_about(self, send: LockedSend, callback: Callback, *, is_verified: bool) -> bool:
-        """Whether the callback names the send's own number; one without a token must."""
-        if callback.phone_number is None:
-            return is_verified
-        if number_digest(self._key, Phone(callback.phone_number)) == send.number_digest:
-            return True
-        try:  # written another way: without the +, say
-            phone = Phone.parse(callback.phone_number, region="US")
-        except PhoneError:
-            return False
-        return number_digest(self._key, phone) == send.number_digest
 
     def _reopen(self, send: LockedSend, target: State) -> None:
         """It was not taken, said its answer; it was."""

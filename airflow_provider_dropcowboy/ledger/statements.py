@@ -9,7 +9,9 @@ import sqlalchemy as sa
 from airflow_provider_dropcowboy.api.callbacks import Callback, Reading
 from airflow_provider_dropcowboy.api.versions import DEFAULT, KEYED
 from airflow_provider_dropcowboy.ledger.batch import batch, is_among
+from airflow_provider_dropcowboy.ledger.digest import number_digest
 from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, SENDS, may_become
+from airflow_provider_dropcowboy.phone import Phone, PhoneError
 from airflow_provider_dropcowboy.states import State
 
 
@@ -151,6 +153,21 @@ class LockedSend:
     def read(self, callback: Callback) -> Reading | None:
         """What a callback means, in the version of the API that it was sent by."""
         return (DEFAULT if self.key_generation is None else KEYED).read_result(callback)
+
+    def is_named_by(self, callback: Callback, key: bytes, *, is_verified: bool) -> bool:
+        """Whether a callback names the send's own number; one without a token must.
+
+        :param key: of the ledger.
+        """
+        if callback.phone_number is None:
+            return is_verified
+        if number_digest(key, Phone(callback.phone_number)) == self.number_digest:
+            return True
+        try:  # written another way: without the +, say
+            phone = Phone.parse(callback.phone_number, region="US")
+        except PhoneError:
+            return False
+        return number_digest(key, phone) == self.number_digest
 
     @property
     def request(self) -> int:

@@ -9,8 +9,7 @@ from itertools import chain, islice
 from operator import itemgetter
 from typing import Final
 
-from airflow_provider_dropcowboy.contacts.columns import find_column
-from airflow_provider_dropcowboy.contacts.contact import Unusable
+from airflow_provider_dropcowboy.contacts.contact import Unusable, find_column
 from airflow_provider_dropcowboy.contacts.key import (
     ContactKeyError,
     canonical_key,

@@ -12,8 +12,8 @@ from airflow_provider_dropcowboy.errors import ConfigurationError, GuardError, R
 from airflow_provider_dropcowboy.ledger import list_contacts, lists
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.health import check_list
+from airflow_provider_dropcowboy.ledger.limits import has_room_for_sync, share_of_sync
 from airflow_provider_dropcowboy.ledger.runs import Who
-from airflow_provider_dropcowboy.ledger.shares import has_room_for_sync, share_of_sync
 from airflow_provider_dropcowboy.lists.appending import Appender, Settled
 from airflow_provider_dropcowboy.lists.arguments import ListArguments
 from airflow_provider_dropcowboy.lists.building import Builder

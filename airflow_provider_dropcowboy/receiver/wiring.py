@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.callback_url import Ticket, keys_of, names_other_key, read_token
 from airflow_provider_dropcowboy.errors import ConfigurationError
-from airflow_provider_dropcowboy.ledger.database import check_driver
+from airflow_provider_dropcowboy.ledger.postgres import check_driver
 from airflow_provider_dropcowboy.secret import Secret
 
 LOOK_EVERY_S: Final = 60.0

@@ -15,7 +15,7 @@ from airflow_provider_dropcowboy.campaign.control import Control, Order
 from airflow_provider_dropcowboy.campaign.plan import GRACE_S, Plan
 from airflow_provider_dropcowboy.campaign.run import run_campaign
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK
-from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
+from airflow_provider_dropcowboy.contacts.contact import ContactColumns
 from airflow_provider_dropcowboy.errors import InterruptedRunError, LedgerError, NotTakenError, VendorDownError
 from airflow_provider_dropcowboy.ledger.database import open_ledger
 from airflow_provider_dropcowboy.ledger.runs import Who

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
+from airflow_provider_dropcowboy.contacts.contact import ContactColumns
 from airflow_provider_dropcowboy.contacts.partition import Partition
 from airflow_provider_dropcowboy.ledger.campaigns import find_campaigns
 from airflow_provider_dropcowboy.ledger.database import Ledger

@@ -11,7 +11,7 @@ from airflow_provider_dropcowboy.campaign import claiming, preview, source
 from airflow_provider_dropcowboy.campaign.judge import Judge
 from airflow_provider_dropcowboy.campaign.preview import preview_campaign
 from airflow_provider_dropcowboy.campaign.summary import Summary
-from airflow_provider_dropcowboy.contacts.mapping import ContactColumns
+from airflow_provider_dropcowboy.contacts.contact import ContactColumns
 from airflow_provider_dropcowboy.contacts.partition import Partition
 from airflow_provider_dropcowboy.errors import LedgerError, NotTakenError
 from airflow_provider_dropcowboy.ledger.database import Ledger

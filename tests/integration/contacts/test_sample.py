@@ -8,9 +8,8 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from airflow_provider_dropcowboy.contacts.contact import Contact
+from airflow_provider_dropcowboy.contacts.contact import Contact, ContactColumns, read_contacts
 from airflow_provider_dropcowboy.contacts.files import read_rows
-from airflow_provider_dropcowboy.contacts.mapping import ContactColumns, read_contacts
 from airflow_provider_dropcowboy.contacts.sql import stream_rows
 from tests.integration.contacts.conftest import Connect
 

@@ -8,8 +8,8 @@ import pytest
 
 from airflow_provider_dropcowboy.ledger.counts import count_campaign
 from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.ledger.limits import has_room_for_sync, seek_share
 from airflow_provider_dropcowboy.ledger.runs import Who, end_run
-from airflow_provider_dropcowboy.ledger.shares import has_room_for_sync, seek_share
 from airflow_provider_dropcowboy.ledger.syncs import Hold, Sync, begin_sync
 from airflow_provider_dropcowboy.states import State
 from tests.integration.ledger.conftest import Desk, begin

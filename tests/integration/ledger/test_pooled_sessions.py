@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.ledger import database
-from airflow_provider_dropcowboy.ledger.database import MAX_SESSIONS, open_ledger
+from airflow_provider_dropcowboy.ledger import postgres
+from airflow_provider_dropcowboy.ledger.database import open_ledger
+from airflow_provider_dropcowboy.ledger.postgres import MAX_SESSIONS
 
 THREADS = 12
 
@@ -30,7 +31,7 @@ def test_a_process_opens_no_more_sessions_however_many_threads_ask_at_once(postg
 def test_a_session_that_the_server_ended_while_it_was_idle_is_replaced(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "PING_AFTER_S", 0.0)
+    monkeypatch.setattr(postgres, "PING_AFTER_S", 0.0)
     ledger = open_ledger(postgres_url, may_create=True)
     other = sa.create_engine(postgres_url)
     with other.connect() as connection:

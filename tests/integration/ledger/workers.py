@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.answers import Outcome
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
+from airflow_provider_dropcowboy.ledger.limits import seek_share
 from airflow_provider_dropcowboy.ledger.schema import RUNS
-from airflow_provider_dropcowboy.ledger.shares import seek_share
 from airflow_provider_dropcowboy.states import State
 from tests.integration.ledger.conftest import Desk, begin, messages
 

@@ -8,8 +8,7 @@ import pytest
 import time_machine
 
 from airflow_provider_dropcowboy.api.wire import Answer, Broken
-from airflow_provider_dropcowboy.campaign.control import Order
-from airflow_provider_dropcowboy.campaign.vendor_clock import MIN_ANSWERS, VendorClock
+from airflow_provider_dropcowboy.campaign.control import MIN_ANSWERS, Order, VendorClock
 
 NOW = datetime(2026, 12, 2, 15, 0, tzinfo=UTC)
 

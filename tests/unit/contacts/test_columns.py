@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_dropcowboy.contacts.columns import LOOK_AHEAD_ROWS, find_column, with_all_columns
+from airflow_provider_dropcowboy.contacts.contact import LOOK_AHEAD_ROWS, find_column, with_all_columns
 from airflow_provider_dropcowboy.errors import ConfigurationError
 
 

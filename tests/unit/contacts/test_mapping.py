@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_dropcowboy.contacts.contact import Contact, Unusable
-from airflow_provider_dropcowboy.contacts.mapping import ContactColumns, read_contacts
+from airflow_provider_dropcowboy.contacts.contact import Contact, ContactColumns, Unusable, read_contacts
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.phone import Phone
 

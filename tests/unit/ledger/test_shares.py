@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_dropcowboy.ledger.shares import fair_shares, share_of_sync
+from airflow_provider_dropcowboy.ledger.limits import fair_shares, share_of_sync
 
 
 @given(st.integers(0, 99), st.lists(st.integers(0, 99), max_size=30))
