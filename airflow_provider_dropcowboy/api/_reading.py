@@ -1,9 +1,12 @@
 """Fields of a JSON object as typed values; a ValueError names a field that is needed, never its value."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Final
+from typing import Final, TypeVar
+
+T = TypeVar("T")
 
 MAX_AMOUNT_DIGITS: Final = 9
 """Before the decimal point: 1e999999 would overflow the sum it goes into."""
@@ -96,3 +99,29 @@ def optional_amount(content: Mapping[str, object], name: str) -> Decimal | None:
     except InvalidOperation:
         return None
     return amount if amount.is_finite() and amount.adjusted() < MAX_AMOUNT_DIGITS else None
+
+
+def record(kind: type[T], content: Mapping[str, object], **written: str) -> T:
+    """An object as a dataclass whose annotations say how each field is read; what is not optional must be there.
+
+    :param written: the vendor's names of fields, where it has others than the class.
+    """
+    values = {
+        item.name: _READERS[item.type](content, written.get(item.name, item.name))
+        for item in fields(kind)  # type: ignore[arg-type]  # a dataclass
+    }
+    return kind(**values)
+
+
+def records(kind: type[T], rows: Iterable[Mapping[str, object]], **written: str) -> tuple[T, ...]:
+    """Objects as dataclasses: see :func:`record`."""
+    return tuple(record(kind, row, **written) for row in rows)
+
+
+_READERS: Final[Mapping[object, Callable[[Mapping[str, object], str], object]]] = {
+    str: text,
+    str | None: optional_text,
+    int | None: optional_count,
+    bool | None: optional_flag,
+    datetime | None: optional_instant,
+}

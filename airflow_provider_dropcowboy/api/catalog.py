@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from airflow_provider_dropcowboy.api import _reading as reading
 from airflow_provider_dropcowboy.secret import Secret
 
 
@@ -27,19 +26,6 @@ class Recording:
     name: str | None = None
     created_at: datetime | None = None
     api_allowed: bool | None = None
-
-
-def read_recording(row: Mapping[str, object], *, allowed: str) -> Recording:
-    """A recording as either version lists it.
-
-    :param allowed: the field that says whether it can be sent through the API.
-    """
-    return Recording(
-        media_id=reading.text(row, "media_id"),
-        name=reading.optional_text(row, "name"),
-        created_at=reading.optional_instant(row, "created_at"),
-        api_allowed=reading.optional_flag(row, allowed),
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ def register_webhook(conn: str, *, rotates: bool) -> None:
     from airflow_provider_dropcowboy.api.versions import vendor_of
     from airflow_provider_dropcowboy.cli.connection import fetch, load_settings, open_ledger_of
     from airflow_provider_dropcowboy.errors import ConfigurationError
-    from airflow_provider_dropcowboy.ledger.webhooks import is_kept, keep_secret
+    from airflow_provider_dropcowboy.ledger.webhooks import keep_secret, reseal
 
     settings = load_settings(conn)
     routes = vendor_of(settings.account).routes
@@ -119,17 +119,17 @@ def register_webhook(conn: str, *, rotates: bool) -> None:
             f"Connection {conn} uses API v1, which signs no webhooks. Nothing was registered. Set api_version to v2 in "
             "its extra, with login and password of API v2."
         )
-    if settings.callback_url is None:
+    if settings.callback_url is None or settings.callback_secret is None:
         raise ConfigurationError(
-            f"Connection {conn} has no callback_url: where the receiver is reached from outside. Nothing was "
-            "registered. Set it in the extra."
+            f"Connection {conn} lacks callback_url (where the receiver is reached from outside) or callback_secret "
+            "(under which the ledger keeps the signing secret). Nothing was registered. Set both in the extra."
         )
     ledger = open_ledger_of(conn, may_create=True)
     hook_url = f"{settings.callback_url}/events"
     same = [hook for hook in fetch(settings, routes.webhooks()) if hook.hook_url == hook_url]
     for extra in same[1:]:
         click.echo(f"Webhook {extra.webhook_id} has the same address: events come twice. Delete it.", err=True)
-    if same and is_kept(ledger, same[0].webhook_id) and not rotates:
+    if same and not rotates and reseal(ledger, same[0].webhook_id, keys=settings.callback_secrets()):
         click.echo(f"{hook_url} is registered as webhook {same[0].webhook_id}.")
         return
     if same:
@@ -138,7 +138,13 @@ def register_webhook(conn: str, *, rotates: bool) -> None:
         made = fetch(settings, routes.register_webhook(hook_url, event_types=EVENT_TYPES, name="Airflow"))
     if made.signing_secret is None:
         raise ConfigurationError("Drop Cowboy answered without a signing secret. Run this again with --rotate.")
-    keep_secret(ledger, settings.account.name, webhook_id=made.webhook_id, secret=made.signing_secret)
+    keep_secret(
+        ledger,
+        settings.account.name,
+        webhook_id=made.webhook_id,
+        secret=made.signing_secret,
+        under=settings.callback_secret,
+    )
     click.echo(f"{hook_url} is registered as webhook {made.webhook_id}.")
     click.echo(f"Signing secret, shown this once: {made.signing_secret.reveal()}")
     click.echo("The ledger has it: receivers of this ledger accept it within seconds.", err=True)

@@ -1,5 +1,6 @@
 """Signed webhooks in the ledger: events that were seen, the sends they are about, and the secrets that sign them."""
 
+import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -12,6 +13,7 @@ from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.digest import number_digest
 from airflow_provider_dropcowboy.ledger.limits import day_of
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, EVENTS, SENDS, WEBHOOKS
+from airflow_provider_dropcowboy.ledger.sealed import seal, unseal
 from airflow_provider_dropcowboy.phone import Phone, PhoneError
 from airflow_provider_dropcowboy.secret import Secret
 from airflow_provider_dropcowboy.states import State
@@ -24,6 +26,8 @@ RESULT_WITHIN: Final = timedelta(days=7)
 
 ROTATED_FOR: Final = timedelta(minutes=10)
 """How long a secret is accepted after its rotation: the vendor's events that were signed before are on their way."""
+
+log = logging.getLogger(__name__)
 
 _OPEN: Final = (State.CLAIMED.value, State.ACCEPTED.value, State.UNKNOWN.value)
 
@@ -105,36 +109,60 @@ def phones_in(event: Event) -> list[Phone]:
     return [phone for written in event.opted_out if (phone := _phone(written)) is not None]
 
 
-def keep_secret(ledger: Ledger, account: str, *, webhook_id: str, secret: Secret) -> None:
-    """Receivers accept this secret from now on, and an earlier one of the webhook for ``ROTATED_FOR``."""
+def keep_secret(ledger: Ledger, account: str, *, webhook_id: str, secret: Secret, under: Secret) -> None:
+    """Receivers accept this secret from now on, and an earlier one of the webhook for ``ROTATED_FOR``.
+
+    :param under: a callback secret, under which it is sealed.
+    """
     with ledger.writing() as connection:
         at = now(connection)
-        connection.execute(
-            WEBHOOKS.update()
-            .where(WEBHOOKS.c.webhook_id == webhook_id, WEBHOOKS.c.rotated_at.is_(None))
-            .values(rotated_at=at)
-        )
-        connection.execute(WEBHOOKS.insert().values(account=account, webhook_id=webhook_id, secret=secret.reveal()))
+        connection.execute(WEBHOOKS.update().where(_signs(webhook_id)).values(rotated_at=at))
+        sealed = seal(secret, under=under)
+        connection.execute(WEBHOOKS.insert().values(account=account, webhook_id=webhook_id, secret=sealed))
 
 
-def kept_secrets(ledger: Ledger) -> Mapping[str, tuple[Secret, ...]]:
-    """Every signing secret that is accepted now, by account."""
+def kept_secrets(ledger: Ledger, *, keys: Collection[Secret]) -> Mapping[str, tuple[Secret, ...]]:
+    """Every signing secret that is accepted now, by account.
+
+    :param keys: the callback secrets, the retired ones too.
+    """
     with ledger.reading() as connection:
         at = now(connection)
         rows = connection.execute(
-            sa.select(WEBHOOKS.c.account, WEBHOOKS.c.secret).where(
+            sa.select(WEBHOOKS.c.account, WEBHOOKS.c.webhook_id, WEBHOOKS.c.secret).where(
                 sa.or_(WEBHOOKS.c.rotated_at.is_(None), WEBHOOKS.c.rotated_at > at - ROTATED_FOR)
             )
         ).all()
-    accounts = dict.fromkeys(row.account for row in rows)
-    return {name: tuple(Secret(row.secret) for row in rows if row.account == name) for name in accounts}
+    found: dict[str, tuple[Secret, ...]] = {}
+    for row in rows:
+        secret = unseal(row.secret, keys=keys)
+        if secret is None:
+            log.warning(
+                "the signing secret of webhook %s was sealed under a callback_secret that no connection has: its "
+                "events are refused. Run `dropcowboy receiver --register`",
+                row.webhook_id,
+            )
+        else:
+            found[row.account] = (*found.get(row.account, ()), secret)
+    return found
 
 
-def is_kept(ledger: Ledger, webhook_id: str) -> bool:
-    """Whether receivers know a secret of the webhook."""
-    known = sa.exists().where(WEBHOOKS.c.webhook_id == webhook_id, WEBHOOKS.c.rotated_at.is_(None))
-    with ledger.reading() as connection:
-        return bool(connection.execute(sa.select(known)).scalar_one())
+def reseal(ledger: Ledger, webhook_id: str, *, keys: Sequence[Secret]) -> bool:
+    """Whether the webhook's secret is in the ledger; it is sealed under the first key from now on.
+
+    :param keys: the callback secrets; the retired ones after the one in use.
+    """
+    with ledger.writing() as connection:
+        for row in connection.execute(sa.select(WEBHOOKS.c.id, WEBHOOKS.c.secret).where(_signs(webhook_id))).all():
+            if (secret := unseal(row.secret, keys=keys)) is not None:
+                sealed = seal(secret, under=keys[0])
+                connection.execute(WEBHOOKS.update().where(WEBHOOKS.c.id == row.id).values(secret=sealed))
+                return True
+    return False
+
+
+def _signs(webhook_id: str) -> sa.ColumnElement[bool]:
+    return sa.and_(WEBHOOKS.c.webhook_id == webhook_id, WEBHOOKS.c.rotated_at.is_(None))
 
 
 def _insert(connection: sa.Connection) -> Any:

@@ -130,10 +130,11 @@ class Receiver:
         if wiring is None:
             return
         if self._store is not None:
-            self._store.url = wiring.ledger_url
+            self._store.url, self._store.callback_secrets = wiring.ledger_url, wiring.secrets
             return
         spool = Spool(self._spool_folder / spool_name(wiring.ledger_url))
         self._store = Store(wiring.ledger_url, spool, metrics=self._metrics)
+        self._store.callback_secrets = wiring.secrets
         self._intake = Intake(self._store.keep, self._metrics)
         self._tasks += [asyncio.create_task(self._store.run()), asyncio.create_task(self._intake.run())]
 

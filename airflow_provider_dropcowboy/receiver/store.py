@@ -5,7 +5,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
@@ -44,6 +44,7 @@ class Store:
 
     :param url: of the ledger; may be set anew, for a password that changed.
     :ivar spooled: callbacks that wait on disk.
+    :ivar callback_secrets: under which the ledger's signing secrets are sealed; may be set anew.
     :ivar signing_secrets: of webhooks, by account, as the ledger has them.
     :ivar trouble: why callbacks go to the disk; None: the ledger stores them.
     """
@@ -55,6 +56,7 @@ class Store:
         self.spooled = 0
         self.trouble: str | None = "not opened yet"
         self._ledger: Ledger | None = None
+        self.callback_secrets: Collection[Secret] = ()
         self.signing_secrets: Mapping[str, tuple[Secret, ...]] = {}
         self._looked_at = float("-inf")
         self._chunk_callbacks = MAX_BATCH
@@ -102,7 +104,7 @@ class Store:
             return
         self._looked_at = now_s
         try:
-            self.signing_secrets = await self._at_ledger(kept_secrets, ledger)
+            self.signing_secrets = await self._at_ledger(partial(kept_secrets, keys=self.callback_secrets), ledger)
         except Exception as error:  # noqa: BLE001  # whatever it was: those that are known still count
             log.warning("the secrets of webhooks could not be read: %s", type(error).__name__)
 

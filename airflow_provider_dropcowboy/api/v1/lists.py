@@ -101,13 +101,7 @@ def _require_text(name: str, value: object, *, mend: str) -> None:
 
 
 def _read_list(answer: Answer) -> ContactList:
-    content = reading.as_object(read_json(answer.body))
-    return ContactList(
-        list_id=reading.text(content, "list_id"),
-        list_name=reading.optional_text(content, "list_name"),
-        created_at=reading.optional_instant(content, "created_at"),
-        contact_count=reading.optional_count(content, "contact_count"),
-    )
+    return reading.record(ContactList, reading.as_object(read_json(answer.body)))
 
 
 def _read_append(answer: Answer) -> AppendResult:

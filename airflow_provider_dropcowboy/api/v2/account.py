@@ -22,7 +22,7 @@ def readiness() -> Call[Readiness]:
 
 def voices() -> Call[tuple[Voice, ...]]:
     """``GET /voice/public/voices``: only those of status ``ready`` can be used."""
-    return call("GET", "/voice/public/voices", lambda data: tuple(map(_voice, rows_of(data, "voices"))))
+    return call("GET", "/voice/public/voices", lambda data: reading.records(Voice, rows_of(data, "voices")))
 
 
 def lines(kind: str | None = None) -> Call[tuple[Pool, ...]]:
@@ -30,8 +30,12 @@ def lines(kind: str | None = None) -> Call[tuple[Pool, ...]]:
 
     :param kind: ``voice`` or ``sms``; None: both.
     """
-    query = {} if kind is None else {"type": kind}
-    return call("GET", "/phone/public/lines", lambda data: tuple(map(_line, reading.as_objects(data))), query=query)
+    return call(
+        "GET",
+        "/phone/public/lines",
+        lambda data: reading.records(Pool, reading.as_objects(data), pool_id="ivr_id", service_type="type"),
+        query={} if kind is None else {"type": kind},
+    )
 
 
 def webhooks() -> Call[tuple[Webhook, ...]]:
@@ -92,22 +96,6 @@ def _readiness(data: object) -> Readiness:
         audio_url_allowed=bool(reading.optional_flag(content, "audio_url_allowed")),
         test_numbers_only=bool(reading.optional_flag(content, "test_numbers_only")),
         next_actions=tuple(str(action) for action in actions) if isinstance(actions, list) else (),
-    )
-
-
-def _voice(row: Mapping[str, object]) -> Voice:
-    return Voice(
-        voice_id=reading.text(row, "voice_id"),
-        name=reading.optional_text(row, "name"),
-        status=reading.optional_text(row, "status"),
-    )
-
-
-def _line(row: Mapping[str, object]) -> Pool:
-    return Pool(
-        pool_id=reading.text(row, "ivr_id"),
-        name=reading.optional_text(row, "name"),
-        service_type=reading.optional_text(row, "type"),
     )
 
 

@@ -70,7 +70,7 @@ def list_contacts(list_id: str | None = None, *, limit: int = 100, offset: int =
     return call(
         "GET",
         CONTACTS,
-        lambda data: tuple(map(_contact, rows_of(data, "contacts"))),
+        lambda data: reading.records(StoredContact, rows_of(data, "contacts")),
         query=query,
         site_scope=CONTACTS_SCOPE,
     )
@@ -81,7 +81,7 @@ def get_contact(contact_id: str) -> Call[StoredContact]:
     return call(
         "GET",
         below(CONTACTS, contact_id),
-        lambda data: _contact(reading.as_object(reading.as_object(data).get("contact"))),
+        lambda data: reading.record(StoredContact, reading.as_object(reading.as_object(data).get("contact"))),
         site_scope=CONTACTS_SCOPE,
     )
 
@@ -210,17 +210,3 @@ def _reasons(row: Mapping[str, object]) -> str:
 
 def _read_nothing(data: object) -> None:
     reading.as_object(data)
-
-
-def _contact(row: Mapping[str, object]) -> StoredContact:
-    return StoredContact(
-        contact_id=reading.text(row, "contact_id"),
-        main_phone=reading.optional_text(row, "main_phone"),
-        first_name=reading.optional_text(row, "first_name"),
-        last_name=reading.optional_text(row, "last_name"),
-        email=reading.optional_text(row, "email"),
-        company=reading.optional_text(row, "company"),
-        dnc=reading.optional_flag(row, "dnc"),
-        has_tcpa_consent=reading.optional_flag(row, "has_tcpa_consent"),
-        has_sms_consent=reading.optional_flag(row, "has_sms_consent"),
-    )

@@ -4,22 +4,25 @@ from collections.abc import Mapping
 from typing import Final
 
 from airflow_provider_dropcowboy.api import _reading as reading
-from airflow_provider_dropcowboy.api.catalog import Recording, Upload, read_recording
+from airflow_provider_dropcowboy.api.catalog import Recording, Upload
 from airflow_provider_dropcowboy.api.replies import Call
 from airflow_provider_dropcowboy.api.v2.calls import below, call, rows_of
 
 MEDIA: Final = "/media/public/media"
+_NAMES: Final = {"api_allowed": "media_exists"}
 _LOOK: Final = "`dropcowboy media` lists what is there; a file without media_exists cannot be sent."
 
 
 def media() -> Call[tuple[Recording, ...]]:
     """``GET /media/public/media``: a file's ``media_id`` is what a voicemail names."""
-    return call("GET", MEDIA, lambda data: tuple(map(_media, rows_of(data, "medias"))))
+    return call("GET", MEDIA, lambda data: reading.records(Recording, rows_of(data, "medias"), **_NAMES))
 
 
 def get_media(media_id: str) -> Call[Recording]:
     """``GET /media/public/media/{id}``."""
-    return call("GET", below(MEDIA, media_id), lambda data: _media(reading.as_object(data)))
+    return call(
+        "GET", below(MEDIA, media_id), lambda data: reading.record(Recording, reading.as_object(data), **_NAMES)
+    )
 
 
 def import_media(name: str, url: str) -> Call[str]:
@@ -40,10 +43,6 @@ def complete_upload(media_id: str) -> Call[str]:
 
 def _media_id(data: object) -> str:
     return reading.text(reading.as_object(data), "media_id")
-
-
-def _media(row: Mapping[str, object]) -> Recording:
-    return read_recording(row, allowed="media_exists")
 
 
 def _upload(content: Mapping[str, object]) -> Upload:

@@ -7,6 +7,9 @@ import pytest
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.versions import vendor_of
 from airflow_provider_dropcowboy.errors import AuthenticationError, ConfigurationError, RejectedError
+from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
+from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.lists.upkeep import Upkeep
 from airflow_provider_dropcowboy.sandbox.catalog import LIST_ID, SITE_ID
 from airflow_provider_dropcowboy.secret import Secret
 from airflow_provider_dropcowboy.transport.client import Client
@@ -61,6 +64,14 @@ def test_a_contact_that_was_there_keeps_what_it_had(append: Sync, account: Accou
     append(persons(1))
     summary = append([person(0, first="Ann")])
     assert (names_in(account), summary.changed, summary.appends) == (["Zoë0"], 1, 0)
+
+
+def test_a_list_that_is_adopted_is_known_by_its_name(
+    append: Sync, account: Account, ledger: Ledger, sandbox: SandboxProcess
+) -> None:
+    Upkeep(settings=ConnectionSettings(account=account), ledger=ledger).adopt("leads", LIST_ID)
+    append(persons(2), list_id=None)
+    assert names_in(account) == ["Zoë0", "Zoë1"]
 
 
 class NeverRead(list[Row]):

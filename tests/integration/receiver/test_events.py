@@ -16,8 +16,8 @@ from airflow_provider_dropcowboy.ledger.claims import claim, new_claim_id
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.digest import number_digest
 from airflow_provider_dropcowboy.ledger.judgement import ClaimRules
-from airflow_provider_dropcowboy.ledger.schema import SENDS, SUPPRESSIONS
-from airflow_provider_dropcowboy.ledger.webhooks import keep_secret
+from airflow_provider_dropcowboy.ledger.schema import SENDS, SUPPRESSIONS, WEBHOOKS
+from airflow_provider_dropcowboy.ledger.webhooks import keep_secret, kept_secrets, reseal
 from airflow_provider_dropcowboy.receiver import store
 from airflow_provider_dropcowboy.receiver.wiring import Wiring
 from airflow_provider_dropcowboy.sandbox.v2.webhooks import sign
@@ -201,17 +201,33 @@ def test_a_secret_that_is_new_in_the_ledger_counts_at_once_and_the_old_one_for_a
     start: Start, desk: Desk, accepted: Accepted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("airflow_provider_dropcowboy.receiver.store.LOOK_AT_MOST_EVERY_S", 0.0)
-    account = desk.run.campaign.account
+    account, under = desk.run.campaign.account, Secret(CALLBACK_SECRET)
     first, second, third = accepted(3)
     running = start()
     running.wait_for_ledger()
     assert post(running, result(first)).status_code == 503, "no secret is configured: the vendor tries again"
-    keep_secret(desk.ledger, account, webhook_id="w", secret=Secret(OTHER))
+    keep_secret(desk.ledger, account, webhook_id="w", secret=Secret(OTHER), under=under)
     assert post(running, result(first), secret=OTHER).status_code == 200
-    keep_secret(desk.ledger, account, webhook_id="w", secret=Secret(SIGNING))
+    keep_secret(desk.ledger, account, webhook_id="w", secret=Secret(SIGNING), under=under)
     assert post(running, result(second, drop_id="d2")).status_code == 200
     assert post(running, result(third, drop_id="d3"), secret=OTHER).status_code == 200
     assert {desk.row(message).state for message in (first, second, third)} == {State.DELIVERED}
+
+
+def test_who_reads_the_ledger_alone_has_no_signing_secret(desk: Desk) -> None:
+    in_use, retired = Secret("a-callback-secret-in-use"), Secret("a-callback-secret-before")
+    keep_secret(desk.ledger, "team", webhook_id="w", secret=Secret(SIGNING), under=retired)
+    with desk.ledger.reading() as connection:
+        (stored,) = connection.execute(sa.select(WEBHOOKS.c.secret)).scalars()
+    assert SIGNING not in stored
+    assert kept_secrets(desk.ledger, keys=[in_use]) == {}
+    assert kept_secrets(desk.ledger, keys=[in_use, retired]) == {"team": (Secret(SIGNING),)}
+
+    assert reseal(desk.ledger, "w", keys=[in_use, retired])
+
+    assert kept_secrets(desk.ledger, keys=[in_use]) == {"team": (Secret(SIGNING),)}
+    assert not reseal(desk.ledger, "w", keys=[retired])
+    assert not reseal(desk.ledger, "another", keys=[in_use])
 
 
 def test_an_event_waits_on_disk_while_the_ledger_is_away(

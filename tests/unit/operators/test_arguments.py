@@ -132,6 +132,27 @@ def test_a_template_of_any_argument_is_filled_in(
     assert getattr(read(sender, value=value), name) == expected
 
 
+@pytest.mark.parametrize("written", [["{{ value }}"], "{{ value }} {{ value }}"])
+def test_pictures_may_be_templates(written: Any) -> None:
+    with DAG("templates", schedule=None):
+        texting = SendSmsOperator(task_id="send", **TEXT, media_urls=written)
+        wrong = SendSmsOperator(task_id="wrong", **TEXT, media_urls=written)
+    assert set(read(texting, value="https://host/a.png").media_urls) == {"https://host/a.png"}
+    with pytest.raises(ConfigurationError, match="media_urls is not an absolute URL"):
+        read(wrong, value="a.png")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"sti_orig_id": "s"}, {"sti_orig_id": "s", "sti_attestation": "D"}, {"contact_id_column": "c", "key_column": "k"}],
+)
+def test_what_belongs_together_or_is_the_key_does_not_parse_otherwise(arguments: dict[str, Any]) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"sti_orig_id and sti_attestation belong|sti_attestation is|key_column"
+    ):
+        SendRvmOperator(task_id="send", **{**VOICEMAIL, **arguments})
+
+
 @pytest.mark.parametrize("name", ["dry_run", "limit", "max_reject_rate", "max_staleness"])
 @pytest.mark.parametrize("value", ["maybe", "", "None"])
 def test_a_template_of_something_else_is_refused(name: str, value: str) -> None:
