@@ -22,6 +22,7 @@ class Readiness:
     """What an account may do now (scope ``balance:read``).
 
     :param balance_usd: None: the answer names none.
+    :param byoc_connected: a carrier of the account's own; None: the answer does not say.
     :param next_actions: what the vendor wants to be done first, in its own words.
     """
 
@@ -30,6 +31,7 @@ class Readiness:
     number_count: int
     audio_url_allowed: bool
     test_numbers_only: bool
+    byoc_connected: bool | None = None
     next_actions: tuple[str, ...] = ()
 
     def access(self) -> Access:

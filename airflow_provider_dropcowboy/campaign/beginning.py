@@ -87,10 +87,17 @@ def _check_ready(plan: Plan) -> None:
     access = readiness.access()
     if not access.is_ready:
         raise AuthenticationError(f"Drop Cowboy would fail every message. {access.text}")
-    if isinstance(plan.template, RvmTemplate) and plan.template.audio_url and not readiness.audio_url_allowed:
+    if not isinstance(plan.template, RvmTemplate):
+        return
+    if plan.template.audio_url and not readiness.audio_url_allowed:
         raise AuthenticationError(
-            "Drop Cowboy does not allow this account to send by audio_url. Nothing was sent. Upload the file and give "
-            "its media_id, or ask Drop Cowboy to allow it."
+            "Drop Cowboy does not allow this account to send by audio_url. Nothing was sent. Upload the file with "
+            "`dropcowboy media upload` and give its media_id, or ask Drop Cowboy to allow it."
+        )
+    if (plan.template.sti_orig_id or plan.template.byoc) and readiness.byoc_connected is False:
+        raise AuthenticationError(
+            "Drop Cowboy knows no carrier of this account's own (BYOC). Nothing was sent. Connect it in the dashboard, "
+            "or leave out byoc_secret of the connection, sti_orig_id and sti_attestation."
         )
 
 

@@ -200,10 +200,12 @@ class AlertArguments(Arguments):
     )
     opt_in: bool = argument(FLAG, "True: the owner of this number agreed to texts.", default=False)
     pool_id: str | None = argument(POOL, "Pool of numbers to send from. Default: the connection's.")
+    phone_line_id: str | None = argument(POOL, "Another word for `pool_id`: API v2 has lines where v1 has pools.")
     dropcowboy_conn_id: str = argument(NAME, "Airflow connection of type `dropcowboy`.", default="dropcowboy_default")
 
     @classmethod
     def _check_together(cls, values: Mapping[str, object]) -> None:
+        not_both(values, "pool_id", "phone_line_id")
         if values["opt_in"] is False:
             raise ConfigurationError("A text goes only to people who opted in: opt_in must be True. Nothing was sent.")
 
@@ -221,6 +223,7 @@ class AlertArguments(Arguments):
             caller_id=self.caller_id,
             opt_in=self.opt_in,
             pool_id=self.pool_id,
+            phone_line_id=self.phone_line_id,
             concurrency=1,
             calling_hours="off",
             on_held="leave",

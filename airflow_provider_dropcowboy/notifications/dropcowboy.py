@@ -60,6 +60,7 @@ class DropCowboyNotifier(ArgumentsMixin, BaseNotifier):
     :param text: at most 160 characters; a longer one is cut. None: what happened to which DAG, task, and run, and when.
     :param caller_id: in E.164: the number that texts are sent from. API v2 knows none: there the line's numbers send.
     :param pool_id: of numbers; default: the connection's ``default_pool_id``.
+    :param phone_line_id: another word for ``pool_id``, as API v2 calls it.
     :param opt_in: True: who has this number agreed to texts; the API takes no others.
     :param dropcowboy_conn_id: Airflow connection of type ``dropcowboy``.
     """
@@ -75,6 +76,7 @@ class DropCowboyNotifier(ArgumentsMixin, BaseNotifier):
         caller_id: str | None = None,
         opt_in: bool,
         pool_id: str | None = None,
+        phone_line_id: str | None = None,
         dropcowboy_conn_id: str = "dropcowboy_default",
         **kwargs: Any,
     ) -> None:

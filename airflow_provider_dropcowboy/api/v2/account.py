@@ -87,7 +87,7 @@ def _readiness(data: object) -> Readiness:
     content = reading.as_object(data)
     funds = content.get("funds")
     funds = funds if isinstance(funds, dict) else {}
-    numbers = content.get("numbers")
+    numbers, byoc = content.get("numbers"), content.get("byoc")
     actions = content.get("next_actions")
     return Readiness(
         has_funds=reading.optional_flag(funds, "funds_ok") is not False,
@@ -95,6 +95,7 @@ def _readiness(data: object) -> Readiness:
         number_count=reading.optional_count(numbers if isinstance(numbers, dict) else {}, "count") or 0,
         audio_url_allowed=bool(reading.optional_flag(content, "audio_url_allowed")),
         test_numbers_only=bool(reading.optional_flag(content, "test_numbers_only")),
+        byoc_connected=reading.optional_flag(byoc if isinstance(byoc, dict) else {}, "connected"),
         next_actions=tuple(str(action) for action in actions) if isinstance(actions, list) else (),
     )
 

@@ -201,6 +201,23 @@ def test_an_account_without_funds_is_stopped_before_the_first_claim(
     assert (sends(ledger), sandbox.asks()) == ([], {})
 
 
+@pytest.mark.parametrize(
+    ("changes", "template", "named"),
+    [
+        ({"audio_url_allowed": False}, {"audio_url": "https://host/a.mp3"}, "`dropcowboy media upload`"),
+        ({"byoc": False}, {"recording_id": RECORDING_ID, "sti_orig_id": "s", "sti_attestation": "A"}, "no carrier of"),
+    ],
+)
+def test_what_the_account_may_not_do_is_told_before_the_first_claim(
+    sandbox: SandboxProcess, plan_v2: MakePlan, run: RunPlan, changes: Any, template: Any, named: str
+) -> None:
+    sandbox.settings(**changes)
+    with pytest.raises(AuthenticationError, match=named):
+        run(plan_v2(template=RvmTemplate(**template)), people(3))
+    sandbox.settings(audio_url_allowed=True)
+    assert sandbox.asks() == {}
+
+
 def test_wrong_credentials_are_refused_before_the_first_claim(
     sandbox: SandboxProcess, ledger: Ledger, plan_v2: MakePlan, run: RunPlan
 ) -> None:
