@@ -2,7 +2,7 @@
 
 The older build is taken from this repository's history into a folder of its own. Both run by turns, each in a process
 of its own, against the same vendor; the medians of their figures are divided. A measure is a function of a build, and
-stands in ``MEASURES``.
+stands in ``MEASURES``. The table is Markdown, and grows as it is measured.
 """
 
 import argparse
@@ -23,15 +23,14 @@ from typing import Final
 
 import sqlalchemy as sa
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks.__main__ import bench_memory
 from benchmarks.builds import REPOSITORY, Build, unpack
 from tests.certificate import make_certificate
 from tests.postgres_server import PostgresServer
 
-CONNECTIONS: Final = 90
-KILLS: Final = 5
+CONNECTIONS, KILLS = 90, 5
+OTHER_PART: Final = "999999999/999999999"  # of 2^28 places that a key can have
 DOUBT: Final = REPOSITORY / "benchmarks" / "doubt.py"
 
 Figures = Mapping[str, float]
@@ -66,7 +65,7 @@ def send(
     return {
         "requests a second": printed["rate_per_s"],
         **compared,
-        "CPU s per 10,000": printed["cpu_s_per_10k"],
+        SEND: printed["cpu_s_per_10k"],
         "connections made": seen["connections"] - (CONNECTIONS if peer else 0),
     }
 
@@ -109,7 +108,7 @@ def again(
         url = ledger if ledger == "none" else opened.enter_context(_ledger_with(build, sent, ledger=ledger))
         printed = build.run_file(REPOSITORY / "benchmarks" / "again.py", "--ledger", url, "--url", _vendor(), *words)
     assert printed["asked"] == round(rows * new), printed
-    return {"CPU us a row": printed["cpu_us"]}
+    return {CPU: printed["cpu_us"]}
 
 
 def callbacks(build: Build, rows: int, *, ledger: str, kind: str = "group") -> Figures:
@@ -138,7 +137,7 @@ def doubt(build: Build, rows: int, *, latency_ms: int) -> Figures:
     with tempfile.TemporaryDirectory() as folder:
         words = ["--rows", rows, "--ledger", f"sqlite:///{folder}/ledger.db", "--connections", CONNECTIONS]
         printed = build.run_file(DOUBT, "send", "--url", _vendor(latency_ms), *words)
-    return {"requests a second": printed["rate_per_s"], "claims out for each connection": printed["claims_out"]}
+    return {"requests a second": printed["rate_per_s"], OUT: printed["claims_out"]}
 
 
 def killed(build: Build, _rows: int, *, latency_ms: int) -> Figures:
@@ -211,11 +210,7 @@ MEASURES: Final[Mapping[str, Callable[[Build, int], Figures]]] = {
     "dry run of what was sent, SQLite": lambda build, rows: again(build, rows, ledger="sqlite", is_dry_run=True),
     "dry run, SQLite": lambda build, rows: again(build, rows, ledger="sqlite", is_dry_run=True, is_new=True),
     "rows of another partition": lambda build, rows: again(
-        build,
-        rows,
-        ledger="sqlite",
-        is_new=True,
-        partition="999999999/999999999",  # of 2^28 places that a key can have
+        build, rows, ledger="sqlite", is_new=True, partition=OTHER_PART
     ),
     "callback, nothing stored": lambda build, rows: callbacks(build, rows, ledger="sqlite", kind="nothing"),
     "callback, SQLite": lambda build, rows: callbacks(build, rows, ledger="sqlite"),
@@ -232,6 +227,33 @@ MEASURES: Final[Mapping[str, Callable[[Build, int], Figures]]] = {
     "no latency, PostgreSQL": lambda build, rows: send(build, rows, latency_ms=0, ledger="postgresql", peer="aiohttp"),
 }
 
+CPU: Final = "CPU us a row"
+SEND: Final = "CPU s per 10,000"
+OUT: Final = "claims out for each connection"
+GOALS: Final[Mapping[tuple[str, str], str]] = {
+    ("again, SQLite", CPU): "ratio ≤ 0.167",
+    ("again, PostgreSQL", CPU): "ratio ≤ 0.167",
+    ("again with 10 % new, SQLite", CPU): "ratio ≤ 0.4",
+    ("again with 10 % new, PostgreSQL", CPU): "ratio ≤ 0.4",
+    ("dry run, no ledger", CPU): "ratio ≤ 0.4",
+    ("dry run, SQLite", CPU): "ratio ≤ 0.5",
+    ("rows of another partition", CPU): "ratio ≤ 0.2",
+    ("callback, SQLite", "CPU us a callback"): "ratio ≤ 0.667",
+    ("callback, PostgreSQL", "CPU us a callback"): "ratio ≤ 0.556",
+    ("restart of the receiver", "callbacks lost"): "0",
+    ("restart of two workers", "callbacks lost"): "0",
+    ("50 ms", SEND): "ratio ≤ 0.5",
+    ("50 ms", "requests a second, to bare alone"): "≥ 0.97",
+    ("50 ms, PostgreSQL", SEND): "ratio ≤ 0.5",
+    ("no latency, SQLite", "requests a second, to aiohttp alone"): "≥ 0.85",
+    ("no latency, PostgreSQL", "requests a second, to aiohttp alone"): "≥ 0.9",
+    ("claims out at 50 ms", OUT): "≤ 1.9",
+    ("claims out at 50 ms", "requests a second"): "ratio ≥ 0.97",
+    ("claims out at 200 ms", OUT): "≤ 1.4",
+    ("claims out at 200 ms", "requests a second"): "ratio ≥ 0.97",
+    ("killed at 200 ms", "left claimed for each connection"): "≤ 1.4",
+}
+
 
 def main() -> None:
     """Print the table."""
@@ -242,8 +264,8 @@ def main() -> None:
     parser.add_argument("--only", choices=MEASURES, action="append", help="some measures")
     parser.add_argument("--memory", action="store_true", help="also this build's peak memory, up to a million contacts")
     options = parser.parse_args()
-    load = os.getloadavg()[0]
-    table = Table("measure", "figure", options.revision, "this build", "ratio", title=f"load {load:.1f} at the start")
+    print(f"load {os.getloadavg()[0]:.1f} at the start\n")
+    print(f"| measure | figure | {options.revision} | this build | ratio | goal |\n|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory(prefix="against-") as name:
         folder = Path(name)
         unpack(options.revision, folder / "older")
@@ -252,15 +274,14 @@ def main() -> None:
         for measure in options.only or MEASURES:
             older, ours = by_turns(builds, MEASURES[measure], rows=options.rows, repeats=options.repeats)
             for figure, before in older.items():
-                after = ours[figure]
-                ratio = f"{after / before:.3f}" if before else "-"
-                table.add_row(measure, figure, f"{before:,.2f}", f"{after:,.2f}", ratio)
-    Console().print(table)
+                ratio = f"{ours[figure] / before:.3f}" if before else "-"
+                print(f"| {measure} | {figure} | {before:,.2f} | {ours[figure]:,.2f} | {ratio}", end=" | ")
+                print(f"{GOALS.get((measure, figure), '')} |", flush=True)
     if options.memory:
         server = _postgres()
         with tempfile.TemporaryDirectory() as name:
             Console().print(bench_memory(Path(name), server.url(server.create_database()), sizes=(10_000, 1_000_000)))
-    print(f"load {os.getloadavg()[0]:.1f} at the end")
+    print(f"\nload {os.getloadavg()[0]:.1f} at the end")
 
 
 def by_turns(
