@@ -31,8 +31,7 @@ from airflow_provider_dropcowboy.lists.arguments import ListArguments
 from airflow_provider_dropcowboy.lists.sync import sync_list
 from airflow_provider_dropcowboy.lists.vendor import Stop
 from airflow_provider_dropcowboy.secret import Secret
-from airflow_provider_dropcowboy.transport.append import append_all
-from airflow_provider_dropcowboy.transport.client import Client
+from airflow_provider_dropcowboy.transport.client import Client, append_all
 
 ACCOUNT_OF: Final = ("team", "secret")
 FIELDS: Final = {"record_id": "id", "phone": "mobile", "first_name": "first"}

@@ -15,8 +15,8 @@ from airflow_provider_dropcowboy.campaign.warnings import (
 )
 from airflow_provider_dropcowboy.errors import DropCowboyError, LedgerError
 from airflow_provider_dropcowboy.ledger.counts import count_run
-from airflow_provider_dropcowboy.ledger.held import count_gone, forget_held, keep_held
 from airflow_provider_dropcowboy.ledger.runs import end_run, explain_run
+from airflow_provider_dropcowboy.ledger.verdicts import count_gone, forget_held, keep_held
 
 log = logging.getLogger(__name__)
 

@@ -78,7 +78,7 @@ def load_hours(mode: str, *, channel: str, message_kind: str) -> "CallingHours |
 
     :raises ConfigurationError: the user's rules cannot be read.
     """
-    from airflow_provider_dropcowboy.hooks.calling_hours import calling_hours
+    from airflow_provider_dropcowboy.hooks.config import calling_hours
 
     with _airflow(is_needed=False):
         return calling_hours(mode, channel=channel, message_kind=message_kind)
@@ -89,7 +89,7 @@ def load_own_rules() -> str | None:
 
     :raises ConfigurationError: the file cannot be read.
     """
-    from airflow_provider_dropcowboy.hooks.calling_hours import own_rules
+    from airflow_provider_dropcowboy.hooks.config import own_rules
 
     with _airflow(is_needed=False):
         return own_rules()

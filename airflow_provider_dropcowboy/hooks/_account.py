@@ -44,7 +44,7 @@ class AccountCalls(Calls):
             AmbiguousError, and the text says which are in, which may be, and which were not sent.
         """
         with airflow_failures(is_safe=False):
-            from airflow_provider_dropcowboy.transport.append import append_all
+            from airflow_provider_dropcowboy.transport.client import append_all
 
             with self.get_conn() as client:
                 return append_all(client, list_id, fields=fields, values=values, region=region)

@@ -6,7 +6,11 @@ import sys
 from configparser import Error, RawConfigParser
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from airflow_provider_dropcowboy.screening.calling_hours import CallingHours
+
 
 _BUILT_IN: Final = {("core", "executor"): "LocalExecutor"}
 """Airflow's own default of what is read here; the others have none."""
@@ -87,3 +91,33 @@ def is_set_up() -> bool:
     names = ("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "AIRFLOW__CORE__SQL_ALCHEMY_CONN", "AIRFLOW_CONFIG")
     is_named = any(name.startswith(names) for name in os.environ)
     return is_named or any((home() / name).exists() for name in ("airflow.cfg", "airflow.db"))
+
+
+def calling_hours(mode: str, *, channel: str, message_kind: str) -> "CallingHours | None":
+    """Who judges them; None: ``off``, nobody does.
+
+    :param channel: ``rvm`` or ``sms``.
+    :raises ConfigurationError: ``[dropcowboy] calling_hours_rules`` names a file that cannot be read.
+    """
+    from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
+
+    if mode == "off":
+        return None
+    return CallingHours.load(Mode(mode), channel=channel, message_kind=message_kind, rules_text=own_rules())
+
+
+def own_rules() -> str | None:
+    """The text of the user's file of rules; None: the setting names none.
+
+    :raises ConfigurationError: ``[dropcowboy] calling_hours_rules`` names a file that cannot be read.
+    """
+    from airflow_provider_dropcowboy.errors import ConfigurationError
+
+    rules_path = setting("dropcowboy", "calling_hours_rules")
+    try:
+        return Path(rules_path).read_text(encoding="utf-8") if rules_path else None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"[dropcowboy] calling_hours_rules names a file that cannot be read ({type(error).__name__}). "
+            "Nothing was sent."
+        ) from None

@@ -1,20 +1,25 @@
-"""The rows that runs did not send, each with its last verdict: what an export gives back beside the sends."""
+"""Rows that runs read and did not send: the last verdict of each, and those that wait for a later wave."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
+from itertools import islice
 from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch
-from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.ledger.campaigns import Campaign
+from airflow_provider_dropcowboy.ledger.counts import rows_of
+from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.digest import FOREIGN_ID_CHARACTERS
 from airflow_provider_dropcowboy.ledger.runs import Run
-from airflow_provider_dropcowboy.ledger.schema import NOT_SENT
-from airflow_provider_dropcowboy.states import State
+from airflow_provider_dropcowboy.ledger.schema import HELD, NOT_SENT, RUNS, SENDS
+from airflow_provider_dropcowboy.ledger.sends import state_now
+from airflow_provider_dropcowboy.states import OPEN, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,3 +95,74 @@ def _upsert(dialect: str) -> sa.Insert:
 
 _INVALID: Final = "-invalid"
 _WRITTEN: Final = ("name", "foreign_id", "contact_key", "number_digest", "state", "reason", "rule", "opens_at")
+
+
+CHUNK_ROWS: Final = 1_000
+
+
+def keep_held(ledger: Ledger, campaign: Campaign, foreign_ids: Iterable[str], *, first_run_id: int) -> None:
+    """Write down the rows that a wave held; those that an earlier wave of the task held stay.
+
+    :param first_run_id: of the task's first wave.
+    """
+    rest = iter(foreign_ids)
+    while chunk := list(islice(rest, CHUNK_ROWS)):
+        with ledger.claiming(campaign.account) as connection:
+            new = batch(connection.dialect.name, ("foreign_id", "text"))
+            is_there = sa.exists().where(HELD.c.first_run_id == first_run_id, HELD.c.foreign_id == new.c.foreign_id)
+            row = sa.select(sa.literal(first_run_id), new.c.foreign_id).where(~is_there)
+            insert = HELD.insert().from_select(["first_run_id", "foreign_id"], row)
+            connection.execute(insert, {"rows": as_parameter((foreign_id,) for foreign_id in chunk)})
+
+
+def count_gone(
+    ledger: Ledger, campaign: Campaign, *, run_ids: Sequence[int], met: Callable[[Sequence[str]], Collection[str]]
+) -> Counter[State]:
+    """Rows of earlier waves that this one did not read: where they stand if they were sent, ``withdrawn`` if not.
+
+    :param run_ids: of the earlier waves, the first one first.
+    :param met: those of some foreign_ids whose rows this wave read.
+    """
+    gone: Counter[State] = Counter()
+    is_held = sa.and_(HELD.c.first_run_id == run_ids[0], HELD.c.foreign_id == SENDS.c.foreign_id)
+    with ledger.reading() as connection:
+        at = now(connection)
+        sent = connection.execution_options(yield_per=CHUNK_ROWS).execute(
+            sa.select(SENDS.c.foreign_id, SENDS.c.state, RUNS.c.ended_at, RUNS.c.heartbeat_at, HELD.c.first_run_id)
+            .join_from(SENDS, RUNS, RUNS.c.id == SENDS.c.run_id)
+            .outerjoin(HELD, is_held)
+            # also what another task of the campaign sent meanwhile
+            .where(*rows_of(campaign), sa.or_(SENDS.c.run_id.in_(run_ids), HELD.c.first_run_id.is_not(None)))
+        )
+        for rows in sent.partitions():
+            read = met([row.foreign_id for row in rows])
+            for row in rows:
+                if row.foreign_id in read:
+                    continue
+                state = state_now(row, at)
+                # open: its hours ended between its claim and its request
+                gone[State.WITHDRAWN if state in OPEN and row.first_run_id is not None else state] += 1
+        held = connection.execution_options(yield_per=CHUNK_ROWS).execute(
+            sa.select(HELD.c.foreign_id)
+            .outerjoin_from(HELD, SENDS, SENDS.c.foreign_id == HELD.c.foreign_id)
+            .where(HELD.c.first_run_id == run_ids[0], SENDS.c.foreign_id.is_(None))
+        )
+        for names in held.scalars().partitions():
+            gone[State.WITHDRAWN] += len(names) - len(met(names))
+    return +gone
+
+
+def forget_held(ledger: Ledger, run: Run, *, first_run_id: int) -> None:
+    """Nobody waits any more: the task's last wave is over, and so are the waves of its tries that were killed."""
+    with ledger.claiming(run.campaign.account) as connection:
+        row = connection.execute(sa.select(RUNS).where(RUNS.c.id == run.id)).one()
+        same_task = sa.select(RUNS.c.id).where(
+            RUNS.c.campaign_id == run.campaign.id,
+            RUNS.c.dag_id == row.dag_id,
+            RUNS.c.task_id == row.task_id,
+            RUNS.c.run_id == row.run_id,
+            RUNS.c.map_index.is_not_distinct_from(row.map_index),
+            RUNS.c.id < first_run_id,
+        )
+        which = sa.or_(HELD.c.first_run_id == first_run_id, HELD.c.first_run_id.in_(same_task))
+        connection.execute(HELD.delete().where(which))

@@ -1,6 +1,7 @@
-"""What a task reads of Airflow's context, and what it leaves there for later tries and for its DAG run."""
+"""What a task reads of Airflow's context, what it leaves there for later tries and its DAG run, and how it fails."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -86,3 +87,43 @@ def _memories(task: "BaseOperator", context: "Context", kind: "type[BaseOperator
         if issubclass(getattr(each, "operator_class", type(each)), kind):
             values: Any = context["ti"].xcom_pull(task_ids=[each.task_id], key=LEDGER_KEY)
             yield from (value for value in values or () if isinstance(value, dict) and "ledger" in value)
+
+
+@contextmanager
+def airflow_failures(keep: Callable[[str, str], object] | None = None) -> Iterator[None]:
+    """Turn what a retry would not mend into Airflow's failure without retry, and the rest of ours into one with.
+
+    A run that is too old is skipped, unless it was begun when it was not: then what is left fails for a person to see.
+
+    :param keep: gets ``skipped`` or ``failed`` and the reason, unless the ledger is what failed.
+    """
+    from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowSkipException
+
+    from airflow_provider_dropcowboy.errors import (
+        DropCowboyError,
+        InterruptedRunError,
+        LedgerError,
+        LedgerReplacedError,
+        NotTakenError,
+        SchemaVersionError,
+        SourceError,
+        StaleRunError,
+        VendorDownError,
+    )
+
+    try:
+        try:
+            yield
+        except DropCowboyError as error:
+            if keep is not None and not isinstance(error, LedgerError):
+                is_skipped = isinstance(error, StaleRunError) and not error.is_begun
+                keep("skipped" if is_skipped else "failed", str(error))
+            raise
+    except StaleRunError as error:
+        raise (AirflowFailException if error.is_begun else AirflowSkipException)(str(error)) from error
+    except (SchemaVersionError, LedgerReplacedError) as error:
+        raise AirflowFailException(str(error)) from error
+    except (NotTakenError, VendorDownError, LedgerError, SourceError, InterruptedRunError) as error:
+        raise AirflowException(str(error)) from error
+    except DropCowboyError as error:
+        raise AirflowFailException(str(error)) from error

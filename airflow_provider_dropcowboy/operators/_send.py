@@ -14,8 +14,7 @@ from airflow_provider_dropcowboy.hooks.arguments import ArgumentsMixin, template
 from airflow_provider_dropcowboy.hooks.assets import tell_outlets
 from airflow_provider_dropcowboy.hooks.links import CampaignReportLink, keep_note, show_report
 from airflow_provider_dropcowboy.hooks.metrics import count_campaign
-from airflow_provider_dropcowboy.operators._context import stale_from, who_runs
-from airflow_provider_dropcowboy.operators._failures import airflow_failures
+from airflow_provider_dropcowboy.operators._context import airflow_failures, stale_from, who_runs
 from airflow_provider_dropcowboy.operators._lineage import lineage_of, series_of
 from airflow_provider_dropcowboy.operators._mapped import SendPartial, refuse_unstable_campaign
 from airflow_provider_dropcowboy.operators._source import PartitionSql, open_rows, open_suppressed
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_dropcowboy.campaign.plan import Plan
     from airflow_provider_dropcowboy.campaign.summary import Summary
     from airflow_provider_dropcowboy.campaign.waves import Waves
-    from airflow_provider_dropcowboy.contacts.iterable import Contacts
+    from airflow_provider_dropcowboy.contacts.source import Contacts
     from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
     from airflow_provider_dropcowboy.operators._lineage import Lineage
 
@@ -179,7 +178,7 @@ class SendOperator(ArgumentsMixin, BaseOperator):
         self, arguments: "SendArguments", settings: "ConnectionSettings", context: "Context", *, waves: "Waves"
     ) -> "Plan":
         from airflow_provider_dropcowboy.campaign.identity import campaign_name
-        from airflow_provider_dropcowboy.hooks.calling_hours import calling_hours
+        from airflow_provider_dropcowboy.hooks.config import calling_hours
 
         ti, campaign = context["ti"], arguments.campaign
         if campaign is None:

@@ -9,8 +9,7 @@ from airflow_provider_dropcowboy.errors import ConfigurationError
 if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
 
-    from airflow_provider_dropcowboy.contacts.iterable import Contacts
-    from airflow_provider_dropcowboy.contacts.source import SourceArguments
+    from airflow_provider_dropcowboy.contacts.source import Contacts, SourceArguments
     from airflow_provider_dropcowboy.contacts.sql import Parameters
     from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 
@@ -221,6 +220,6 @@ _PROVIDERS: Final = {
 @contextmanager
 def open_contacts(contacts: "Contacts") -> Iterator[Rows]:
     """The rows that the DAG hands over."""
-    from airflow_provider_dropcowboy.contacts.iterable import read_iterable
+    from airflow_provider_dropcowboy.contacts.source import read_iterable
 
     yield read_iterable(contacts)

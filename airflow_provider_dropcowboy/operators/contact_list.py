@@ -9,8 +9,7 @@ from airflow.sdk.definitions.xcom_arg import XComArg
 from airflow_provider_dropcowboy.hooks.arguments import ArgumentsMixin, template_fields_of
 from airflow_provider_dropcowboy.hooks.assets import tell_outlets
 from airflow_provider_dropcowboy.hooks.metrics import count_list
-from airflow_provider_dropcowboy.operators._context import who_runs
-from airflow_provider_dropcowboy.operators._failures import airflow_failures
+from airflow_provider_dropcowboy.operators._context import airflow_failures, who_runs
 from airflow_provider_dropcowboy.operators._lineage import lineage_of
 from airflow_provider_dropcowboy.operators._mapped import SendPartial
 from airflow_provider_dropcowboy.operators._source import open_rows, open_suppressed
@@ -18,7 +17,7 @@ from airflow_provider_dropcowboy.operators._source import open_rows, open_suppre
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_dropcowboy.contacts.iterable import Contacts
+    from airflow_provider_dropcowboy.contacts.source import Contacts
     from airflow_provider_dropcowboy.lists.arguments import FieldMapping, ListArguments
     from airflow_provider_dropcowboy.operators._lineage import Lineage
 

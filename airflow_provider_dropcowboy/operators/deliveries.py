@@ -17,7 +17,7 @@ from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.hooks.arguments import ArgumentsMixin, template_fields_of
 from airflow_provider_dropcowboy.hooks.assets import tell_outlets
 from airflow_provider_dropcowboy.hooks.links import CampaignReportLink, show_report
-from airflow_provider_dropcowboy.operators._failures import airflow_failures
+from airflow_provider_dropcowboy.operators._context import airflow_failures
 from airflow_provider_dropcowboy.operators._lineage import export_lineage
 
 if TYPE_CHECKING:

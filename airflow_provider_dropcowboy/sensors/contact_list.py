@@ -68,7 +68,7 @@ class DropCowboyContactListSensor(ArgumentsMixin, BaseSensorOperator):
         """
         from airflow.providers.common.compat.sdk import AirflowFailException
 
-        from airflow_provider_dropcowboy.hooks.contact_lists import look_at_list, may_pass
+        from airflow_provider_dropcowboy.hooks.deliveries import look_at_list, may_pass
 
         try:
             wanted = self._read(ListSensorArguments, context)

@@ -8,7 +8,7 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_dropcowboy.errors import DropCowboyError
-from airflow_provider_dropcowboy.hooks.contact_lists import look_at_list, may_pass
+from airflow_provider_dropcowboy.hooks.deliveries import look_at_list, may_pass
 
 log = logging.getLogger(__name__)
 

@@ -1,13 +1,13 @@
 """API v1: ``x-team-id`` and ``x-secret``, no idempotency key, unsigned results, contact lists."""
 
 from collections.abc import Sequence
-from typing import ClassVar, Final
+from typing import ClassVar, Final, assert_never
 
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.answers import SendOutcome
 from airflow_provider_dropcowboy.api.callbacks import Callback, DeliveryStatus, Reading, Result
 from airflow_provider_dropcowboy.api.catalog import Brand, Pool, Recording
-from airflow_provider_dropcowboy.api.content import MAX_SMS_CHARACTERS, Channel, Content, channel_of
+from airflow_provider_dropcowboy.api.content import MAX_SMS_CHARACTERS, Channel, Content, Rvm, Sms, channel_of
 from airflow_provider_dropcowboy.api.content_rules import ContentRules
 from airflow_provider_dropcowboy.api.lists import ListRoutes
 from airflow_provider_dropcowboy.api.readiness import Access
@@ -15,7 +15,6 @@ from airflow_provider_dropcowboy.api.replies import Call
 from airflow_provider_dropcowboy.api.v1 import catalog, lists
 from airflow_provider_dropcowboy.api.v1.answers import read_send_answer
 from airflow_provider_dropcowboy.api.v1.lists import RULES
-from airflow_provider_dropcowboy.api.v1.sends import send_body
 from airflow_provider_dropcowboy.api.vendor import Vendor
 from airflow_provider_dropcowboy.api.wire import Reply, Request
 from airflow_provider_dropcowboy.phone import Phone
@@ -136,3 +135,49 @@ def _access(found: Sequence[Brand], default_brand_id: str | None) -> Access:
         f"{text}; default_brand_id is not a brand of the account. `dropcowboy brands` lists all; set another, or "
         "correct the team id.",
     )
+
+
+def send_body(
+    account: Account, content: Content, *, phone: Phone, foreign_id: str, callback_url: str | None
+) -> dict[str, object]:
+    """The JSON body of one send; it holds the secret, so it is never logged."""
+    body: dict[str, object] = {
+        "team_id": account.login,
+        "secret": account.secret.reveal(),
+        "foreign_id": foreign_id,
+        "phone_number": phone.e164,
+        **fields_of(content),
+    }
+    if callback_url:
+        body["callback_url"] = callback_url
+    return body
+
+
+def fields_of(content: Content) -> dict[str, object]:
+    """The body's fields that are set, without credentials, number and ids."""
+    match content:
+        case Rvm():
+            fields = {
+                "brand_id": content.brand_id,
+                "recording_id": content.recording_id,
+                "voice_id": content.voice_id,
+                "tts_body": content.tts_body,
+                "audio_url": content.audio_url,
+                "audio_type": content.audio_type,
+                "forwarding_number": content.forwarding_number,
+                "phone_ivr_id": content.phone_ivr_id,
+                "pool_id": content.pool_id,
+                "postal_code": content.postal_code,
+                "byoc": content.byoc,
+            }
+            return {name: value for name, value in fields.items() if value is not None}
+        case Sms():
+            # opt_in is what the row was screened for
+            return {
+                "caller_id": content.caller_id,
+                "pool_id": content.pool_id,
+                "sms_body": content.sms_body,
+                "opt_in": True,
+            }
+        case _:
+            assert_never(content)

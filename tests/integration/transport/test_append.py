@@ -8,8 +8,7 @@ from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.lists import AppendResult, RejectedRow
 from airflow_provider_dropcowboy.errors import AmbiguousError, ConfigurationError, NotTakenError, RejectedError
 from airflow_provider_dropcowboy.secret import Secret
-from airflow_provider_dropcowboy.transport.append import append_all
-from airflow_provider_dropcowboy.transport.client import TRIES, Client
+from airflow_provider_dropcowboy.transport.client import TRIES, Client, append_all
 from tests.integration.transport.scripted_server import ScriptedServer, answer, close_without_a_word
 
 ROWS = [[f"c{index}"] for index in range(20_001)]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from airflow_provider_dropcowboy.contacts.iterable import read_iterable
+from airflow_provider_dropcowboy.contacts.source import read_iterable
 from airflow_provider_dropcowboy.errors import ConfigurationError
 
 
