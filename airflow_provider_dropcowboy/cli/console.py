@@ -41,9 +41,9 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, title
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(
-        box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), title=title and _shown(title), title_justify="left"
-    )
+    if title is not None:  # of its own width: a table's title is wrapped to the table's
+        click.echo(_shown(title))
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     rows = list(rows)
     for index, name in enumerate(columns):
         is_number = bool(rows) and all(type(row[index]) in {int, type(None)} for row in rows)
@@ -55,9 +55,9 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, title
 
 
 def print_pairs(pairs: Iterable[tuple[str, Cell]]) -> None:
-    """Names and values, one pair a line."""
-    pairs = list(pairs)
-    width = max(len(name) for name, _value in pairs)
+    """Names and values, one pair a line; a name without a value is left out."""
+    pairs = [(name, value) for name, value in pairs if value is not None]
+    width = max((len(name) for name, _value in pairs), default=0)
     for name, value in pairs:
         click.echo(f"{name:{width}}  {_cell(value)}")
 

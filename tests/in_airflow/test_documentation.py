@@ -14,6 +14,7 @@ from airflow.utils.state import DagRunState
 from airflow_provider_dropcowboy.sandbox.catalog import POOL_ID
 from tests.in_airflow.dag_runs import clear_and_rerun, run_as_a_developer_does, run_dag
 from tests.in_airflow.warehouse import numbers
+from tests.ports import free_ports
 from tests.sandbox_process import SandboxProcess
 from tests.unit.docs.examples import Example, examples
 
@@ -76,15 +77,20 @@ def test_the_quick_start_in_airflow_calls_each_once(sandbox: SandboxProcess, tmp
     assert sandbox.takes_by_phone() == numbers(1, 2)
 
 
-def test_the_quick_start_on_the_command_line_calls_each_once(sandbox: SandboxProcess, tmp_path: Path) -> None:
+def test_the_quick_start_on_the_command_line_delivers_to_each_once(sandbox: SandboxProcess, tmp_path: Path) -> None:
     (example,) = (block for block in in_quick_start("sh") if "dropcowboy send" in block.text)
+    sandbox.settings(outcomes={"success": 1.0})
+    text = example.text.replace("http://127.0.0.1:8765", sandbox.base_url).replace("8766", str(free_ports(1)[0]))
+    # results may be on the way when the page's own report is printed
+    text += "\nuntil dropcowboy report hello --conn env:DC | grep -E 'delivered +2 '; do :; done\nkill %1\n"
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", example.text.replace("http://127.0.0.1:8765", sandbox.base_url)],
+        ["bash", "-euo", "pipefail", "-mc", text],
         env=os.environ | {"AIRFLOW_HOME": str(tmp_path), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         cwd=tmp_path,
         capture_output=True,
         text=True,
         check=False,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     assert sandbox.takes_by_phone() == numbers(1, 2)

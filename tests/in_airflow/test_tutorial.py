@@ -82,11 +82,11 @@ def test_the_tutorial_delivers_each_text_once_and_exports_it(sandbox: SandboxPro
     with shell.started(serve):
         shell.save("appointment_texts.py", dag)
         assert "4 rows read: 1 invalid, 1 suppressed, 2 accepted" in shell.run(run)
-        assert deliveries(tmp_path) == {"1": "delivered", "2": "delivered"}
+        assert deliveries(tmp_path) == {"1": "delivered", "2": "delivered", "3": "invalid", "4": "suppressed"}
         shell.run(correction)
         again = run.strip().splitlines()[-1]
         assert "1 sent now and 2 before" in shell.run(again)
-    assert deliveries(tmp_path) == {"1": "delivered", "2": "delivered", "3": "delivered"}
+    assert deliveries(tmp_path) == {"1": "delivered", "2": "delivered", "3": "delivered", "4": "suppressed"}
     assert set(sandbox.asks().values()) == {1}
 
 
