@@ -19,7 +19,7 @@ from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.syncs import syncs_of_run
 from airflow_provider_dropcowboy.ledger.tasks import TaskNote, TaskState, read_notes
 from airflow_provider_dropcowboy.reports.life import read_life
-from airflow_provider_dropcowboy.reports.page.campaign import read_reports, title_of
+from airflow_provider_dropcowboy.reports.page.campaign import read_reports
 from airflow_provider_dropcowboy.reports.page.campaigns import (
     Filter,
     Order,
@@ -30,7 +30,7 @@ from airflow_provider_dropcowboy.reports.page.campaigns import (
 )
 from airflow_provider_dropcowboy.reports.page.chart import ORDER, draw
 from airflow_provider_dropcowboy.reports.page.html import HEADERS, ICON, ZONES, render
-from airflow_provider_dropcowboy.reports.page.shown import LABELS
+from airflow_provider_dropcowboy.reports.page.shown import LABELS, title_of
 from airflow_provider_dropcowboy.reports.progress import Progress, read_progress
 
 REFRESH_S: Final = 10

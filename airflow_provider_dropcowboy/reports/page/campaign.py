@@ -1,11 +1,10 @@
 """One campaign as the page shows it: all of it from counts that are kept, so that it is there at once."""
 
-import re
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, assert_never
 
@@ -182,20 +181,6 @@ class Report:
         return shlex.join(["dropcowboy", *words[:2], self.campaign.name, *which, *words[2:]])
 
 
-def title_of(name: str) -> tuple[str, datetime | None]:
-    """A campaign's name for people: without the date that the default name ends in, and that date.
-
-    :returns: ``("dag.task", the logical date)``, or the name as it is and None.
-    """
-    found = _DATED.fullmatch(name)
-    if found is None:
-        return name, None
-    try:
-        return found[1], datetime.fromisoformat(found[2]).astimezone(UTC)
-    except ValueError:
-        return name, None
-
-
 def read_reports(ledger: Ledger, reader: Reader, *, account: str, name: str) -> list[Report]:
     """The campaign of a name, one report a channel; empty: there is none, or the reader may not see it."""
     campaigns = campaigns_of(ledger, account, name=name)
@@ -236,4 +221,3 @@ def _read(connection: sa.Connection, campaign: Campaign, *, at: datetime) -> Rep
 
 _ACCEPTED: Final = (State.ACCEPTED, State.DELIVERED, State.FAILED, State.EXPIRED)
 _NOTHING: Final = "Nothing was sent: "
-_DATED: Final = re.compile(r"(.+)@(?:[a-z_]+__)?(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))(?:_\w+)?")

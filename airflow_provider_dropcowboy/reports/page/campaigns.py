@@ -15,6 +15,8 @@ from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.runs import live_runs
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, COUNTS, RUNS
 from airflow_provider_dropcowboy.ledger.tasks import of_tasks
+from airflow_provider_dropcowboy.reports.page.shown import title_of
+from airflow_provider_dropcowboy.reports.status import Phase, Status, read_statuses
 from airflow_provider_dropcowboy.states import CONTACTED, State
 
 PAGE_ROWS: Final = 25
@@ -79,7 +81,7 @@ class Listed:
 
     :param counts: sends by state, as they are counted.
     :param last_run_at: when its last run began; None: it never had one.
-    :param is_sending: a run of it lives.
+    :param status: what it is doing.
     """
 
     account: str
@@ -87,7 +89,22 @@ class Listed:
     channel: str
     counts: Counter[State]
     last_run_at: datetime | None
-    is_sending: bool
+    status: Status
+
+    @property
+    def title(self) -> str:
+        """Its name for people."""
+        return title_of(self.name)[0]
+
+    @property
+    def day_at(self) -> datetime | None:
+        """The logical date in its name; None: there is none."""
+        return title_of(self.name)[1]
+
+    @property
+    def is_sending(self) -> bool:
+        """Whether a run of it lives."""
+        return self.status.phase is Phase.SENDING
 
     @property
     def sent(self) -> int:
@@ -257,26 +274,20 @@ def _listed(connection: sa.Connection, rows: Sequence[Any]) -> list[Listed]:
     ids = [row.id for row in rows]
     counts = count_standing(connection, ids, at=at)
     runs = connection.execute(
-        sa.select(
-            RUNS.c.campaign_id,
-            sa.func.max(RUNS.c.started_at).label("last_run_at"),
-            sa.func.count(sa.case((live_runs(at), 1))).label("live"),
-        )
+        sa.select(RUNS.c.campaign_id, sa.func.max(RUNS.c.started_at).label("last_run_at"))
         .where(RUNS.c.campaign_id.in_(ids))
         .group_by(RUNS.c.campaign_id)
     )
-    run_of = {run.campaign_id: (run.last_run_at, bool(run.live)) for run in runs}
-    listed = []
-    for row in rows:
-        last_run_at, is_sending = run_of.get(row.id, (None, False))
-        listed.append(
-            Listed(
-                account=row.account,
-                name=row.name,
-                channel=row.channel,
-                counts=counts[row.id],
-                last_run_at=last_run_at,
-                is_sending=is_sending,
-            )
+    last_run_at = {run.campaign_id: run.last_run_at for run in runs}
+    statuses = read_statuses(connection, ids, at=at)
+    return [
+        Listed(
+            account=row.account,
+            name=row.name,
+            channel=row.channel,
+            counts=counts[row.id],
+            last_run_at=last_run_at.get(row.id),
+            status=statuses[row.id],
         )
-    return listed
+        for row in rows
+    ]

@@ -1,8 +1,9 @@
-"""What the page shows of a campaign: its status, its runs, the steps of its funnel, and openings."""
+"""What the page shows of a campaign: its title, its status, its runs, the steps of its funnel, and openings."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, Self
 
@@ -140,6 +141,20 @@ class Opening:
     wait: float
 
 
+def title_of(name: str) -> tuple[str, datetime | None]:
+    """A campaign's name for people: without the date that the default name ends in, and that date.
+
+    :returns: ``("dag.task", the logical date)``, or the name as it is and None.
+    """
+    found = _DATED.fullmatch(name)
+    if found is None:
+        return name, None
+    try:
+        return found[1], datetime.fromisoformat(found[2]).astimezone(UTC)
+    except ValueError:
+        return name, None
+
+
 def losses(counts: Mapping[State, int], states: Sequence[State]) -> list[Loss]:
     """Rows in these states that there are, in this order."""
     return [Loss(state, LABELS[state], counts[state]) for state in states if counts[state]]
@@ -163,3 +178,5 @@ LABELS: Final = {
     State.EXPIRED: "No result in time",
 }
 """What the page calls a state."""
+
+_DATED: Final = re.compile(r"(.+)@(?:[a-z_]+__)?(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))(?:_\w+)?")

@@ -64,7 +64,7 @@ def test_what_was_read_and_not_asked_is_that_of_the_last_run(page: PageServer, s
     end_run(sent.ledger, again, counts={"held": 2, "accepted": 3}, reason="the task was stopped", verdicts=verdicts)
     text = text_of(page.get("campaign", **SPRING))
     assert "2 held without an opening." in text
-    assert "Held over the campaign's limit of 3 2" in text
+    assert "Held Over the campaign's limit of 3 2" in text
     assert "4 invalid" not in text.split("Runs")[0]
     assert "daily.send scheduled__1, try 3" in text
     assert "the task was stopped" in text
@@ -145,6 +145,7 @@ def test_a_campaign_says_first_how_it_stands(page: PageServer, sent: Sent) -> No
     assert status() == "Stopped"
     (glance,) = read_overview(sent.ledger)
     assert (glance.phase, glance.why) == ("stopped", "All were refused.")
+    assert "spring Stopped" in text_of(page.get("campaigns"))
 
 
 def test_a_campaign_without_callback_url_says_that_no_results_will_come(page: PageServer, ledger: Ledger) -> None:

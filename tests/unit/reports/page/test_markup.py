@@ -24,6 +24,7 @@ from airflow_provider_dropcowboy.reports.page.chart import ORDER, draw
 from airflow_provider_dropcowboy.reports.page.html import HEADERS, render
 from airflow_provider_dropcowboy.reports.page.shown import LABELS, RunShown, RunState
 from airflow_provider_dropcowboy.reports.progress import Progress
+from airflow_provider_dropcowboy.reports.status import Phase, Status
 from airflow_provider_dropcowboy.states import State
 
 AT = datetime(2026, 11, 24, 14, tzinfo=UTC)
@@ -67,7 +68,9 @@ class Structure(HTMLParser):
 
 def pages(text: str) -> dict[str, str]:
     """Every page, with a text in each place where one comes from outside."""
-    listed = Listed(account=text, name=text, channel="rvm", counts=COUNTS, last_run_at=AT, is_sending=True)
+    listed = Listed(
+        account=text, name=text, channel="rvm", counts=COUNTS, last_run_at=AT, status=Status(phase=Phase.SENDING)
+    )
     run = RunShown(
         id=1, dag_id=text, task_id=text, run_id=text, map_index=1, try_number=2, started_at=AT, ended_at=AT,
         state=RunState.ENDED, counts={State.HELD: 3}, stop_reason=text, verdicts={State.HELD: {text: 3}},
