@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -36,7 +37,8 @@ class Example:
         for line in self.text.replace("\\\n", " ").splitlines():
             for part in re.split(rf"\s{{2,}}(?={PROGRAM} )", line.strip().removeprefix("$ ").removesuffix("&")):
                 if part.startswith(f"{PROGRAM} "):
-                    yield shlex.split(part, comments=True)[1:]
+                    words = shlex.split(part, comments=True)[1:]
+                    yield list(takewhile(lambda word: not word.startswith((">", "2>")), words))  # where its output goes
 
 
 def pages() -> list[Path]:
