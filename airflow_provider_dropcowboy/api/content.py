@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Final
 
 from airflow_provider_dropcowboy.argument_kinds import is_web_url
 from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.row_value import row_value
 
 MAX_SMS_CHARACTERS: Final = 160  # API v1, POST /sms, sms_body
 MAX_LONG_SMS_CHARACTERS: Final = 1_600  # API v2, POST /sms, body
@@ -21,7 +22,7 @@ class Channel(StrEnum):
     SMS = "sms"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@row_value(kw_only=True)
 class Rvm:
     """A ringless voicemail, with exactly one audio source.
 
@@ -52,7 +53,7 @@ class Rvm:
         return self.tts_body
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@row_value(kw_only=True)
 class Sms:
     """A text message to someone who opted in.
 

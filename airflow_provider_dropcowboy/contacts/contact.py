@@ -10,9 +10,10 @@ from airflow_provider_dropcowboy.contacts.key import ContactKeyError, canonical_
 from airflow_provider_dropcowboy.contacts.postal_code import read_postal_code
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.phone import Phone, PhoneError, is_region
+from airflow_provider_dropcowboy.row_value import row_value
 
 
-@dataclass(frozen=True, slots=True)
+@row_value()
 class Contact:
     """A person to reach, as one row says.
 

@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 
 from airflow_provider_dropcowboy.api.content import Channel, Content, channel_of
 from airflow_provider_dropcowboy.phone import Phone
+from airflow_provider_dropcowboy.row_value import row_value
 from airflow_provider_dropcowboy.screening.consent import NO_CONSENT, Kinds, Need
 from airflow_provider_dropcowboy.states import State
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@row_value(kw_only=True)
 class Message:
     """One contact's message of one campaign.
 
@@ -94,7 +95,7 @@ class Verdict:
     number_digest: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@row_value()
 class Candidate:
     """A message, and what its row, the run's suppression list and the law say of its person.
 
