@@ -67,6 +67,9 @@ class Table:
         return self.dialect not in (*MERGING, *REPLACING)
 
 
+SESSIONS: Final = {"mysql": "SET time_zone = '+00:00'"}
+"""What comes first in a session: MySQL reads the text of an instant in its session's time zone."""
+
 _INSTANT: Final = {
     "clickhouse": "Nullable(DateTime64(6, 'UTC'))",
     "mysql": "TIMESTAMP(6)",

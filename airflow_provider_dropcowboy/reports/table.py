@@ -14,6 +14,7 @@ from airflow_provider_dropcowboy.reports.deliveries import Delivery, cells_of
 from airflow_provider_dropcowboy.reports.dialects import (
     MERGING,
     REPLACING,
+    SESSIONS,
     Parameters,
     Table,
     definition,
@@ -77,6 +78,9 @@ def write_deliveries(connection: Connection, table: Table, *, deliveries: Iterab
     :returns: rows written.
     :raises TableError: the database failed; whole chunks stand.
     """
+    if table.dialect in SESSIONS:
+        with _cursor(connection, table) as cursor:
+            cursor.execute(SESSIONS[table.dialect])
     written = 0
     rest = iter(deliveries)
     while chunk := list(islice(rest, CHUNK_ROWS)):

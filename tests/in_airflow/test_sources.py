@@ -17,6 +17,7 @@ from airflow.utils.state import DagRunState
 from sqlalchemy import select
 from sqlalchemy.engine import make_url
 
+from airflow_provider_dropcowboy.contacts.partition import partitions
 from airflow_provider_dropcowboy.operators.rvm import SendRvmOperator
 from tests.in_airflow.dag_runs import run_dag
 from tests.in_airflow.vendor import VOICEMAIL
@@ -171,28 +172,31 @@ def on_postgresql(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     url = make_url(postgres_url)
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", f"postgres://{url.username}@{url.host}:{url.port}/{url.database}")
     with psycopg.connect(host=url.host, port=url.port, user=url.username, dbname=url.database) as connection:
+        connection.execute("CREATE SEQUENCE rows_read")
         connection.execute("CREATE TABLE due (contact_id int, phone text, remind_on date)")
         for row in rows(3):
             connection.execute("INSERT INTO due VALUES (%(contact_id)s, %(phone)s, '2026-11-24')", row)
         connection.execute("INSERT INTO due VALUES (9, '+15045550199', '2026-11-25')")
 
 
-def send_to_due() -> SendRvmOperator:
-    """To the people who are due, in the DAG around it."""
-    return send(
-        sql="SELECT contact_id, phone FROM due WHERE remind_on = %(day)s",
-        sql_conn_id="warehouse",
-        parameters={"day": "{{ ds }}"},
-    )
-
-
 @pytest.mark.usefixtures("on_postgresql")
-def test_the_warehouse_may_be_postgresql(sandbox: SandboxProcess) -> None:
+def test_mapped_tasks_read_each_row_of_their_table_once(sandbox: SandboxProcess, postgres_url: str) -> None:
+    """The sequence counts the rows that leave the database: three are due, and three tasks read."""
+    url = make_url(postgres_url)
     with DAG("sources", schedule=None) as dag:
-        send_to_due()
+        SendRvmOperator.partial(
+            task_id="send", key_column="contact_id", campaign="spring", **VOICEMAIL,
+            sql="SELECT contact_id, phone, nextval('rows_read') FROM due "
+            "WHERE remind_on = %(day)s AND {{ partition_sql }}",
+            sql_conn_id="warehouse", parameters={"day": "{{ ds }}"},
+        ).expand(partition=partitions(3))  # fmt: skip
     run = run_dag(dag, logical_date=LOGICAL_DATE)
-    assert run.task("send").error is None
+    finished = [run.task("send", index) for index in range(3)]
+    assert [task.error for task in finished] == [None] * 3
+    assert sum(int(str(task.returned["read"])) for task in finished) == 3
     assert sandbox.takes_by_phone() == numbers(0, 1, 2)
+    with psycopg.connect(host=url.host, port=url.port, user=url.username, dbname=url.database) as connection:
+        assert connection.execute("SELECT last_value FROM rows_read").fetchone() == (3,)
 
 
 @pytest.mark.parametrize("argument", ["sql", "suppression_sql"])

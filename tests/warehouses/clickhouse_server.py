@@ -12,6 +12,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from chdb.session import Session
 
+SETTINGS = {"max_block_size", "max_threads"}
+"""Which a client may set."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -35,6 +38,8 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             with self.lock:  # a session runs one query at a time
                 self.session.query(f"USE `{options.get('database') or 'default'}`")
+                for name in options.keys() & SETTINGS:
+                    self.session.query(f"SET {name} = {int(options[name])}")
                 if statement.rstrip().endswith(b"FORMAT Native"):
                     with self.session.send_query(statement.decode(), "TabSeparated", params=parameters) as blocks:
                         return self._stream(block.bytes() for block in blocks)

@@ -59,10 +59,12 @@ def make_warehouse(name: str, request: pytest.FixtureRequest, patch: pytest.Monk
 class BigQuery:
     """The jobs of the hook's own cursor, answered as the REST API would.
 
+    :ivar cursors: of the hook, which asked.
     :ivar queries: that were run, with their parameters bound.
     :ivar answers: fields and rows of the queries that begin so; of others, nothing.
     """
 
+    cursors: list[Any] = field(default_factory=list)
     queries: list[str] = field(default_factory=list)
     answers: dict[str, tuple[Sequence[tuple[str, str]], Sequence[Sequence[str]]]] = field(default_factory=dict)
 
@@ -86,7 +88,8 @@ def bigquery(monkeypatch: pytest.MonkeyPatch) -> BigQuery:
     class Job:
         job_id, location = "job-1", "EU"
 
-    def run_query(_: object, sql: str, *__: object, **___: object) -> Job:
+    def run_query(cursor: object, sql: str, *_: object, **__: object) -> Job:
+        made.cursors.append(cursor)
         made.queries.append(sql)
         return Job()
 
