@@ -166,6 +166,15 @@ def mark_of(parameters: Parameters, dialect: str, value: object) -> str:
             return parameters.mark(value)
 
 
+def ids_of(foreign_ids: Sequence[str], parameters: Parameters, dialect: str) -> str:
+    """The ids of an IN: text of the ledger's own, in the statement itself where that carries few parameters."""
+    from sqlglot import exp
+
+    if dialect in MERGING:
+        return ", ".join(exp.Literal.string(foreign_id).sql(dialect) for foreign_id in foreign_ids)
+    return ", ".join(map(parameters.mark, foreign_ids))
+
+
 def merge_statement(table: Table, changed: Sequence[Delivery]) -> str:
     """One statement for all rows, with its values in it: a query of Databricks or Trino carries few parameters."""
     from sqlglot import exp

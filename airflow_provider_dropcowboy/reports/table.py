@@ -18,6 +18,7 @@ from airflow_provider_dropcowboy.reports.dialects import (
     Parameters,
     Table,
     definition,
+    ids_of,
     mark_of,
     merge_statement,
 )
@@ -95,11 +96,12 @@ def write_deliveries(connection: Connection, table: Table, *, deliveries: Iterab
 
 def _known(cursor: Cursor, table: Table, foreign_ids: Sequence[str]) -> dict[object, dict[str, object]]:
     parameters = Parameters(cursor)
-    among = ", ".join(map(parameters.mark, foreign_ids))
+    among = ids_of(foreign_ids, parameters, table.dialect)
     final = " FINAL" if table.dialect in REPLACING else ""
     # the table's name was checked, the columns are our own words
     statement = f"SELECT {', '.join(table.columns)} FROM {table.quoted}{final} WHERE foreign_id IN ({among})"  # noqa: S608
-    cursor.execute(statement, parameters.bound())
+    bound = parameters.bound()
+    cursor.execute(statement, bound) if bound else cursor.execute(statement)
     # an extra of the connection may name a cursor of dicts
     found = (row.values() if isinstance(row, Mapping) else row for row in cursor.fetchall())
     rows = (dict(zip(table.columns, row, strict=True)) for row in found)
