@@ -1,5 +1,6 @@
 # Everything is installed into .venv (and .venv-3.1) by the first target that needs it; python3 and git are the machine's.
 PYTHON ?= python3
+API ?= v1
 export UV_PROJECT_ENVIRONMENT := .venv
 
 BIN := .venv/bin
@@ -15,8 +16,8 @@ help: ## list the targets
 
 install: $(INSTALLED) ## install the package and its development tools into .venv
 
-demo: $(INSTALLED) ## send to a sandbox that loses answers, get results, and run again; see that nobody is called twice
-	$(BIN)/python dags/demo/run.py
+demo: $(INSTALLED) ## send to a sandbox that loses answers, get results, and run again; see that nobody is called twice. API=v2: by API v2
+	$(BIN)/python dags/demo/run.py --api $(API)
 
 demo-distributed: $(INSTALLED) ## the same with many workers: kill a worker, stop the scheduler, restart PostgreSQL
 	$(BIN)/python -W "ignore:XDG_RUNTIME_DIR is not set" dags/demo/distributed.py
@@ -87,7 +88,7 @@ build: $(INSTALLED) ## build the wheel and the source archive into dist
 	$(BIN)/uv build
 
 clean: ## remove everything that make created
-	rm -rf .venv .venv-3.1 .airflow .demo .demo-distributed .hypothesis .import_linter_cache .mypy_cache .ruff_cache build dist site .cache
+	rm -rf .venv .venv-3.1 .airflow .demo .demo-v2 .demo-distributed .hypothesis .import_linter_cache .mypy_cache .ruff_cache build dist site .cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml uv.lock

@@ -145,8 +145,8 @@ def find_claims(ledger: Ledger, run: Run, *, candidates: Sequence[Candidate], cl
             row.attempt,
             claim_id,
             key_generation=None if row.keyed_at is None else row.key_generation,
-            # an earlier request may have gone out under its key
-            is_doubtful=row.keyed_at is not None and row.keyed_at < row.claimed_at,
+            # an earlier request may have gone out under its key: no clock tells, since it may stand still or be set
+            is_doubtful=row.keyed_at is not None and row.attempt > 1,
             ruling=ruling,
         )
         for message, row, ruling in found

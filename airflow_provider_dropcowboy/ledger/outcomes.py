@@ -120,6 +120,9 @@ def _judge_unmoved(connection: sa.Connection, run: Run, *, item: Answered, at: d
         return False
     if target in OPEN:  # surely not taken: whatever happened since stands
         return False
+    # repeated under its key: nobody is asked twice
+    if row is not None and row.keyed_at is not None and row.key_generation == item.claim.key_generation:
+        return False
     if row is None:
         event = "answer for a claim that the ledger lost"
     else:
@@ -179,6 +182,6 @@ def _answers(dialect: str, target: State) -> sa.Update:
     )
 
 
-_STANDING: Final = sa.select(SENDS.c.state, SENDS.c.attempt, SENDS.c.claim_id, SENDS.c.final_at).where(
-    SENDS.c.foreign_id == sa.bindparam("foreign_id")
-)
+_STANDING: Final = sa.select(
+    SENDS.c.state, SENDS.c.attempt, SENDS.c.claim_id, SENDS.c.final_at, SENDS.c.key_generation, SENDS.c.keyed_at
+).where(SENDS.c.foreign_id == sa.bindparam("foreign_id"))

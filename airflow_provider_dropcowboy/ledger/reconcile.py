@@ -152,7 +152,7 @@ class _Work:
     def _free(self, send: LockedSend, item: Received, reading: Reading) -> Match:
         """Nothing was sent, says the result: the message was refused, or the account, or a request of ours was wrong.
 
-        A result of an earlier key frees nothing: it is why there is another key.
+        A result of an earlier key frees nothing: it is why there is another key. What was resent stays in doubt.
         """
         if reading.result is Result.FAULT:
             log.error("send %s: a request of this package was wrong: %s", send.foreign_id, reading.reason)
@@ -160,7 +160,8 @@ class _Work:
             return Match.CONFLICT
         if reading.result is Result.REFUSED:
             stop_runs(self._connection, send.run_id, reason=reading.reason)
-        target = State.REJECTED if reading.result is Result.REJECTED else State.RELEASED
+        freed = State.REJECTED if reading.result is Result.REJECTED else State.RELEASED
+        target = State.UNKNOWN if send.is_resent else freed
         # a failed one moves only by the callback of the very drop whose webhook was faster
         drop_id = item.callback.drop_id if item.callback else None
         if send.state is State.FAILED and (drop_id is None or drop_id != send.drop_id):
@@ -171,9 +172,9 @@ class _Work:
         moved = self._connection.execute(
             SENDS.update()
             .where(SENDS.c.foreign_id == send.foreign_id, SENDS.c.state == send.state, may_become(target))
-            .values(state=target.value, reason=reading.reason, owns_number=False, final_at=self.at)
+            .values(state=target.value, reason=reading.reason, owns_number=send.is_resent, final_at=self.at)
         )
-        if moved.rowcount:
+        if moved.rowcount and not send.is_resent:
             book(self._connection, send.campaign_id, sends=-1)
         send.state = target
         return Match.APPLIED

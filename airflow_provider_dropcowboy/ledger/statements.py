@@ -120,6 +120,7 @@ def locked_sends(dialect: str) -> sa.Select[Any]:
             SENDS.c.run_id,
             SENDS.c.key_generation,
             SENDS.c.keyed_at,
+            SENDS.c.resent_at,
             # the database's clock, without a round trip of its own
             (sa.func.clock_timestamp() if dialect == "postgresql" else sa.null()).label("at"),
         )
@@ -142,12 +143,13 @@ class LockedSend:
     attempt: int
     run_id: int
     key_generation: int | None
+    is_resent: bool
 
     @classmethod
     def of(cls, row: Any) -> "LockedSend":
         return cls(
             row.foreign_id, row.campaign_id, State(row.state), row.number_digest, row.phone_number, row.drop_id,
-            row.attempt, row.run_id, None if row.keyed_at is None else row.key_generation,
+            row.attempt, row.run_id, None if row.keyed_at is None else row.key_generation, row.resent_at is not None,
         )  # fmt: skip
 
     def read(self, callback: Callback) -> Reading | None:

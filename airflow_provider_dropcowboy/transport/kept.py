@@ -12,8 +12,8 @@ answers came than requests were written. So:
   answer, however late, comes before the check's. If it never comes, neither does the check's, and the message is in
   doubt. To wait for a quiet connection proves less: an answer may be later than any wait.
 * An acceptance in far less time than any other of late may be a stray one. It counts only after such a check.
-* If a used connection breaks before another answer to its last acceptance would be due, that may be a stray one, and
-  the message may not have been read. It is in doubt.
+* If a used connection ends before another answer to its last acceptance would be due, that may be a stray one, and the
+  message may not have been read. It is in doubt. So it is if the next request breaks, and no other answer was as fast.
 * If more answers came than requests were written, the message is in doubt. So are the accepted messages just before it,
   as many as answers were too many.
 """
@@ -105,6 +105,7 @@ class Keeper:
         if self._timed >= ENOUGH_ANSWERS and took_s < self._fastest_s * TOO_FAST and connection.is_fit:
             return self._track(self._check_acceptance(connection))
         connection.accepted.append(key)
+        connection.is_fast = took_s < self._fastest_s
         self._timed += 1
         self._slowest_s = max(took_s, self._slowest_s * FADE)
         self._fastest_s = min(took_s, self._fastest_s / FADE)
@@ -156,9 +157,10 @@ class Keeper:
             idle_s = self._clock.boot_s() - connection.kept_s
             is_fit = connection.is_fit and not (idle_s > IDLE_S and connection.has_bytes())
             may_open = len(self._live) + self._opening < self._most
-            connection.is_hurried = self._due_s(connection) > self._loop.time()
-            if is_fit and may_open and connection.is_hurried:
+            is_due = self._due_s(connection) <= self._loop.time()
+            if is_fit and may_open and not is_due:
                 return None
+            connection.is_hurried = connection.is_fast and not is_due
             self._idle.popleft()
             if is_fit and idle_s <= KEEP_ALIVE_S:
                 return connection

@@ -26,7 +26,8 @@ class KeptConnection(Connection):
     :ivar accepted: keys of the last messages that were accepted on it.
     :ivar kept_s: since when it carries no request, by the clock that counts while the machine is suspended.
     :ivar lost_s: when it ended, by the loop's clock.
-    :ivar is_hurried: it carries a request although another answer to the one before may still come.
+    :ivar is_fast: its last acceptance came faster than any other of late.
+    :ivar is_hurried: it carries a request although another answer may still come to the one before, which was fast.
     """
 
     def __init__(self, live: "set[KeptConnection]") -> None:
@@ -35,7 +36,7 @@ class KeptConnection(Connection):
         self.accepted: deque[object] = deque(maxlen=MAX_SURPLUS)
         self.kept_s = 0.0
         self.lost_s = math.inf
-        self.is_hurried = False
+        self.is_fast = self.is_hurried = False
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note that it is gone."""

@@ -20,6 +20,7 @@ from dags.demo.warehouse import make_warehouse
 from tests.sandbox_process import SandboxProcess
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+PROGRAM: Final = Path(sys.executable).parent / "dropcowboy"
 DAY: Final = date(2026, 1, 5)
 """The logical date of the demo. It is the same each time: so each demo after the first is the same run again."""
 
@@ -45,12 +46,14 @@ GIVE_UP_S: Final = 600.0
 class Playground:
     """A folder that is kept from one start to the next, and with it the ledger.
 
+    :param api: version of the vendor's API. The example DAGs are the same on both: their connection chooses.
     :ivar log: where Airflow's own output goes.
     :ivar warehouse: a SQLite file.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, api: str = "v1") -> None:
         self.folder = folder
+        self.api = api
         self.log = folder / "airflow.log"
         self.warehouse = folder / "warehouse.db"
         self._port = folder / "port"
@@ -96,16 +99,17 @@ class Playground:
         :param receiver_url: to which the sandbox sends results.
         """
         address = urlsplit(sandbox.base_url)
+        is_v1 = self.api == "v1"
         return {
             "dropcowboy_default": {
                 "conn_type": "dropcowboy",
-                "login": sandbox.team_id,
+                "login": sandbox.team_id if is_v1 else sandbox.key,
                 "password": sandbox.secret,
                 "schema": address.scheme,
                 "host": address.hostname,
                 "port": address.port,
                 "extra": {
-                    "default_brand_id": BRAND_ID,
+                    **({"default_brand_id": BRAND_ID} if is_v1 else {"api_version": self.api}),
                     "callback_url": receiver_url,
                     "callback_secret": self._callback_secret,
                 },

@@ -1,34 +1,29 @@
-"""``make demo``: a DAG sends to 5,000 made-up contacts through a sandbox that fails; then it runs again."""
+"""``make demo``: a DAG sends to 5,000 made-up contacts through a sandbox that fails; then it runs again.
 
+``make demo API=v2`` does the same by API v2: the DAG is the same, and its connection is another one.
+"""
+
+import argparse
 import json
 import os
-import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
-import requests
 from rich.console import Console
 from rich.table import Table
 
-from airflow_provider_dropcowboy.sandbox.catalog import BRAND_ID
-from dags.demo.playground import DAY, ROOT, Playground
+from dags.demo.loop import FAULTS, RETRIES, post_without_a_ledger
+from dags.demo.playground import DAY, PROGRAM, ROOT, Playground
+from dags.demo.receiver import ReceiverProcess
 from tests.sandbox_process import SandboxProcess
 
 DAG_ID: Final = "rvm_from_warehouse"
 TASK_ID: Final = "send"
 CAMPAIGN: Final = f"{DAG_ID}.{TASK_ID}@{DAY}T00:00:00Z"
-PROGRAM: Final = Path(sys.executable).parent / "dropcowboy"
-RETRIES: Final = 3
-"""Of the DAG's task."""
-
-FAULTS: Final = ("--fault", "429=0.002", "--fault", "lose_answer=0.002")
 RESULTS_AFTER_S: Final = 3_600
 """From a message to its result, by the sandbox's clock, which moves on once the first run is over: until then no
 callback settles what is in doubt."""
@@ -68,49 +63,6 @@ class Seen:
         """Up to now."""
         takes = sandbox.takes()
         return cls(len(sandbox.asks()), takes["sends"], takes["taken_twice"] + takes["by_phone_taken_more_than_once"])
-
-
-class ReceiverProcess:
-    """``dropcowboy receiver`` on a free port, until the block ends; a context manager.
-
-    :ivar url: for ``callback_url``.
-    """
-
-    def __init__(self, playground: Playground, environment: Mapping[str, str]) -> None:
-        self._log = playground.log
-        self.url = playground.receiver_url
-        port = self.url.rpartition(":")[2]
-        with playground.log.open("ab") as log:
-            command = [str(PROGRAM), "receiver", "--port", port]
-            self._process = subprocess.Popen(
-                command, env=dict(environment), cwd=playground.folder, stdout=log, stderr=subprocess.STDOUT
-            )
-
-    def wait_until_ready(self) -> None:
-        """It stores results.
-
-        :raises SystemExit: it did not come up.
-        """
-        give_up_at = time.monotonic() + 60
-        with requests.Session() as session:
-            session.trust_env = False
-            while time.monotonic() < give_up_at and self._process.poll() is None:
-                try:
-                    if session.get(f"{self.url}/ready", timeout=10).status_code == requests.codes.ok:
-                        return
-                except requests.RequestException:
-                    pass
-                time.sleep(0.2)
-        raise SystemExit(f"The receiver did not come up; its log is {self._log}")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._process.terminate()
-        self._process.wait()
 
 
 class Demo:
@@ -187,37 +139,6 @@ class Demo:
         return "\n".join([*lines, "", f"Airflow failed; the whole log is {self._playground.log}"])
 
 
-def post_without_a_ledger(warehouse: Path) -> tuple[int, int, int]:
-    """The same DAG with ``requests.post``, on a sandbox with the same faults: a loop that fails at the first error.
-
-    Airflow retries the task ``RETRIES`` times, from the first row on.
-
-    :returns: requests, different people called, and people called more than once.
-    """
-    with closing(sqlite3.connect(warehouse)) as connection:
-        rows = connection.execute("SELECT contact_id, phone FROM due_today WHERE consented = 'yes'").fetchall()
-    with SandboxProcess(*FAULTS) as sandbox, requests.Session() as session:
-        session.trust_env = False
-        session.headers.update({"x-team-id": sandbox.team_id, "x-secret": sandbox.secret})
-        for _try in range(1 + RETRIES):
-            try:
-                for contact_id, phone in rows:
-                    digits = "".join(filter(str.isdigit, phone or ""))[-10:]
-                    if len(digits) < 10:
-                        continue
-                    body = {
-                        "team_id": sandbox.team_id, "secret": sandbox.secret, "brand_id": BRAND_ID,
-                        "recording_id": "a0000000-0000-4000-8000-000000000001", "phone_number": f"+1{digits}",
-                        "foreign_id": str(contact_id),
-                    }  # fmt: skip
-                    session.post(f"{sandbox.base_url}/rvm", json=body, timeout=30).raise_for_status()
-            except requests.RequestException:
-                continue  # the task fails, and is retried
-            break
-        calls = sandbox.takes_by_phone().values()
-        return sandbox.takes()["asks"], sum(count > 0 for count in calls), sum(count > 1 for count in calls)
-
-
 def _states(returned: Mapping[str, object]) -> dict[str, int]:
     return {name: count for name, count in returned.items() if name in MEANINGS and isinstance(count, int)}
 
@@ -255,11 +176,11 @@ def _settled(returned: Mapping[str, object]) -> int:
     return sum(_states(returned).get(state, 0) for state in (*KNOWN, "unknown"))
 
 
-def main(folder: Path) -> int:
+def main(folder: Path, *, api: str = "v1") -> int:
     """The exit code: 0 if everything held."""
     console = Console(highlight=False)
     console.print("[bold]Voicemails from a warehouse table, safe to run again.[/] Nobody is called.")
-    playground = Playground(folder)
+    playground = Playground(folder, api=api)
     finished = folder / "finished"
     if playground.is_port_taken:
         console.print(
@@ -275,7 +196,9 @@ def main(folder: Path) -> int:
         }
         view = sandbox.base_url.removesuffix("/v1") + "/_sandbox"
         console.print(f"  contacts   {playground.rows:,} made-up rows in {folder.name}/warehouse.db, some unusable")
-        console.print("  sandbox    a local copy of the API: 1 request in 500 gets HTTP 429, 1 answer in 500 is lost")
+        console.print(
+            f"  sandbox    a local copy of the API {api}: 1 request in 500 gets HTTP 429, 1 answer in 500 is lost"
+        )
         console.print(f"             Watch it at {view}")
         console.print(f"  Airflow    its home is {folder.name}, its output is in {folder.name}/{playground.log.name}")
         demo = Demo(playground, sandbox, console, environment)
@@ -304,13 +227,20 @@ def main(folder: Path) -> int:
             again = demo.run(before=first)
             demo.check(again["asked"] == 0, "nothing new was sent")
             demo.check(_settled(again) == _settled(first), "every row is where it was, but for its result")
+            if api == "v2":
+                demo.check(
+                    _states(again).get("unknown", 0) == 0,
+                    "nothing is in doubt: a request without an answer was repeated under its key",
+                )
     if not is_known:
         _compare_with_a_loop(console, playground)
     if not demo.is_good:
         console.print("\n[bold red]Something did not hold.[/]")
         return 1
     finished.touch()
-    console.print(f"\nRun `make demo` again: nothing new is sent. To start over, remove {folder.name}.")
+    target, other = ("make demo", "make demo API=v2")[:: 1 if api == "v1" else -1]
+    console.print(f"\nRun `{target}` again: nothing new is sent. To start over, remove {folder.name}.")
+    console.print(f"`{other}` does the same by the other version of the API: only the connection differs.")
     console.print("`make airflow` shows the same on Airflow's own pages.")
     return 0
 
@@ -325,6 +255,8 @@ def _show_results(console: Console, report: Mapping[str, Any], folder: Path, *, 
     table.add_row(f"{in_doubt:,}", "in doubt", f"results settled {settled:,} of them" if settled > 0 else "")
     table.add_row(f"${report['cost_usd']:,.2f}", "cost", f"as {report['costed']:,} results say", style="bold")
     console.print(table)
+    if not were_in_doubt:
+        return
     program = os.path.relpath(PROGRAM)
     console.print(
         "  A message that stays in doubt is never sent again. To list such messages, and learn how to settle them:"
@@ -340,7 +272,7 @@ def _commonest(report: Mapping[str, Any], state: str) -> str:
 def _compare_with_a_loop(console: Console, playground: Playground) -> None:
     console.print("\n[bold]4. The same with a loop of requests.post, measured on the same faults[/]")
     with console.status("A loop sends to another sandbox; each error fails the task, and Airflow retries it …"):
-        asked, called, twice = post_without_a_ledger(playground.warehouse)
+        asked, called, twice = post_without_a_ledger(playground.warehouse, api=playground.api)
     table = _table()
     table.add_row(f"{asked:,}", "requests", f"in {1 + RETRIES} tries, each from the first row on")
     table.add_row(f"{called:,}", "people called", "and the task has failed")
@@ -348,8 +280,17 @@ def _compare_with_a_loop(console: Console, playground: Playground) -> None:
     console.print(table)
 
 
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, help="kept from one demo to the next")
+    parser.add_argument("--api", choices=("v1", "v2"), default="v1")
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
+    options = _options()
+    default = ROOT / (".demo" if options.api == "v1" else f".demo-{options.api}")
     try:
-        sys.exit(main(Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT / ".demo"))
+        sys.exit(main((options.folder or default).resolve(), api=options.api))
     except KeyboardInterrupt:
         sys.exit(130)

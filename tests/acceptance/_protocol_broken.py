@@ -14,6 +14,7 @@ from airflow_provider_dropcowboy.ledger.runs import SILENT_AFTER
 from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
 from airflow_provider_dropcowboy.ledger.settling import Settled
 from airflow_provider_dropcowboy.states import BINDING, DOUBT_LASTS, State
+from tests.acceptance._protocol_keyed import MEMORY, SENT, KeyedFate, KeyedMachine, KeyedSender
 from tests.acceptance._protocol_machine import CONTACTS, ProtocolMachine
 from tests.acceptance._protocol_sender import Sender
 from tests.acceptance._protocol_vendor import Fate
@@ -120,3 +121,15 @@ class RetryAfterIsProof(BrokenMachine):
     """Variant 9: a 503 with Retry-After is read as not taken."""
 
     sender_class = _TrustsRetryAfter
+
+
+class _KeysForTooLong(KeyedSender):
+    key_lasts = 2 * MEMORY
+
+
+class KeysOutliveTheMemory(BrokenMachine, KeyedMachine):
+    """On API v2, what is in doubt is repeated under a key that the vendor has forgotten."""
+
+    sender_class = _KeysForTooLong
+    fates: ClassVar[Sequence[Any]] = tuple(KeyedFate(fate, SENT) for fate in BrokenMachine.fates)
+    times = (SILENT_AFTER, MEMORY)

@@ -1,11 +1,11 @@
 """Runs, zombies, persons, callbacks and a vendor that lies, in any interleaving, over the real ledger."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import count
 from operator import itemgetter
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final
 
 import sqlalchemy as sa
 from hypothesis import strategies as st
@@ -15,15 +15,14 @@ from airflow_provider_dropcowboy.api.callbacks import Callback, DeliveryStatus
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.ledger.campaigns import bind_campaign
 from airflow_provider_dropcowboy.ledger.counts import count_campaign, rows_of
-from airflow_provider_dropcowboy.ledger.judgement import Judgement
-from airflow_provider_dropcowboy.ledger.outcomes import STATE_OF
+from airflow_provider_dropcowboy.ledger.judgement import Claim, Judgement
 from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconcile
 from airflow_provider_dropcowboy.ledger.runs import SILENT_AFTER, Who, begin_run
 from airflow_provider_dropcowboy.ledger.schema import SENDS
 from airflow_provider_dropcowboy.ledger.settling import Settled, release_rejected, settle_unknown
 from airflow_provider_dropcowboy.screening.message import Message
 from airflow_provider_dropcowboy.states import BINDING, DOUBT_LASTS, LEASE, OPEN, SENT, State, may_move
-from tests.acceptance._protocol_sender import Sender, World
+from tests.acceptance._protocol_sender import Sender, World, some_of
 from tests.acceptance._protocol_vendor import FINAL, Fate, Take
 
 CONTACTS: Final = (("a", "+15045550101"), ("b", "+15045550101"), ("c", "+15045550103"), ("a", "+15045550102"))
@@ -33,19 +32,13 @@ SELDOM: Final = st.integers(0, 4).map(lambda number: number == 4)
 CONTENTS: Final = ("first", "second")
 MAX_AT_ONCE: Final = 3
 
-T = TypeVar("T")
 _numbers = count(1)
 
 
-def some_of(
-    options: Sequence[tuple[Sender, list[T]]], *, unique_by: Callable[[T], object] = str
-) -> st.SearchStrategy[tuple[Sender, list[T]]]:
-    """A run, and some of what it could act on."""
-    return st.sampled_from(options).flatmap(
-        lambda option: st.tuples(
-            st.just(option[0]), st.lists(st.sampled_from(option[1]), min_size=1, max_size=3, unique_by=unique_by)
-        )
-    )
+def request_of(row: Any) -> int:
+    """Of the row's last request, as the token of its callback has it."""
+    number: int = row.attempt if row.keyed_at is None else row.key_generation
+    return number
 
 
 class ProtocolMachine(RuleBasedStateMachine):
@@ -102,11 +95,12 @@ class ProtocolMachine(RuleBasedStateMachine):
         answered = [(sender, sorted(sender.answers)) for sender in senders if sender.answers]
         uncertain = [sender for sender in senders if sender.lost_commit is not None]
         recorded = [(sender, key) for sender in senders for key in sorted(sender.recorded)]
-        may_begin = len(senders) < MAX_AT_ONCE and all(sender.was_read for sender in senders)
-        done = [sender for sender in senders if sender.was_read and sender.is_done]
+        has_begun = [sender for sender in senders if sender.was_read or sender.is_stopping]
+        may_begin = len(senders) < MAX_AT_ONCE and has_begun == senders
+        done = [sender for sender in has_begun if sender.is_done]
         at_work = [sender for sender in senders if not sender.is_done]
         rows = sorted(row.contact_key for row in self.rows.values())
-        takes = self.world.witness.takes
+        results = self.results()
         rejected = [row for row in self.rows.values() if row.state == State.REJECTED]
         possible: list[tuple[int, object, str, tuple[st.SearchStrategy[Any], ...]]] = [
             (3, unread, "claim", (some_of(unread, unique_by=itemgetter(0)), SELDOM)),
@@ -120,7 +114,7 @@ class ProtocolMachine(RuleBasedStateMachine):
             (1, at_work, "stop", (st.sampled_from(at_work), booleans)),
             (1, done, "end", (st.sampled_from(done),)),
             (3, rows, "time_passes", (st.sampled_from(self.times),)),
-            (1, takes, "a_callback_comes", (st.sampled_from(takes), booleans)),
+            (1, results, "a_callback_comes", (st.sampled_from(results), booleans)),
             (1, rows, "a_person_settles", (st.sampled_from(rows),)),
             (2, rejected, "a_person_releases_what_was_rejected", ()),
         ]
@@ -167,8 +161,8 @@ class ProtocolMachine(RuleBasedStateMachine):
         rows = self.read()
         explained = 0
         for item in answered:
-            row, claim, target = rows[item.claim.message.foreign_id], item.claim, STATE_OF[item.outcome.kind]
-            if (row.foreign_id, claim.claim_id) in self._overruled:
+            row, claim, target = rows[item.claim.message.foreign_id], item.claim, item.state
+            if self.is_overruled(claim):
                 explained += 1
                 continue
             if row.resent_at is not None and target in OPEN:
@@ -181,8 +175,7 @@ class ProtocolMachine(RuleBasedStateMachine):
         sender, key = chosen
         item = sender.recorded.pop(key)
         conflicts = sender.write_down([item])
-        is_overruled = (item.claim.message.foreign_id, item.claim.claim_id) in self._overruled
-        assert not conflicts or is_overruled, "recording twice is a contradiction"
+        assert not conflicts or self.is_overruled(item.claim), "recording twice is a contradiction"
 
     def beat(self, sender: Sender) -> None:
         sender.beat()
@@ -204,6 +197,14 @@ class ProtocolMachine(RuleBasedStateMachine):
 
     def time_passes(self, by: timedelta) -> None:
         self.world.clock.advance(by)
+
+    def results(self) -> Sequence[Take]:
+        """What callbacks may still come of."""
+        return self.world.witness.takes
+
+    def is_overruled(self, claim: Claim) -> bool:
+        """Whether the claim's send has moved on without its run."""
+        return (claim.message.foreign_id, claim.claim_id) in self._overruled
 
     def a_callback_comes(self, take: Take, is_delivered: bool) -> None:
         callback = Callback(
@@ -248,9 +249,12 @@ class ProtocolMachine(RuleBasedStateMachine):
                 assert row.attempt == before.attempt, "an attempt without a claim"
                 is_allowed = before.state == row.state or may_move(State(before.state), State(row.state))
                 assert is_allowed, f"{before.state} became {row.state}"
-                # only a result of API v2 does that, and this vendor speaks v1
-                assert not (before.state in SENT and row.state in OPEN), f"{before.state} became {row.state}"
+                self.check_freed(before, row)
             assert row.owns_number == (row.state in BINDING), "a binding row owns its number, and no other"
+
+    def check_freed(self, before: Any, row: Any) -> None:
+        """On v1, no result frees what was accepted."""
+        assert not (before.state in SENT and row.state in OPEN), f"{before.state} became {row.state}"
 
     def check_counts(self) -> None:
         now = self.world.clock.now()
@@ -268,12 +272,10 @@ class ProtocolMachine(RuleBasedStateMachine):
         for message in messages:
             before, row = self.rows.get(message.foreign_id), rows.get(message.foreign_id)
             if before and row and row.claim_id != before.claim_id and before.state in BINDING:
-                assert sender.resend_after, "P1: a binding row was claimed"
                 assert self.state_seen(before, now) is State.UNKNOWN, "P1: a row that is not in doubt was resent"
-                assert before.claimed_at + sender.resend_after <= now, "P1: resent while its owner may write"
                 self._overruled.add((before.foreign_id, before.claim_id))
-                self.world.witness.see_resend(message.foreign_id, row.attempt)
-        if judgement is None:
+                self.check_resend(before, row, sender)
+        if judgement is None or judgement.stop is not None:
             return
         already = {row.message.foreign_id: row.state for row in judgement.already}
         claimed = [claim.message for claim in judgement.claimed]
@@ -283,6 +285,13 @@ class ProtocolMachine(RuleBasedStateMachine):
         for foreign_id, state in already.items():
             assert state is not State.RELEASED, "a released message was not asked for"
             assert state is self.state_seen(rows[foreign_id], now), "P2: counted where it does not stand"
+
+    def check_resend(self, before: Any, row: Any, sender: Sender) -> None:
+        """A row in doubt was claimed: its run may resend, and nobody else may still write."""
+        assert sender.resend_after, "P1: a binding row was claimed"
+        is_due = before.claimed_at + sender.resend_after <= self.world.clock.now()
+        assert is_due, "P1: resent while its owner may write"
+        self.world.witness.see_resend(row.foreign_id, request_of(row))
 
     def _foreign_id(self, key: str) -> str:
         return self.campaign.prefix + key

@@ -1,9 +1,11 @@
 """One run as the pipeline is one, taken apart into steps that can come in any order, over the real ledger."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+from hypothesis import strategies as st
 
 from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
 from airflow_provider_dropcowboy.api.content import Rvm
@@ -11,6 +13,7 @@ from airflow_provider_dropcowboy.api.v1.answers import read_send_answer
 from airflow_provider_dropcowboy.api.wire import NotWritten, Reply
 from airflow_provider_dropcowboy.campaign.control import STOPPED
 from airflow_provider_dropcowboy.campaign.in_flight import Ask
+from airflow_provider_dropcowboy.campaign.sending import is_repeatable
 from airflow_provider_dropcowboy.campaign.summary import Tally
 from airflow_provider_dropcowboy.clock import Deadline
 from airflow_provider_dropcowboy.ledger.claims import claim, find_claims, new_claim_id, reclaim
@@ -18,12 +21,14 @@ from airflow_provider_dropcowboy.ledger.counts import count_run
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.digest import number_digest
 from airflow_provider_dropcowboy.ledger.judgement import ClaimRules, Judgement
-from airflow_provider_dropcowboy.ledger.outcomes import STATE_OF, Answered, record
+from airflow_provider_dropcowboy.ledger.outcomes import Answered, record
 from airflow_provider_dropcowboy.ledger.runs import Run, beat, end_run
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.screening.message import Candidate, Message
 from airflow_provider_dropcowboy.states import LEASE
 from tests.acceptance._protocol_vendor import Fate, Witness
+
+T = TypeVar("T")
 
 
 class MovableClock(Protocol):
@@ -124,7 +129,10 @@ class Sender:
         outcome = self.read_answer(reply)
         if outcome.kind is Outcome.REFUSED:
             self.stop()
-        if outcome.kind is Outcome.RELEASED and not self.is_stopping:
+        is_repeated = is_repeatable(ask, outcome)
+        if is_repeated:
+            ask = replace(ask, claim=replace(ask.claim, is_doubtful=True))
+        if (outcome.kind is Outcome.RELEASED or is_repeated) and not self.is_stopping:
             self.keep_for_later(ask, outcome)
         else:
             self.answers[key] = Answered(ask.claim, outcome)
@@ -138,7 +146,7 @@ class Sender:
         return read_send_answer(reply)
 
     def keep_for_later(self, ask: Ask, outcome: SendOutcome) -> None:
-        """Surely not taken: nothing is written down before the next attempt is claimed, or given up."""
+        """Surely not taken, or repeatable: nothing is written down before the next attempt is claimed, or given up."""
         self.to_ask_again[ask.claim.message.contact_key] = ask
 
     def stop(self) -> None:
@@ -153,7 +161,7 @@ class Sender:
         answered = [self.answers.pop(key) for key in keys]
         conflicts = self.write_down(answered)
         for item in answered:
-            self.tally.settle(STATE_OF[item.outcome.kind])
+            self.tally.settle(item.state)
             self.recorded[item.claim.message.contact_key] = item
         self.tally.conflicts += conflicts
         return conflicts
@@ -163,14 +171,21 @@ class Sender:
         return record(self.world.ledger, self.run, answered=answered)
 
     def beat(self) -> None:
-        """Say that it lives."""
-        assert beat(self.world.ledger, self.run, counts=self.tally.as_counts()) is None
+        """Say that it lives, and hear whether it is to stop."""
+        if beat(self.world.ledger, self.run, counts=self.tally.as_counts()) is not None:
+            self.stop()
 
     def end(self) -> None:
         """End in good order; a run that met no conflict checks its balance, as the conductor does."""
         if not self.tally.conflicts:
-            self.tally.balance(count_run(self.world.ledger, self.run))
+            is_keyed = self.rules.key_lasts is not None
+            self.tally.balance(count_run(self.world.ledger, self.run), results_may_free=is_keyed)
         end_run(self.world.ledger, self.run, counts=self.tally.as_counts(), reason=None)
+
+    @property
+    def rules(self) -> ClaimRules:
+        """What the ledger looks at."""
+        return ClaimRules(resend_after=self.resend_after)
 
     @property
     def is_done(self) -> bool:
@@ -188,8 +203,8 @@ class Sender:
     def _ask_ledger(self, messages: Sequence[Message], asks: Sequence[Ask], *, claim_id: str) -> Judgement:
         ledger, run = self.world.ledger, self.run
         if not asks:
-            rules = ClaimRules(resend_after=self.resend_after)
-            return claim(ledger, run, candidates=list(map(Candidate, messages)), claim_id=claim_id, rules=rules)
+            candidates = list(map(Candidate, messages))
+            return claim(ledger, run, candidates=candidates, claim_id=claim_id, rules=self.rules)
         wanted = {message.foreign_id for message in messages}
         claims = [ask.claim for ask in asks if ask.claim.message.foreign_id in wanted]
         return reclaim(ledger, run, claims=claims, claim_id=claim_id)
@@ -208,9 +223,35 @@ class Sender:
                 self.tally.claim()
             ask = Ask(new, batch.lease_ends, asks.get(new.message.foreign_id, 0) + 1)
             self.to_write[new.message.contact_key] = ask
+        if judgement.stop is not None:
+            self._let_go(judgement, batch)
         if self.is_stopping:
             self.stop()
+
+    def _let_go(self, judgement: Judgement, batch: LostCommit) -> None:
+        """The ledger says that the run is to stop: the rest of the batch is not sent."""
+        self.is_stopping = True
+        claimed = {new.message.foreign_id for new in judgement.claimed}
+        asks = {ask.claim.message.foreign_id: ask for ask in batch.asks}
+        for message in batch.messages:
+            if message.foreign_id in claimed:
+                continue
+            if batch.asks:
+                self.answers[message.contact_key] = Answered(asks[message.foreign_id].claim, STOPPED)
+            else:
+                self.was_read.discard(message.contact_key)
 
     def _lease(self) -> Deadline:
         ends_at = self.world.clock.now() + LEASE
         return Deadline(ends_at, ends_at.timestamp())
+
+
+def some_of(
+    options: Sequence[tuple[Sender, list[T]]], *, unique_by: Callable[[T], object] = str
+) -> st.SearchStrategy[tuple[Sender, list[T]]]:
+    """A run, and some of what it could act on."""
+    return st.sampled_from(options).flatmap(
+        lambda option: st.tuples(
+            st.just(option[0]), st.lists(st.sampled_from(option[1]), min_size=1, max_size=3, unique_by=unique_by)
+        )
+    )

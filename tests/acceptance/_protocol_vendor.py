@@ -38,7 +38,10 @@ class Fate(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """A message that the vendor took."""
+    """A message that the vendor took.
+
+    :param attempt: as the token of its callback has it: of the request, or of its key.
+    """
 
     foreign_id: str
     phone: Phone
@@ -58,6 +61,10 @@ class Witness:
     def has_taken(self, foreign_id: str) -> bool:
         """Whether the vendor took the message by now: what a person learns who asks there."""
         return any(take.foreign_id == foreign_id for take in self.takes)
+
+    def has_read(self, foreign_id: str) -> bool:
+        """Whether the vendor may have answered that it accepted the message."""
+        return self.has_taken(foreign_id)
 
     def see_resend(self, foreign_id: str, attempt: int) -> None:
         """The user allowed one more request for a message in doubt; its number stays as doubtful as it was."""
@@ -94,7 +101,7 @@ class Witness:
         """
         for row in rows.values():
             is_said_to_be_taken = row.state in {State.ACCEPTED, State.EXPIRED, *FINAL}
-            assert not is_said_to_be_taken or self.has_taken(row.foreign_id), f"P2: {row.state}, and never taken"
+            assert not is_said_to_be_taken or self.has_read(row.foreign_id), f"P2: {row.state}, and never taken"
         owned = {row.number_digest for row in rows.values() if row.owns_number}
         for take in self.takes:
             assert take.foreign_id in rows, "P2: a message was taken that is not in the ledger"

@@ -40,7 +40,15 @@ class Doubt:
 
 
 def measure_doubt(
-    databases: Databases, sandbox: SandboxProcess, *, kills: int, rows: int, concurrency: int, seed: int, folder: Path
+    databases: Databases,
+    sandbox: SandboxProcess,
+    *,
+    kills: int,
+    rows: int,
+    concurrency: int,
+    seed: int,
+    folder: Path,
+    api: str = "v1",
 ) -> list[Doubt]:
     """What each of so many kills left, each on a ledger of its own.
 
@@ -52,7 +60,9 @@ def measure_doubt(
     for _ in range(kills):
         ledger_url = databases.new()
         sandbox.reset()
-        task = Task(sandbox=sandbox, ledger_url=ledger_url, log=folder / "runs.log", rows=rows, concurrency=concurrency)
+        task = Task(
+            sandbox=sandbox, ledger_url=ledger_url, log=folder / "runs.log", rows=rows, concurrency=concurrency, api=api
+        )
         with task.start() as run:
             sandbox.wait_for_asks(dice.randrange(1, rows // 2))
             run.kill()

@@ -43,6 +43,7 @@ class Evidence:
     :param states: of each send in the ledger, by foreign_id; what a dead run claimed is unknown.
     :param keys: contact key by foreign_id.
     :param ledger_numbers: number by foreign_id.
+    :param api: version of the vendor's API.
     :param rows: what the ledger says of each send, in words, by foreign_id.
     """
 
@@ -54,9 +55,10 @@ class Evidence:
     ledger_numbers: Mapping[str, str] = field(repr=False)
     rows: Mapping[str, str] = field(repr=False)
     runs: list[Run]
+    api: str = "v1"
 
     @classmethod
-    def of(cls, table: Table, sandbox: SandboxProcess, *, ledger_url: str) -> Self:
+    def of(cls, table: Table, sandbox: SandboxProcess, *, ledger_url: str, api: str = "v1") -> Self:
         """What both say now, when no run lives any more."""
         ledger = open_ledger(ledger_url)
         with ledger.reading() as connection:
@@ -78,6 +80,7 @@ class Evidence:
             ledger_numbers={send.foreign_id: send.phone_number for send in sends},
             rows={send.foreign_id: _in_words(send, history) for send in sends},
             runs=[Run(run.id, run.counts, run.stop_reason) for run in runs],
+            api=api,
         )
 
     @property
@@ -110,12 +113,22 @@ class Evidence:
         ]
 
     def asked_again_in_doubt(self) -> list[str]:
-        """Sends asked for again after an answer that does not prove that they were not taken."""
+        """Sends asked for again after an answer that does not prove that they were not taken; on v2, by another key."""
+        if self.api == "v2":
+            return [
+                foreign_id
+                for foreign_id, send in self.asked.items()
+                if " " in send["keys"] and SURELY_NOT_TAKEN.isdisjoint(send["answers"].split())
+            ]
         return [
             foreign_id
             for foreign_id, send in self.asked.items()
             if not SURELY_NOT_TAKEN.issuperset(send["answers"].split()[:-1])
         ]
+
+    def in_doubt_after_the_next_run(self) -> list[str]:
+        """Sends that nobody can settle but a callback or a person: on v2, none is."""
+        return [name for name, state in self.states.items() if state is State.UNKNOWN and self.api == "v2"]
 
     def not_in_the_ledger(self) -> list[str]:
         """Keys of the table that have neither a send nor one of their number; and the ledger's keys from nowhere."""
@@ -166,6 +179,7 @@ class Evidence:
         return {
             "taken twice": self.taken_twice(),
             "asked again while in doubt": self.asked_again_in_doubt(),
+            "in doubt after the next run": self.in_doubt_after_the_next_run(),
             "taken, and lost by the ledger": self.taken_and_lost(),
             "called accepted, and never taken": self.accepted_and_never_taken(),
             "contacts that the ledger lacks": self.not_in_the_ledger(),
@@ -198,10 +212,12 @@ def _in_words(send: Any, history: Sequence[Any]) -> str:
 def let_silence_pass(ledger_url: str, pids: Collection[int], *, meanwhile: Callable[[], None] = lambda: None) -> None:
     """The runs of these processes have been silent for longer than a run may be; nobody waits for it.
 
-    :param meanwhile: done while nobody writes to an SQLite ledger: a process frozen there holds no lock of it.
+    :param meanwhile: done while nobody claims: a process that is frozen there holds no lock that its retry waits for.
     """
     ledger = open_ledger(ledger_url)
-    with ledger.writing() as connection:
+    with ledger.reading() as connection:
+        account = connection.scalars(sa.select(RUNS.c.account)).first() or ""
+    with ledger.claiming(account) as connection:
         for run in connection.execute(sa.select(RUNS).where(RUNS.c.ended_at.is_(None))).all():
             if int(run.worker.rpartition(":")[2]) in pids:
                 silent_since = run.heartbeat_at - SILENT_AFTER - timedelta(seconds=1)

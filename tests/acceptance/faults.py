@@ -9,9 +9,9 @@ _SHARE: Final = 0.004
 _SHARES: Final = {
     "lose_answer": 0.02,
     # a 429 slows the whole run down
-    "429": 0.002,
-    "429_seconds": 0.002,
-    "429_date": 0.002,
+    "429": 0.003,
+    "429_seconds": 0.003,
+    "429_date": 0.003,
 }
 _DELAYS_S: Final = {"slow": 0.3, "close_idle": 0.01}
 

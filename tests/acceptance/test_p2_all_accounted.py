@@ -9,12 +9,17 @@ def test_everybody_who_can_be_sent_to_is_in_the_ledger(tortured: Round) -> None:
 
 
 def test_what_the_vendor_took_is_accepted_or_known_to_be_in_doubt(tortured: Round) -> None:
-    assert tortured.evidence.counts()[State.UNKNOWN] > 0
     assert tortured.evidence.taken_and_lost() == []
 
 
+def test_what_is_in_doubt_stays_so_on_v1_and_is_accepted_by_the_next_run_on_v2(tortured: Round) -> None:
+    evidence = tortured.evidence
+    assert (evidence.counts()[State.UNKNOWN] > 0) is (evidence.api == "v1")
+    assert evidence.in_doubt_after_the_next_run() == []
+
+
 def test_nothing_is_called_accepted_that_the_vendor_never_took(tortured: Round) -> None:
-    assert tortured.evidence.counts()[State.ACCEPTED] > 2000
+    assert tortured.evidence.counts()[State.ACCEPTED] > 1200
     assert tortured.evidence.accepted_and_never_taken() == []
 
 

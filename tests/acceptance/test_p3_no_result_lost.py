@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.campaign.control import Control
 from airflow_provider_dropcowboy.campaign.run import run_campaign
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
@@ -38,12 +39,22 @@ def receiver(ledger_url: str, ledger: Ledger, tmp_path: Path) -> Iterator[Receiv
         yield process
 
 
-def send(ledger: Ledger, sandbox: SandboxProcess, receiver: ReceiverProcess, *, first: int, count: int) -> None:
+@pytest.fixture
+def account(api: str, sandbox: SandboxProcess) -> Account:
+    """The sandbox's, by one version of the API."""
+    secret = Secret(sandbox.secret)
+    if api == "v1":
+        return Account(sandbox.team_id, secret, sandbox.base_url)
+    return Account(sandbox.key, secret, sandbox.v2_url, api_version=api)
+
+
+def send(ledger: Ledger, account: Account, receiver: ReceiverProcess, *, first: int, count: int) -> None:
     """Send to so many people, whose callbacks go to the receiver."""
     plan = default_plan(
-        sandbox.base_url,
-        team_id=sandbox.team_id,
-        secret=sandbox.secret,
+        account.base_url,
+        team_id=account.login,
+        secret=account.secret.reveal(),
+        account=account,
         concurrency=50,
         callback_url=receiver.url,
         callback_secret=Secret(CALLBACK_SECRET),
@@ -52,12 +63,12 @@ def send(ledger: Ledger, sandbox: SandboxProcess, receiver: ReceiverProcess, *, 
 
 
 def test_every_callback_that_was_answered_is_in_the_ledger_although_the_receiver_was_killed_twice(
-    ledger: Ledger, sandbox: SandboxProcess, receiver: ReceiverProcess
+    ledger: Ledger, sandbox: SandboxProcess, account: Account, receiver: ReceiverProcess
 ) -> None:
     sandbox.settings(outcomes=OUTCOMES)
     with ThreadPoolExecutor(1) as task:
         for first in range(0, ROWS, PART):
-            sending = task.submit(send, ledger, sandbox, receiver, first=first, count=PART)
+            sending = task.submit(send, ledger, account, receiver, first=first, count=PART)
             if first in {PART, 2 * PART}:
                 sandbox.callbacks(wait_for=first + 200)
                 receiver.kill()
@@ -85,10 +96,10 @@ def test_every_callback_that_was_answered_is_in_the_ledger_although_the_receiver
 
 
 def test_what_waited_on_disk_when_the_receiver_was_killed_is_in_the_ledger_too(
-    ledger: Ledger, sandbox: SandboxProcess, receiver: ReceiverProcess
+    ledger: Ledger, sandbox: SandboxProcess, account: Account, receiver: ReceiverProcess
 ) -> None:
     sandbox.settings(callback_delay_s=3600.0)  # these callbacks are the test's own
-    send(ledger, sandbox, receiver, first=0, count=100)
+    send(ledger, account, receiver, first=0, count=100)
     names = sorted(sandbox.sends())
     with ledger.writing() as connection:  # nobody else writes
         connection.execute(sa.select(SENDS.c.foreign_id).with_for_update()).all()
@@ -105,9 +116,11 @@ def test_what_waited_on_disk_when_the_receiver_was_killed_is_in_the_ledger_too(
         assert connection.execute(sa.select(sa.func.count()).select_from(CALLBACKS)).scalar_one() >= 100
 
 
-def test_forged_callbacks_change_nothing(ledger: Ledger, sandbox: SandboxProcess, receiver: ReceiverProcess) -> None:
+def test_forged_callbacks_change_nothing(
+    ledger: Ledger, sandbox: SandboxProcess, account: Account, receiver: ReceiverProcess
+) -> None:
     sandbox.settings(callback_delay_s=3600.0)
-    send(ledger, sandbox, receiver, first=0, count=100)
+    send(ledger, account, receiver, first=0, count=100)
     for foreign_id in sandbox.sends():
         assert receiver.post(foreign_id, secret="guessed-secret", dnc=True).status_code == 404
         assert receiver.post_raw(f"/callbacks/{foreign_id}", b"{}").status_code == 404

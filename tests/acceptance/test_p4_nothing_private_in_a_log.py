@@ -3,11 +3,9 @@
 Everything that Airflow writes is searched in ``tests/in_airflow/test_privacy.py``.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 
 from tests.acceptance.contacts import contact_table
-from tests.acceptance.databases import Databases
 from tests.acceptance.faults import EVERY_FAULT
 from tests.acceptance.worker_process import Task
 from tests.sandbox_process import SandboxProcess
@@ -16,7 +14,7 @@ ROWS = 300
 
 
 def test_no_secret_and_no_phone_number_is_in_the_log_of_a_run_at_debug_level(
-    database: str, open_databases: Callable[[str], Databases], tmp_path: Path
+    api: str, ledger_url: str, tmp_path: Path
 ) -> None:
     log = tmp_path / "run.log"
     table = contact_table(ROWS)
@@ -24,7 +22,8 @@ def test_no_secret_and_no_phone_number_is_in_the_log_of_a_run_at_debug_level(
         sandbox.faults(*EVERY_FAULT)
         task = Task(
             sandbox=sandbox,
-            ledger_url=open_databases(database).new(),
+            ledger_url=ledger_url,
+            api=api,
             log=log,
             rows=ROWS,
             concurrency=16,

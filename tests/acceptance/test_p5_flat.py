@@ -12,14 +12,21 @@ MOST_GROWTH = 1.15
 
 
 def test_eight_times_the_contacts_take_no_more_memory(
-    database: str, open_databases: Callable[[str], Databases], tmp_path: Path
+    pair: tuple[str, str], open_databases: Callable[[str], Databases], tmp_path: Path
 ) -> None:
+    api, kind = pair
+
     def peak_mb(rows: int) -> float:
         with SandboxProcess() as sandbox:
-            ledger_url = open_databases(database).new()
-            log = tmp_path / f"{rows}.log"
-            task = Task(sandbox=sandbox, ledger_url=ledger_url, log=log, rows=rows, concurrency=50, is_clean=True)
-            summary = task.run()
+            summary = Task(
+                sandbox=sandbox,
+                ledger_url=open_databases(kind).new(),
+                log=tmp_path / f"{rows}.log",
+                rows=rows,
+                concurrency=50,
+                is_clean=True,
+                api=api,
+            ).run()
         assert summary["accepted"] == rows
         peak: float = summary["peak_mb"]
         return peak

@@ -9,10 +9,12 @@ import time_machine
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from airflow_provider_dropcowboy.api.v2.vendor import KEY_LASTS
 from airflow_provider_dropcowboy.ledger.database import open_ledger
 from airflow_provider_dropcowboy.states import DOUBT_LASTS, State
 from tests.acceptance._protocol_broken import (
     BrokenMachine,
+    KeysOutliveTheMemory,
     NextRunRewritesClaims,
     NoLease,
     ReleasedIsNotTheLastAct,
@@ -20,6 +22,7 @@ from tests.acceptance._protocol_broken import (
     SettledAtAnyTime,
 )
 from tests.acceptance._protocol_clocks import NOON, MachineClock, PostgresClock
+from tests.acceptance._protocol_keyed import REJECTED, SENT, KeyedFate, KeyedMachine
 from tests.acceptance._protocol_machine import ProtocolMachine
 from tests.acceptance._protocol_sender import Sender, World
 from tests.acceptance._protocol_vendor import Fate, Witness
@@ -54,15 +57,26 @@ def machine(new_world: NewWorld) -> ProtocolMachine:
 
 
 def test_no_interleaving_calls_anybody_twice_or_loses_a_row(new_world: NewWorld) -> None:
-    _search(ProtocolMachine, new_world, settings(max_examples=50, stateful_step_count=40))
+    _search(ProtocolMachine, new_world, settings(max_examples=25, stateful_step_count=40))
 
 
-def test_no_interleaving_on_postgresql_does_either(new_world_on_postgresql: NewWorld) -> None:
-    _search(ProtocolMachine, new_world_on_postgresql, settings(max_examples=12, stateful_step_count=40))
+@pytest.mark.parametrize(("machine", "examples"), [(ProtocolMachine, 12), (KeyedMachine, 25)], ids=["v1", "v2"])
+def test_no_interleaving_on_postgresql_does_either(
+    new_world_on_postgresql: NewWorld, machine: type[ProtocolMachine], examples: int
+) -> None:
+    _search(machine, new_world_on_postgresql, settings(max_examples=examples, stateful_step_count=40))
 
 
 @pytest.mark.parametrize(
-    "broken", [ReleasedIsNotTheLastAct, NextRunRewritesClaims, SettledAtAnyTime, NoLease, RetryAfterIsProof]
+    "broken",
+    [
+        ReleasedIsNotTheLastAct,
+        NextRunRewritesClaims,
+        SettledAtAnyTime,
+        NoLease,
+        RetryAfterIsProof,
+        KeysOutliveTheMemory,
+    ],
 )
 def test_the_search_finds_what_breaks_without_a_rule(new_world: NewWorld, broken: type[BrokenMachine]) -> None:
     # the first find is enough, and it is the same each time
@@ -93,6 +107,22 @@ def test_a_resend_that_was_not_taken_leaves_the_first_request_in_doubt(machine: 
     machine.do("write", (second, "a"), fate)
     machine.do("stop", second, False)
     machine.do("record", (second, ["a"]))
+    machine.do("claim", (second, [B]), False)
+    assert [row.state for row in machine.rows.values()] == [State.UNKNOWN]
+    assert not second.to_write
+
+
+def test_a_result_that_rejects_a_resend_leaves_the_first_request_in_doubt(new_world: NewWorld) -> None:
+    machine = KeyedMachine(new_world())
+    first = _begin(machine)
+    machine.do("claim", (first, [A]), False)
+    machine.do("write", (first, "a"), KeyedFate(Fate.LOST_AFTER_TAKING, SENT))
+    machine.do("time_passes", KEY_LASTS)
+    second = _begin(machine, resend_after=DOUBT_LASTS)
+    machine.do("claim", (second, [A]), False)
+    machine.do("write", (second, "a"), KeyedFate(Fate.ACCEPTED, REJECTED))
+    machine.do("record", (second, ["a"]))
+    machine.do("a_callback_comes", machine.results()[-1], False)
     machine.do("claim", (second, [B]), False)
     assert [row.state for row in machine.rows.values()] == [State.UNKNOWN]
     assert not second.to_write
