@@ -36,6 +36,10 @@ class Site:
     base_url: str
     headers: Mapping[str, str] = field(repr=False)
 
+    def tokens(self) -> tuple[str, ...]:
+        """The credentials in its headers, without the word before them."""
+        return tuple(value.rpartition(" ")[2] for value in self.headers.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

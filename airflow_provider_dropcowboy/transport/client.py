@@ -121,7 +121,7 @@ class Client:
                     verify=verify,
                     proxies=settings["proxies"],
                 ) as response:
-                    return self._answer(response)
+                    return self._answer(response, site)
             except LeaseEndedError:
                 return NotWritten("the claim's lease was over")
             # the reply says what went wrong in our words: these exceptions hold URLs, and some the request itself
@@ -187,9 +187,11 @@ class Client:
             "Nothing was sent. Correct the connection."
         )
 
-    def _answer(self, response: requests.Response) -> Answer:
-        # an error page that repeats the headers must not carry the secret into an exception
-        body = response.content.replace(self.account.secret.reveal().encode(), MASK.encode())
+    def _answer(self, response: requests.Response, site: Site | None) -> Answer:
+        # an error page that repeats the headers must not carry the credentials into an exception
+        body = response.content
+        for credential in (self.account.secret.reveal(), *(site.tokens() if site else ())):
+            body = body.replace(credential.encode(), MASK.encode())
         return Answer(
             response.status_code,
             body,

@@ -9,7 +9,8 @@ import pytest
 
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.v1 import catalog, lists
-from airflow_provider_dropcowboy.api.wire import Request
+from airflow_provider_dropcowboy.api.v2.contacts import get_contact
+from airflow_provider_dropcowboy.api.wire import Answer, Request
 from airflow_provider_dropcowboy.errors import (
     AmbiguousError,
     AuthenticationError,
@@ -184,6 +185,17 @@ def test_a_page_that_repeats_the_request_puts_nothing_of_it_into_an_error(status
         asking.ask(call)
     said = " ".join(everything_said(caught.value))
     assert not any(hidden in said for hidden in (SECRET, "5045550100", "Ann"))
+
+
+def test_a_site_is_asked_with_its_token_alone_and_a_page_that_repeats_it_hides_it() -> None:
+    granted = answer(200, b'{"data": {"token": "t0ken-of-the-site"}}')
+    with ScriptedServer(granted, echo(404)) as server:
+        account = Account("the-key", Secret(SECRET), server.base_url(), api_version="v2", site_id="s")
+        with Client(account) as asking:
+            reply = asking.call(get_contact("c").request)
+    assert isinstance(reply, Answer)
+    assert b"Authorization: Bearer ***" in reply.body
+    assert not any(hidden in reply.body for hidden in (b"t0ken", b"the-key", SECRET.encode()))
 
 
 def test_a_secret_that_no_header_can_carry_is_not_repeated() -> None:
