@@ -16,6 +16,7 @@ TABLE = {"table": "deliveries", "table_conn_id": "warehouse"}
         ({"path": "file:///out.csv"}, "either campaign"),
         ({"campaign": "spring", "since": "2026-11-24", "path": "file:///out.csv"}, "either campaign"),
         ({"campaign": "spring"}, "either table"),
+        ({"since": "2026-11-24", "include_not_sent": True, **TABLE}, "include_not_sent belongs to campaign"),
         ({"campaign": "spring", "path": "file:///out.csv", **TABLE}, "either table"),
         ({"campaign": "spring", "table": "deliveries"}, "belong together"),
         ({"campaign": "spring", "path": "file:///out.csv", "table_conn_id": "warehouse"}, "belong together"),
