@@ -14,6 +14,7 @@ from airflow_provider_dropcowboy.campaign.summary import Summary
 from airflow_provider_dropcowboy.contacts.contact import ContactColumns
 from airflow_provider_dropcowboy.contacts.partition import Partition
 from airflow_provider_dropcowboy.errors import LedgerError, NotTakenError
+from airflow_provider_dropcowboy.ledger import foresight
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.schema import SENDS
 from airflow_provider_dropcowboy.states import State
@@ -115,7 +116,7 @@ def test_a_look_counts_what_claims_count(
     before = states(ledger)
     looked = preview_campaign(made, ledger, rows=rows)
     with monkeypatch.context() as without:
-        without.setattr(preview, "find_sends", lambda *_: {})
+        without.setattr(foresight, "find_sends", lambda *_: {})
         assert counts(looked) == counts(preview_campaign(made, ledger, rows=rows))
     assert states(ledger) == before
     ran = run(made, rows)
