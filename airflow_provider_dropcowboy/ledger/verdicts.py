@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from functools import cache
 from itertools import islice
@@ -19,10 +19,11 @@ from airflow_provider_dropcowboy.ledger.digest import FOREIGN_ID_CHARACTERS
 from airflow_provider_dropcowboy.ledger.runs import Run
 from airflow_provider_dropcowboy.ledger.schema import HELD, NOT_SENT, RUNS, SENDS
 from airflow_provider_dropcowboy.ledger.sends import state_now
+from airflow_provider_dropcowboy.row_value import row_value
 from airflow_provider_dropcowboy.states import OPEN, State
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@row_value(kw_only=True)
 class NotSent:
     """One row that a run read and did not send.
 
