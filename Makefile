@@ -67,6 +67,7 @@ bench-full: $(INSTALLED) ## measure with a million contacts, and millions of sen
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.workers
 	$(BIN)/python -m benchmarks.receiver
+	$(BIN)/python -m benchmarks.versions
 	$(BIN)/python -m benchmarks.page
 	$(BIN)/python -m benchmarks.lists
 	$(BIN)/python -m benchmarks.screening

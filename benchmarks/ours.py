@@ -31,6 +31,7 @@ from airflow_provider_dropcowboy.contacts.sql import stream_rows
 from airflow_provider_dropcowboy.contacts.text import Template
 from airflow_provider_dropcowboy.ledger.database import open_ledger
 from airflow_provider_dropcowboy.ledger.judgement import Claim, Judgement
+from airflow_provider_dropcowboy.sandbox.catalog import BRAND_ID, RECORDING_ID
 from airflow_provider_dropcowboy.secret import Secret
 from airflow_provider_dropcowboy.states import LEASE
 
@@ -130,6 +131,19 @@ class Lag:
             self.samples_s.append(time.perf_counter() - begun_at - LAG_SAMPLE_S)
 
 
+def at_server(url: str) -> tuple[Account, RvmTemplate]:
+    """What a vendor of constant answers is sent."""
+    template = RvmTemplate(brand_id="b" * 36, voice_id="v" * 36, tts_body=Template.parse(TEXT))
+    return Account("bench-team", Secret("bench-secret"), url), template
+
+
+def at_sandbox(api: str, url: str) -> tuple[Account, RvmTemplate]:
+    """What the sandbox accepts by a version of the API."""
+    is_v1 = api == "v1"
+    account = Account("sandbox-team" if is_v1 else "sandbox-key", Secret("sandbox-secret"), url, api_version=api)
+    return account, RvmTemplate(brand_id=BRAND_ID if is_v1 else None, recording_id=RECORDING_ID)
+
+
 def main() -> None:
     """Run once and print what it took, as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -139,6 +153,9 @@ def main() -> None:
     parser.add_argument("--source", default="made")
     parser.add_argument("--connections", type=int, default=99)
     parser.add_argument("--campaign", default=f"bench {time.time()}")
+    parser.add_argument("--sandbox-api", choices=("v1", "v2"), help="the vendor is the sandbox, by this version")
+    parser.add_argument("--callback-url", default="http://127.0.0.1:9")
+    parser.add_argument("--callback-secret", default="bench-callback")
     parser.add_argument("--partition", type=Partition.parse, help="such as 1/4: one of several processes")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -146,16 +163,19 @@ def main() -> None:
             switch_the_ledger_off()
         is_url = "://" in options.ledger
         ledger = open_ledger(options.ledger if is_url else f"sqlite:///{Path(folder) / 'ledger.db'}", may_create=True)
+        account, template = (
+            at_sandbox(options.sandbox_api, options.url) if options.sandbox_api else at_server(options.url)
+        )
         plan = Plan(
-            account=Account("bench-team", Secret("bench-secret"), options.url),
+            account=account,
             campaign=options.campaign,
             partition=options.partition,
-            template=RvmTemplate(brand_id="b" * 36, voice_id="v" * 36, tts_body=Template.parse(TEXT)),
+            template=template,
             columns=ContactColumns(key_column="id"),
             concurrency=options.connections,
             max_concurrency=options.connections,
-            callback_url="http://127.0.0.1:9",
-            callback_secret=Secret("bench-callback"),
+            callback_url=options.callback_url,
+            callback_secret=Secret(options.callback_secret),
         )
         lag = Lag()
         lag.watch()

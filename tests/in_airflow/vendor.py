@@ -13,15 +13,15 @@ CALLBACKS: Final = {"callback_url": "http://127.0.0.1:9", "callback_secret": "ca
 """The extra of a connection whose results a test brings itself: nobody listens there."""
 
 
-def connection_to(sandbox: SandboxProcess) -> dict[str, Any]:
-    """The fields of an Airflow connection to it, with a default brand."""
+def connection_to(sandbox: SandboxProcess, *, api: str = "v1") -> dict[str, Any]:
+    """The fields of an Airflow connection to it by a version of the API, with a default brand."""
     address = urlsplit(sandbox.base_url)
     return {
         "conn_type": "dropcowboy",
-        "login": sandbox.team_id,
+        "login": sandbox.team_id if api == "v1" else sandbox.key,
         "password": sandbox.secret,
         "host": address.hostname,
         "port": address.port,
         "schema": address.scheme,
-        "extra": {"default_brand_id": BRAND_ID},
+        "extra": {"default_brand_id": BRAND_ID} | ({} if api == "v1" else {"api_version": api}),
     }
