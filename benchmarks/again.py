@@ -1,6 +1,6 @@
 """The CPU of runs that send little: reruns, dry runs and foreign partitions; ``benchmarks.against`` starts it.
 
-It runs with this build and with older ones, so it imports only what both have.
+It runs with this build and with older ones, so it imports only what both have, from where both have it.
 """
 
 import argparse
@@ -14,10 +14,9 @@ from inspect import signature
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.campaign.compose import RvmTemplate
 from airflow_provider_dropcowboy.campaign.control import Control
-from airflow_provider_dropcowboy.campaign.plan import Plan
+from airflow_provider_dropcowboy.campaign.plan import ContactColumns, Plan
 from airflow_provider_dropcowboy.campaign.preview import preview_campaign
 from airflow_provider_dropcowboy.campaign.run import run_campaign
-from airflow_provider_dropcowboy.contacts.contact import ContactColumns
 from airflow_provider_dropcowboy.contacts.partition import Partition
 from airflow_provider_dropcowboy.contacts.text import Template
 from airflow_provider_dropcowboy.ledger.database import open_ledger
