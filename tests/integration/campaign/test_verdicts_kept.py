@@ -35,7 +35,8 @@ def test_each_run_keeps_its_verdicts_with_their_rules_and_version(plan: MakePlan
     run(plan(hours=hours), rows)
     with ledger.reading() as connection:
         verdicts = connection.execute(sa.select(RUNS.c.verdicts)).scalar_one()
-    (closed, two), (paused, one) = sorted(verdicts["held"].items())
+    # in the evening, the law of the country closes New York's hours too, and its name comes first
+    (paused, one), (closed, two) = sorted(verdicts["held"].items(), key=lambda held: "US-LA" in held[0])
     assert (two, one) == (2, 1)
     assert closed.endswith(f"US-LA (Ordinance 12); calling hours {hours.version}")
     assert "US-NY (paused: state of emergency, Executive order 9)" in paused
