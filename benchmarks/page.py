@@ -107,7 +107,7 @@ def name_one(ledger: Ledger, campaign: Campaign) -> None:
         first = sa.select(sa.func.min(SENDS.c.foreign_id)).where(*rows_of(campaign))
         foreign_id = connection.execute(first).scalar_one()
         named = SENDS.update().where(SENDS.c.foreign_id == foreign_id)
-        connection.execute(named.values(foreign_id=name_message(ledger, campaign, KEY)))
+        connection.execute(named.values(foreign_id=name_message(ledger, campaign, KEY)[0]))
 
 
 if __name__ == "__main__":
