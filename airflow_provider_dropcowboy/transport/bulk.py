@@ -69,6 +69,7 @@ class BulkSender:
             "Accept-Encoding": "identity",
         }
         self._read = vendor_of(account).read_send
+        self._is_keyed = vendor_of(account).key_lasts is not None
         self._connections = connections
         self._timeout_s = timeout_s
         self._on_doubt = on_doubt
@@ -87,6 +88,7 @@ class BulkSender:
             clock=self._clock,
             read=self._read,
             on_doubt=self._on_doubt,
+            is_keyed=self._is_keyed,
         )
         self._ticker = asyncio.create_task(self._tick())
         return self

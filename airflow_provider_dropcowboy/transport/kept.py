@@ -13,7 +13,8 @@ answers came than requests were written. So:
   doubt. To wait for a quiet connection proves less: an answer may be later than any wait.
 * An acceptance in far less time than any other of late may be a stray one. It counts only after such a check.
 * If a used connection ends before another answer to its last acceptance would be due, that may be a stray one, and the
-  message may not have been read. It is in doubt. So it is if the next request breaks, and no other answer was as fast.
+  message may not have been read. It is in doubt. So it is if the next request breaks, and no other answer was as fast;
+  with idempotency keys, where a doubt is repeated, whatever its time was.
 * If more answers came than requests were written, the message is in doubt. So are the accepted messages just before it,
   as many as answers were too many.
 """
@@ -57,7 +58,15 @@ class Keeper:
     """The connections of one sender. In one event loop."""
 
     def __init__(
-        self, origin: Origin, *, connections: int, timeout_s: float, clock: Clock, read: Read, on_doubt: OnDoubt
+        self,
+        origin: Origin,
+        *,
+        connections: int,
+        timeout_s: float,
+        clock: Clock,
+        read: Read,
+        on_doubt: OnDoubt,
+        is_keyed: bool,
     ) -> None:
         self._origin = origin
         self._check = ConnectionCheck(origin, read=read)
@@ -65,6 +74,7 @@ class Keeper:
         self._timeout_s = timeout_s
         self._clock = clock
         self._on_doubt = on_doubt
+        self._is_keyed = is_keyed
         self._loop = asyncio.get_running_loop()
         self._idle: deque[KeptConnection] = deque()
         self._live: set[KeptConnection] = set()
@@ -160,7 +170,7 @@ class Keeper:
             is_due = self._due_s(connection) <= self._loop.time()
             if is_fit and may_open and not is_due:
                 return None
-            connection.is_hurried = connection.is_fast and not is_due
+            connection.is_hurried = (connection.is_fast or self._is_keyed) and not is_due
             self._idle.popleft()
             if is_fit and idle_s <= KEEP_ALIVE_S:
                 return connection

@@ -27,7 +27,7 @@ class KeptConnection(Connection):
     :ivar kept_s: since when it carries no request, by the clock that counts while the machine is suspended.
     :ivar lost_s: when it ended, by the loop's clock.
     :ivar is_fast: its last acceptance came faster than any other of late.
-    :ivar is_hurried: it carries a request although another answer may still come to the one before, which was fast.
+    :ivar is_hurried: it carries a request although another answer to the one before may still come, and is feared.
     """
 
     def __init__(self, live: "set[KeptConnection]") -> None:

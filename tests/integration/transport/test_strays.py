@@ -50,20 +50,29 @@ def keep_and_say(text: bytes, *, after: bytes = b"HTTP/1.1 200 OK\r\nContent-Len
     return step
 
 
-def slowly(conversation: Conversation) -> None:
+def after(wait_s: float) -> Step:
     """Accept a request as if that took a while."""
-    conversation.peer.recv(1, socket.MSG_PEEK)
-    threading.Event().wait(0.1)
-    KEPT(conversation)
+
+    def step(conversation: Conversation) -> None:
+        conversation.peer.recv(1, socket.MSG_PEEK)
+        threading.Event().wait(wait_s)
+        KEPT(conversation)
+
+    return step
 
 
-async def reported(base_url: str, *, keys: Sequence[str], is_last_hurried: bool = False) -> list[object]:
+slowly, very_slowly = after(0.1), after(1.0)
+
+
+async def reported(
+    base_url: str, *, keys: Sequence[str], is_last_hurried: bool = False, api: str = "v1"
+) -> list[object]:
     """Of these messages, sent one after the other, those that were accepted and are in doubt now.
 
     :param is_last_hurried: the last is written before another answer to the one before could have come.
     """
     found: list[object] = []
-    account = Account("team", Secret(SECRET), base_url)
+    account = Account("team", Secret(SECRET), base_url, api_version=api)
     async with BulkSender(account, connections=1, timeout_s=WAIT_S, verify=True, on_doubt=found.append) as wire:
         for key in keys:
             if not (is_last_hurried and key == keys[-1]):
@@ -211,6 +220,15 @@ class TestAnAnswerThatNobodyAskedFor:
         with ScriptedServer(in_turn(slowly, say(ACCEPTED), rest)) as server:
             keys = ("first", "second", "third")
             assert asyncio.run(reported(server.base_url(), keys=keys, is_last_hurried=True)) == ["second"]
+
+    @pytest.mark.parametrize(("api", "in_doubt"), [("v1", []), ("v2", ["third"])])
+    def test_it_is_in_doubt_however_long_it_took_where_a_doubt_is_repeated(
+        self, api: str, in_doubt: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(kept, "CONNECTIONS_PER_REQUEST", 1)  # no other connection may carry it
+        with ScriptedServer(in_turn(KEPT, very_slowly, slowly, close_without_a_word)) as server:
+            keys = ("first", "second", "third", "fourth")
+            assert asyncio.run(reported(server.base_url(), keys=keys, is_last_hurried=True, api=api)) == in_doubt
 
     def test_a_server_that_waited_in_vain_and_says_so_leaves_nothing_in_doubt(self) -> None:
         """A 408 to nothing, then the end (RFC 9110, 15.5.9)."""
