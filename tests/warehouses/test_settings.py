@@ -20,18 +20,15 @@ POSTGRES: Case = (
     "SELECT current_setting('statement_timeout') || ' ' || current_setting('search_path') AS v",
     "54321ms other",
 )
+MYSQL = (
+    {"init_command": "SET SESSION max_join_size = 54321"},
+    "SELECT CONCAT(@@character_set_client, ' ', @@max_join_size) AS v",
+)
 SETTINGS: Mapping[str, Case] = {
     "psycopg": POSTGRES,
     "psycopg2": POSTGRES,
-    **dict.fromkeys(
-        MARIADB,
-        (
-            {"charset": "latin1"},
-            {"init_command": "SET SESSION max_join_size = 54321"},
-            "SELECT CONCAT(@@character_set_client, ' ', @@max_join_size) AS v",
-            "latin1 54321",
-        ),
-    ),
+    **dict.fromkeys(MARIADB, ({"charset": "latin1"}, *MYSQL, "latin1 54321")),
+    "mysql-connector-python": ({}, *MYSQL, "utf8mb4 54321"),  # to which the hook hands no charset
     "sqlite": ({"mode": "memory"}, {}, "SELECT file AS v FROM pragma_database_list", ""),
     "duckdb": ({"settings": {"threads": "1"}}, {}, "SELECT current_setting('threads') AS v", "1"),
     "clickhouse": (
