@@ -13,9 +13,9 @@ from tests.in_airflow.vendor import VOICEMAIL, connection_to
 from tests.in_airflow.warehouse import numbers, rows
 from tests.sandbox_process import SandboxProcess
 
-pytestmark = [pytest.mark.airflow, pytest.mark.timeout(900)]  # thirty tasks, each in a process of its own
+pytestmark = [pytest.mark.airflow, pytest.mark.timeout(900)]  # a dozen tasks, each in a process of its own
 
-DAYS: Final = 10
+DAYS: Final = 4
 A_DAY: Final = 2
 """People who are due on each day, others every day."""
 LAST_DAY: Final = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=20)
