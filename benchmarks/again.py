@@ -14,7 +14,7 @@ from inspect import signature
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.campaign.compose import RvmTemplate
 from airflow_provider_dropcowboy.campaign.control import Control
-from airflow_provider_dropcowboy.campaign.plan import ContactColumns, Plan
+from airflow_provider_dropcowboy.campaign.plan import ContactColumns, Plan  # type: ignore[attr-defined]  # in both builds
 from airflow_provider_dropcowboy.campaign.preview import preview_campaign
 from airflow_provider_dropcowboy.campaign.run import run_campaign
 from airflow_provider_dropcowboy.contacts.partition import Partition

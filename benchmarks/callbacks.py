@@ -77,7 +77,7 @@ def restart(folder: Path, *, workers: str) -> dict[str, float]:
 
     def start(port: int) -> "subprocess.Popen[str]":
         program = Path(sys.executable).with_name("dropcowboy")
-        words = [program, "receiver", "--conn", "env:BENCH", "--port", str(port), "--workers", workers]
+        words = [str(program), "receiver", "--conn", "env:BENCH", "--port", str(port), "--workers", workers]
         return subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
     old = start(0)

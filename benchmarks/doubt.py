@@ -23,7 +23,13 @@ from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.run import run_campaign
 from airflow_provider_dropcowboy.ledger.database import open_ledger
 from airflow_provider_dropcowboy.secret import Secret
-from benchmarks.ours import TEXT, ContactColumns, RvmTemplate, Template, contacts
+from benchmarks.ours import (  # type: ignore[attr-defined]  # an older build has them elsewhere
+    TEXT,
+    ContactColumns,
+    RvmTemplate,
+    Template,
+    contacts,
+)
 
 SAMPLE_S: Final = 0.005
 WARM: Final = 0.2
@@ -37,7 +43,7 @@ def send(url: str, rows: int, *, ledger: str, connections: int) -> dict[str, flo
 
     async def sampled(engine: pipeline.Pipeline) -> None:
         async def sample() -> None:
-            limit = engine._shared.in_flight if hasattr(engine, "_shared") else engine._doubt  # of an older build
+            limit = engine._shared.in_flight if hasattr(engine, "_shared") else engine._doubt  # type: ignore[attr-defined]  # of an older build
             while True:
                 samples.append(limit.claims)
                 if len(samples) == 1:

@@ -7,6 +7,7 @@ import json
 import resource
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
@@ -32,6 +33,7 @@ from airflow_provider_dropcowboy.contacts.text import Template
 from airflow_provider_dropcowboy.ledger.database import open_ledger
 from airflow_provider_dropcowboy.ledger.judgement import Claim, Judgement
 from airflow_provider_dropcowboy.sandbox.catalog import BRAND_ID, RECORDING_ID
+from airflow_provider_dropcowboy.screening.message import Candidate
 from airflow_provider_dropcowboy.secret import Secret
 from airflow_provider_dropcowboy.states import LEASE
 
@@ -75,7 +77,9 @@ def store(folder: Path, postgres_url: str, rows: int) -> dict[str, str]:
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS contacts (id integer, phone text, first_name text)")
         connection.exec_driver_sql("DELETE FROM contacts")
-        cursor = connection.connection.driver_connection.cursor()
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        cursor = driver.cursor()
         with cursor.copy("COPY contacts FROM STDIN") as copy:
             for person in contacts(rows):
                 copy.write_row(list(person.values()))
@@ -86,12 +90,12 @@ def store(folder: Path, postgres_url: str, rows: int) -> dict[str, str]:
 def switch_the_ledger_off() -> None:
     """Only here: claims and records cost nothing, so that the rest of the pipeline is measured."""
 
-    def claim(_ledger: object, _run: object, *, candidates: list, **_: object) -> tuple[Judgement, Deadline]:
+    def claim(_ledger: object, _run: object, *, candidates: list[Candidate], **_: object) -> tuple[Judgement, Deadline]:
         return Judgement(claimed=[Claim(each.message, 1, "") for each in candidates]), SYSTEM_CLOCK.deadline(LEASE)
 
-    claiming.claim_patiently = claim
-    recording.record_patiently = lambda _ledger, _run, **_: 0
-    ending.count_run = lambda _ledger, _run: None
+    claiming.claim_patiently = claim  # type: ignore[attr-defined]
+    recording.record_patiently = lambda _ledger, _run, **_: 0  # type: ignore[attr-defined]
+    ending.count_run = lambda _ledger, _run: Counter()  # type: ignore[attr-defined]
     Tally.balance = lambda _tally, _recorded, **_: None
 
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from functools import partial
+from typing import cast
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -55,7 +56,7 @@ class Load(asyncio.Protocol):
         self._request, self._numbers, self._done = request, numbers, done
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
         self._next()
 
     def data_received(self, data: bytes) -> None:
@@ -74,6 +75,8 @@ class Load(asyncio.Protocol):
 async def send_bare(url: str, rows: int, connections: int) -> None:
     """The load generator that stands for the bound."""
     host = urlsplit(url)
+    assert host.hostname
+    assert host.port
     content = body(0)
     head = f"POST {host.path}/rvm HTTP/1.1\r\nHost: {host.netloc}\r\nContent-Length: {len(content)}\r\n\r\n".encode()
     loop, numbers = asyncio.get_running_loop(), iter(range(rows))

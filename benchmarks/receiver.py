@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -138,7 +138,7 @@ def body(foreign_id: str, phone: Phone) -> str:
 
 
 @contextmanager
-def databases() -> Iterator[object]:
+def databases() -> Iterator[Callable[[str], str]]:
     """Makes new databases that write to the disk when they commit."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ.setdefault("XDG_RUNTIME_DIR", folder)  # else platformdirs, under the PostgreSQL wheel, warns

@@ -8,6 +8,7 @@ import asyncio
 import json
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -54,7 +55,7 @@ async def post_all(requests: Iterator[bytes], *, port: int, connections: int) ->
     dones = [loop.create_future() for _ in range(connections)]
     begun_at = time.perf_counter()
     for done in dones:
-        await loop.create_connection(lambda done=done: Vendor(requests, took_s, done), "127.0.0.1", port)
+        await loop.create_connection(partial(Vendor, requests, took_s, done), "127.0.0.1", port)
     await asyncio.gather(*dones)
     seconds = time.perf_counter() - begun_at
     took_s.sort()

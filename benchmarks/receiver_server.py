@@ -6,6 +6,7 @@
 import argparse
 import asyncio
 import socket
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -44,13 +45,13 @@ def make_app(kind: str, url: str, spool: Path) -> ASGIApp:
     """The app; all but the keeping is the same."""
     match kind:
         case "each":
-            Intake.submit = _each(url)  # type: ignore[method-assign]
+            Intake.submit = _each(url)
         case "nothing":
-            Intake.submit = _nothing  # type: ignore[method-assign]
+            Intake.submit = _nothing
     return receiver_app(lambda: Wiring((Secret(SECRET),), sa.make_url(url)), spool_folder=spool)
 
 
-def _each(url: str):
+def _each(url: str) -> Callable[[Intake, Arrival], "asyncio.Future[bool]"]:
     ledger = open_ledger(url)
     threads = ThreadPoolExecutor(1 if ledger.engine.dialect.name == "sqlite" else CONNECTIONS)
 
