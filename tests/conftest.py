@@ -1,5 +1,6 @@
 """What every test may ask for. Importing it closes the tests off from the user's Airflow, proxies and settings."""
 
+import logging
 import os
 import shutil
 import tempfile
@@ -58,6 +59,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "airflow_processes" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("airflow_processes"))
+
+
+@pytest.fixture(autouse=True)
+def as_before_a_command() -> Iterator[None]:
+    """A command of the program changes these two for its process. After a test that ran one, they are as before."""
+    root = logging.getLogger()
+    level, context = root.level, os.environ.get("_AIRFLOW_PROCESS_CONTEXT")
+    yield
+    if root.level != level:
+        root.setLevel(level)
+    if context is None:
+        os.environ.pop("_AIRFLOW_PROCESS_CONTEXT", None)
 
 
 @pytest.fixture(scope="session")

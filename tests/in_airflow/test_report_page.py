@@ -109,7 +109,7 @@ def test_a_run_just_made_is_reported_from_the_navigation_the_dag_run_and_the_tas
         text = text_of(shown)
         assert f"reported.send@{run_id}" in text, place
         if place == "nav":
-            assert re.search(rf"{re.escape(run_id)} Voicemails (\S+ ){{7}}7 0 0 0 ", text), text
+            assert re.search(rf"{re.escape(run_id)} · \S+ (\S+ ){{5}}7 0 0 0 ", text), text
         else:
             assert "Sent 7 Refused 0 In doubt 0" in text
             assert "Accepted 7" in text

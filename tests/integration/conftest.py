@@ -59,6 +59,14 @@ def default_plan(base_url: str, *, team_id: str, secret: str, **changes: Any) ->
 
 
 @pytest.fixture
+def postgres_ledger(postgres_url: str) -> Iterator[Ledger]:
+    """An open ledger on PostgreSQL."""
+    opened = open_ledger(postgres_url, may_create=True)
+    yield opened
+    opened.engine.dispose()
+
+
+@pytest.fixture
 def ledger(ledger_url: str) -> Iterator[Ledger]:
     """An open ledger, once on each database."""
     opened = open_ledger(ledger_url, may_create=True)

@@ -1,7 +1,6 @@
 """A run that should not begin sends nothing, and says what would let it."""
 
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -173,14 +172,6 @@ def test_a_first_try_and_a_retry_of_a_known_campaign_need_no_older_ledger(
     due_at = ledger.born_at - HOUR
     assert run(plan(who=Who(due_at=due_at, try_number=1)), people(2)).asked == 2
     assert run(plan(who=Who(due_at=due_at, try_number=2)), people(3)).asked == 1
-
-
-@pytest.fixture
-def postgres_ledger(postgres_url: str) -> Iterator[Ledger]:
-    """An open ledger on PostgreSQL."""
-    opened = open_ledger(postgres_url, may_create=True)
-    yield opened
-    opened.engine.dispose()
 
 
 def test_a_failover_holds_back_what_began_before_though_no_checkpoint_was_written_since(

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-import pymysql
 import pytest
 
 from airflow_provider_dropcowboy.errors import SourceError
@@ -29,6 +28,8 @@ SENT = Delivery(
 @pytest.fixture
 def administrator(mariadb_port: int) -> Iterator[Any]:
     """A cursor of the server's root, whose session is in UTC."""
+    import pymysql  # only `make test-warehouses` installs it
+
     with closing(pymysql.connect(host="127.0.0.1", port=mariadb_port, user="root", autocommit=True)) as connection:
         cursor = connection.cursor()
         cursor.execute("SET time_zone = '+00:00'")

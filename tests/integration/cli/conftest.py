@@ -1,8 +1,6 @@
 """The command line against the sandbox."""
 
 import json
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -44,13 +42,9 @@ def contacts(program: Program) -> str:
 
 
 @pytest.fixture
-def in_process(program: Program, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+def in_process(program: Program, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """The program's environment and folder, for calls in the test's own process: that spares an Airflow's start."""
     monkeypatch.chdir(program.folder)
     monkeypatch.setenv("AIRFLOW_CONN_DROPCOWBOY_DEFAULT", json.dumps(program.connection))
     monkeypatch.setenv("DROPCOWBOY_LEDGER_URL", program.ledger_url)
-    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")  # which the program sets; here it must go again
-    root = logging.getLogger()
-    level = root.level
-    yield monkeypatch
-    root.setLevel(level)
+    return monkeypatch

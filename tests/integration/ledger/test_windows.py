@@ -18,7 +18,9 @@ def closing(at: datetime) -> Ruling:
 
 
 def closed(ruling: Ruling) -> Verdict:
-    return Verdict(State.HELD, "calling hours: ended: test", None, ruling.opens_at, ("US-CA",))
+    return Verdict(
+        State.HELD, "calling hours: ended: test", opens_at=ruling.opens_at, places=("US-CA",), rule="ended: test"
+    )
 
 
 def test_hours_that_end_between_ruling_and_claim_hold_the_row(desk: Desk) -> None:

@@ -43,7 +43,7 @@ def test_a_doubt_says_which_rows_are_in_which_may_be_and_which_are_not() -> None
     with ScriptedServer(*steps) as server, pytest.raises(AmbiguousError) as caught:
         append(server, ROWS)
     said = str(caught.value)
-    assert "rows 0 to 9999 were appended (9999 taken), rows 10000 to 19999 may have been appended" in said
+    assert "rows 0 to 9999 were appended (9999 accepted), rows 10000 to 19999 may have been appended" in said
     assert "rows 20000 to 20000 were not sent" in said
     assert len(server.requests) == 2
 
@@ -53,7 +53,7 @@ def test_a_refusal_half_way_is_no_plain_refusal() -> None:
     with ScriptedServer(ALL_TAKEN, refused) as server, pytest.raises(AmbiguousError) as caught:
         append(server, ROWS[:10_001])
     said = str(caught.value)
-    assert "rows 0 to 9999 were appended (10000 taken), rows 10000 to 10000 were not appended." in said
+    assert "rows 0 to 9999 were appended (10000 accepted), rows 10000 to 10000 were not appended." in said
     assert "List is full" in said
 
 
