@@ -226,6 +226,7 @@ class TestSends:
         self, sandbox: SandboxProcess, hook: DropCowboyHook, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level(logging.DEBUG)
+        caplog.set_level(logging.DEBUG, logger="urllib3")  # clickhouse-connect silences it when it is imported
         said = ""
         for fault in ("lose_answer", "invalid_400", "unauthorized", "429", "html_200_after"):
             sandbox.fault(fault, times=1)
