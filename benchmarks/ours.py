@@ -91,7 +91,7 @@ def switch_the_ledger_off() -> None:
     """Only here: claims and records cost nothing, so that the rest of the pipeline is measured."""
 
     def claim(_ledger: object, _run: object, *, candidates: list[Candidate], **_: object) -> tuple[Judgement, Deadline]:
-        return Judgement(claimed=[Claim(each.message, 1, "") for each in candidates]), SYSTEM_CLOCK.deadline(LEASE)
+        return Judgement(claimed=[Claim(each, 1, "") for each in candidates]), SYSTEM_CLOCK.deadline(LEASE)
 
     claiming.claim_patiently = claim  # type: ignore[attr-defined]
     recording.record_patiently = lambda _ledger, _run, **_: 0  # type: ignore[attr-defined]

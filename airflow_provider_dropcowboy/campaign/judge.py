@@ -204,10 +204,7 @@ class Judge:
 
 
 class _Composer:
-    """Makes the messages of one campaign.
-
-    :param caps: most attempts on a number in a time.
-    """
+    """Makes the messages of one campaign."""
 
     def __init__(self, template: MessageTemplate, identity: Identity) -> None:
         self._template = template

@@ -54,7 +54,7 @@ class Sending:
 
     def pass_on(self, ask: Ask) -> None:
         """Send it when its turn comes; not at all if the run is stopping."""
-        message, ruling = ask.claim.message, ask.claim.ruling
+        message, ruling = ask.claim.message, ask.claim.candidate.ruling
         if ruling is not None and ruling.closes_at is not None:
             hours_end = self._clock.deadline_at(ruling.closes_at)
             ask = replace(ask, hours_end=hours_end, lease_ends=ask.lease_ends.at_most(hours_end))

@@ -16,6 +16,7 @@ from airflow_provider_dropcowboy.ledger.judgement import (
     Claim,
     ClaimRules,
     Judgement,
+    by_name,
     may_repeat,
     read_records,
     sort_out,
@@ -23,7 +24,7 @@ from airflow_provider_dropcowboy.ledger.judgement import (
 from airflow_provider_dropcowboy.ledger.limits import book, day_of
 from airflow_provider_dropcowboy.ledger.runs import Run, read_order
 from airflow_provider_dropcowboy.ledger.schema import HISTORY
-from airflow_provider_dropcowboy.ledger.sends import by_foreign_id, by_its_name, state_now
+from airflow_provider_dropcowboy.ledger.sends import by_foreign_id, state_now
 from airflow_provider_dropcowboy.ledger.statements import CLAIM_ANEW, NEXT_ATTEMPT, first_claims
 from airflow_provider_dropcowboy.ledger.suppressions import suppressed_among
 from airflow_provider_dropcowboy.screening.message import Candidate
@@ -138,18 +139,17 @@ def find_claims(ledger: Ledger, run: Run, *, candidates: Sequence[Candidate], cl
     with ledger.claiming(run.campaign.account) as connection:
         names = [name for each in candidates for name in (each.message.foreign_id, *each.message.earlier_ids)]
         rows = by_foreign_id(connection, names)
-    found = ((*by_its_name(candidate.message, rows), candidate.ruling) for candidate in candidates)
+    found = (by_name(candidate, rows) for candidate in candidates)
     return [
         Claim(
-            message,
+            candidate,
             row.attempt,
             claim_id,
             key_generation=None if row.keyed_at is None else row.key_generation,
             # an earlier request may have gone out under its key: no clock tells, since it may stand still or be set
             is_doubtful=row.keyed_at is not None and row.attempt > 1,
-            ruling=ruling,
         )
-        for message, row, ruling in found
+        for candidate, row in found
         # one that a callback settled meanwhile keeps its claim's name, and is not to be asked
         if row and (row.claim_id, row.state) == (claim_id, State.CLAIMED)
     ]
@@ -157,14 +157,13 @@ def find_claims(ledger: Ledger, run: Run, *, candidates: Sequence[Candidate], cl
 
 def _claim_of(candidate: Candidate, row: Any, *, claim_id: str, rules: ClaimRules, at: datetime) -> Claim:
     """The next claim of a message. Its key is another one than before, unless the same request is asked for again."""
-    message, ruling = candidate.message, candidate.ruling
     attempt = 1 if row is None else row.attempt + 1
     if rules.key_lasts is None:
-        return Claim(message, attempt, claim_id, ruling=ruling)
-    if row is not None and may_repeat(row, message, rules, at=at):
-        return Claim(message, attempt, claim_id, key_generation=row.key_generation, is_doubtful=True, ruling=ruling)
+        return Claim(candidate, attempt, claim_id)
+    if row is not None and may_repeat(row, candidate.message, rules, at=at):
+        return Claim(candidate, attempt, claim_id, key_generation=row.key_generation, is_doubtful=True)
     generation = 1 if row is None else (row.key_generation or 0) + 1
-    return Claim(message, attempt, claim_id, key_generation=generation, ruling=ruling)
+    return Claim(candidate, attempt, claim_id, key_generation=generation)
 
 
 def _insert(

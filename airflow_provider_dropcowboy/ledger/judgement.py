@@ -12,7 +12,7 @@ from airflow_provider_dropcowboy.ledger.campaigns import Campaign
 from airflow_provider_dropcowboy.ledger.digest import DIGEST_CHARACTERS, framed
 from airflow_provider_dropcowboy.ledger.limits import Allowance, Limits, read_allowance, read_attempts
 from airflow_provider_dropcowboy.ledger.sends import by_its_name, known_and_lost, owners_and_suppressed, state_now
-from airflow_provider_dropcowboy.screening.message import Candidate, Message, Ruling, Verdict
+from airflow_provider_dropcowboy.screening.message import Candidate, Message, Verdict
 from airflow_provider_dropcowboy.screening.screen import Cap, Facts, longest_window, screen
 from airflow_provider_dropcowboy.states import State
 
@@ -24,24 +24,28 @@ LOST: Final = "a result came, and the ledger has no record of the send"
 class Claim:
     """The right to write one request for one message.
 
+    :param candidate: the message with what it was screened by; each further request is screened by the same.
     :param attempt: 1 for the first request ever; each further one has its own claim.
     :param claim_id: of the committed batch.
     :param key_generation: of the idempotency key that its request has; None: it has none.
     :param is_doubtful: a request under the same key may have been carried out: whatever becomes of this one, the
         message is not free.
-    :param ruling: of the law, by which it was screened; None: calling hours are not kept.
     """
 
-    message: Message
+    candidate: Candidate
     attempt: int
     claim_id: str
     key_generation: int | None = None
     is_doubtful: bool = False
-    ruling: Ruling | None = None
+
+    @property
+    def message(self) -> Message:
+        """What its request says, and to whom."""
+        return self.candidate.message
 
     def screen(self, facts: Facts) -> Verdict | None:
         """The verdict on its message now, before one more request; None: it may be sent."""
-        return screen(Candidate(self.message, self.ruling), facts, is_repeat=True)
+        return screen(self.candidate, facts, is_repeat=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +180,8 @@ def sort_out(
     known, lost, facts = records.known, records.lost, records.facts
     free: list[tuple[Candidate, Any]] = []
     for given in candidates:
-        message, row = by_its_name(given.message, known)
-        candidate = given if message is given.message else replace(given, message=message)
+        candidate, row = by_name(given, known)
+        message = candidate.message
         earlier = _sent_earlier(message, known, at=facts.at) or (
             row if row is not None and not _is_free(row, message, rules, at=facts.at) else None
         )
@@ -193,6 +197,12 @@ def sort_out(
         else:
             free.append((candidate, row))
     return free
+
+
+def by_name(candidate: Candidate, rows: Mapping[str, Any]) -> tuple[Candidate, Any]:
+    """The candidate under the name that its message's row has in the ledger, and the row; None: there is none."""
+    message, row = by_its_name(candidate.message, rows)
+    return (candidate if message is candidate.message else replace(candidate, message=message)), row
 
 
 def may_repeat(row: Any, message: Message, rules: ClaimRules, *, at: datetime) -> bool:

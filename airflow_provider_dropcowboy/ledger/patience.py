@@ -95,7 +95,7 @@ def reclaim_patiently(
     return _patiently(
         ledger,
         run,
-        candidates={name: Candidate(old.message, old.ruling) for name, old in by_id.items()},
+        candidates={name: old.candidate for name, old in by_id.items()},
         claim_rest=lambda claim_id, rest: reclaim(
             ledger, run, claims=[by_id[candidate.message.foreign_id] for candidate in rest], claim_id=claim_id
         ),

@@ -7,13 +7,14 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.answers import Outcome
-from airflow_provider_dropcowboy.ledger.claims import find_claims, new_claim_id, reclaim
+from airflow_provider_dropcowboy.ledger.claims import claim, find_claims, new_claim_id, reclaim
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.foresight import Foresight
 from airflow_provider_dropcowboy.ledger.judgement import Claim
 from airflow_provider_dropcowboy.ledger.runs import end_run
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, LEDGER, SENDS
-from airflow_provider_dropcowboy.screening.message import Candidate, Message
+from airflow_provider_dropcowboy.screening.consent import Consent, Need
+from airflow_provider_dropcowboy.screening.message import Candidate, Message, Ruling
 from airflow_provider_dropcowboy.states import BINDING, State
 from tests.integration.ledger.conftest import Desk, begin, message, messages, stopped
 
@@ -27,7 +28,7 @@ def keys(claims: list[Claim]) -> list[str]:
 def test_a_new_message_is_claimed(desk: Desk) -> None:
     asked = message("1")
     judgement = desk.claim(asked, claim_id="c1")
-    assert judgement.claimed == [Claim(asked, 1, "c1")]
+    assert judgement.claimed == [Claim(Candidate(asked), 1, "c1")]
     assert (judgement.already, judgement.stopped, judgement.stop) == ([], [], None)
     row = desk.row(asked)
     assert (row.state, row.attempt, row.claim_id, row.run_id) == ("claimed", 1, "c1", desk.run.id)
@@ -176,10 +177,19 @@ class TestPause:
 
 
 class TestClaimingTheNextAttempt:
+    def test_the_consent_of_the_row_counts_for_each_further_request(self, desk: Desk) -> None:
+        need = Need((frozenset({Consent.EXPRESS}),), "the law")
+        ruling = Ruling(True, None, None, is_banned=False, rule="open: test", needs=(need,))
+        consenting = Candidate(message("1"), ruling, consent=frozenset({Consent.EXPRESS}))
+        (first,) = claim(desk.ledger, desk.run, candidates=[consenting], claim_id=new_claim_id()).claimed
+        again = reclaim(desk.ledger, desk.run, claims=[first], claim_id="next")
+        assert again.stopped == []
+        assert [(one.message, one.attempt) for one in again.claimed] == [(consenting.message, 2)]
+
     def test_each_further_request_has_a_claim_of_its_own(self, desk: Desk) -> None:
         claims = desk.claim(*messages(range(3))).claimed
         judgement = reclaim(desk.ledger, desk.run, claims=claims, claim_id="next")
-        assert judgement.claimed == [Claim(old.message, 2, "next") for old in claims]
+        assert judgement.claimed == [Claim(old.candidate, 2, "next") for old in claims]
         assert judgement.already == []
         assert {(row.attempt, row.claim_id) for row in map(desk.row, messages(range(3)))} == {(2, "next")}
 

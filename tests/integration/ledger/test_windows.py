@@ -34,7 +34,7 @@ def test_hours_that_end_between_ruling_and_claim_hold_the_row(desk: Desk) -> Non
 
 def test_hours_that_end_between_two_requests_hold_the_second(desk: Desk) -> None:
     ruling = closing(utcnow() - HOUR)
-    over = replace(desk.claim_one(message("1")), ruling=ruling)
+    over = replace(desk.claim_one(message("1")), candidate=Candidate(message("1"), ruling))
     judgement = reclaim(desk.ledger, desk.run, claims=[over], claim_id=new_claim_id())
     assert not judgement.claimed
     assert judgement.stopped == [(over.message, closed(ruling))]

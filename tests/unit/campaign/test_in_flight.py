@@ -18,7 +18,7 @@ from airflow_provider_dropcowboy.campaign.in_flight import (
 from airflow_provider_dropcowboy.clock import Clock
 from airflow_provider_dropcowboy.ledger.judgement import Claim
 from airflow_provider_dropcowboy.phone import Phone
-from airflow_provider_dropcowboy.screening.message import Message
+from airflow_provider_dropcowboy.screening.message import Candidate, Message
 from tests.clock import FrozenClock
 
 
@@ -38,7 +38,7 @@ def ask(name: str, *, asks: int = 1) -> Ask:
         number_digest=name,
         content_digest="",
     )
-    return Ask(Claim(message, asks, "c"), lease_ends=Clock().deadline(timedelta(0)), asks=asks)
+    return Ask(Claim(Candidate(message), asks, "c"), lease_ends=Clock().deadline(timedelta(0)), asks=asks)
 
 
 def names(asks: list[Ask]) -> list[str]:
