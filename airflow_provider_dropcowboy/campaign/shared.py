@@ -21,7 +21,7 @@ from airflow_provider_dropcowboy.transport.pacing import Pace
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Shared:
     """What a run is to do, with what, and how far it is.
 
@@ -48,12 +48,11 @@ class Shared:
     not_sent: NotSentRows = field(init=False)
 
     def __post_init__(self) -> None:
-        retries, has_keys = RetryQueue(self.clock), self.plan.columns.key_column is not None
-        not_sent = NotSentRows(self.ledger, self.run, who=self.plan.who, has_keys=has_keys, control=self.control)
-        object.__setattr__(self, "not_sent", not_sent)
-        object.__setattr__(self, "pace", Pace(0, rate_per_s=self.plan.rate_per_s))
-        object.__setattr__(self, "retries", retries)
-        object.__setattr__(self, "in_flight", InFlightLimit(self.plan.concurrency, retries=retries))
+        self.pace = Pace(0, rate_per_s=self.plan.rate_per_s)
+        self.retries = RetryQueue(self.clock)
+        self.in_flight = InFlightLimit(self.plan.concurrency, retries=self.retries)
+        has_keys = self.plan.columns.key_column is not None
+        self.not_sent = NotSentRows(self.ledger, self.run, who=self.plan.who, has_keys=has_keys, control=self.control)
 
     async def adjust(self) -> None:
         """Let as many claims be out as the pace carries now."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
-from typing import BinaryIO, Final, Self, TypeVar
+from typing import Final, Self, TypeVar
 
 import requests
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, wait_exponential_jitter
@@ -61,12 +61,12 @@ class Client:
                 f"There is no CA bundle at {verify!r}. Nothing was sent. Correct verify in the connection's extra."
             )
         self.account = account
-        self._timeout_s = timeout_s
-        self._verify = verify
+        self.timeout_s = timeout_s
+        self.verify = verify
         self._sleep = sleep
         self._clock = clock
         self._session = requests.Session()
-        self._session.auth = _no_other_credentials
+        self._session.auth = no_other_credentials
         self._adapter = WatchingAdapter(max_retries=0)
 
     def ask(self, call: Call[T]) -> T:
@@ -107,7 +107,7 @@ class Client:
                 return found
             site = found
         prepared = self._prepare(request, site)
-        settings = self._session.merge_environment_settings(prepared.url, {}, False, self._verify, None)
+        settings = self._session.merge_environment_settings(prepared.url, {}, False, self.verify, None)
         verify = settings["verify"]
         assert verify is not None
         # each call has a connection of its own: the server may close a kept one at this moment, which leaves a change
@@ -117,7 +117,7 @@ class Client:
             try:
                 with self._adapter.send(
                     prepared,
-                    timeout=(self._timeout_s, self._timeout_s),
+                    timeout=(self.timeout_s, self.timeout_s),
                     verify=verify,
                     proxies=settings["proxies"],
                 ) as response:
@@ -126,25 +126,8 @@ class Client:
                 return NotWritten("the claim's lease was over")
             # the reply says what went wrong in our words: these exceptions hold URLs, and some the request itself
             except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
-                words = why(error, timeout_s=self._timeout_s)
+                words = why(error, timeout_s=self.timeout_s)
                 return Broken(words) if first_byte.is_written else NotWritten(words)
-
-    def put(self, url: str, stream: BinaryIO, *, content_type: str) -> Reply:
-        """What came of putting a file to an upload's URL. No credential goes with it; it is never in memory whole."""
-        try:
-            with requests.put(
-                url,
-                data=stream,
-                headers={"Content-Type": content_type},
-                auth=_no_other_credentials,
-                timeout=(self._timeout_s, self._timeout_s),
-                verify=self._verify,
-                allow_redirects=False,
-            ) as response:
-                return Answer(response.status_code)
-        # the URL itself opens the upload: these exceptions repeat it
-        except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
-            return Broken(why(error, timeout_s=self._timeout_s))
 
     def close(self) -> None:
         """Close the connections."""
@@ -204,7 +187,7 @@ def probe(url: str, *, verify: bool | str = True) -> Answer | NotWritten:
     """What a GET is answered by a server that is not the vendor. No credential goes to it; a redirect is an answer."""
     try:
         with requests.get(
-            url, auth=_no_other_credentials, timeout=PROBE_TIMEOUT_S, verify=verify, allow_redirects=False
+            url, auth=no_other_credentials, timeout=PROBE_TIMEOUT_S, verify=verify, allow_redirects=False
         ) as response:
             return Answer(response.status_code, response.content)
     # ValueError: what requests cannot read as a URL
@@ -212,7 +195,7 @@ def probe(url: str, *, verify: bool | str = True) -> Answer | NotWritten:
         return NotWritten(why(error, timeout_s=PROBE_TIMEOUT_S))
 
 
-def _no_other_credentials(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+def no_other_credentials(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
     """Keeps requests from adding what a ``.netrc`` holds for the host."""
     return prepared
 

@@ -1,13 +1,22 @@
 """A file of this machine becomes one that can be sent: begin, put its bytes, complete."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPException
 from os import PathLike
 from pathlib import Path
-from typing import Final
+from threading import get_ident
+from typing import BinaryIO, Final
+
+import requests
+from urllib3.exceptions import HTTPError
 
 from airflow_provider_dropcowboy.api.versions import vendor_of
-from airflow_provider_dropcowboy.api.wire import Answer
+from airflow_provider_dropcowboy.api.wire import Answer, Broken
 from airflow_provider_dropcowboy.errors import ConfigurationError, NotTakenError
-from airflow_provider_dropcowboy.transport.client import Client
+from airflow_provider_dropcowboy.transport._words import why
+from airflow_provider_dropcowboy.transport.client import Client, no_other_credentials
 
 TRIES: Final = 3
 """Of the second step: the same bytes to the same place do no harm."""
@@ -33,11 +42,11 @@ def upload_media(client: Client, path: str | PathLike[str], *, name: str | None 
     url, content_type = begun.targets[kind]
     for _ in range(TRIES):
         with file.open("rb") as stream:
-            reply = client.put(url, stream, content_type=content_type)
+            reply = _put(client, url, stream, content_type=content_type)
         if isinstance(reply, Answer) and 200 <= reply.status < 300:
             return client.ask(routes.complete_upload(begun.media_id))
-    why = f"HTTP {reply.status}" if isinstance(reply, Answer) else reply.why
-    raise NotTakenError(f"The bytes of {file.name} did not arrive ({why}). It cannot be sent. Run it again.")
+    cause = f"HTTP {reply.status}" if isinstance(reply, Answer) else reply.why
+    raise NotTakenError(f"The bytes of {file.name} did not arrive ({cause}). It cannot be sent. Run it again.")
 
 
 def audio_type(file: Path) -> str:
@@ -72,3 +81,39 @@ def _type_of(first: bytes) -> str | None:
     if first.startswith(b"ID3") or (len(first) > 1 and first[0] == 0xFF and first[1] & 0xE0 == 0xE0):
         return "mp3"
     return None
+
+
+def _put(client: Client, url: str, stream: BinaryIO, *, content_type: str) -> Answer | Broken:
+    """What came of the second step. No credential goes with it; the file is never in memory whole."""
+    try:
+        with (
+            _unlogged(),
+            requests.put(
+                url,
+                data=stream,
+                headers={"Content-Type": content_type},
+                auth=no_other_credentials,
+                timeout=(client.timeout_s, client.timeout_s),
+                verify=client.verify,
+                allow_redirects=False,
+            ) as response,
+        ):
+            return Answer(response.status_code)
+    # the URL itself opens the upload: these exceptions repeat it
+    except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
+        return Broken(why(error, timeout_s=client.timeout_s))
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Nothing of this thread's requests is in urllib3's log, which holds the path and the query of each at DEBUG."""
+    thread, http = get_ident(), logging.getLogger("urllib3.connectionpool")
+
+    def is_of_another(_record: logging.LogRecord) -> bool:
+        return get_ident() != thread
+
+    http.addFilter(is_of_another)
+    try:
+        yield
+    finally:
+        http.removeFilter(is_of_another)

@@ -1,5 +1,6 @@
 """The hook against the vendor's stand-in, by API v2."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -103,8 +104,15 @@ class TestVersion2:
         ("fault", "route"), [("500_before", "put_upload"), ("drop_request", "put_upload"), ("429", "upload")]
     )
     def test_an_upload_survives_a_fault_and_tells_no_url(
-        self, sandbox: SandboxProcess, hook: DropCowboyHook, tmp_path: Path, fault: str, route: str
+        self,
+        sandbox: SandboxProcess,
+        hook: DropCowboyHook,
+        tmp_path: Path,
+        fault: str,
+        route: str,
+        caplog: pytest.LogCaptureFixture,
     ) -> None:
+        caplog.set_level(logging.DEBUG, logger="urllib3")
         file = tmp_path / "hello.mp3"
         file.write_bytes(b"ID3 and music")
         sandbox.fault(fault, route=route, times=1, delay_s=0)
@@ -112,7 +120,8 @@ class TestVersion2:
         sandbox.fault("reset_before", route="put_upload")
         with pytest.raises(NotTakenError, match=r"The bytes of hello.mp3 did not arrive") as lost:
             hook.upload_media(file)
-        assert "_upload" not in str(lost.value)
+        assert "/media/public/media" in caplog.text
+        assert "_upload" not in caplog.text + str(lost.value)
 
     def test_what_has_no_route_is_refused_by_name(
         self, hook: DropCowboyHook, connect: Callable[..., DropCowboyHook]
