@@ -17,8 +17,8 @@ from airflow_provider_dropcowboy.campaign.control import Control
 from airflow_provider_dropcowboy.campaign.plan import ContactColumns, Plan  # type: ignore[attr-defined]  # in both builds
 from airflow_provider_dropcowboy.campaign.preview import preview_campaign
 from airflow_provider_dropcowboy.campaign.run import run_campaign
+from airflow_provider_dropcowboy.contacts.contact import Template
 from airflow_provider_dropcowboy.contacts.partition import Partition
-from airflow_provider_dropcowboy.contacts.text import Template
 from airflow_provider_dropcowboy.ledger.database import open_ledger
 from airflow_provider_dropcowboy.ledger.judgement import ClaimRules
 from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode

@@ -28,7 +28,7 @@ from airflow_provider_dropcowboy.ledger.outcomes import Answered, record
 from airflow_provider_dropcowboy.ledger.runs import Who, begin_run, end_run
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.reports.funnel import Outcomes, read_funnel, read_outcomes
-from airflow_provider_dropcowboy.screening.message import Candidate, Message
+from airflow_provider_dropcowboy.screening.screen import Candidate, Message
 from benchmarks.filled import ACCOUNT, fill
 from tests.postgres_server import PostgresServer
 

@@ -25,15 +25,14 @@ from airflow_provider_dropcowboy.campaign.control import Control
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.summary import Tally
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Deadline
-from airflow_provider_dropcowboy.contacts.contact import ContactColumns
+from airflow_provider_dropcowboy.contacts.contact import ContactColumns, Template
 from airflow_provider_dropcowboy.contacts.files import read_rows
 from airflow_provider_dropcowboy.contacts.partition import Partition
 from airflow_provider_dropcowboy.contacts.sql import stream_rows
-from airflow_provider_dropcowboy.contacts.text import Template
 from airflow_provider_dropcowboy.ledger.database import open_ledger
 from airflow_provider_dropcowboy.ledger.judgement import Claim, Judgement
 from airflow_provider_dropcowboy.sandbox.catalog import BRAND_ID, RECORDING_ID
-from airflow_provider_dropcowboy.screening.message import Candidate
+from airflow_provider_dropcowboy.screening.screen import Candidate
 from airflow_provider_dropcowboy.secret import Secret
 from airflow_provider_dropcowboy.states import LEASE
 

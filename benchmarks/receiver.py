@@ -25,7 +25,7 @@ from airflow_provider_dropcowboy.ledger.digest import number_digest
 from airflow_provider_dropcowboy.ledger.runs import Who, begin_run
 from airflow_provider_dropcowboy.ledger.schema import SENDS
 from airflow_provider_dropcowboy.phone import Phone
-from airflow_provider_dropcowboy.screening.message import Candidate, Message
+from airflow_provider_dropcowboy.screening.screen import Candidate, Message
 from airflow_provider_dropcowboy.secret import Secret
 from benchmarks.receiver_server import SECRET
 

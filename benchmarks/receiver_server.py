@@ -18,8 +18,7 @@ from starlette.types import ASGIApp
 from airflow_provider_dropcowboy.ledger.database import open_ledger
 from airflow_provider_dropcowboy.ledger.reconcile import reconcile
 from airflow_provider_dropcowboy.receiver.app import receiver_app
-from airflow_provider_dropcowboy.receiver.arrival import Arrival
-from airflow_provider_dropcowboy.receiver.intake import Intake
+from airflow_provider_dropcowboy.receiver.arrival import Arrival, Intake
 from airflow_provider_dropcowboy.receiver.server import serve
 from airflow_provider_dropcowboy.receiver.wiring import Wiring
 from airflow_provider_dropcowboy.secret import Secret

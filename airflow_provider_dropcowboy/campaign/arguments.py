@@ -31,7 +31,7 @@ from airflow_provider_dropcowboy.states import DOUBT_LASTS
 if TYPE_CHECKING:
     from airflow_provider_dropcowboy.campaign.plan import MessageTemplate, Plan, Settings
     from airflow_provider_dropcowboy.campaign.waves import Waves
-    from airflow_provider_dropcowboy.contacts.text import Template
+    from airflow_provider_dropcowboy.contacts.contact import Template
     from airflow_provider_dropcowboy.ledger.runs import Who
     from airflow_provider_dropcowboy.screening.calling_hours import CallingHours
 
@@ -272,7 +272,7 @@ class SendArguments(SourceArguments):
         )
 
     def _contact_id(self) -> "Template | None":
-        from airflow_provider_dropcowboy.contacts.text import Template
+        from airflow_provider_dropcowboy.contacts.contact import Template
 
         return None if self.contact_id_column is None else Template(("", ""), (self.contact_id_column,))
 

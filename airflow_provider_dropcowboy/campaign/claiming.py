@@ -16,7 +16,7 @@ from airflow_provider_dropcowboy.errors import LedgerError
 from airflow_provider_dropcowboy.ledger.judgement import Judgement
 from airflow_provider_dropcowboy.ledger.outcomes import Answered
 from airflow_provider_dropcowboy.ledger.patience import claim_patiently, reclaim_patiently
-from airflow_provider_dropcowboy.screening.message import Candidate
+from airflow_provider_dropcowboy.screening.screen import Candidate
 
 Claimed = tuple[Judgement, Deadline]
 """What the ledger said of a batch, and when the lease of its claims ends."""

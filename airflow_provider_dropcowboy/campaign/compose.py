@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 
 from airflow_provider_dropcowboy.api.content import MAX_SMS_CHARACTERS, Rvm, Sms, count_sms_characters, is_postal_code
 from airflow_provider_dropcowboy.argument_kinds import is_id
-from airflow_provider_dropcowboy.contacts.contact import Contact
-from airflow_provider_dropcowboy.contacts.text import Template, TextError
+from airflow_provider_dropcowboy.contacts.contact import Contact, Template, TextError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,8 @@ from airflow_provider_dropcowboy.contacts.contact import Contact, Unusable
 from airflow_provider_dropcowboy.ledger.judgement import Judgement
 from airflow_provider_dropcowboy.ledger.sends import Found
 from airflow_provider_dropcowboy.phone import Phone
-from airflow_provider_dropcowboy.screening.message import Candidate, Message, Ruling
 from airflow_provider_dropcowboy.screening.places import Place, Places, load_places
+from airflow_provider_dropcowboy.screening.screen import Candidate, Message, Ruling
 from airflow_provider_dropcowboy.states import State
 
 ASSUMED_ANSWER_S: Final = 0.5

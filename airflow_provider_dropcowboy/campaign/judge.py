@@ -10,12 +10,19 @@ from airflow_provider_dropcowboy.campaign.identity import Identity, framed_conte
 from airflow_provider_dropcowboy.campaign.plan import MessageTemplate, Plan
 from airflow_provider_dropcowboy.campaign.seen import Seen
 from airflow_provider_dropcowboy.clock import utcnow
-from airflow_provider_dropcowboy.contacts.contact import Contact, ContactReader, Unusable, find_column
+from airflow_provider_dropcowboy.contacts.contact import Contact, ContactReader, TextError, Unusable, find_column
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
-from airflow_provider_dropcowboy.contacts.text import TextError
 from airflow_provider_dropcowboy.ledger.sends import Found
-from airflow_provider_dropcowboy.screening.consent import NO_CONSENT, Consent, Kinds, has_consent, read_kinds
-from airflow_provider_dropcowboy.screening.message import Candidate, Message, Verdict
+from airflow_provider_dropcowboy.screening.screen import (
+    NO_CONSENT,
+    Candidate,
+    Consent,
+    Kinds,
+    Message,
+    Verdict,
+    has_consent,
+    read_kinds,
+)
 from airflow_provider_dropcowboy.states import State
 
 LOOK_ROWS: Final = 2_000

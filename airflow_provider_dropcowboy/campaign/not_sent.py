@@ -11,7 +11,7 @@ from airflow_provider_dropcowboy.ledger.judgement import Judgement
 from airflow_provider_dropcowboy.ledger.patience import keep_verdicts_patiently
 from airflow_provider_dropcowboy.ledger.runs import Run, Who
 from airflow_provider_dropcowboy.ledger.verdicts import NotSent, invalid_name
-from airflow_provider_dropcowboy.screening.message import Message, Verdict
+from airflow_provider_dropcowboy.screening.screen import Message, Verdict
 
 WRITE_ROWS: Final = 500
 

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from airflow_provider_dropcowboy.ledger.judgement import LOST, Judgement
-from airflow_provider_dropcowboy.screening.message import Message
+from airflow_provider_dropcowboy.screening.screen import Message
 from airflow_provider_dropcowboy.states import State
 
 

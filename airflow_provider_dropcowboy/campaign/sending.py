@@ -15,8 +15,7 @@ from airflow_provider_dropcowboy.campaign.in_flight import Ask
 from airflow_provider_dropcowboy.campaign.shared import Shared
 from airflow_provider_dropcowboy.ledger.judgement import Claim
 from airflow_provider_dropcowboy.ledger.outcomes import HOURS_ENDED, OPTED_OUT, Answered
-from airflow_provider_dropcowboy.screening.message import Verdict
-from airflow_provider_dropcowboy.screening.screen import Facts
+from airflow_provider_dropcowboy.screening.screen import Facts, Verdict
 from airflow_provider_dropcowboy.states import State
 from airflow_provider_dropcowboy.transport.bulk import BulkSender, NothingWrittenError, Reading
 

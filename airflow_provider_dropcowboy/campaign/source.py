@@ -15,7 +15,7 @@ from airflow_provider_dropcowboy.campaign.shared import Shared, in_thread
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.errors import LedgerError
 from airflow_provider_dropcowboy.ledger.sends import find_sends
-from airflow_provider_dropcowboy.screening.message import Candidate, Verdict
+from airflow_provider_dropcowboy.screening.screen import Candidate, Verdict
 
 JUDGE_ROWS: Final = 24
 """Rows judged in the event loop before others have their turn: half a millisecond. In a thread of its own the judge

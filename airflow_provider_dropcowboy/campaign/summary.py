@@ -10,7 +10,7 @@ from airflow_provider_dropcowboy.campaign.forecast import Forecast
 from airflow_provider_dropcowboy.errors import BalanceError
 from airflow_provider_dropcowboy.ledger.judgement import Judgement
 from airflow_provider_dropcowboy.ledger.sends import Found
-from airflow_provider_dropcowboy.screening.message import Verdict
+from airflow_provider_dropcowboy.screening.screen import Verdict
 from airflow_provider_dropcowboy.states import CONTACTED, VERDICTS, State
 
 MAX_REASONS: Final = 5

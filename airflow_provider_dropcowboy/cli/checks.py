@@ -40,9 +40,8 @@ from airflow_provider_dropcowboy.ledger.campaigns import campaigns_of, other_nam
 from airflow_provider_dropcowboy.ledger.database import HEAD, open_ledger
 from airflow_provider_dropcowboy.ledger.facts import clock_skew, commit_s
 from airflow_provider_dropcowboy.ledger.postgres import check_driver
-from airflow_provider_dropcowboy.screening.places import load_places
+from airflow_provider_dropcowboy.screening.places import installed_copies, load_places
 from airflow_provider_dropcowboy.screening.rules import Rulebook
-from airflow_provider_dropcowboy.screening.zones import installed_copies
 from airflow_provider_dropcowboy.transport.client import Client, probe
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import click
 
 from airflow_provider_dropcowboy.argument_kinds import DURATION, FLAG, read_duration
 from airflow_provider_dropcowboy.arguments import Argument, Arguments
-from airflow_provider_dropcowboy.contacts.suppression import SuppressionList, allowance_of
+from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -86,6 +86,8 @@ def read_instant(_ctx: click.Context, _param: click.Parameter, value: str | None
 
 def read_allowance(_ctx: click.Context, _param: click.Parameter, value: str) -> float:
     """``10`` is a number of entries, an int; ``0.001`` and ``0.1%`` are a share of them, a float."""
+    from airflow_provider_dropcowboy.contacts.source import allowance_of
+
     allowed = allowance_of(value)
     if allowed is None:
         raise click.BadParameter(f"{value!r} is neither a number of entries (10) nor a share of them (0.1%).")

@@ -90,7 +90,7 @@ def check(
     from airflow_provider_dropcowboy.cli.connection import load_hours
     from airflow_provider_dropcowboy.cli.console import print_json, print_pairs, print_table
     from airflow_provider_dropcowboy.clock import utcnow
-    from airflow_provider_dropcowboy.contacts.postal_code import read_postal_code
+    from airflow_provider_dropcowboy.contacts.key import read_postal_code
 
     phone = read_phone(number, region)
     code = read_postal_code(postal_code, region=region)
@@ -169,7 +169,7 @@ def diff(*, old: Path, new: Path | None) -> None:
 def stale(ctx: click.Context, /, *, max_age: timedelta) -> None:
     """Show how old the rules are. Also unverified laws and the known holidays. Exit code 1 if it is time to update."""
     from airflow_provider_dropcowboy.clock import utcnow
-    from airflow_provider_dropcowboy.screening.zones import zone_rules
+    from airflow_provider_dropcowboy.screening.places import zone_rules
 
     book, today = _load(), utcnow().date()
     click.echo(f"calling hours {book.version}, checked {_age(book, today)}; time zones {zone_rules().version}")

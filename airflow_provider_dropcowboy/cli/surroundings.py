@@ -10,8 +10,8 @@ from airflow_provider_dropcowboy.cli.main import DISTRIBUTION
 from airflow_provider_dropcowboy.cli.rules import is_stale
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.ledger.health import MAX_CLOCK_SKEW
+from airflow_provider_dropcowboy.screening.places import ZoneRules, is_older
 from airflow_provider_dropcowboy.screening.rules import Rulebook
-from airflow_provider_dropcowboy.screening.zones import ZoneRules, is_older
 
 if TYPE_CHECKING:
     from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings

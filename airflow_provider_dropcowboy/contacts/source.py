@@ -8,24 +8,49 @@ from airflow_provider_dropcowboy.argument_kinds import ANYTHING, COLUMN, MAPPING
 from airflow_provider_dropcowboy.arguments import Arguments, Kind, argument, given_of, one_of, wrong
 from airflow_provider_dropcowboy.contacts.contact import with_all_columns
 from airflow_provider_dropcowboy.contacts.sql import Parameters
-from airflow_provider_dropcowboy.contacts.suppression import allowance_of, check_suppression_arguments
 from airflow_provider_dropcowboy.errors import ConfigurationError
 
 Contacts = Iterable[Mapping[str, object]] | Callable[[], Iterable[Mapping[str, object]]]
 
 
-def _read_column(_name: str, value: object) -> object:
-    check_suppression_arguments(value, 0)
+def _read_suppression_column(_name: str, value: object) -> object:
+    names = [value] if value is None or isinstance(value, str) else value
+    if (
+        not isinstance(names, list | tuple)
+        or not names
+        or not all(name is None or (isinstance(name, str) and name) for name in names)
+    ):
+        raise ConfigurationError(
+            f"suppression_column is {value!r}. Nothing was sent. Name the column of the number; a list of columns if "
+            "their cells belong together, such as area code and number."
+        )
     return value
 
 
 def _read_allowance(_name: str, value: object) -> object:
     allowed = allowance_of(value) if isinstance(value, str) else value
-    check_suppression_arguments(None, value if allowed is None else allowed)
+    is_share = isinstance(allowed, float) and 0 <= allowed <= 1
+    if not is_share and (not isinstance(allowed, int) or isinstance(allowed, bool) or allowed < 0):
+        raise ConfigurationError(
+            f"max_unreadable_suppressions is {value!r}. Nothing was sent. "
+            "Write how many entries may be unreadable (10), or which share of them (0.001)."
+        )
     return allowed
 
 
-_SUPPRESSION_COLUMN: Final = Kind(_read_column, is_text=True, metavar="COLUMN")
+def allowance_of(text: str) -> float | None:
+    """``10`` is a number of entries, an int; ``0.001`` and ``0.1%`` are a share of them, a float; None: neither."""
+    text = text.strip()
+    try:
+        if text.endswith("%") or "." in text:
+            share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+            return share if 0 <= share <= 1 else None
+        return count if (count := int(text)) >= 0 else None
+    except ValueError:
+        return None
+
+
+_SUPPRESSION_COLUMN: Final = Kind(_read_suppression_column, is_text=True, metavar="COLUMN")
 ALLOWANCE: Final = Kind(_read_allowance, metavar="N|SHARE")
 
 

@@ -2,67 +2,25 @@
 
 import logging
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from itertools import chain, islice
+from math import isfinite
 from typing import Final
 
 from airflow_provider_dropcowboy.contacts.contact import LOOK_AHEAD_ROWS, find_column
-from airflow_provider_dropcowboy.contacts.numbers import read_cell, read_cells
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.phone import Phone, PhoneError
 
-SAMPLE_ROWS: Final = 200
-"""Rows whose values are looked at where no column is named."""
+SAMPLE_ROWS: Final = 200  # whose values are looked at where no column is named
 MAX_EXAMPLES: Final = 3
 
 Row = Mapping[str, object]
 Columns = str | Sequence[str] | None
 
 log = logging.getLogger(__name__)
-
-
-def check_suppression_arguments(columns: object, max_unreadable: object) -> None:
-    """Nothing, if the arguments of a suppression list can be right; they come from a DAG unchecked.
-
-    :raises ConfigurationError: names the argument and says what to write; nothing was sent.
-    """
-    names = [columns] if columns is None or isinstance(columns, str) else columns
-    if (
-        not isinstance(names, list | tuple)
-        or not names
-        or not all(name is None or (isinstance(name, str) and name) for name in names)
-    ):
-        raise ConfigurationError(
-            f"suppression_column is {columns!r}. Nothing was sent. Name the column of the number; a list of columns if "
-            "their cells belong together, such as area code and number."
-        )
-    match max_unreadable:
-        case bool():
-            is_allowance = False
-        case int():
-            is_allowance = max_unreadable >= 0
-        case float():
-            is_allowance = 0 <= max_unreadable <= 1
-        case _:
-            is_allowance = False
-    if not is_allowance:
-        raise ConfigurationError(
-            f"max_unreadable_suppressions is {max_unreadable!r}. Nothing was sent. "
-            "Write how many entries may be unreadable (10), or which share of them (0.001)."
-        )
-
-
-def allowance_of(text: str) -> float | None:
-    """``10`` is a number of entries, an int; ``0.001`` and ``0.1%`` are a share of them, a float; None: neither."""
-    text = text.strip()
-    try:
-        if text.endswith("%") or "." in text:
-            share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-            return share if 0 <= share <= 1 else None
-        return count if (count := int(text)) >= 0 else None
-    except ValueError:
-        return None
 
 
 class UnreadableSuppressionsError(ConfigurationError):
@@ -127,12 +85,7 @@ class SuppressionList:
         number = 0
         for number, row in enumerate(chain(first, rest), start=1):
             cells = [row.get(column) for column in columns]
-            try:  # nearly every entry is one number, well written
-                phones, reason = [Phone.parse(cells[0], region=self._region)], None
-            except PhoneError:
-                phones, reason = [], "empty"
-            if reason or len(cells) > 1:
-                phones, reason = read_cells(cells, region=self._region)
+            phones, reason = read_cells(cells, region=self._region)
             if reason == "empty" and all(_is_blank(value) for value in row.values()):
                 continue
             self.entries += 1
@@ -177,7 +130,12 @@ class SuppressionList:
 
     def _find_columns(self, names: Sequence[str], first: Sequence[Row]) -> list[str]:
         known = dict.fromkeys(names)
-        _check_names(names, self._region)
+        # a file without a header would lose its first number, whose person would be contacted
+        if any(read_cell(name, region=self._region)[0] for name in names):
+            raise ConfigurationError(
+                "The first line of the suppression list holds a number, not column names. Nobody was contacted. "
+                "Write the names above it."
+            )
         if self._columns is not None:
             return [find_column(column, known) for column in self._columns]
         if len(names) == 1:
@@ -219,15 +177,6 @@ def _holds_numbers(column: str, rows: Sequence[Row], region: str) -> bool:
     return read > 0 and read >= _MIN_SHARE * len(cells)
 
 
-def _check_names(names: Sequence[str], region: str) -> None:
-    """A file without a header would lose its first number, whose person would be contacted."""
-    if any(read_cell(name, region=region)[0] for name in names):
-        raise ConfigurationError(
-            "The first line of the suppression list holds a number, not column names. Nobody was contacted. "
-            "Write the names above it."
-        )
-
-
 def _is_blank(value: object) -> bool:
     return value is None or value != value or (isinstance(value, str) and not value.strip())
 
@@ -238,3 +187,114 @@ def _shape(cell: object) -> str:
         return "nothing" if _is_blank(cell) else f"a value of type {type(cell).__name__}"
     masked = "".join("#" if char.isdecimal() else "a" if char.isalpha() else char for char in cell[:40])
     return repr(masked) if masked.isprintable() else repr("?" * len(masked))
+
+
+MAX_CELL_CHARACTERS: Final = 500
+
+Numbers = tuple[list[Phone], str | None]  # and why not all of an entry was read; None: all of it was
+
+
+def read_cells(cells: Sequence[object], *, region: str) -> Numbers:
+    """The numbers of one entry; cells that are no numbers by themselves are parts of one."""
+    if len(cells) == 1:
+        return read_cell(cells[0], region=region)
+    texts = [text for cell in cells if (text := _plain(cell))]
+    if not texts:
+        return [], "empty"
+    read = [read_cell(text, region=region) for text in texts]
+    phones = [phone for found, _reason in read for phone in found]
+    rest = [(text, reason) for text, (_found, reason) in zip(texts, read, strict=True) if reason]
+    if not rest or (phones and all(_SHORT.fullmatch(text) for text, _reason in rest)):
+        return phones, None  # a code that stands beside a whole number adds nothing
+    joined, reason = read_cell(" ".join(texts), region=region)
+    return (joined, None) if reason is None else (phones or joined, reason)
+
+
+def read_cell(cell: object, *, region: str) -> Numbers:
+    """All numbers of one cell, whatever stands around them."""
+    try:
+        return [Phone.parse(cell, region=region)], None
+    except PhoneError as error:
+        reason = str(error)
+    text = _plain(cell)
+    if not text:
+        return [], reason
+    if len(text) > MAX_CELL_CHARACTERS:
+        return [], "too long"
+    if _SCIENTIFIC.fullmatch(text):
+        whole = _whole_of(text)
+        return read_cell(whole, region=region) if whole else ([], "digits were lost; save the column as text")
+    phones: list[Phone] = []
+    rest = text = _DATE.sub(" ", text)
+    for run in _RUN.findall(text):
+        found = _split(run, region=region)
+        if not found:
+            return phones, reason
+        phones += found
+        rest = rest.replace(run, "~", 1)
+    if not phones:
+        return [], reason
+    return phones, "a second number is cut short" if _CUT_SHORT.search(rest) else None
+
+
+_RUN: Final = re.compile(r"[+(]*[0-9](?:[0-9 ()./\u2010-\u2015\u2212-]*[0-9]){6,}")
+"""At least seven digits with nothing but punctuation between them."""
+_DATE: Final = re.compile(
+    r"\b(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?:[T ][0-2][0-9](?::?[0-9]{2})*)?\b|\b[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}\b"
+)
+_SHORT: Final = re.compile(r"\+?[0-9]{1,5}")
+_CUT_SHORT: Final = re.compile(r"~\W*(?:/|&|\bor\b|\band\b|;)\W*[0-9]{2,6}\b", re.IGNORECASE)
+_SCIENTIFIC: Final = re.compile(r"\+?[0-9](?:[.,][0-9]+)?E\+?[0-9]{1,2}", re.IGNORECASE)
+_QUOTES: Final = "'\"`\u2018\u2019\u201c\u201d="
+_MAX_PARTS: Final = 16
+
+
+def _split(run: str, *, region: str) -> list[Phone]:
+    """The numbers of a run of digits and punctuation: one, or several side by side; empty: it is none."""
+    try:
+        return [Phone.parse(run, region=region)]
+    except PhoneError:
+        pass
+    parts = re.findall(r"\+?[0-9]+", run)
+    if len(parts) == 1:
+        national = parts[0].removeprefix("00")
+        return [] if national == parts[0] else _split(f"+{national}", region=region)
+    if len(parts) > _MAX_PARTS:
+        return []
+    for end in range(1, len(parts)):
+        try:
+            phone = Phone.parse(" ".join(parts[:end]), region=region)
+        except PhoneError:
+            continue
+        if others := _split(" ".join(parts[end:]), region=region):
+            return [phone, *others]
+    return []
+
+
+def _whole_of(text: str) -> str | None:
+    """``5.045550105E+9`` in digits; None: it has fewer digits than the number had."""
+    mantissa, _, exponent = text.upper().replace(",", ".").partition("E")
+    decimals = len(mantissa.partition(".")[2])
+    return str(int(Decimal(f"{mantissa}E{exponent}"))) if decimals == int(exponent) else None
+
+
+def _plain(cell: object) -> str:
+    """A cell as text: digits of any script as 0 to 9, without what spreadsheets put around a text; empty: no text."""
+    match cell:
+        case str():
+            text = cell
+        case bool():
+            return ""
+        case int():
+            return str(cell)
+        case float() | Decimal():
+            return str(int(cell)) if isfinite(cell) and cell == int(cell) else ""
+        case _:
+            return ""
+    if not text.isascii():
+        text = "".join(
+            str(unicodedata.decimal(char)) if char.isdecimal() else char
+            for char in unicodedata.normalize("NFKC", text)
+            if unicodedata.category(char) != "Cf"
+        )
+    return " ".join(text.split()).strip(_QUOTES).strip()

@@ -163,7 +163,7 @@ def _one_word(**words: str | None) -> str | None:
 
 
 def _postal_code(value: str | None, *, region: str) -> str | None:
-    from airflow_provider_dropcowboy.contacts.postal_code import read_postal_code
+    from airflow_provider_dropcowboy.contacts.key import read_postal_code
 
     # what cannot be read is left as it is: the check of the content names the field
     return None if value is None else read_postal_code(value, region=region) or value

@@ -27,8 +27,7 @@ from airflow_provider_dropcowboy.ledger.schema import HISTORY
 from airflow_provider_dropcowboy.ledger.sends import by_foreign_id, state_now
 from airflow_provider_dropcowboy.ledger.statements import CLAIM_ANEW, NEXT_ATTEMPT, first_claims
 from airflow_provider_dropcowboy.ledger.suppressions import suppressed_among
-from airflow_provider_dropcowboy.screening.message import Candidate
-from airflow_provider_dropcowboy.screening.screen import Facts
+from airflow_provider_dropcowboy.screening.screen import Candidate, Facts
 from airflow_provider_dropcowboy.states import BINDING, State
 
 

@@ -18,7 +18,7 @@ from airflow_provider_dropcowboy.ledger.judgement import (
 )
 from airflow_provider_dropcowboy.ledger.limits import Allowance, allowance_after, read_allowance
 from airflow_provider_dropcowboy.ledger.sends import Found, find_sends
-from airflow_provider_dropcowboy.screening.message import Candidate
+from airflow_provider_dropcowboy.screening.screen import Candidate
 
 
 class Foresight:

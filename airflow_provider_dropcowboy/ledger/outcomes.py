@@ -17,7 +17,7 @@ from airflow_provider_dropcowboy.ledger.judgement import Claim
 from airflow_provider_dropcowboy.ledger.limits import book
 from airflow_provider_dropcowboy.ledger.runs import Run
 from airflow_provider_dropcowboy.ledger.schema import HISTORY, SENDS, may_become
-from airflow_provider_dropcowboy.screening.message import Verdict
+from airflow_provider_dropcowboy.screening.screen import Verdict
 from airflow_provider_dropcowboy.states import BINDING, OPEN, State
 
 STATE_OF: Final = {

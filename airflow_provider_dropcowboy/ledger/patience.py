@@ -17,7 +17,7 @@ from airflow_provider_dropcowboy.ledger.judgement import NO_RULES, Claim, ClaimR
 from airflow_provider_dropcowboy.ledger.outcomes import Answered, record
 from airflow_provider_dropcowboy.ledger.runs import NO_TERMS, Run, Terms, Who, begin_run
 from airflow_provider_dropcowboy.ledger.verdicts import NotSent, keep_verdicts
-from airflow_provider_dropcowboy.screening.message import Candidate
+from airflow_provider_dropcowboy.screening.screen import Candidate
 from airflow_provider_dropcowboy.states import LEASE
 
 CLAIM_PATIENCE_S: Final = 60.0

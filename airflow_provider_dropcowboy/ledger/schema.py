@@ -225,7 +225,7 @@ WEBHOOKS: Final = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("account", sa.String, nullable=False),
     sa.Column("webhook_id", Name, nullable=False, index=True),
-    sa.Column("secret", sa.String, nullable=False),  # signs its events; sealed, see ledger/sealed.py
+    sa.Column("secret", sa.String, nullable=False),  # signs its events; sealed, see ledger/webhooks.py
     sa.Column("rotated_at", Instant),  # another one signs since; None: this one does
 )
 

@@ -15,7 +15,7 @@ from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.digest import PREFIX_CHARACTERS
 from airflow_provider_dropcowboy.ledger.runs import is_live
 from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, PROVES_A_SEND, RUNS, SENDS, SUPPRESSIONS
-from airflow_provider_dropcowboy.screening.message import Message
+from airflow_provider_dropcowboy.screening.screen import Message
 from airflow_provider_dropcowboy.states import SENT, State
 
 

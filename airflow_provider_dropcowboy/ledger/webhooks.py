@@ -1,6 +1,7 @@
 """Signed webhooks in the ledger: events that were seen, the sends they are about, and the secrets that sign them."""
 
 import logging
+from base64 import urlsafe_b64encode
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -13,9 +14,8 @@ from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.digest import number_digest
 from airflow_provider_dropcowboy.ledger.limits import day_of
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, EVENTS, SENDS, WEBHOOKS
-from airflow_provider_dropcowboy.ledger.sealed import seal, unseal
 from airflow_provider_dropcowboy.phone import Phone, PhoneError
-from airflow_provider_dropcowboy.secret import Secret
+from airflow_provider_dropcowboy.secret import Secret, hmac_sha256
 from airflow_provider_dropcowboy.states import State
 
 SEEN_FOR: Final = timedelta(days=7)
@@ -187,3 +187,29 @@ def _phone(written: str) -> Phone | None:
         return Phone.parse(written, region="US")
     except PhoneError:
         return None
+
+
+_PURPOSE: Final = b"dropcowboy webhook signing secret"
+
+
+def seal(secret: Secret, *, under: Secret) -> str:
+    """A text that is the secret for those alone who have ``under``."""
+    from cryptography.fernet import Fernet
+
+    return Fernet(_key(under)).encrypt(secret.reveal().encode()).decode()
+
+
+def unseal(sealed: str, *, keys: Iterable[Secret]) -> Secret | None:
+    """The secret; None: it was sealed under none of the keys."""
+    from cryptography.fernet import Fernet, InvalidToken
+
+    for key in keys:
+        try:
+            return Secret(Fernet(_key(key)).decrypt(sealed.encode()).decode())
+        except InvalidToken:
+            continue
+    return None
+
+
+def _key(under: Secret) -> bytes:
+    return urlsafe_b64encode(bytes.fromhex(hmac_sha256(under.reveal().encode(), _PURPOSE)))

@@ -9,17 +9,16 @@ from itertools import chain, islice
 from operator import itemgetter
 from typing import Final
 
-from airflow_provider_dropcowboy.contacts.contact import Unusable, find_column
+from airflow_provider_dropcowboy.contacts.contact import TextError, Unusable, as_text, find_column, is_unicode
 from airflow_provider_dropcowboy.contacts.key import (
     ContactKeyError,
     canonical_key,
     other_notations,
+    read_postal_code,
     same_person,
     same_value,
 )
-from airflow_provider_dropcowboy.contacts.postal_code import read_postal_code
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
-from airflow_provider_dropcowboy.contacts.text import TextError, as_text, is_unicode
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.ledger.digest import DIGEST_CHARACTERS, framed, number_digest
 from airflow_provider_dropcowboy.ledger.suppressions import find_suppressed

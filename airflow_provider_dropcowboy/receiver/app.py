@@ -17,9 +17,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from airflow_provider_dropcowboy.api.callback_url import PATH, Ticket
-from airflow_provider_dropcowboy.receiver.arrival import MAX_BYTES, TIMEOUT_S, Arrival, Signed, Uses, read_body
-from airflow_provider_dropcowboy.receiver.events import MAY_BE_NEW, NOT_CONFIGURED, is_object, verify
-from airflow_provider_dropcowboy.receiver.intake import Intake
+from airflow_provider_dropcowboy.receiver import arrival
 from airflow_provider_dropcowboy.receiver.metrics import Metrics, Refusal
 from airflow_provider_dropcowboy.receiver.spool import Spool
 from airflow_provider_dropcowboy.receiver.store import Store
@@ -87,12 +85,12 @@ class Receiver:
 
     def take(self, token: str, body: bytes) -> "asyncio.Future[bool] | None":
         """Begin to keep a callback; None: the long way decides, for anything about it that is out of the ordinary."""
-        if self._store is None or len(body) > MAX_BYTES or self._intake.waiting >= MAX_HELD:
+        if self._store is None or len(body) > arrival.MAX_BYTES or self._intake.waiting >= MAX_HELD:
             return None
         ticket = self._keyring.known_ticket(token)
         if ticket is None or not self._uses.begin(ticket):
             return None
-        is_kept = self._intake.submit(Arrival(ticket, body))
+        is_kept = self._intake.submit(arrival.Arrival(ticket, body))
         is_kept.add_done_callback(partial(self._forget_unkept, ticket))
         return is_kept
 
@@ -107,7 +105,7 @@ class Receiver:
         self._metrics = Metrics()
         self._room = asyncio.Semaphore(MAX_HELD)
         self._unsigned_room = asyncio.Semaphore(MAX_UNSIGNED_HELD)
-        self._uses = Uses()
+        self._uses = arrival.Uses()
         self._keyring = Keyring(self._find)
         await self._look()
         self._tasks.append(asyncio.create_task(self._look_again()))
@@ -135,7 +133,7 @@ class Receiver:
         spool = Spool(self._spool_folder / spool_name(wiring.ledger_url))
         self._store = Store(wiring.ledger_url, spool, metrics=self._metrics)
         self._store.callback_secrets = wiring.secrets
-        self._intake = Intake(self._store.keep, self._metrics)
+        self._intake = arrival.Intake(self._store.keep, self._metrics)
         self._tasks += [asyncio.create_task(self._store.run()), asyncio.create_task(self._intake.run())]
 
     async def _answer(self, token: str, scope: Scope, receive: Receive) -> Response:
@@ -163,20 +161,20 @@ class Receiver:
         if self._store is None or self._keyring.wiring is None:
             return _NOT_WIRED
         async with self._unsigned_room:
-            body = await read_body(request.scope, request.receive)
+            body = await arrival.read_body(request.scope, request.receive)
             if not isinstance(body, bytes):
                 return self._refuse(body or Refusal.TOO_SLOW)
             configured = self._keyring.wiring.signing_secrets
-            found = verify(body, request.headers, configured, self._store.signing_secrets)
-            if found in MAY_BE_NEW:  # a refused event is lost, so the ledger is asked for a new secret first
+            found = arrival.verify(body, request.headers, configured, self._store.signing_secrets)
+            if found in arrival.MAY_BE_NEW:  # a refused event is lost, so the ledger is asked for a new secret first
                 await self._store.look_for_secrets()
-                found = verify(body, request.headers, configured, self._store.signing_secrets)
-            if not isinstance(found, Signed):
+                found = arrival.verify(body, request.headers, configured, self._store.signing_secrets)
+            if not isinstance(found, arrival.Signed):
                 self._metrics.forged.inc()
-                return JSONResponse({"error": found}, 503 if found == NOT_CONFIGURED else 401)
-            if not is_object(body):
+                return JSONResponse({"error": found}, 503 if found == arrival.NOT_CONFIGURED else 401)
+            if not arrival.is_object(body):
                 return JSONResponse({"error": "invalid_body"}, 400)
-            if await self._intake.submit(Arrival(found, body)):
+            if await self._intake.submit(arrival.Arrival(found, body)):
                 return JSONResponse({"received": True})
             return self._refuse(Refusal.SPOOL_FULL)
 
@@ -184,7 +182,7 @@ class Receiver:
         if self._store is None:
             return _NOT_WIRED
         try:
-            await asyncio.wait_for(self._unsigned_room.acquire(), TIMEOUT_S)
+            await asyncio.wait_for(self._unsigned_room.acquire(), arrival.TIMEOUT_S)
         except TimeoutError:
             return self._refuse(Refusal.NO_ROOM)
         try:
@@ -193,9 +191,9 @@ class Receiver:
             self._unsigned_room.release()
 
     async def _take(self, scope: Scope, receive: Receive, *, ticket: Ticket | None) -> Response:
-        match await read_body(scope, receive):
+        match await arrival.read_body(scope, receive):
             case bytes(body):
-                if await self._intake.submit(Arrival(ticket, body)):
+                if await self._intake.submit(arrival.Arrival(ticket, body)):
                     return _OK
                 return self._refuse(Refusal.SPOOL_FULL)
             case Refusal() as refusal:

@@ -1,21 +1,26 @@
-"""A callback on its way in: its body, read within bounds, and what the ledger keeps of it."""
+"""A callback on its way in: what shows that it is genuine, its body, and the batch in which it is put on disk."""
 
 import asyncio
 import logging
+import time
 import zlib
-from collections import OrderedDict
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from starlette.types import Receive, Scope
 
 from airflow_provider_dropcowboy.api.callback_url import Ticket
-from airflow_provider_dropcowboy.api.callbacks import Callback, read_callback
+from airflow_provider_dropcowboy.api.callbacks import Callback, content_of, read_callback
 from airflow_provider_dropcowboy.api.events import read_event
+from airflow_provider_dropcowboy.api.versions import KEYED
+from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.errors import CallbackError
 from airflow_provider_dropcowboy.ledger.digest import FOREIGN_ID_CHARACTERS
 from airflow_provider_dropcowboy.ledger.reconcile import Received
-from airflow_provider_dropcowboy.receiver.metrics import Refusal
+from airflow_provider_dropcowboy.receiver.metrics import Metrics, Refusal
+from airflow_provider_dropcowboy.secret import Secret
 
 MAX_BYTES: Final = 64 * 1024  # a callback has some 500; the vendor may add fields
 TIMEOUT_S: Final = 10.0  # API v1, delivery callback: the vendor itself gives up after 10 s
@@ -155,3 +160,102 @@ def _decompressed(body: bytes, coding: str) -> bytes | Refusal:
         except zlib.error:
             continue
     return body
+
+
+NOT_CONFIGURED: Final = "not_configured"
+MAY_BE_NEW: Final = frozenset({NOT_CONFIGURED, "invalid_signature"})
+"""Faults that a secret would explain which is not known here yet."""
+
+Secrets = Mapping[str, tuple[Secret, ...]]
+"""Signing secrets by account."""
+
+
+def verify(body: bytes, headers: Mapping[str, str], *secrets: Secrets) -> Signed | str:
+    """Whose secret signed these very bytes, a short time ago; else the fault, as the vendor words it.
+
+    Each secret is tried, in constant time.
+    """
+    check = KEYED.signature_fault
+    if check is None:
+        return NOT_CONFIGURED
+    found: str = NOT_CONFIGURED
+    for account in dict.fromkeys(account for some in secrets for account in some):
+        fault = check(
+            body,
+            signature=headers.get("x-signature"),
+            timestamp=headers.get("x-timestamp"),
+            version=headers.get("x-signature-version"),
+            secrets=[secret for some in secrets for secret in some.get(account, ())],
+            at=utcnow(),
+        )
+        if fault is None:
+            return Signed(account)
+        found = str(fault)
+    return found
+
+
+def is_object(body: bytes) -> bool:
+    """Whether a body is a JSON object."""
+    try:
+        content_of(body)
+    except CallbackError:
+        return False
+    return True
+
+
+MAX_BATCH: Final = 500
+"""Callbacks of one transaction; with the largest bodies 32 MB."""
+
+GATHER_TURNS: Final = 3
+"""Turns of the event loop before a batch is closed: a callback that has come takes so many until it waits here. Without
+them the batch is half as large, and each callback costs a tenth more."""
+
+
+class Intake:
+    """Group commit without a timer: while one batch is put on disk, the next gathers; then all of it are answered.
+
+    :param keep: puts a batch on disk; False: there is no room.
+    """
+
+    def __init__(self, keep: Callable[[list[Arrival]], Awaitable[bool]], metrics: Metrics) -> None:
+        self._keep = keep
+        self._metrics = metrics
+        self._waiting: deque[tuple[Arrival, asyncio.Future[bool], float]] = deque()
+        self._came = asyncio.Event()
+
+    @property
+    def waiting(self) -> int:
+        """How many callbacks are not on their way to the disk yet."""
+        return len(self._waiting)
+
+    def submit(self, arrival: Arrival) -> "asyncio.Future[bool]":
+        """Whether the callback is on disk, as soon as that is known; False: there is no room for it."""
+        is_kept: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append((arrival, is_kept, time.monotonic()))
+        self._came.set()
+        return is_kept
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self._came.wait()
+            while self._waiting:
+                for _ in range(GATHER_TURNS):
+                    await asyncio.sleep(0)
+                await self._keep_batch()
+            self._came.clear()
+
+    async def _keep_batch(self) -> None:
+        batch = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
+        is_kept = False
+        self._metrics.received.inc(len(batch))
+        try:
+            is_kept = await self._keep([arrival for arrival, _, _ in batch])
+        except Exception as error:  # noqa: BLE001  # whatever it was, who waits is told, and the next batch is tried
+            log.error("a batch of callbacks could not be kept: %s", type(error).__name__)
+        finally:
+            kept_at = time.monotonic()
+            for _, answer, came_at in batch:
+                self._metrics.lag.observe(kept_at - came_at)
+                if not answer.done():  # who waited for it may be gone
+                    answer.set_result(is_kept)

@@ -19,8 +19,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE
 
-from airflow_provider_dropcowboy.receiver.gate import Gate, WithGate, make_loop
-from airflow_provider_dropcowboy.receiver.quick import QuickProtocol, Take
+from airflow_provider_dropcowboy.receiver.quick import Gate, QuickProtocol, Take, WithGate, make_loop
 
 GRACE_S: Final = 15  # above the vendor's own limit of 10: what has begun is answered
 KEEP_ALIVE_S: Final = 30

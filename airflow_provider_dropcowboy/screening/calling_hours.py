@@ -10,12 +10,10 @@ from itertools import chain
 from typing import Final
 
 from airflow_provider_dropcowboy.errors import ConfigurationError
-from airflow_provider_dropcowboy.screening.consent import Need
-from airflow_provider_dropcowboy.screening.message import Ruling
-from airflow_provider_dropcowboy.screening.places import Place, load_places
+from airflow_provider_dropcowboy.screening.places import Place, ZoneRules, is_older, load_places, zone_rules
 from airflow_provider_dropcowboy.screening.rules import CALLED_PARTY, CHANNELS, Rule, Rulebook
+from airflow_provider_dropcowboy.screening.screen import Need, Ruling
 from airflow_provider_dropcowboy.screening.spans import RuleSpans, both, force_spans, free_of, shorten
-from airflow_provider_dropcowboy.screening.zones import ZoneRules, is_older, zone_rules
 
 _BANNED: Final = {
     "prerecorded": "prerecorded sales messages are banned",

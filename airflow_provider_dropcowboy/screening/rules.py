@@ -9,9 +9,8 @@ from typing import Final
 
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.screening._table import Table
-from airflow_provider_dropcowboy.screening.consent import Consent, Kinds
-from airflow_provider_dropcowboy.screening.places import DATA, load_places
-from airflow_provider_dropcowboy.screening.zones import is_zone
+from airflow_provider_dropcowboy.screening.places import DATA, is_zone, load_places
+from airflow_provider_dropcowboy.screening.screen import Consent, Kinds
 
 CHANNELS: Final = frozenset({"rvm", "sms"})
 CALLED_PARTY: Final = "called_party"

@@ -6,8 +6,8 @@ from functools import reduce
 
 import pendulum
 
+from airflow_provider_dropcowboy.screening.places import clock
 from airflow_provider_dropcowboy.screening.rules import Pause, Rule
-from airflow_provider_dropcowboy.screening.zones import clock
 
 Spans = list[tuple[float, float]]
 """Open from the first until before the second, in seconds since the epoch; in order, none touches the next."""

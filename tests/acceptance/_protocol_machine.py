@@ -20,7 +20,7 @@ from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconc
 from airflow_provider_dropcowboy.ledger.runs import SILENT_AFTER, Who, begin_run
 from airflow_provider_dropcowboy.ledger.schema import SENDS
 from airflow_provider_dropcowboy.ledger.settling import Settled, release_rejected, settle_unknown
-from airflow_provider_dropcowboy.screening.message import Message
+from airflow_provider_dropcowboy.screening.screen import Message
 from airflow_provider_dropcowboy.states import BINDING, DOUBT_LASTS, LEASE, OPEN, SENT, State, may_move
 from tests.acceptance._protocol_sender import Sender, World, some_of
 from tests.acceptance._protocol_vendor import FINAL, Fate, Take

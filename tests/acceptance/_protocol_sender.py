@@ -24,7 +24,7 @@ from airflow_provider_dropcowboy.ledger.judgement import ClaimRules, Judgement
 from airflow_provider_dropcowboy.ledger.outcomes import Answered, record
 from airflow_provider_dropcowboy.ledger.runs import Run, beat, end_run
 from airflow_provider_dropcowboy.phone import Phone
-from airflow_provider_dropcowboy.screening.message import Candidate, Message
+from airflow_provider_dropcowboy.screening.screen import Candidate, Message
 from airflow_provider_dropcowboy.states import LEASE
 from tests.acceptance._protocol_vendor import Fate, Witness
 

@@ -18,7 +18,7 @@ from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconc
 from airflow_provider_dropcowboy.ledger.runs import Who, begin_run, end_run
 from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, HISTORY, RUNS, SENDS
 from airflow_provider_dropcowboy.phone import Phone
-from airflow_provider_dropcowboy.screening.message import Candidate, Message
+from airflow_provider_dropcowboy.screening.screen import Candidate, Message
 
 ACCOUNT = "team@127.0.0.1"
 

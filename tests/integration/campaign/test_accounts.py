@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.campaign.compose import SmsTemplate
 from airflow_provider_dropcowboy.campaign.preview import preview_campaign
-from airflow_provider_dropcowboy.contacts.text import Template
+from airflow_provider_dropcowboy.contacts.contact import Template
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.schema import METADATA
 from airflow_provider_dropcowboy.sandbox.catalog import POOL_ID

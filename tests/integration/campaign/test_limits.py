@@ -27,7 +27,7 @@ from airflow_provider_dropcowboy.ledger.suppressions import suppress
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.sandbox.catalog import BRAND_ID
 from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
-from airflow_provider_dropcowboy.screening.message import Candidate
+from airflow_provider_dropcowboy.screening.screen import Candidate
 from tests.integration.campaign.conftest import states, taken_once
 from tests.integration.campaign.limited_worker import Worker, at_once
 from tests.integration.conftest import MakePlan, RunPlan, people

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
-from airflow_provider_dropcowboy.contacts.text import Template
+from airflow_provider_dropcowboy.contacts.contact import Template
 from airflow_provider_dropcowboy.errors import (
     BalanceError,
     DropCowboyError,

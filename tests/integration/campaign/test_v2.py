@@ -12,8 +12,7 @@ from airflow_provider_dropcowboy.api.callbacks import read_callback
 from airflow_provider_dropcowboy.api.versions import vendor_of
 from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
 from airflow_provider_dropcowboy.campaign.plan import Plan
-from airflow_provider_dropcowboy.contacts.contact import ContactColumns
-from airflow_provider_dropcowboy.contacts.text import Template
+from airflow_provider_dropcowboy.contacts.contact import ContactColumns, Template
 from airflow_provider_dropcowboy.errors import AuthenticationError, DropCowboyError, NothingAcceptedError
 from airflow_provider_dropcowboy.ledger.campaigns import find_campaign
 from airflow_provider_dropcowboy.ledger.database import Ledger

@@ -12,7 +12,7 @@ from airflow_provider_dropcowboy.campaign.preview import preview_campaign
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.schema import SENDS
-from airflow_provider_dropcowboy.screening.message import Ruling
+from airflow_provider_dropcowboy.screening.screen import Ruling
 from airflow_provider_dropcowboy.states import LEASE, State
 from tests.clock import SleepyClock
 from tests.integration.campaign.conftest import states, taken_once

@@ -18,7 +18,7 @@ from airflow_provider_dropcowboy.ledger.outcomes import Answered, record
 from airflow_provider_dropcowboy.ledger.runs import Run, Who, begin_run
 from airflow_provider_dropcowboy.ledger.schema import HISTORY, RUNS, SENDS
 from airflow_provider_dropcowboy.phone import Phone
-from airflow_provider_dropcowboy.screening.message import Candidate, Message
+from airflow_provider_dropcowboy.screening.screen import Candidate, Message
 from airflow_provider_dropcowboy.states import BINDING, State
 
 ACCOUNT = "team@127.0.0.1"

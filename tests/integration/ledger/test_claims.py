@@ -13,8 +13,7 @@ from airflow_provider_dropcowboy.ledger.foresight import Foresight
 from airflow_provider_dropcowboy.ledger.judgement import Claim
 from airflow_provider_dropcowboy.ledger.runs import end_run
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, LEDGER, SENDS
-from airflow_provider_dropcowboy.screening.consent import Consent, Need
-from airflow_provider_dropcowboy.screening.message import Candidate, Message, Ruling
+from airflow_provider_dropcowboy.screening.screen import Candidate, Consent, Message, Need, Ruling
 from airflow_provider_dropcowboy.states import BINDING, State
 from tests.integration.ledger.conftest import Desk, begin, message, messages, stopped
 

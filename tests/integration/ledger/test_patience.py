@@ -24,7 +24,7 @@ from airflow_provider_dropcowboy.ledger.patience import (
 )
 from airflow_provider_dropcowboy.ledger.runs import Who
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, RUNS
-from airflow_provider_dropcowboy.screening.message import Candidate
+from airflow_provider_dropcowboy.screening.screen import Candidate
 from airflow_provider_dropcowboy.states import LEASE, State
 from tests.clock import FrozenClock
 from tests.integration.ledger.conftest import ACCOUNT, Desk, messages

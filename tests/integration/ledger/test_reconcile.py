@@ -17,7 +17,7 @@ from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
 from airflow_provider_dropcowboy.ledger.digest import number_digest
 from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconcile
 from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, SUPPRESSIONS
-from airflow_provider_dropcowboy.screening.message import Message
+from airflow_provider_dropcowboy.screening.screen import Message
 from airflow_provider_dropcowboy.states import State
 from tests.integration.ledger.conftest import Desk, begin, message, messages
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.ledger.claims import claim, new_claim_id, reclaim
-from airflow_provider_dropcowboy.screening.message import Candidate, Ruling, Verdict
+from airflow_provider_dropcowboy.screening.screen import Candidate, Ruling, Verdict
 from airflow_provider_dropcowboy.states import State
 from tests.integration.ledger.conftest import Desk, message
 

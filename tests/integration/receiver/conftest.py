@@ -13,7 +13,7 @@ from airflow_provider_dropcowboy.api.answers import Outcome
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.digest import number_digest
 from airflow_provider_dropcowboy.ledger.schema import CALLBACKS
-from airflow_provider_dropcowboy.screening.message import Message
+from airflow_provider_dropcowboy.screening.screen import Message
 from tests.integration.ledger.conftest import Desk, begin, messages
 from tests.integration.receiver.running import RunningReceiver
 

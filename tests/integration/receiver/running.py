@@ -15,7 +15,7 @@ from starlette.requests import Request
 
 from airflow_provider_dropcowboy.api.callback_url import CallbackUrls, Ticket
 from airflow_provider_dropcowboy.receiver.app import receiver_app
-from airflow_provider_dropcowboy.receiver.gate import make_loop
+from airflow_provider_dropcowboy.receiver.quick import make_loop
 from airflow_provider_dropcowboy.receiver.server import ReceiverServer
 from airflow_provider_dropcowboy.receiver.wiring import Find, Wiring
 from airflow_provider_dropcowboy.secret import Secret

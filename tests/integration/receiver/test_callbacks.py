@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.receiver import app
 from airflow_provider_dropcowboy.receiver.arrival import MAX_BYTES, MAX_REPEATS
-from airflow_provider_dropcowboy.screening.message import Message
+from airflow_provider_dropcowboy.screening.screen import Message
 from airflow_provider_dropcowboy.states import State
 from tests.integration.ledger.conftest import Desk
 from tests.integration.receiver.conftest import Start, kept

@@ -21,7 +21,7 @@ from airflow_provider_dropcowboy.receiver.arrival import Arrival
 from airflow_provider_dropcowboy.receiver.metrics import Metrics
 from airflow_provider_dropcowboy.receiver.spool import Spool
 from airflow_provider_dropcowboy.receiver.store import Store
-from airflow_provider_dropcowboy.screening.message import Message
+from airflow_provider_dropcowboy.screening.screen import Message
 from airflow_provider_dropcowboy.states import State
 from tests.integration.ledger.conftest import Desk
 from tests.integration.receiver.conftest import Start, kept

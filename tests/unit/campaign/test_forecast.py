@@ -14,8 +14,7 @@ from airflow_provider_dropcowboy.campaign.forecast import Forecast
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.preview import preview_campaign
 from airflow_provider_dropcowboy.campaign.summary import Summary
-from airflow_provider_dropcowboy.contacts.contact import ContactColumns
-from airflow_provider_dropcowboy.contacts.text import Template
+from airflow_provider_dropcowboy.contacts.contact import ContactColumns, Template
 from airflow_provider_dropcowboy.ledger.judgement import ClaimRules
 from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
 from airflow_provider_dropcowboy.secret import Secret

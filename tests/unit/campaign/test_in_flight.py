@@ -18,7 +18,7 @@ from airflow_provider_dropcowboy.campaign.in_flight import (
 from airflow_provider_dropcowboy.clock import Clock
 from airflow_provider_dropcowboy.ledger.judgement import Claim
 from airflow_provider_dropcowboy.phone import Phone
-from airflow_provider_dropcowboy.screening.message import Candidate, Message
+from airflow_provider_dropcowboy.screening.screen import Candidate, Message
 from tests.clock import FrozenClock
 
 

@@ -16,14 +16,12 @@ from airflow_provider_dropcowboy.campaign.judge import Judge, Rows
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.seen import Seen
 from airflow_provider_dropcowboy.clock import utcnow
-from airflow_provider_dropcowboy.contacts.contact import ContactColumns
+from airflow_provider_dropcowboy.contacts.contact import ContactColumns, Template
 from airflow_provider_dropcowboy.contacts.partition import Partition
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
-from airflow_provider_dropcowboy.contacts.text import Template
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
-from airflow_provider_dropcowboy.screening.message import Candidate, Message, Verdict
-from airflow_provider_dropcowboy.screening.screen import Facts, screen
+from airflow_provider_dropcowboy.screening.screen import Candidate, Facts, Message, Verdict, screen
 from airflow_provider_dropcowboy.secret import Secret
 from airflow_provider_dropcowboy.states import State
 

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
 from airflow_provider_dropcowboy.errors import BalanceError
-from airflow_provider_dropcowboy.screening.message import Verdict
+from airflow_provider_dropcowboy.screening.screen import Verdict
 from airflow_provider_dropcowboy.states import State
 
 

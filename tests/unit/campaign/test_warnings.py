@@ -9,8 +9,7 @@ from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplat
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.summary import Tally
 from airflow_provider_dropcowboy.campaign.warnings import warn_of_bans, warn_of_plan
-from airflow_provider_dropcowboy.contacts.contact import ContactColumns
-from airflow_provider_dropcowboy.contacts.text import Template
+from airflow_provider_dropcowboy.contacts.contact import ContactColumns, Template
 from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
 from airflow_provider_dropcowboy.secret import Secret
 from airflow_provider_dropcowboy.states import State

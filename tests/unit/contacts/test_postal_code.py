@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_dropcowboy.contacts.postal_code import LOWEST_ZIP, read_postal_code
+from airflow_provider_dropcowboy.contacts.key import LOWEST_ZIP, read_postal_code
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,8 @@ from decimal import Decimal
 import pytest
 
 from airflow_provider_dropcowboy.contacts.files import read_rows
-from airflow_provider_dropcowboy.contacts.suppression import (
-    SuppressionList,
-    UnreadableSuppressionsError,
-    check_suppression_arguments,
-)
+from airflow_provider_dropcowboy.contacts.source import SourceArguments
+from airflow_provider_dropcowboy.contacts.suppression import SuppressionList, UnreadableSuppressionsError
 from airflow_provider_dropcowboy.errors import ConfigurationError
 
 ANN, BOB = "+15045550101", "+15045550102"
@@ -25,6 +22,11 @@ def _file(name: str, text: str, **options: object) -> SuppressionList:
 
 def _read(numbers: SuppressionList) -> list[str]:
     return [phone.e164 for phone in numbers]
+
+
+def _check(column: object, allowed: object) -> None:
+    given = {"suppression_column": column, "max_unreadable_suppressions": allowed}
+    SourceArguments.check({"contacts": (), **given})
 
 
 def _cell(cell: object) -> list[str]:
@@ -190,9 +192,9 @@ class TestColumn:
 )
 def test_arguments_that_cannot_be_right_are_refused(column: object, allowed: object) -> None:
     with pytest.raises(ConfigurationError, match="Nothing was sent"):
-        check_suppression_arguments(column, allowed)
+        _check(column, allowed)
 
 
 @pytest.mark.parametrize(("column", "allowed"), [(None, 0), ("phone", 10), (["area_code", "number"], 0.001)])
 def test_arguments_that_can_be_right_pass(column: object, allowed: object) -> None:
-    check_suppression_arguments(column, allowed)
+    _check(column, allowed)

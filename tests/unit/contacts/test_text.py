@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_dropcowboy.contacts.text import Template, TextError
+from airflow_provider_dropcowboy.contacts.contact import Template, TextError
 from airflow_provider_dropcowboy.errors import ConfigurationError
 
 

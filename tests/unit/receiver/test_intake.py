@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_dropcowboy.api.callback_url import Ticket
-from airflow_provider_dropcowboy.receiver.arrival import Arrival
-from airflow_provider_dropcowboy.receiver.intake import MAX_BATCH, Intake
+from airflow_provider_dropcowboy.receiver.arrival import MAX_BATCH, Arrival, Intake
 from airflow_provider_dropcowboy.receiver.metrics import Metrics
 
 

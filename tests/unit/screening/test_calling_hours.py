@@ -6,9 +6,8 @@ import pytest
 
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
-from airflow_provider_dropcowboy.screening.message import Ruling
-from airflow_provider_dropcowboy.screening.places import load_places
-from airflow_provider_dropcowboy.screening.zones import zone_rules
+from airflow_provider_dropcowboy.screening.places import load_places, zone_rules
+from airflow_provider_dropcowboy.screening.screen import Ruling
 
 TUESDAY = datetime(2026, 11, 24, tzinfo=UTC)
 """New York is five hours behind UTC, Chicago six, Los Angeles eight, Honolulu ten."""

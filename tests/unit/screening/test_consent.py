@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from airflow_provider_dropcowboy.screening.consent import Consent, has_consent, read_kinds
+from airflow_provider_dropcowboy.screening.screen import Consent, has_consent, read_kinds
 
 
 @pytest.mark.parametrize("value", [True, 1, 1.0, Decimal(1), Decimal("1.00"), "true", "TRUE", " t ", "yes", "Y", "1"])

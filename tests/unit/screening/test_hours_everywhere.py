@@ -7,10 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_dropcowboy.screening.calling_hours import SEARCH_DAYS, CallingHours, Mode
-from airflow_provider_dropcowboy.screening.message import Ruling
-from airflow_provider_dropcowboy.screening.places import DATA
+from airflow_provider_dropcowboy.screening.places import DATA, clock
 from airflow_provider_dropcowboy.screening.rules import Rule, Rulebook
-from airflow_provider_dropcowboy.screening.zones import clock
+from airflow_provider_dropcowboy.screening.screen import Ruling
 
 MINUTE = timedelta(minutes=1)
 MARGIN = timedelta(minutes=15)

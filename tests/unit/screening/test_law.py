@@ -5,9 +5,8 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 
 from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
-from airflow_provider_dropcowboy.screening.consent import NO_CONSENT, Consent, unmet
-from airflow_provider_dropcowboy.screening.message import Ruling
-from airflow_provider_dropcowboy.screening.zones import clock
+from airflow_provider_dropcowboy.screening.places import clock
+from airflow_provider_dropcowboy.screening.screen import NO_CONSENT, Consent, Ruling, unmet
 
 MINUTE = timedelta(minutes=1)
 EXPRESS, RELATIONSHIP = frozenset({Consent.EXPRESS}), frozenset({Consent.RELATIONSHIP})

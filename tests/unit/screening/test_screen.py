@@ -7,9 +7,7 @@ import pytest
 
 from airflow_provider_dropcowboy.api.content import Rvm
 from airflow_provider_dropcowboy.phone import Phone
-from airflow_provider_dropcowboy.screening.consent import Consent, Need
-from airflow_provider_dropcowboy.screening.message import Candidate, Message, Ruling
-from airflow_provider_dropcowboy.screening.screen import Facts, screen
+from airflow_provider_dropcowboy.screening.screen import Candidate, Consent, Facts, Message, Need, Ruling, screen
 
 NOW = datetime(2026, 11, 24, 17, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 
 from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
-from airflow_provider_dropcowboy.screening.zones import clock
+from airflow_provider_dropcowboy.screening.places import clock
 
 MINUTE = timedelta(minutes=1)
 MARGIN = timedelta(minutes=15)

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_dropcowboy.cli.surroundings import look_at_zones
-from airflow_provider_dropcowboy.screening import zones
-from airflow_provider_dropcowboy.screening.places import load_places
-from airflow_provider_dropcowboy.screening.zones import ZoneRules, clock, find_copies, is_older, is_zone
+from airflow_provider_dropcowboy.screening import places
+from airflow_provider_dropcowboy.screening.places import ZoneRules, clock, find_copies, is_older, is_zone, load_places
 
 
 def system_copy(folder: Path, first_line: str, *, file: str = "tzdata.zi") -> str:
@@ -49,7 +48,7 @@ def test_the_operating_systems_copy_is_taken_where_it_is_the_newer_one(
 
 def test_a_zone_that_the_newest_copy_lacks_comes_from_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copies = find_copies([system_copy(tmp_path / "zones", "# version 2099a")])
-    monkeypatch.setattr(zones, "installed_copies", lambda: copies)
+    monkeypatch.setattr(places, "installed_copies", lambda: copies)
     assert datetime(2026, 7, 1, tzinfo=clock.__wrapped__("US/Central")).utcoffset() == timedelta(hours=-5)
 
 

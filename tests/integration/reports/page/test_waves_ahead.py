@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from airflow_provider_dropcowboy.screening.message import Ruling
+from airflow_provider_dropcowboy.screening.screen import Ruling
 from tests.integration.conftest import MakePlan, RunPlan, people
 from tests.integration.reports.page.page_server import PageServer, text_of
 
