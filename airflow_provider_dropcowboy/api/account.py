@@ -1,7 +1,10 @@
-"""Whose API account, and where it is."""
+"""Whose API account, where it is, and what it has: brands, media, numbers, voices, webhooks, contacts, funds."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
 from ipaddress import IPv6Address
 from typing import Final
 from urllib.parse import urlsplit
@@ -92,3 +95,134 @@ def _spell_name(written: str) -> str:
 
 
 _DEFAULT_PORTS: Final = frozenset({80, 443})
+
+
+@dataclass(frozen=True, slots=True)
+class Brand:
+    """A brand to send as; ``api_allowed``: through the API."""
+
+    brand_id: str
+    company_name: str | None = None
+    dba_name: str | None = None
+    registered: bool | None = None
+    api_allowed: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A recording; its ``media_id`` is the ``recording_id`` of a voicemail."""
+
+    media_id: str
+    name: str | None = None
+    created_at: datetime | None = None
+    api_allowed: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """An upload that was begun.
+
+    :param targets: by the file's type, ``mp3`` or ``wav``: the URL to which its bytes go, and their content type.
+    """
+
+    media_id: str
+    targets: Mapping[str, tuple[str, str]] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A pool of numbers to send from."""
+
+    pool_id: str
+    name: str | None = None
+    brand_id: str | None = None
+    service_type: str | None = None
+    number_count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A voice that reads a text; ``status`` is ``ready`` where it can be used."""
+
+    voice_id: str
+    name: str | None = None
+    status: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """An address to which the vendor posts events.
+
+    :param signing_secret: told once, when it is made or its secret is changed.
+    """
+
+    webhook_id: str
+    hook_url: str | None = None
+    event_types: tuple[str, ...] = ()
+    name: str | None = None
+    signing_secret: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredContact:
+    """A contact at the vendor; its fields are a person's, and do not print.
+
+    :param dnc: on the vendor's do-not-contact list.
+    """
+
+    contact_id: str
+    main_phone: str | None = field(default=None, repr=False)
+    first_name: str | None = field(default=None, repr=False)
+    last_name: str | None = field(default=None, repr=False)
+    email: str | None = field(default=None, repr=False)
+    company: str | None = field(default=None, repr=False)
+    dnc: bool | None = None
+    has_tcpa_consent: bool | None = None
+    has_sms_consent: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Whether an account can send now.
+
+    :param about: what was looked at, in a word.
+    :param text: for a person: what it may use, or what to do.
+    """
+
+    about: str
+    is_ready: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """What an account may do now (scope ``balance:read``).
+
+    :param balance_usd: None: the answer names none.
+    :param byoc_connected: a carrier of the account's own; None: the answer does not say.
+    :param next_actions: what the vendor wants to be done first, in its own words.
+    """
+
+    has_funds: bool
+    balance_usd: Decimal | None
+    number_count: int
+    audio_url_allowed: bool
+    test_numbers_only: bool
+    byoc_connected: bool | None = None
+    next_actions: tuple[str, ...] = ()
+
+    def access(self) -> Access:
+        """Whether the account can send, and what to do if not."""
+        if not self.has_funds:
+            return Access("readiness", False, "The account has no funds: add some. Nothing was sent.")
+        if not self.number_count:
+            remedy = "Rent or import one."
+            return Access("readiness", False, f"The account has no number to send from. Nothing was sent. {remedy}")
+        if self.test_numbers_only:
+            return Access(
+                "readiness",
+                False,
+                "The account is in testing mode: every number but its test numbers fails. Ask Drop Cowboy to end it. "
+                "Nothing was sent.",
+            )
+        return Access("readiness", True, f"It has funds and {self.number_count} numbers to send from.")

@@ -6,7 +6,7 @@ from datetime import datetime
 from math import isfinite
 from typing import Final, Protocol
 
-from airflow_provider_dropcowboy.api.replies import Call
+from airflow_provider_dropcowboy.api.wire import Call
 from airflow_provider_dropcowboy.errors import AmbiguousError, ConfigurationError
 
 CONTACT_FIELDS: Final = frozenset(

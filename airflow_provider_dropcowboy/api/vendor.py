@@ -1,24 +1,22 @@
 """What a version of the API is to everything above it: its calls, its limits, and what it can do."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, TypeVar
 
+from airflow_provider_dropcowboy.api import account as accounts
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.api.answers import SendOutcome
+from airflow_provider_dropcowboy.api.answers import SendOutcome, read_send_answer
 from airflow_provider_dropcowboy.api.callbacks import Callback, Reading
-from airflow_provider_dropcowboy.api.catalog import Brand, Pool, Recording
-from airflow_provider_dropcowboy.api.content import Content
-from airflow_provider_dropcowboy.api.content_rules import ContentRules
+from airflow_provider_dropcowboy.api.content import Content, ContentRules
 from airflow_provider_dropcowboy.api.lists import ListRoutes, ListRules
-from airflow_provider_dropcowboy.api.readiness import Access
-from airflow_provider_dropcowboy.api.replies import Call
-from airflow_provider_dropcowboy.api.routes import AccountRoutes
-from airflow_provider_dropcowboy.api.wire import Reply, Request, Site
+from airflow_provider_dropcowboy.api.wire import Call, Reply, Request, Site
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.secret import Secret
+
+T = TypeVar("T")
 
 
 class SignatureCheck(Protocol):
@@ -36,6 +34,84 @@ class SignatureCheck(Protocol):
     ) -> str | None: ...
 
 
+class AccountRoutes(Protocol):
+    """The calls about an account that only newer versions have."""
+
+    def readiness(self) -> Call[accounts.Readiness]:
+        """What the account may do now."""
+        ...
+
+    def voices(self) -> Call[tuple[accounts.Voice, ...]]:
+        """The voices that read a text."""
+        ...
+
+    def lines(self, kind: str | None = None) -> Call[tuple[accounts.Pool, ...]]:
+        """The lines of voicemails, of texts, or all."""
+        ...
+
+    def webhooks(self) -> Call[tuple[accounts.Webhook, ...]]:
+        """The account's webhooks, without their secrets."""
+        ...
+
+    def register_webhook(self, hook_url: str, *, event_types: tuple[str, ...], name: str) -> Call[accounts.Webhook]:
+        """There is one more webhook; its signing secret is told this once."""
+        ...
+
+    def rotate_secret(self, webhook_id: str) -> Call[accounts.Webhook]:
+        """A webhook has another signing secret, which is told this once; the old one is dead."""
+        ...
+
+    def delete_webhook(self, webhook_id: str) -> Call[None]:
+        """A webhook is gone."""
+        ...
+
+    def campaign_counts(self, campaign_id: str) -> Call[Mapping[str, int]]:
+        """Counts of a campaign of the vendor's own."""
+        ...
+
+    def get_media(self, media_id: str) -> Call[accounts.Recording]:
+        """One file."""
+        ...
+
+    def import_media(self, name: str, url: str) -> Call[str]:
+        """A file from the web is ready to be sent; its media_id."""
+        ...
+
+    def begin_upload(self, name: str) -> Call[accounts.Upload]:
+        """There is a file without bytes, and it is told where they go."""
+        ...
+
+    def complete_upload(self, media_id: str) -> Call[str]:
+        """The file whose bytes were uploaded is ready to be sent; its media_id."""
+        ...
+
+
+class ContactRoutes(Protocol):
+    """The calls about single contacts, which only newer versions have."""
+
+    def list_contacts(
+        self, list_id: str | None = None, *, limit: int = 100, offset: int = 0
+    ) -> Call[tuple[accounts.StoredContact, ...]]:
+        """A page of all contacts, or of those in a list."""
+        ...
+
+    def get_contact(self, contact_id: str) -> Call[accounts.StoredContact]:
+        """One contact."""
+        ...
+
+    def update_contact(self, contact_id: str, **fields: str) -> Call[None]:
+        """A contact's fields have other values."""
+        ...
+
+    def delete_contact(self, contact_id: str) -> Call[None]:
+        """A contact is gone."""
+        ...
+
+    def record_consent(self, contact_id: str, *, consent_type: str, phone: Phone, text: str, method: str) -> Call[str]:
+        """A contact's consent is recorded; the id of the record."""
+        ...
+
+
 class Vendor(ABC):
     """One version of the API. It has no state; a connection names it once, and ``versions.vendor_of`` finds it.
 
@@ -45,7 +121,8 @@ class Vendor(ABC):
     :cvar lists: its routes of contact lists; each says so where it has none.
     :cvar list_rules: what can be done with them.
     :cvar rules: what a message may be made of.
-    :cvar routes: what only newer versions have; None: it is no such version.
+    :cvar routes: of an account that only newer versions have; None: it is no such version.
+    :cvar contacts: routes of single contacts, likewise.
     :cvar signature_fault: whether a webhook is the vendor's own; None: it signs none.
     :cvar request_form: changes whenever the same content makes another request, byte for byte.
     :cvar key_lasts: how long it knows a send by its idempotency key, at least; None: it knows none.
@@ -54,28 +131,40 @@ class Vendor(ABC):
 
     version: ClassVar[str]
     base_url: ClassVar[str]
-    path_prefix: ClassVar[str]
+    path_prefix: ClassVar[str] = ""
     lists: ClassVar[ListRoutes]
     list_rules: ClassVar[ListRules]
-    routes: ClassVar[AccountRoutes | None]
-    signature_fault: ClassVar[SignatureCheck | None]
+    routes: ClassVar[AccountRoutes | None] = None
+    contacts: ClassVar[ContactRoutes | None] = None
+    signature_fault: ClassVar[SignatureCheck | None] = None
     rules: ClassVar[ContentRules]
     request_form: ClassVar[str]
-    key_lasts: ClassVar[timedelta | None]
+    key_lasts: ClassVar[timedelta | None] = None
     wrong_credentials: ClassVar[str]
 
     @property
     def newer(self) -> AccountRoutes:
-        """The routes that only newer versions have.
+        """The routes of an account that only newer versions have.
 
         :raises ConfigurationError: this is no such version.
         """
-        if self.routes is None:
+        return self._of_newer(self.routes)
+
+    @property
+    def people(self) -> ContactRoutes:
+        """The routes of single contacts.
+
+        :raises ConfigurationError: this version has none.
+        """
+        return self._of_newer(self.contacts)
+
+    def _of_newer(self, routes: T | None) -> T:
+        if routes is None:
             raise ConfigurationError(
                 f"API {self.version} has no such route. Nothing was sent. Use a connection of a newer version: "
                 "api_version in its extra."
             )
-        return self.routes
+        return routes
 
     @abstractmethod
     def headers(self, account: Account) -> dict[str, str]:
@@ -104,39 +193,39 @@ class Vendor(ABC):
         :param key: idempotency key, for a version that knows one.
         """
 
-    @abstractmethod
     def read_send(self, reply: Reply) -> SendOutcome:
         """What became of one send.
 
         Only an answer that proves that the message was not accepted lets it be sent again.
         """
+        return read_send_answer(reply)
 
     @abstractmethod
     def read_result(self, callback: Callback) -> Reading | None:
         """What a callback means for a send that went by this version; None: it does not say how it ended."""
 
     @abstractmethod
-    def access(self, default_brand_id: str | None = None) -> Call[Access]:
+    def access(self, default_brand_id: str | None = None) -> Call[accounts.Access]:
         """Whether the account can send now. It reads, and changes nothing.
 
         :param default_brand_id: the connection's brand for voicemails.
         """
 
     @abstractmethod
-    def brands(self) -> Call[tuple[Brand, ...]]:
+    def brands(self) -> Call[tuple[accounts.Brand, ...]]:
         """The account's brands."""
 
     @abstractmethod
-    def recordings(self, *, api_allowed: bool | None = None) -> Call[tuple[Recording, ...]]:
+    def recordings(self, *, api_allowed: bool | None = None) -> Call[tuple[accounts.Recording, ...]]:
         """The account's recordings.
 
         :param api_allowed: only those that may (not) be sent through the API; None: all.
         """
 
     @abstractmethod
-    def media(self) -> Call[tuple[Recording, ...]]:
+    def media(self) -> Call[tuple[accounts.Recording, ...]]:
         """The account's media."""
 
     @abstractmethod
-    def pools(self) -> Call[tuple[Pool, ...]]:
+    def pools(self) -> Call[tuple[accounts.Pool, ...]]:
         """What the account sends from: pools of numbers."""

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_dropcowboy.api.content import (
+    ATTESTATIONS,
     MAX_LONG_SMS_CHARACTERS,
     MAX_SMS_CHARACTERS,
     Channel,
     count_sms_characters,
 )
-from airflow_provider_dropcowboy.api.content_rules import ATTESTATIONS
 from airflow_provider_dropcowboy.argument_kinds import E164, FLAG, ID, IDS, NAME, PROSE, URL, URLS, choice
 from airflow_provider_dropcowboy.arguments import Arguments, Kind, argument, given_of, not_both, wrong
 from airflow_provider_dropcowboy.campaign.arguments import POOL, SendArguments
@@ -19,7 +19,7 @@ from airflow_provider_dropcowboy.contacts.contact import Template
 from airflow_provider_dropcowboy.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from airflow_provider_dropcowboy.api.content_rules import ContentRules
+    from airflow_provider_dropcowboy.api.content import ContentRules
     from airflow_provider_dropcowboy.campaign.plan import Settings
 
 

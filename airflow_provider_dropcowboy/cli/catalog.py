@@ -10,9 +10,9 @@ import click
 from airflow_provider_dropcowboy.cli.options import conn_option, json_option
 
 if TYPE_CHECKING:
-    from airflow_provider_dropcowboy.api.catalog import Brand, Pool, Recording
-    from airflow_provider_dropcowboy.api.replies import Call
+    from airflow_provider_dropcowboy.api.account import Brand, Pool, Recording
     from airflow_provider_dropcowboy.api.vendor import Vendor
+    from airflow_provider_dropcowboy.api.wire import Call
     from airflow_provider_dropcowboy.cli.console import Cell
 
     Row = TypeVar("Row", Brand, Pool, Recording)

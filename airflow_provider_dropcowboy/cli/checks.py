@@ -9,10 +9,9 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_dropcowboy.api.answers import http_date
 from airflow_provider_dropcowboy.api.callback_url import CallbackUrls, Ticket
 from airflow_provider_dropcowboy.api.versions import vendor_of
-from airflow_provider_dropcowboy.api.wire import Answer, NotWritten, Reply
+from airflow_provider_dropcowboy.api.wire import Answer, NotWritten, Reply, http_date
 from airflow_provider_dropcowboy.cli.connection import (
     executor,
     fetch,

@@ -14,9 +14,8 @@ from urllib.parse import urlsplit
 import click
 
 from airflow_provider_dropcowboy.api.content import Channel
-from airflow_provider_dropcowboy.api.replies import Call, read_reply
 from airflow_provider_dropcowboy.api.versions import DEFAULT, vendor_of
-from airflow_provider_dropcowboy.api.wire import NotWritten, Reply, Request
+from airflow_provider_dropcowboy.api.wire import Call, NotWritten, Reply, Request, read_reply
 from airflow_provider_dropcowboy.cli.failures import UnreachedError
 from airflow_provider_dropcowboy.cli.options import DEFAULT_CONN
 from airflow_provider_dropcowboy.errors import ConfigurationError, NotTakenError

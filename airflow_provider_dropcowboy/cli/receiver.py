@@ -106,7 +106,7 @@ def register_webhook(conn: str, *, rotates: bool) -> None:
 
     :raises ConfigurationError: the connection is of API v1, or has no callback_url.
     """
-    from airflow_provider_dropcowboy.api.events import EVENT_TYPES
+    from airflow_provider_dropcowboy.api.callbacks import EVENT_TYPES
     from airflow_provider_dropcowboy.api.versions import vendor_of
     from airflow_provider_dropcowboy.cli.connection import fetch, load_settings, open_ledger_of
     from airflow_provider_dropcowboy.errors import ConfigurationError

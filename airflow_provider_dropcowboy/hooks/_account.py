@@ -8,9 +8,8 @@ from airflow_provider_dropcowboy.hooks._calls import Calls, airflow_failures, e1
 if TYPE_CHECKING:
     from os import PathLike
 
-    from airflow_provider_dropcowboy.api.catalog import Brand, Pool, Recording, StoredContact, Voice, Webhook
+    from airflow_provider_dropcowboy.api.account import Brand, Pool, Readiness, Recording, StoredContact, Voice, Webhook
     from airflow_provider_dropcowboy.api.lists import AppendResult, Cell, ContactList
-    from airflow_provider_dropcowboy.api.readiness import Readiness
 
 
 class AccountCalls(Calls):
@@ -131,19 +130,19 @@ class AccountCalls(Calls):
         self, list_id: str | None = None, *, limit: int = 100, offset: int = 0
     ) -> "tuple[StoredContact, ...]":
         """A page of the account's contacts, or of those in a list (API v2)."""
-        return self._ask(lambda vendor: vendor.newer.list_contacts(list_id, limit=limit, offset=offset))
+        return self._ask(lambda vendor: vendor.people.list_contacts(list_id, limit=limit, offset=offset))
 
     def get_contact(self, contact_id: str) -> "StoredContact":
         """A contact: its fields and consents (API v2)."""
-        return self._ask(lambda vendor: vendor.newer.get_contact(contact_id))
+        return self._ask(lambda vendor: vendor.people.get_contact(contact_id))
 
     def update_contact(self, contact_id: str, **fields: str) -> None:
         """A contact has these values (API v2): ``first_name``, ``last_name``, ``email``, ``phone``, ``company``."""
-        self._ask(lambda vendor: vendor.newer.update_contact(contact_id, **fields))
+        self._ask(lambda vendor: vendor.people.update_contact(contact_id, **fields))
 
     def delete_contact(self, contact_id: str) -> None:
         """A contact is gone, for good (API v2)."""
-        self._ask(lambda vendor: vendor.newer.delete_contact(contact_id))
+        self._ask(lambda vendor: vendor.people.delete_contact(contact_id))
 
     def record_consent(
         self,
@@ -164,7 +163,7 @@ class AccountCalls(Calls):
         with airflow_failures(is_safe=True):
             phone = Phone(e164_of(phone_number, "phone_number", region="US"))
         return self._ask(
-            lambda vendor: vendor.newer.record_consent(
+            lambda vendor: vendor.people.record_consent(
                 contact_id, consent_type=consent_type, phone=phone, text=text, method=method
             )
         )

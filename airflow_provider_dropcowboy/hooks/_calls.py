@@ -12,8 +12,8 @@ from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
 
 if TYPE_CHECKING:
     from airflow_provider_dropcowboy.api.account import Account
-    from airflow_provider_dropcowboy.api.replies import Call
     from airflow_provider_dropcowboy.api.vendor import Vendor
+    from airflow_provider_dropcowboy.api.wire import Call
     from airflow_provider_dropcowboy.transport.client import Client
 
 T = TypeVar("T")

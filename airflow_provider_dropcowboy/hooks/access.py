@@ -7,9 +7,8 @@ from urllib.parse import urlsplit
 from airflow_provider_dropcowboy.errors import DropCowboyError
 
 if TYPE_CHECKING:
-    from airflow_provider_dropcowboy.api.readiness import Access
-    from airflow_provider_dropcowboy.api.replies import Call
-    from airflow_provider_dropcowboy.api.wire import Reply
+    from airflow_provider_dropcowboy.api.account import Access
+    from airflow_provider_dropcowboy.api.wire import Call, Reply
     from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
 
 
@@ -42,10 +41,9 @@ def read_access(settings: "ConnectionSettings", reply: "Reply") -> "Access":
     :raises DropCowboyError: there was no such answer; its text says which of host, network, credentials, funds and
         rights it may be.
     """
-    from airflow_provider_dropcowboy.api.answers import error_reason
-    from airflow_provider_dropcowboy.api.replies import read_reply
+    from airflow_provider_dropcowboy.api.reading import error_reason
     from airflow_provider_dropcowboy.api.versions import vendor_of
-    from airflow_provider_dropcowboy.api.wire import Answer, NotWritten
+    from airflow_provider_dropcowboy.api.wire import Answer, NotWritten, read_reply
     from airflow_provider_dropcowboy.errors import AuthenticationError, NotTakenError
 
     host = host_of(settings)

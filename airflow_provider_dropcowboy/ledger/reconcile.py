@@ -10,8 +10,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.api.callbacks import Callback, Reading, Result
-from airflow_provider_dropcowboy.api.events import Event
+from airflow_provider_dropcowboy.api.callbacks import Callback, Event, Reading, Result
 from airflow_provider_dropcowboy.ledger.batch import as_parameter, names
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.digest import number_digest

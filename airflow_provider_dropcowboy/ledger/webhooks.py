@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.api.events import Event
+from airflow_provider_dropcowboy.api.callbacks import Event
 from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch, is_among, names
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.digest import number_digest

@@ -9,8 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from airflow_provider_dropcowboy.api.lists import AppendResult
-from airflow_provider_dropcowboy.api.replies import Call, read_reply
-from airflow_provider_dropcowboy.api.wire import Reply
+from airflow_provider_dropcowboy.api.wire import Call, Reply, read_reply
 from airflow_provider_dropcowboy.errors import AmbiguousError, DropCowboyError, NotTakenError, VendorError
 from airflow_provider_dropcowboy.ledger import list_contacts, lists
 from airflow_provider_dropcowboy.lists.arguments import ListArguments

@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from typing import Final, Protocol, TypeVar
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.api.answers import error_reason
 from airflow_provider_dropcowboy.api.lists import ContactList
-from airflow_provider_dropcowboy.api.replies import Call, may_ask_again, read_reply, wanted_pause_s
+from airflow_provider_dropcowboy.api.reading import error_reason
 from airflow_provider_dropcowboy.api.versions import vendor_of
-from airflow_provider_dropcowboy.api.wire import Answer, Reply, Request
+from airflow_provider_dropcowboy.api.wire import Answer, Call, Reply, Request, may_ask_again, read_reply, retry_after_s
 from airflow_provider_dropcowboy.clock import Deadline
 from airflow_provider_dropcowboy.errors import (
     AmbiguousError,
@@ -178,7 +177,7 @@ class Vendor:
 
     def pause(self, attempt: int, reply: Reply) -> None:
         """Leave the vendor alone for a while: as long as it wants, else longer with each attempt."""
-        wanted_s = wanted_pause_s(reply)
+        wanted_s = retry_after_s(reply)
         self.stop.wait(min(2.0**attempt if wanted_s is None else wanted_s, MAX_PAUSE_S))
 
     def _counts(self, list_id: str) -> Iterator[int | None]:

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome, read_unanswered
+from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome, read_send_answer
 from airflow_provider_dropcowboy.api.versions import vendor_of
 from airflow_provider_dropcowboy.api.wire import Broken, NotWritten, Reply, Request
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock, Deadline
@@ -175,4 +175,4 @@ class BulkSender:
 
 
 def _unanswered(reply: Broken | NotWritten) -> Reading:
-    return Reading(reply, read_unanswered(reply))
+    return Reading(reply, read_send_answer(reply))

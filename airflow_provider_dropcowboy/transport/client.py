@@ -15,9 +15,19 @@ from urllib3.exceptions import HTTPError
 
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.lists import AppendResult, Cell, RejectedRow
-from airflow_provider_dropcowboy.api.replies import Call, may_ask_again, read_reply, wanted_pause_s
 from airflow_provider_dropcowboy.api.versions import vendor_of
-from airflow_provider_dropcowboy.api.wire import Answer, Broken, NotWritten, Reply, Request, Site
+from airflow_provider_dropcowboy.api.wire import (
+    Answer,
+    Broken,
+    Call,
+    NotWritten,
+    Reply,
+    Request,
+    Site,
+    may_ask_again,
+    read_reply,
+    retry_after_s,
+)
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock, Deadline
 from airflow_provider_dropcowboy.errors import (
     AmbiguousError,
@@ -214,7 +224,7 @@ _back_off: Final = wait_exponential_jitter(initial=1, max=MAX_PAUSE_S)
 
 
 def _pause_s(state: RetryCallState) -> float:
-    wanted_s = wanted_pause_s(_last_reply(state))
+    wanted_s = retry_after_s(_last_reply(state))
     return _back_off(state) if wanted_s is None else min(wanted_s, MAX_PAUSE_S)
 
 

@@ -6,9 +6,8 @@ from typing import Final, assert_never
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.answers import ODD_SHAPE, Outcome, SendOutcome
 from airflow_provider_dropcowboy.api.content import MAX_FOREIGN_ID_CHARACTERS, Content, check_url
-from airflow_provider_dropcowboy.api.replies import CREDENTIAL_REFUSALS
 from airflow_provider_dropcowboy.api.versions import vendor_of
-from airflow_provider_dropcowboy.api.wire import Answer, Reply
+from airflow_provider_dropcowboy.api.wire import CREDENTIAL_REFUSALS, Answer, Reply
 from airflow_provider_dropcowboy.errors import (
     AmbiguousError,
     AuthenticationError,

@@ -7,7 +7,7 @@ from typing import assert_type
 
 from airflow.sdk import DAG, Context, XComArg
 
-from airflow_provider_dropcowboy.api.catalog import Brand, Pool, Recording
+from airflow_provider_dropcowboy.api.account import Brand, Pool, Recording
 from airflow_provider_dropcowboy.api.lists import ContactList
 from airflow_provider_dropcowboy.contacts.partition import partitions
 from airflow_provider_dropcowboy.errors import ConfigurationError, DropCowboyError, NothingSentError

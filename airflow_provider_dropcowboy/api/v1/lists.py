@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote
 
-from airflow_provider_dropcowboy.api import _reading as reading
-from airflow_provider_dropcowboy.api.answers import read_json, refusal, scrub
+from airflow_provider_dropcowboy.api import reading
 from airflow_provider_dropcowboy.api.lists import (
     AppendResult,
     Cell,
@@ -14,8 +13,7 @@ from airflow_provider_dropcowboy.api.lists import (
     RejectedRow,
     check_rows,
 )
-from airflow_provider_dropcowboy.api.replies import Call
-from airflow_provider_dropcowboy.api.wire import Answer, Request
+from airflow_provider_dropcowboy.api.wire import Answer, Call, Request
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.phone import is_region
 
@@ -101,16 +99,16 @@ def _require_text(name: str, value: object, *, mend: str) -> None:
 
 
 def _read_list(answer: Answer) -> ContactList:
-    return reading.record(ContactList, reading.as_object(read_json(answer.body)))
+    return reading.record(ContactList, reading.as_object(reading.read_json(answer.body)))
 
 
 def _read_append(answer: Answer) -> AppendResult:
-    content = reading.as_object(read_json(answer.body))
+    content = reading.as_object(reading.read_json(answer.body))
     rejected = reading.as_objects(content.get("rejected") or [])
     return AppendResult(
         accepted_count=reading.count(content, "accepted_count"),
         rejected=tuple(
-            RejectedRow(reading.count(row, "index"), scrub(reading.optional_text(row, "reason") or ""))
+            RejectedRow(reading.count(row, "index"), reading.scrub(reading.optional_text(row, "reason") or ""))
             for row in rejected
         ),
     )
@@ -121,9 +119,9 @@ def _read_nothing(answer: Answer) -> None:
 
     :raises ValueError: the body is a refusal, or a proxy's page.
     """
-    if (words := refusal(answer.body)) is not None:
+    if (words := reading.refusal(answer.body)) is not None:
         raise ValueError(f"it says: {words}")
-    if read_json(answer.body) is None and answer.body.strip().lower() not in _DONE:
+    if reading.read_json(answer.body) is None and answer.body.strip().lower() not in _DONE:
         raise ValueError("neither empty nor JSON")
 
 

@@ -1,23 +1,28 @@
 """API v1: ``x-team-id`` and ``x-secret``, no idempotency key, unsigned results, contact lists."""
 
-from collections.abc import Sequence
-from typing import ClassVar, Final, assert_never
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Final, TypeVar, assert_never
 
-from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.api.answers import SendOutcome
+from airflow_provider_dropcowboy.api import reading
+from airflow_provider_dropcowboy.api.account import Access, Account, Brand, Pool, Recording
 from airflow_provider_dropcowboy.api.callbacks import Callback, DeliveryStatus, Reading, Result
-from airflow_provider_dropcowboy.api.catalog import Brand, Pool, Recording
-from airflow_provider_dropcowboy.api.content import MAX_SMS_CHARACTERS, Channel, Content, Rvm, Sms, channel_of
-from airflow_provider_dropcowboy.api.content_rules import ContentRules
+from airflow_provider_dropcowboy.api.content import (
+    MAX_SMS_CHARACTERS,
+    Channel,
+    Content,
+    ContentRules,
+    Rvm,
+    Sms,
+    channel_of,
+)
 from airflow_provider_dropcowboy.api.lists import ListRoutes
-from airflow_provider_dropcowboy.api.readiness import Access
-from airflow_provider_dropcowboy.api.replies import Call
-from airflow_provider_dropcowboy.api.v1 import catalog, lists
-from airflow_provider_dropcowboy.api.v1.answers import read_send_answer
+from airflow_provider_dropcowboy.api.v1 import lists
 from airflow_provider_dropcowboy.api.v1.lists import RULES
 from airflow_provider_dropcowboy.api.vendor import Vendor
-from airflow_provider_dropcowboy.api.wire import Reply, Request
+from airflow_provider_dropcowboy.api.wire import Call, Request
 from airflow_provider_dropcowboy.phone import Phone
+
+T = TypeVar("T")
 
 BRANDS: Final = "brands"
 
@@ -54,10 +59,7 @@ class V1(Vendor):
         },
         max_text_characters=MAX_SMS_CHARACTERS,
     )
-    routes = None
-    signature_fault = None
     request_form = "v1/1"
-    key_lasts = None
     wrong_credentials = (
         "The team id (login) or the secret (password) is wrong: the API answers both alike. Copy both again from the "
         "API settings of Drop Cowboy, of the same account."
@@ -81,10 +83,6 @@ class V1(Vendor):
         body = send_body(account, content, phone=phone, foreign_id=foreign_id, callback_url=callback_url)
         return Request("POST", f"/{channel_of(content).value}", body=body)
 
-    def read_send(self, reply: Reply) -> SendOutcome:
-        """By the table of v1."""
-        return read_send_answer(reply)
-
     def read_result(self, callback: Callback) -> Reading | None:
         """By its status alone."""
         match callback.status:
@@ -97,24 +95,30 @@ class V1(Vendor):
 
     def access(self, default_brand_id: str | None = None) -> Call[Access]:
         """By ``GET /brand``: no route of v1 checks the credentials alone."""
-        call = catalog.brands()
+        call = self.brands()
         return Call(call.request, lambda answer: _access(call.read(answer), default_brand_id))
 
     def brands(self) -> Call[tuple[Brand, ...]]:
         """``GET /brand``."""
-        return catalog.brands()
+        return _records(Brand, "/brand")
 
     def recordings(self, *, api_allowed: bool | None = None) -> Call[tuple[Recording, ...]]:
         """``GET /recording``."""
-        return catalog.recordings(api_allowed)
+        query = {} if api_allowed is None else {"api_allowed": "true" if api_allowed else "false"}
+        return _records(Recording, "/recording", query)
 
     def media(self) -> Call[tuple[Recording, ...]]:
-        """``GET /media``."""
-        return catalog.media()
+        """``GET /media``: rows as of ``GET /recording``."""
+        return _records(Recording, "/media")
 
     def pools(self) -> Call[tuple[Pool, ...]]:
         """``GET /pool``."""
-        return catalog.pools()
+        return _records(Pool, "/pool")
+
+
+def _records(kind: type[T], path: str, query: Mapping[str, str] | None = None) -> Call[tuple[T, ...]]:
+    request = Request("GET", path, query=query or {}, is_safe=True)
+    return Call(request, lambda answer: reading.records(kind, reading.as_objects(reading.read_json(answer.body))))
 
 
 def _access(found: Sequence[Brand], default_brand_id: str | None) -> Access:

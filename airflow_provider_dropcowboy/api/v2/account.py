@@ -1,18 +1,60 @@
-"""What an account of API v2 has: readiness, voices, lines, webhooks, campaigns."""
+"""What an account of API v2 has: readiness, voices, lines, webhooks, campaigns, media; and how any call is made.
 
-from collections.abc import Mapping
-from typing import Final
+A media file is imported from the web, or uploaded in three steps.
+"""
 
-from airflow_provider_dropcowboy.api import _reading as reading
-from airflow_provider_dropcowboy.api.catalog import Pool, Voice, Webhook
-from airflow_provider_dropcowboy.api.readiness import Readiness
-from airflow_provider_dropcowboy.api.replies import Call
-from airflow_provider_dropcowboy.api.v2.calls import below, call, rows_of
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
+from urllib.parse import quote
+
+from airflow_provider_dropcowboy.api import reading
+from airflow_provider_dropcowboy.api.account import Pool, Readiness, Recording, Upload, Voice, Webhook
+from airflow_provider_dropcowboy.api.wire import Answer, Call, Method, Request
+from airflow_provider_dropcowboy.argument_kinds import is_id
+from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.secret import Secret
+
+T = TypeVar("T")
 
 READINESS: Final = "/register/public/integration-readiness"
 WEBHOOKS: Final = "/register/public/webhooks"
 CHECK_WEBHOOKS: Final = "List the webhooks: a second one for an address gets every event twice."
+MEDIA: Final = "/media/public/media"
+_NAMES: Final = {"api_allowed": "media_exists"}
+_LOOK: Final = "`dropcowboy media` lists what is there; a file without media_exists cannot be sent."
+
+
+def call(
+    method: Method,
+    path: str,
+    read: Callable[[object], T],
+    *,
+    query: Mapping[str, str] | None = None,
+    body: Mapping[str, object] | None = None,
+    check: str = "",
+    site_scope: str = "",
+) -> Call[T]:
+    """A call whose answer holds its value in ``data``.
+
+    :param read: from ``data``; raises ValueError if it is not the documented one.
+    """
+    request = Request(method, path, query=query or {}, body=body, is_safe=method == "GET", site_scope=site_scope)
+    return Call(request, lambda answer: read(_data(answer)), check=check)
+
+
+def below(path: str, item_id: str, *rest: str) -> str:
+    """The path of one thing; its id cannot lead to another route.
+
+    :raises ConfigurationError: nothing has such an id.
+    """
+    if not is_id(item_id):
+        raise ConfigurationError(f"{item_id!r} is not an ID. Nothing was sent. Copy it from Drop Cowboy.")
+    return "/".join((path, quote(item_id, safe=""), *rest))
+
+
+def rows_of(data: object, name: str) -> list[Mapping[str, object]]:
+    """The objects of an array that ``data`` names."""
+    return reading.as_objects(reading.as_object(data).get(name))
 
 
 def readiness() -> Call[Readiness]:
@@ -75,6 +117,41 @@ def campaign_counts(campaign_id: str) -> Call[Mapping[str, int]]:
     return call("GET", path, lambda data: {str(name): int(value) for name, value in _counts(data)})
 
 
+def media() -> Call[tuple[Recording, ...]]:
+    """``GET /media/public/media``: a file's ``media_id`` is what a voicemail names."""
+    return call("GET", MEDIA, lambda data: reading.records(Recording, rows_of(data, "medias"), **_NAMES))
+
+
+def get_media(media_id: str) -> Call[Recording]:
+    """``GET /media/public/media/{id}``."""
+    return call(
+        "GET", below(MEDIA, media_id), lambda data: reading.record(Recording, reading.as_object(data), **_NAMES)
+    )
+
+
+def import_media(name: str, url: str) -> Call[str]:
+    """``POST /media/public/media`` with a URL: the media_id of a file that is ready at once."""
+    return call("POST", MEDIA, _media_id, body={"name": name, "url": url, "type": "rvm"}, check=_LOOK)
+
+
+def begin_upload(name: str) -> Call[Upload]:
+    """``POST /media/public/media``, the first step: where the bytes go, for each type of file."""
+    body = {"name": name, "type": "rvm", "signed_upload": True}
+    return call("POST", MEDIA, lambda data: _upload(reading.as_object(data)), body=body, check=_LOOK)
+
+
+def complete_upload(media_id: str) -> Call[str]:
+    """``POST …/{id}/complete``, the third step: from now on the file can be sent."""
+    return call("POST", below(MEDIA, media_id, "complete"), _media_id, body={}, check=_LOOK)
+
+
+def _data(answer: Answer) -> object:
+    content = reading.as_object(reading.read_json(answer.body))
+    if "data" not in content:
+        raise ValueError("no data in it")
+    return content["data"]
+
+
 def _counts(data: object) -> list[tuple[str, int]]:
     return [
         (name, value)
@@ -109,4 +186,19 @@ def _webhook(row: Mapping[str, object]) -> Webhook:
         event_types=tuple(map(str, events)) if isinstance(events, list) else (),
         name=reading.optional_text(row, "name"),
         signing_secret=Secret(secret) if secret else None,
+    )
+
+
+def _media_id(data: object) -> str:
+    return reading.text(reading.as_object(data), "media_id")
+
+
+def _upload(content: Mapping[str, object]) -> Upload:
+    targets = reading.as_object(content.get("upload"))
+    found = {kind: reading.as_object(target) for kind, target in targets.items()}
+    return Upload(
+        media_id=reading.text(content, "media_id"),
+        targets={
+            kind: (reading.text(target, "url"), reading.text(target, "content_type")) for kind, target in found.items()
+        },
     )

@@ -7,10 +7,8 @@ would stand in a URL.
 from collections.abc import Mapping, Sequence
 from typing import Final, NoReturn
 
-from airflow_provider_dropcowboy.api import _reading as reading
-from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.api.answers import scrub
-from airflow_provider_dropcowboy.api.catalog import StoredContact
+from airflow_provider_dropcowboy.api import reading
+from airflow_provider_dropcowboy.api.account import Account, StoredContact
 from airflow_provider_dropcowboy.api.lists import (
     AppendResult,
     Cell,
@@ -20,14 +18,14 @@ from airflow_provider_dropcowboy.api.lists import (
     check_fields,
     check_rows,
 )
-from airflow_provider_dropcowboy.api.replies import Call
-from airflow_provider_dropcowboy.api.v2.calls import CONTACTS_SCOPE, below, call, rows_of
-from airflow_provider_dropcowboy.api.wire import Site
+from airflow_provider_dropcowboy.api.v2.account import below, call, rows_of
+from airflow_provider_dropcowboy.api.wire import Call, Site
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.phone import Phone, PhoneError
 
 CONTACTS: Final = "/contact/public/contacts"
 TOKEN_LASTS_S: Final = 300
+SCOPE: Final = "contacts"  # API v2, section 8
 FIELD_TYPES: Final[Mapping[str, str]] = {
     "phone": "main_phone",
     **{name: name for name in ("first_name", "last_name", "email", "company")},
@@ -64,6 +62,59 @@ def site(account: Account, scope: str) -> Call[Site]:
     )
 
 
+def get_list(list_id: str) -> Call[ContactList]:
+    """``GET /contact/public/contacts``, of one list: how many are in it."""
+    below(CONTACTS, list_id)
+    return call(
+        "GET",
+        CONTACTS,
+        lambda data: ContactList(list_id, contact_count=reading.count(reading.as_object(data), "total_contacts")),
+        query={"list_id": list_id, "limit": "1"},
+        site_scope=SCOPE,
+    )
+
+
+def append_contacts(
+    list_id: str, fields: Sequence[str], *, values: Sequence[Sequence[Cell]], region: str = "US"
+) -> Call[AppendResult]:
+    """``POST /contact/public/contacts``: contacts are in the list; one that was there keeps what it had."""
+    below(CONTACTS, list_id)
+    RULES.check(fields)
+    check_rows(fields, values, rules=RULES)
+    place = list(fields).index("phone")
+    rows = [list(row) for row in values]
+    for index, row in enumerate(rows):
+        row[place] = _e164(row[place], index, region=region)
+    return call(
+        "POST",
+        CONTACTS,
+        _read_append,
+        body={
+            "fields": [{"type": FIELD_TYPES[name]} for name in fields],
+            "values": rows,
+            "conflict_mode": "append",
+            "add_list_ids": [list_id],
+        },
+        check="Compare the list's contact_count with what it should be; the same rows once more do no harm.",
+        site_scope=SCOPE,
+    )
+
+
+def create_list(list_name: str) -> NoReturn:  # noqa: ARG001
+    """Refused: no route is documented."""
+    raise ConfigurationError(_ONLY_ADDS)
+
+
+def rename_list(list_id: str, list_name: str) -> NoReturn:  # noqa: ARG001
+    """Refused: no route is documented."""
+    raise ConfigurationError(_ONLY_ADDS)
+
+
+def delete_list(list_id: str) -> NoReturn:  # noqa: ARG001
+    """Refused: no route is documented."""
+    raise ConfigurationError(_ONLY_ADDS)
+
+
 def list_contacts(list_id: str | None = None, *, limit: int = 100, offset: int = 0) -> Call[tuple[StoredContact, ...]]:
     """``GET /contact/public/contacts``: a page of all contacts, or of those in a list."""
     query = {"limit": str(limit), "offset": str(offset)} | ({} if list_id is None else {"list_id": list_id})
@@ -72,7 +123,7 @@ def list_contacts(list_id: str | None = None, *, limit: int = 100, offset: int =
         CONTACTS,
         lambda data: reading.records(StoredContact, rows_of(data, "contacts")),
         query=query,
-        site_scope=CONTACTS_SCOPE,
+        site_scope=SCOPE,
     )
 
 
@@ -82,7 +133,7 @@ def get_contact(contact_id: str) -> Call[StoredContact]:
         "GET",
         below(CONTACTS, contact_id),
         lambda data: reading.record(StoredContact, reading.as_object(reading.as_object(data).get("contact"))),
-        site_scope=CONTACTS_SCOPE,
+        site_scope=SCOPE,
     )
 
 
@@ -98,7 +149,7 @@ def update_contact(contact_id: str, **fields: str) -> Call[None]:
         _read_nothing,
         body={FIELD_TYPES[name]: value for name, value in fields.items()},
         check="Read the contact; the same change once more does no harm.",
-        site_scope=CONTACTS_SCOPE,
+        site_scope=SCOPE,
     )
 
 
@@ -109,7 +160,7 @@ def delete_contact(contact_id: str) -> Call[None]:
         below(CONTACTS, contact_id),
         _read_nothing,
         check="Read the contact: a 404 says that it is gone.",
-        site_scope=CONTACTS_SCOPE,
+        site_scope=SCOPE,
     )
 
 
@@ -126,60 +177,8 @@ def record_consent(contact_id: str, *, consent_type: str, phone: Phone, text: st
             "consent_method": method,
         },
         check="Read the contact: has_sms_consent or has_tcpa_consent says whether it is recorded.",
-        site_scope=CONTACTS_SCOPE,
+        site_scope=SCOPE,
     )
-
-
-class Lists:
-    """The calls of lists that the contact routes allow: counting one, and adding to it."""
-
-    def get_list(self, list_id: str) -> Call[ContactList]:
-        """``GET /contact/public/contacts``, of one list: how many are in it."""
-        below(CONTACTS, list_id)
-        return call(
-            "GET",
-            CONTACTS,
-            lambda data: ContactList(list_id, contact_count=reading.count(reading.as_object(data), "total_contacts")),
-            query={"list_id": list_id, "limit": "1"},
-            site_scope=CONTACTS_SCOPE,
-        )
-
-    def append_contacts(
-        self, list_id: str, fields: Sequence[str], *, values: Sequence[Sequence[Cell]], region: str = "US"
-    ) -> Call[AppendResult]:
-        """``POST /contact/public/contacts``: contacts are in the list; one that was there keeps what it had."""
-        below(CONTACTS, list_id)
-        RULES.check(fields)
-        check_rows(fields, values, rules=RULES)
-        place = list(fields).index("phone")
-        rows = [list(row) for row in values]
-        for index, row in enumerate(rows):
-            row[place] = _e164(row[place], index, region=region)
-        return call(
-            "POST",
-            CONTACTS,
-            _read_append,
-            body={
-                "fields": [{"type": FIELD_TYPES[name]} for name in fields],
-                "values": rows,
-                "conflict_mode": "append",
-                "add_list_ids": [list_id],
-            },
-            check="Compare the list's contact_count with what it should be; the same rows once more do no harm.",
-            site_scope=CONTACTS_SCOPE,
-        )
-
-    def create_list(self, list_name: str) -> NoReturn:  # noqa: ARG002
-        """Refused: no route is documented."""
-        raise ConfigurationError(_ONLY_ADDS)
-
-    def rename_list(self, list_id: str, list_name: str) -> NoReturn:  # noqa: ARG002
-        """Refused: no route is documented."""
-        raise ConfigurationError(_ONLY_ADDS)
-
-    def delete_list(self, list_id: str) -> NoReturn:  # noqa: ARG002
-        """Refused: no route is documented."""
-        raise ConfigurationError(_ONLY_ADDS)
 
 
 def _e164(cell: Cell, index: int, *, region: str) -> str | None:
@@ -197,7 +196,7 @@ def _read_append(data: object) -> AppendResult:
     return AppendResult(
         accepted_count=len(done),
         rejected=tuple(
-            RejectedRow(reading.count(row, "index"), scrub(_reasons(row))) for row in rows_of(data, "rejected")
+            RejectedRow(reading.count(row, "index"), reading.scrub(_reasons(row))) for row in rows_of(data, "rejected")
         ),
         contact_ids={reading.count(row, "index"): reading.text(row, "contact_id") for row in done},
     )

@@ -4,22 +4,22 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import ClassVar, Final
 
-from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.api.answers import SendOutcome
+from airflow_provider_dropcowboy.api.account import Access, Account, Brand, Pool, Recording
 from airflow_provider_dropcowboy.api.callbacks import Callback, DeliveryStatus, Reading, Result
-from airflow_provider_dropcowboy.api.catalog import Brand, Pool, Recording
-from airflow_provider_dropcowboy.api.content import MAX_LONG_SMS_CHARACTERS, Channel, Content, Rvm, channel_of
-from airflow_provider_dropcowboy.api.content_rules import ContentRules
+from airflow_provider_dropcowboy.api.content import (
+    MAX_LONG_SMS_CHARACTERS,
+    Channel,
+    Content,
+    ContentRules,
+    Rvm,
+    channel_of,
+)
 from airflow_provider_dropcowboy.api.lists import ListRoutes
-from airflow_provider_dropcowboy.api.readiness import Access
-from airflow_provider_dropcowboy.api.replies import Call
-from airflow_provider_dropcowboy.api.routes import AccountRoutes
-from airflow_provider_dropcowboy.api.v1.answers import read_send_answer
-from airflow_provider_dropcowboy.api.v2 import contacts, routes
-from airflow_provider_dropcowboy.api.v2.codes import CODES
-from airflow_provider_dropcowboy.api.v2.signature import signature_fault
-from airflow_provider_dropcowboy.api.vendor import SignatureCheck, Vendor
-from airflow_provider_dropcowboy.api.wire import Reply, Request, Site
+from airflow_provider_dropcowboy.api.v2 import account as routes
+from airflow_provider_dropcowboy.api.v2 import contacts
+from airflow_provider_dropcowboy.api.v2.results import CODES, signature_fault
+from airflow_provider_dropcowboy.api.vendor import AccountRoutes, ContactRoutes, SignatureCheck, Vendor
+from airflow_provider_dropcowboy.api.wire import Call, Request, Site
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.phone import Phone
 
@@ -34,8 +34,7 @@ class V2(Vendor):
 
     version = "v2"
     base_url = "https://api-v2.dropcowboy.com"
-    path_prefix = ""
-    lists: ClassVar[ListRoutes] = contacts.Lists()
+    lists: ClassVar[ListRoutes] = contacts
     list_rules = contacts.RULES
     rules = ContentRules(
         unknown={
@@ -51,6 +50,7 @@ class V2(Vendor):
         max_tts_characters=1_200,  # API v2, POST /rvm, tts_body
     )
     routes: ClassVar[AccountRoutes | None] = routes
+    contacts: ClassVar[ContactRoutes | None] = contacts
     signature_fault: ClassVar[SignatureCheck | None] = staticmethod(signature_fault)
     request_form = "v2/1"
     key_lasts = KEY_LASTS
@@ -89,10 +89,6 @@ class V2(Vendor):
         body = {name: value for name, value in fields.items() if value is not None}
         headers = {"Idempotency-Key": key} if key else {}
         return Request("POST", f"/{channel_of(content).value}", body=body, headers=headers)
-
-    def read_send(self, reply: Reply) -> SendOutcome:
-        """As v1 reads it, and it says less: a 202 is no verdict on number, content or credentials."""
-        return read_send_answer(reply)
 
     def read_result(self, callback: Callback) -> Reading | None:
         """By its code; a code that is not documented, and a status without a code, is a failure unless it succeeded."""

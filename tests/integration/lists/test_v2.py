@@ -37,7 +37,7 @@ def append(sync: Sync, account: Account) -> Sync:
 def names_in(account: Account) -> list[str]:
     """The first names in the list."""
     with Client(account) as client:
-        call = vendor_of(account).newer.list_contacts(LIST_ID, limit=1_000)
+        call = vendor_of(account).people.list_contacts(LIST_ID, limit=1_000)
         return sorted(str(contact.first_name) for contact in client.ask(call))
 
 

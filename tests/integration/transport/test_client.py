@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.api.v1 import catalog, lists
+from airflow_provider_dropcowboy.api.v1 import lists
+from airflow_provider_dropcowboy.api.v1.vendor import V1
 from airflow_provider_dropcowboy.api.v2.contacts import get_contact
 from airflow_provider_dropcowboy.api.wire import Answer, Request
 from airflow_provider_dropcowboy.errors import (
@@ -64,14 +65,14 @@ class TestWhatIsWritten:
 
     def test_a_question_is_in_the_query(self) -> None:
         with ScriptedServer(answer()) as server, client(server.base_url()) as asking:
-            asking.ask(catalog.recordings(api_allowed=True))
+            asking.ask(V1().recordings(api_allowed=True))
         assert server.requests[0].startswith(b"GET /v1/recording?api_allowed=true HTTP/1.1")
 
     def test_credentials_of_a_netrc_are_not_sent(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / "netrc").write_text("machine 127.0.0.1 login someone password else")
         monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
         with ScriptedServer(answer()) as server, client(server.base_url()) as asking:
-            asking.ask(catalog.brands())
+            asking.ask(V1().brands())
         assert b"authorization" not in server.requests[0].lower()
 
     def test_a_value_that_json_has_no_word_for_is_not_sent_and_not_repeated(self) -> None:
@@ -84,7 +85,7 @@ class TestAskingAgain:
     @pytest.mark.parametrize("step", [answer(500), answer(503), answer(429), close_without_a_word, cut_off, reset])
     def test_a_call_that_only_reads_is_asked_again(self, step: Step, slept: list[float]) -> None:
         with ScriptedServer(step, step, answer()) as server, client(server.base_url(), slept=slept) as asking:
-            assert asking.ask(catalog.brands()) == ()
+            assert asking.ask(V1().brands()) == ()
         assert len(slept) == 2
 
     def test_a_call_is_asked_again_a_few_times_only(self, slept: list[float]) -> None:
@@ -93,7 +94,7 @@ class TestAskingAgain:
             client(server.base_url(), slept=slept) as asking,
             pytest.raises(VendorError, match="HTTP 500") as caught,
         ):
-            asking.ask(catalog.brands())
+            asking.ask(V1().brands())
         assert not isinstance(caught.value, AmbiguousError)
         assert (len(server.requests), len(slept)) == (TRIES, TRIES - 1)
 
@@ -147,13 +148,13 @@ class TestAskingAgain:
         until = format_datetime(now + timedelta(seconds=9), usegmt=True)
         limited = answer(429, Retry_After=until, Date=format_datetime(now, usegmt=True))
         with ScriptedServer(limited, answer()) as server, client(server.base_url(), slept=slept) as asking:
-            asking.ask(catalog.brands())
+            asking.ask(V1().brands())
         assert slept == [9.0]
 
     def test_a_host_cannot_make_a_task_wait_for_ever(self, slept: list[float]) -> None:
         limited = answer(429, Retry_After="86400")
         with ScriptedServer(limited, answer()) as server, client(server.base_url(), slept=slept) as asking:
-            asking.ask(catalog.brands())
+            asking.ask(V1().brands())
         assert slept == [MAX_PAUSE_S]
 
     @pytest.mark.parametrize(

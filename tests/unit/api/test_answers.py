@@ -8,17 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_dropcowboy.api.answers import (
-    MAX_REASON_CHARACTERS,
-    MAX_RETRY_AFTER_S,
     Outcome,
     SendOutcome,
-    error_reason,
+    read_send_answer,
+)
+from airflow_provider_dropcowboy.api.reading import MAX_REASON_CHARACTERS, error_reason, read_json
+from airflow_provider_dropcowboy.api.wire import (
+    MAX_RETRY_AFTER_S,
+    Answer,
+    Broken,
+    NotWritten,
+    Reply,
     http_date,
-    read_json,
     retry_after_s,
 )
-from airflow_provider_dropcowboy.api.v1.answers import read_send_answer
-from airflow_provider_dropcowboy.api.wire import Answer, Broken, NotWritten, Reply
 
 QUEUED = b'{"status": "queued"}'
 ERROR = b'{"error": "Invalid brand_id"}'

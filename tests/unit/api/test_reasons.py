@@ -6,11 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_dropcowboy.api.answers import (
-    MAX_REASON_CHARACTERS,
-    error_reason,
-    scrub,
-)
+from airflow_provider_dropcowboy.api.reading import MAX_REASON_CHARACTERS, error_reason, scrub
 
 PAGE = b"<html><body>Please wait</body></html>"
 

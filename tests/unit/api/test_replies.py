@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_dropcowboy.api.catalog import Brand, Pool, Recording
+from airflow_provider_dropcowboy.api.account import Brand, Pool, Recording
 from airflow_provider_dropcowboy.api.lists import AppendResult, Cell, ContactList, RejectedRow
-from airflow_provider_dropcowboy.api.replies import Call, may_ask_again, read_reply
-from airflow_provider_dropcowboy.api.v1 import catalog, lists
-from airflow_provider_dropcowboy.api.wire import Answer, Broken, NotWritten, Reply
+from airflow_provider_dropcowboy.api.v1 import lists
+from airflow_provider_dropcowboy.api.v1.vendor import V1
+from airflow_provider_dropcowboy.api.wire import Answer, Broken, Call, NotWritten, Reply, may_ask_again, read_reply
 from airflow_provider_dropcowboy.errors import (
     AmbiguousError,
     AuthenticationError,
@@ -26,7 +26,7 @@ CHANGES = [
     lists.delete_list("l1"),
     lists.append_contacts("l1", ["phone"], values=[["+15045550100"]]),
 ]
-QUESTIONS = [catalog.brands(), catalog.recordings(), catalog.media(), catalog.pools(), lists.get_list("l1")]
+QUESTIONS = [V1().brands(), V1().recordings(), V1().media(), V1().pools(), lists.get_list("l1")]
 
 replies = st.one_of(
     st.builds(NotWritten, st.just("refused")),
@@ -87,18 +87,18 @@ def test_rows_that_were_not_taken_come_back_with_their_reason_and_without_their_
     ("call", "body", "first"),
     [
         (
-            catalog.brands(),
+            V1().brands(),
             b'[{"brand_id": "b1", "company_name": "Acme", "dba_name": null, "registered": true, "api_allowed": false}]',
             Brand("b1", "Acme", None, True, False),
         ),
         (
-            catalog.recordings(),
+            V1().recordings(),
             b'[{"media_id": "m1", "name": "Hello", "created_at": 1800000000000}]',
             Recording("m1", "Hello", datetime(2027, 1, 15, 8, tzinfo=UTC)),
         ),
-        (catalog.media(), b'[{"media_id": 7}]', Recording("7")),
+        (V1().media(), b'[{"media_id": 7}]', Recording("7")),
         (
-            catalog.pools(),
+            V1().pools(),
             b'[{"pool_id": "p1", "name": "Main", "brand_id": "b1", "service_type": "sms", "number_count": 4}]',
             Pool("p1", "Main", "b1", "sms", 4),
         ),
@@ -139,11 +139,11 @@ def test_a_field_that_is_not_needed_decides_nothing(field: bytes, read: object) 
 
 def test_an_odd_field_of_one_row_hides_no_row() -> None:
     body = b'[{"brand_id": "b1", "registered": "yes", "api_allowed": 1, "company_name": 1.5}, {"brand_id": "b2"}]'
-    assert ask(catalog.brands(), 200, body) == (Brand("b1", api_allowed=True), Brand("b2"))
+    assert ask(V1().brands(), 200, body) == (Brand("b1", api_allowed=True), Brand("b2"))
     pools = b'[{"pool_id": "p1", "number_count": "3"}, {"pool_id": "p2", "number_count": "some"}]'
-    assert ask(catalog.pools(), 200, pools) == (Pool("p1", number_count=3), Pool("p2"))
+    assert ask(V1().pools(), 200, pools) == (Pool("p1", number_count=3), Pool("p2"))
     recordings = b'[{"media_id": "m1", "created_at": "yesterday"}]'
-    assert ask(catalog.recordings(), 200, recordings) == (Recording("m1"),)
+    assert ask(V1().recordings(), 200, recordings) == (Recording("m1"),)
 
 
 @pytest.mark.parametrize("body", [b'{"error": "nope"}', b'{"success": false}', b"<html>", b"maybe"])

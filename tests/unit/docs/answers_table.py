@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from airflow_provider_dropcowboy.api.answers import Outcome
-from airflow_provider_dropcowboy.api.v1.answers import read_send_answer
+from airflow_provider_dropcowboy.api.answers import Outcome, read_send_answer
 from airflow_provider_dropcowboy.api.wire import Answer, Broken, NotWritten, Reply
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "answers.md"
