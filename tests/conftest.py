@@ -4,7 +4,7 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,8 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from tests.postgres_server import PostgresServer
     from tests.sandbox_process import SandboxProcess
+
+TESTS = Path(__file__).parent
 
 FOREIGN = ("AIRFLOW", "DROPCOWBOY", "PG")
 """Beginnings of variables of the user's that would change what a test sees."""
@@ -36,7 +38,7 @@ def _close_off(folder: Path) -> None:
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__UNIT_TEST_MODE": "False",  # it changes what a schedule means; the tests want what users have
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder / 'airflow.db'}",
-        "AIRFLOW__DROPCOWBOY__CALLING_HOURS_RULES": str(Path(__file__).parent / "data" / "always_open.toml"),
+        "AIRFLOW__DROPCOWBOY__CALLING_HOURS_RULES": str(TESTS / "data" / "always_open.toml"),
         "XDG_RUNTIME_DIR": str(runtime),  # else platformdirs, under the PostgreSQL wheel, warns that there is none
     }
 
@@ -53,12 +55,33 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(AIRFLOW_HOME, ignore_errors=True)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share one running Airflow go to one xdist worker: it takes half a minute to start."""
+LONG_FIRST = ("acceptance", "in_airflow", "warehouses", "integration")
+"""Folders of tests that take seconds, in the order in which they start; the short ones fill the gaps in the end."""
+
+WORKERS_A_CORE = 2
+"""Half of the time of the long tests is waiting: for a kill's moment, a time-out, Airflow's scheduler."""
+
+
+@pytest.hookimpl(optionalhook=True)  # the oldest Airflow is tested without xdist
+def pytest_xdist_auto_num_workers() -> int:
+    """How many xdist workers ``--numprocesses=logical`` starts."""
+    return WORKERS_A_CORE * (os.cpu_count() or 1)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
+    """Tests that share what takes long to start go to one xdist worker, one after the other; long tests begin first."""
     for item in items:
         if "airflow_processes" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("airflow_processes"))
+    yield
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> tuple[bool, int]:
+    folder = item.path.relative_to(TESTS).parts[0]
+    place = LONG_FIRST.index(folder) if folder in LONG_FIRST else len(LONG_FIRST)
+    return "airflow_processes" not in getattr(item, "fixturenames", ()), place
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,23 @@ from tests.sandbox_process import SandboxProcess
 
 if TYPE_CHECKING:
     from tests.postgres_server import PostgresServer
+
+
+RUNNING = pytest.StashKey[AirflowProcesses]()
+"""The Airflow of ``airflow_processes``."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None]:
+    """Airflow ends after the last test of its group, and takes no time from the tests after that."""
+    yield
+    is_grouped = item.config.getoption("loadgroup", default=False)
+    if is_grouped and nextitem and _needs_airflow(item) and not _needs_airflow(nextitem):
+        item.config.stash[RUNNING].stop()
+
+
+def _needs_airflow(item: pytest.Item) -> bool:
+    return "airflow_processes" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +76,7 @@ def metadata_database(migrated_database: Path) -> None:
 
 @pytest.fixture(scope="session")
 def airflow_processes(
-    postgres_server: "PostgresServer", tmp_path_factory: pytest.TempPathFactory
+    postgres_server: "PostgresServer", tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
 ) -> Iterator[AirflowProcesses]:
     """One running Airflow that logs all it can, shared by the tests that ask for it: each takes DAG ids of its own."""
     airflow = AirflowProcesses(
@@ -67,6 +84,7 @@ def airflow_processes(
         postgres_server.url(postgres_server.create_database()),
         environment={"AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG"},
     )
+    pytestconfig.stash[RUNNING] = airflow
     yield airflow
     airflow.stop()
 

@@ -15,6 +15,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = "airflow_provider_dropcowboy"
 SCRIPTS = Path(sys.executable).parent
 
+pytestmark = pytest.mark.xdist_group("distribution")
+
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:

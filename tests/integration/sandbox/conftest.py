@@ -1,4 +1,4 @@
-"""One sandbox process for the tests of a file, as new for each of them."""
+"""One sandbox process for these tests, as new for each of them."""
 
 import threading
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from tests.integration.sandbox.asking import Receiver
 from tests.sandbox_process import SandboxProcess
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def process() -> Iterator[SandboxProcess]:
     with SandboxProcess("--callback-delay-s", "0") as running:
         yield running
