@@ -16,7 +16,7 @@ from airflow_provider_dropcowboy.cli.options import (
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from airflow_provider_dropcowboy.reports.overview import Glance
+    from airflow_provider_dropcowboy.reports.status import Listed
 
 
 @click.command()
@@ -56,8 +56,7 @@ def campaigns(
     """
     from airflow_provider_dropcowboy.cli.connection import open_ledger_of
     from airflow_provider_dropcowboy.cli.console import print_json, print_table
-    from airflow_provider_dropcowboy.reports.overview import read_overview
-    from airflow_provider_dropcowboy.reports.status import Phase
+    from airflow_provider_dropcowboy.reports.status import Phase, read_overview
 
     found = read_overview(
         open_ledger_of(conn),
@@ -84,25 +83,26 @@ def campaigns(
         click.echo(f"These are the newest {limit}. More: --limit.", err=True)
 
 
-def _state(glance: "Glance") -> str:
-    if glance.phase == "waiting" and glance.opens_at is not None:
-        return f"waiting until {glance.opens_at:%Y-%m-%d %H:%M} UTC"
-    return glance.phase.value
+def _state(campaign: "Listed") -> str:
+    status = campaign.status
+    if status.phase == "waiting" and status.opens_at is not None:
+        return f"waiting until {status.opens_at:%Y-%m-%d %H:%M} UTC"
+    return status.phase.value
 
 
-def _counts(glance: "Glance") -> str:
-    return ", ".join(f"{count:,} {state}" for state, count in glance.sends.items() if count) or "none"
+def _counts(campaign: "Listed") -> str:
+    return ", ".join(f"{count:,} {state}" for state, count in campaign.counts.items() if count) or "none"
 
 
-def _as_dict(glance: "Glance") -> dict[str, object]:
+def _as_dict(campaign: "Listed") -> dict[str, object]:
     return {
-        "campaign": glance.name,
-        "channel": glance.channel,
-        "account": glance.account,
-        "state": glance.phase.value,
-        "dag_id": glance.dag_id,
-        "last_run_at": glance.last_run_at,
-        "opens_at": glance.opens_at,
-        "why": glance.why,
-        "sends": {state.value: count for state, count in glance.sends.items() if count},
+        "campaign": campaign.name,
+        "channel": campaign.channel,
+        "account": campaign.account,
+        "state": campaign.status.phase.value,
+        "dag_id": campaign.dag_id,
+        "last_run_at": campaign.last_run_at,
+        "opens_at": campaign.status.opens_at,
+        "why": campaign.status.why,
+        "sends": {state.value: count for state, count in campaign.counts.items() if count},
     }

@@ -100,11 +100,11 @@ def _print_funnel(funnel: "Funnel") -> None:
         ],
         title=f"campaign {campaign_label(funnel.campaign)}",
     )
-    not_asked = funnel.not_asked
-    if not_asked.counts:
+    not_sent = funnel.not_sent
+    if not_sent.counts:
         print_table(
             ["verdict", "rows", "why"],
-            [(state, rows, _most(not_asked.reasons_of(state))) for state, rows in not_asked.counts.most_common()],
+            [(state, rows, _most(not_sent.reasons_of(state))) for state, rows in not_sent.counts.most_common()],
             title="not sent",
         )
     took = ", ".join(
@@ -196,7 +196,7 @@ def _print_life(heading: str, life: "Life") -> None:
 def _show_gaps(name: str | None, *, quiet_after: timedelta, conn: str | None, as_json: bool) -> None:
     from airflow_provider_dropcowboy.cli.connection import open_ledger_of
     from airflow_provider_dropcowboy.cli.console import print_json, print_table
-    from airflow_provider_dropcowboy.reports.gaps import LOOK_BACK, read_gaps
+    from airflow_provider_dropcowboy.reports.results import LOOK_BACK, read_gaps
 
     gaps = read_gaps(open_ledger_of(conn), quiet_after=quiet_after, campaign=name)
     if as_json:

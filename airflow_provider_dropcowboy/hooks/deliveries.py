@@ -19,7 +19,7 @@ from airflow_provider_dropcowboy.errors import (
 if TYPE_CHECKING:
     from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
     from airflow_provider_dropcowboy.ledger.database import Ledger
-    from airflow_provider_dropcowboy.reports.progress import Progress
+    from airflow_provider_dropcowboy.reports.results import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Results:
 
     def progress(self, campaign: str, *, expire_after: timedelta) -> "Progress":
         """How far the results of the account's campaign have come."""
-        from airflow_provider_dropcowboy.reports.progress import read_progress
+        from airflow_provider_dropcowboy.reports.results import read_progress
 
         account = self.settings.account.name
         return read_progress(self.ledger, account, campaign=campaign, expire_after=expire_after)

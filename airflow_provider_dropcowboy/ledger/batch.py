@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.ledger.columns import Instant
+from airflow_provider_dropcowboy.ledger.schema import Instant
 
 Kind = Literal["text", "integer", "bigint", "boolean", "timestamptz"]
 

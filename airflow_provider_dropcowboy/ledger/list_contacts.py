@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from airflow_provider_dropcowboy.errors import BalanceError
 from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.schema import LIST_APPENDS, LIST_CONTACTS, LISTS
+from airflow_provider_dropcowboy.ledger.list_schema import LIST_APPENDS, LIST_CONTACTS, LISTS
 from airflow_provider_dropcowboy.ledger.syncs import Hold
 
 READ_ROWS: Final = 5_000

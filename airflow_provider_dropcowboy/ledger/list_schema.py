@@ -4,7 +4,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.ledger.columns import METADATA, Instant, Name
+from airflow_provider_dropcowboy.ledger.schema import METADATA, Instant, Name
 
 LISTS: Final = sa.Table(
     "dropcowboy_lists",

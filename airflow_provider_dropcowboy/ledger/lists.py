@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.errors import BalanceError
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.schema import LIST_CONTACTS, LISTS, SYNCS
+from airflow_provider_dropcowboy.ledger.list_schema import LIST_CONTACTS, LISTS, SYNCS
 from airflow_provider_dropcowboy.ledger.syncs import DONE, Hold
 
 FORGET_ROWS: Final = 20_000

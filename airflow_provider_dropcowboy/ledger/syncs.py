@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_dropcowboy.errors import InterruptedRunError
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
+from airflow_provider_dropcowboy.ledger.list_schema import SYNCS
 from airflow_provider_dropcowboy.ledger.runs import Who
-from airflow_provider_dropcowboy.ledger.schema import SYNCS
 from airflow_provider_dropcowboy.ledger.tasks import of_tasks
 
 LEASE: Final = timedelta(seconds=60)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from airflow_provider_dropcowboy.reports.progress import Progress
+    from airflow_provider_dropcowboy.reports.results import Progress
 
 
 def _bounded(kind: Kind, must: str, *, refused: object = None) -> Kind:

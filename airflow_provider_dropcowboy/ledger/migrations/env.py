@@ -2,11 +2,12 @@
 
 from alembic import context
 
-from airflow_provider_dropcowboy.ledger.schema import METADATA, VERSION_TABLE
+from airflow_provider_dropcowboy.ledger.list_schema import LISTS
+from airflow_provider_dropcowboy.ledger.schema import VERSION_TABLE
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=METADATA,
+    target_metadata=LISTS.metadata,  # of all tables
     version_table=VERSION_TABLE,
     include_name=lambda name, kind, _parents: kind != "table" or str(name).startswith("dropcowboy_"),
     transactional_ddl=True,

@@ -28,10 +28,9 @@ from airflow_provider_dropcowboy.reports.page.campaigns import (
     read_campaigns,
     read_run_campaigns,
 )
-from airflow_provider_dropcowboy.reports.page.chart import ORDER, draw
+from airflow_provider_dropcowboy.reports.page.chart import draw
 from airflow_provider_dropcowboy.reports.page.html import HEADERS, ICON, ZONES, render
-from airflow_provider_dropcowboy.reports.page.shown import LABELS, title_of
-from airflow_provider_dropcowboy.reports.progress import Progress, read_progress
+from airflow_provider_dropcowboy.reports.results import Progress, read_progress
 
 REFRESH_S: Final = 10
 MAX_BODY_BYTES: Final = 10_000
@@ -183,15 +182,12 @@ def _campaign(ledger: Ledger, visit: Visit, *, notes: Sequence[TaskNote] = ()) -
         and note.message not in {run.error for run in runs}
         and all(run.started_at < note.noted_at for run in runs)
     ]
-    title, day_at = title_of(name)
     return _live(
         visit,
         is_sending=any(report.is_sending for report in reports),
         template="campaign.html",
         account=account,
         name=name,
-        title=title,
-        day_at=day_at,
         notes=notes,
         reports=[(report, draw(report.moments, step_s=report.step_s, zone=visit.zone)) for report in reports],
     )
@@ -251,7 +247,7 @@ def _live(visit: Visit, *, is_sending: bool, template: str, **values: object) ->
     }
     # by a header, without a script; its reader can stop it by a link
     headers = {**HEADERS, "Refresh": str(REFRESH_S)} if is_live else HEADERS
-    shown = render(template, zone=visit.zone, order=ORDER, labels=LABELS, **pace, **values)
+    shown = render(template, zone=visit.zone, **pace, **values)
     return HTMLResponse(shown, headers=headers)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
 from typing import Final, assert_never
 
 import sqlalchemy as sa
@@ -14,18 +15,62 @@ from airflow_provider_dropcowboy.ledger.campaigns import Campaign, campaigns_of
 from airflow_provider_dropcowboy.ledger.counts import count_hours, count_moments
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.runs import stop_reason
-from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, RUNS
+from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS
 from airflow_provider_dropcowboy.reports.deliveries import usd
-from airflow_provider_dropcowboy.reports.funnel import MAX_RUNS, NotAsked, Outcomes, last_of_each_task, read_outcomes
+from airflow_provider_dropcowboy.reports.funnel import Outcomes, Tally, not_sent_of, read_outcomes
 from airflow_provider_dropcowboy.reports.page.campaigns import Reader, is_visible
 from airflow_provider_dropcowboy.reports.page.chart import HOUR_S, MIN_COLUMNS
-from airflow_provider_dropcowboy.reports.page.shown import Opening, RunShown, RunState, Shown, Step, Tone, losses
-from airflow_provider_dropcowboy.reports.status import Phase, status_of
+from airflow_provider_dropcowboy.reports.status import MAX_RUNS, Phase, Run, last_of_each_task, read_runs, status_of
 from airflow_provider_dropcowboy.states import State
 
 MAX_PLACES: Final = 12
 """Rows of the table of openings; the rest is added up."""
 STRIP_HOURS: Final = 12
+
+
+class Tone(StrEnum):
+    """How a status is to be taken at a glance."""
+
+    GOOD = "good"
+    BUSY = "busy"
+    WAITING = "waiting"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """Where a campaign stands, as a person reads it.
+
+    :param detail: why, and what to do; empty: the word says it all.
+    :param until: when a waiting campaign goes on.
+    """
+
+    word: str
+    tone: Tone
+    detail: str = ""
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Rows that came so far, and by state those that were lost on the way to the next step."""
+
+    label: str
+    rows: int
+    losses: Sequence[tuple[State, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Held rows of a place, and when they can be contacted.
+
+    :param wait: until the opening, from 0 to 1 of the strip.
+    """
+
+    place: str
+    rows: int
+    opens_at: datetime
+    wait: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +89,7 @@ class Report:
     at: datetime
     outcomes: Outcomes
     moments: Mapping[datetime, Counter[State]]
-    runs: Sequence[RunShown]
+    runs: Sequence[Run]
     pause: str | None
     step_s: int = HOUR_S
     sample: int = 1
@@ -62,17 +107,17 @@ class Report:
     @property
     def is_sending(self) -> bool:
         """Whether a run of it lives."""
-        return any(run.state is RunState.SENDING for run in self.runs)
+        return any(run.is_sending for run in self.runs)
 
     @property
-    def last_runs(self) -> Sequence[RunShown]:
+    def last_runs(self) -> Sequence[Run]:
         """The newest run of each task."""
         return last_of_each_task(self.runs)
 
     @property
-    def not_asked(self) -> NotAsked:
-        """Rows that the last run of each task read and did not send to."""
-        return NotAsked.of(self.runs)
+    def not_sent(self) -> Tally:
+        """Rows that the last run of each task read and did not send."""
+        return not_sent_of(self.last_runs)
 
     @property
     def next_opening_at(self) -> datetime | None:
@@ -144,14 +189,14 @@ class Report:
     def steps(self) -> Sequence[Step]:
         """The funnel: from the rows that were read to the delivered messages. Each step is what is left of the last."""
         counts = self.outcomes.counts
-        stopped = self.not_asked.counts
+        stopped = self.not_sent.counts
         rows = counts.total() + stopped.total()
         accepted, delivered = self.accepted, counts[State.DELIVERED]
         steps = [
-            Step("Rows read", rows, losses(stopped, [state for state, _ in stopped.most_common()])),
-            Step("Cleared to send", counts.total(), losses(counts, [State.CLAIMED, State.RELEASED])),
-            Step("Sent", self.sent, losses(counts, [State.REJECTED, State.UNKNOWN])),
-            Step("Accepted", accepted, losses(counts, [State.FAILED, State.EXPIRED, State.ACCEPTED])),
+            Step("Rows read", rows, stopped.most_common()),
+            Step("Cleared to send", counts.total(), _losses(counts, State.CLAIMED, State.RELEASED)),
+            Step("Sent", self.sent, _losses(counts, State.REJECTED, State.UNKNOWN)),
+            Step("Accepted", accepted, _losses(counts, State.FAILED, State.EXPIRED, State.ACCEPTED)),
         ]
         return [*steps, Step("Delivered", delivered, [])] if self.gets_results else steps
 
@@ -196,9 +241,6 @@ def read_reports(ledger: Ledger, reader: Reader, *, account: str, name: str) -> 
 
 
 def _read(connection: sa.Connection, campaign: Campaign, *, at: datetime) -> Report:
-    rows = connection.execute(
-        sa.select(RUNS).where(RUNS.c.campaign_id == campaign.id).order_by(RUNS.c.id.desc()).limit(MAX_RUNS)
-    )
     outcomes = read_outcomes(connection, campaign, at=at)
     moments: Mapping[datetime, Counter[State]] = count_hours(connection, campaign, at=at)
     step_s, sample = HOUR_S, 1
@@ -214,9 +256,13 @@ def _read(connection: sa.Connection, campaign: Campaign, *, at: datetime) -> Rep
         moments=moments,
         step_s=step_s,
         sample=sample,
-        runs=[RunShown.of(row, at) for row in rows],
+        runs=read_runs(connection, campaign.id, at=at),
         pause=stop_reason(connection, campaign),
     )
+
+
+def _losses(counts: Mapping[State, int], *states: State) -> list[tuple[State, int]]:
+    return [(state, counts[state]) for state in states if counts[state]]
 
 
 _ACCEPTED: Final = (State.ACCEPTED, State.DELIVERED, State.FAILED, State.EXPIRED)

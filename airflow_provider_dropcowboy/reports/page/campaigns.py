@@ -1,6 +1,5 @@
 """The list of campaigns, a page at a time: which a person may see, what is looked for, and in which order."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
@@ -10,14 +9,13 @@ from typing import Any, Final, Protocol
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.ledger.counts import count_standing, kept_standing
+from airflow_provider_dropcowboy.ledger.counts import kept_standing
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.runs import live_runs
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, COUNTS, RUNS
 from airflow_provider_dropcowboy.ledger.tasks import of_tasks
-from airflow_provider_dropcowboy.reports.page.shown import title_of
-from airflow_provider_dropcowboy.reports.status import Phase, Status, read_statuses
-from airflow_provider_dropcowboy.states import CONTACTED, State
+from airflow_provider_dropcowboy.reports.status import Listed, list_campaigns
+from airflow_provider_dropcowboy.states import State
 
 PAGE_ROWS: Final = 25
 
@@ -76,43 +74,6 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
-    """A campaign in the list.
-
-    :param counts: sends by state, as they are counted.
-    :param last_run_at: when its last run began; None: it never had one.
-    :param status: what it is doing.
-    """
-
-    account: str
-    name: str
-    channel: str
-    counts: Counter[State]
-    last_run_at: datetime | None
-    status: Status
-
-    @property
-    def title(self) -> str:
-        """Its name for people."""
-        return title_of(self.name)[0]
-
-    @property
-    def day_at(self) -> datetime | None:
-        """The logical date in its name; None: there is none."""
-        return title_of(self.name)[1]
-
-    @property
-    def is_sending(self) -> bool:
-        """Whether a run of it lives."""
-        return self.status.phase is Phase.SENDING
-
-    @property
-    def sent(self) -> int:
-        """Messages that were accepted, refused, or are in doubt."""
-        return sum(count for state, count in self.counts.items() if state in CONTACTED)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignList:
     """One page of the list.
 
@@ -157,15 +118,9 @@ def read_campaigns(ledger: Ledger, reader: Reader, *, wanted: Filter, number: in
             which.append(_SHOWN[wanted.shown](at))
         total = _count(connection, which)
         number = max(1, min(number, ceil(total / PAGE_ROWS)))
-        rows = connection.execute(
-            sa.select(CAMPAIGNS.c.id, CAMPAIGNS.c.account, CAMPAIGNS.c.name, CAMPAIGNS.c.channel)
-            .where(*which)
-            .order_by(*_ORDERS[wanted.order], CAMPAIGNS.c.id.desc())
-            .limit(PAGE_ROWS)
-            .offset((number - 1) * PAGE_ROWS)
-        ).all()
+        found = sa.select(CAMPAIGNS).where(*which).order_by(*_ORDERS[wanted.order], CAMPAIGNS.c.id.desc())
         return CampaignList(
-            items=_listed(connection, rows),
+            items=list_campaigns(connection, found.limit(PAGE_ROWS).offset((number - 1) * PAGE_ROWS)),
             wanted=wanted,
             number=number,
             total=total,
@@ -260,34 +215,6 @@ def read_run_campaigns(
     :param task_id: only of this task, and ``map_index`` of its mapped one.
     """
     which = of_tasks(RUNS, dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=map_index)
+    found = sa.select(CAMPAIGNS).where(_had_run(*which)).order_by(CAMPAIGNS.c.id.desc())
     with ledger.reading() as connection:
-        rows = connection.execute(
-            sa.select(CAMPAIGNS.c.id, CAMPAIGNS.c.account, CAMPAIGNS.c.name, CAMPAIGNS.c.channel)
-            .where(CAMPAIGNS.c.id.in_(sa.select(RUNS.c.campaign_id).where(*which)))
-            .order_by(CAMPAIGNS.c.id.desc())
-        ).all()
-        return _listed(connection, rows)
-
-
-def _listed(connection: sa.Connection, rows: Sequence[Any]) -> list[Listed]:
-    at = now(connection)
-    ids = [row.id for row in rows]
-    counts = count_standing(connection, ids, at=at)
-    runs = connection.execute(
-        sa.select(RUNS.c.campaign_id, sa.func.max(RUNS.c.started_at).label("last_run_at"))
-        .where(RUNS.c.campaign_id.in_(ids))
-        .group_by(RUNS.c.campaign_id)
-    )
-    last_run_at = {run.campaign_id: run.last_run_at for run in runs}
-    statuses = read_statuses(connection, ids, at=at)
-    return [
-        Listed(
-            account=row.account,
-            name=row.name,
-            channel=row.channel,
-            counts=counts[row.id],
-            last_run_at=last_run_at.get(row.id),
-            status=statuses[row.id],
-        )
-        for row in rows
-    ]
+        return list_campaigns(connection, found)

@@ -2,14 +2,18 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
 import jinja2
+
+from airflow_provider_dropcowboy.reports.page.chart import ORDER
+from airflow_provider_dropcowboy.states import State
 
 _FOLDER: Final = Path(__file__).parent / "templates"
 _STYLE: Final = (_FOLDER / "style.css").read_text()
@@ -40,12 +44,32 @@ HEADERS: Final[Mapping[str, str]] = {
 }
 
 
+LABELS: Final = {
+    State.READY: "Ready",
+    State.INVALID: "Invalid",
+    State.SUPPRESSED: "Suppressed",
+    State.DUPLICATE: "Duplicate",
+    State.CAPPED: "Capped",
+    State.HELD: "Held",
+    State.WITHDRAWN: "Withdrawn",
+    State.CLAIMED: "Being sent",
+    State.ACCEPTED: "No result yet",
+    State.REJECTED: "Refused",
+    State.RELEASED: "Not sent yet",
+    State.UNKNOWN: "In doubt",
+    State.DELIVERED: "Delivered",
+    State.FAILED: "Failed",
+    State.EXPIRED: "No result in time",
+}
+"""What the page calls a state."""
+
+
 def render(template: str, *, zone: tzinfo, **values: object) -> str:
     """The page of a template.
 
     :param zone: of the reader.
     """
-    return _ENVIRONMENT.get_template(template).render(style=_STYLE, zone=zone, zones=ZONES, **values)
+    return _ENVIRONMENT.get_template(template).render(zone=zone, **values)
 
 
 def _number(value: int) -> str:
@@ -87,10 +111,25 @@ def _day(context: jinja2.runtime.Context, at: datetime) -> str:  # noqa: ARG001 
     return f"{at:%b} {at.day}, {at.year}"
 
 
+def _titled(name: str) -> tuple[str, datetime | None]:
+    """A campaign's name for people: without the date that the default name ends in, and that date.
+
+    :returns: ``("dag.task", the logical date)``, or the name as it is and None.
+    """
+    found = _DATED.fullmatch(name)
+    if found is None:
+        return name, None
+    try:
+        return found[1], datetime.fromisoformat(found[2]).astimezone(UTC)
+    except ValueError:
+        return name, None
+
+
 def _clock(at: datetime) -> str:
     return f"{at.hour % 12 or 12}:{at:%M} {'AM' if at.hour < 12 else 'PM'}"
 
 
+_DATED: Final = re.compile(r"(.+)@(?:[a-z_]+__)?(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))(?:_\w+)?")
 _EASTERN: Final = ZoneInfo("America/New_York")
 _ENVIRONMENT: Final = jinja2.Environment(
     loader=jinja2.FileSystemLoader(_FOLDER),
@@ -99,7 +138,8 @@ _ENVIRONMENT: Final = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_ENVIRONMENT.globals |= {"style": _STYLE, "zones": ZONES, "order": ORDER, "labels": LABELS}
 _ENVIRONMENT.filters |= {
     "number": _number, "share": _share, "dollars": _dollars, "moment": _moment, "exact": _exact, "soon": _soon,
-    "day": _day,
+    "day": _day, "titled": _titled,
 }  # fmt: skip

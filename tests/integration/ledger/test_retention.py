@@ -10,9 +10,10 @@ from airflow_provider_dropcowboy.api.answers import Outcome
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.ledger import retention
 from airflow_provider_dropcowboy.ledger.database import Ledger, now, open_ledger
+from airflow_provider_dropcowboy.ledger.list_schema import LIST_APPENDS, LIST_CONTACTS
 from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconcile
 from airflow_provider_dropcowboy.ledger.retention import MIN_AGE, Pruned, forget, prune
-from airflow_provider_dropcowboy.ledger.schema import LIST_APPENDS, LIST_CONTACTS, METADATA, NOT_SENT, SENDS
+from airflow_provider_dropcowboy.ledger.schema import METADATA, NOT_SENT, SENDS
 from airflow_provider_dropcowboy.ledger.suppressions import find_suppression, suppress
 from airflow_provider_dropcowboy.ledger.verdicts import NotSent, keep_verdicts
 from airflow_provider_dropcowboy.states import State

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.ledger.database import Ledger
-from airflow_provider_dropcowboy.reports.gaps import read_gaps
+from airflow_provider_dropcowboy.reports.results import read_gaps
 from tests.integration.sent import Sent, age
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from airflow_provider_dropcowboy.api.answers import Outcome
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.ledger.database import Ledger
-from airflow_provider_dropcowboy.reports.progress import Progress, read_progress
+from airflow_provider_dropcowboy.reports.results import Progress, read_progress
 from airflow_provider_dropcowboy.states import State
 from tests.integration.sent import ACCOUNT, Sent, age
 

@@ -16,8 +16,8 @@ from airflow_provider_dropcowboy.ledger.runs import Who, begin_run, end_run
 from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
 from airflow_provider_dropcowboy.ledger.syncs import Hold, Sync, begin_sync
 from airflow_provider_dropcowboy.ledger.tasks import TaskNote, TaskState, note_task
-from airflow_provider_dropcowboy.reports.overview import read_overview
 from airflow_provider_dropcowboy.reports.page.campaigns import PAGE_ROWS
+from airflow_provider_dropcowboy.reports.status import read_overview
 from tests.integration.reports.page.page_server import PageServer, text_of
 from tests.integration.sent import ACCOUNT, Sent, age, by
 
@@ -143,8 +143,8 @@ def test_a_campaign_says_first_how_it_stands(page: PageServer, sent: Sent) -> No
     assert "94 of 225 were refused." in text_of(page.get("campaign", **SPRING))
     end_run(sent.ledger, sent.run, counts={}, reason=None, error="All were refused.")
     assert status() == "Stopped"
-    (glance,) = read_overview(sent.ledger)
-    assert (glance.phase, glance.why) == ("stopped", "All were refused.")
+    (listed,) = read_overview(sent.ledger)
+    assert (listed.status.phase, listed.status.why) == ("stopped", "All were refused.")
     assert "spring Stopped" in text_of(page.get("campaigns"))
 
 

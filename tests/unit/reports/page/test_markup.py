@@ -19,12 +19,11 @@ from airflow_provider_dropcowboy.ledger.tasks import TaskNote, TaskState
 from airflow_provider_dropcowboy.reports.funnel import Outcomes
 from airflow_provider_dropcowboy.reports.life import Event, Life
 from airflow_provider_dropcowboy.reports.page.campaign import Report
-from airflow_provider_dropcowboy.reports.page.campaigns import CampaignList, Filter, Listed
-from airflow_provider_dropcowboy.reports.page.chart import ORDER, draw
+from airflow_provider_dropcowboy.reports.page.campaigns import CampaignList, Filter
+from airflow_provider_dropcowboy.reports.page.chart import draw
 from airflow_provider_dropcowboy.reports.page.html import HEADERS, render
-from airflow_provider_dropcowboy.reports.page.shown import LABELS, RunShown, RunState
-from airflow_provider_dropcowboy.reports.progress import Progress
-from airflow_provider_dropcowboy.reports.status import Phase, Status
+from airflow_provider_dropcowboy.reports.results import Progress
+from airflow_provider_dropcowboy.reports.status import Listed, Phase, Run, Status
 from airflow_provider_dropcowboy.states import State
 
 AT = datetime(2026, 11, 24, 14, tzinfo=UTC)
@@ -69,11 +68,12 @@ class Structure(HTMLParser):
 def pages(text: str) -> dict[str, str]:
     """Every page, with a text in each place where one comes from outside."""
     listed = Listed(
-        account=text, name=text, channel="rvm", counts=COUNTS, last_run_at=AT, status=Status(phase=Phase.SENDING)
-    )
-    run = RunShown(
-        id=1, dag_id=text, task_id=text, run_id=text, map_index=1, try_number=2, started_at=AT, ended_at=AT,
-        state=RunState.ENDED, counts={State.HELD: 3}, stop_reason=text, verdicts={State.HELD: {text: 3}},
+        id=1, account=text, name=text, channel="rvm", counts=COUNTS, dag_id=text, last_run_at=AT,
+        status=Status(phase=Phase.SENDING),
+    )  # fmt: skip
+    run = Run(
+        dag_id=text, task_id=text, run_id=text, map_index=1, try_number=2, started_at=AT, ended_at=AT,
+        counts={State.HELD: 3}, stop_reason=text, verdicts={State.HELD: {text: 3}},
         next_opening_at=AT, error=text, openings={AT: {text: 3}}, unreadable_suppressions=2,
     )  # fmt: skip
     reasons = Counter({(State.REJECTED, text): 1})
@@ -100,8 +100,8 @@ def pages(text: str) -> dict[str, str]:
     )
 
     def shown(template: str, **values: object) -> str:
-        pace = {"refresh_s": 10, "is_sending": True, "is_live": True, "other_pace": "?live=0", "order": ORDER}
-        here = {"here": "campaigns", "fields": {"q": text}, "path": "campaigns", "labels": LABELS}
+        pace = {"refresh_s": 10, "is_sending": True, "is_live": True, "other_pace": "?live=0"}
+        here = {"here": "campaigns", "fields": {"q": text}, "path": "campaigns"}
         return render(template, zone=UTC, **pace, **here, **values)
 
     whole, none = (
@@ -112,7 +112,7 @@ def pages(text: str) -> dict[str, str]:
         "list": shown("campaigns.html", listed=whole, kept={"q": text}),
         "empty list": shown("campaigns.html", listed=none, kept={"q": text}),
         "campaign": shown(
-            "campaign.html", account=text, name=text, title=text, day_at=AT, notes=[note],
+            "campaign.html", account=text, name=text, notes=[note],
             reports=[(report, draw(report.moments))],
         ),
         "run": shown(
