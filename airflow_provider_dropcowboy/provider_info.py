@@ -23,7 +23,7 @@ def get_provider_info() -> dict[str, object]:
         "operators": _modules("operators.rvm", "operators.sms", "operators.contact_list", "operators.deliveries"),
         "sensors": _modules("sensors.delivery", "sensors.contact_list"),
         "hooks": _modules("hooks.dropcowboy"),
-        "triggers": _modules("triggers.delivery", "triggers.contact_list", "triggers.opening"),
+        "triggers": _modules("triggers.dropcowboy"),
         "connection-types": [
             {
                 "connection-type": "dropcowboy",
@@ -44,12 +44,12 @@ def get_provider_info() -> dict[str, object]:
         "asset-uris": [
             {
                 "schemes": [SCHEME],
-                "handler": f"{PACKAGE}.hooks.assets.sanitize_uri",
-                "factory": f"{PACKAGE}.hooks.assets.create_asset",
-                "to_openlineage_converter": f"{PACKAGE}.hooks.assets.convert_asset_to_openlineage",
+                "handler": f"{PACKAGE}.hooks.observability.sanitize_uri",
+                "factory": f"{PACKAGE}.hooks.observability.create_asset",
+                "to_openlineage_converter": f"{PACKAGE}.hooks.observability.convert_asset_to_openlineage",
             },
         ],
-        "extra-links": [f"{PACKAGE}.hooks.links.CampaignReportLink"],
+        "extra-links": [f"{PACKAGE}.hooks.observability.CampaignReportLink"],
         "notifications": [f"{PACKAGE}.notifications.dropcowboy.DropCowboyNotifier"],
         "config": _CONFIG,
     }

@@ -1,17 +1,21 @@
 """A task's arguments: from what Airflow hands over to checked values."""
 
 import inspect
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+from airflow.sdk.definitions.mappedoperator import MappedOperator, OperatorPartial
+from airflow.sdk.definitions.xcom_arg import XComArg
 
 from airflow_provider_dropcowboy.arguments import LATER, NOTHING, Arguments, wrong
 from airflow_provider_dropcowboy.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import jinja2
-    from airflow.sdk import Context
+    from airflow.sdk import BaseOperator, Context
 
 A = TypeVar("A", bound=Arguments)
 
@@ -69,6 +73,23 @@ def _arguments_of(kind: type) -> frozenset[str]:
     )
 
 
+def refuse_unstable_campaign(campaign: object) -> None:
+    """Nothing, if a template of a campaign's name can be the same in every try of a run.
+
+    :raises ConfigurationError: it has a part that changes with each try: each would contact everybody again.
+    """
+    if not isinstance(campaign, str):
+        return
+    for expression in _EXPRESSION.findall(campaign):
+        if found := _UNSTABLE.search(expression):
+            part = found[0].rstrip("(")
+            raise ConfigurationError(
+                f"campaign has {part} in its template, which differs when the task runs again. Each try would be a "
+                "campaign of its own, and would contact everybody again. Use {{ ds }} or {{ run_id }}, or leave "
+                "campaign out."
+            )
+
+
 class ArgumentsMixin:
     """Operators, sensors and the notifier keep, render, check and read their arguments in this way."""
 
@@ -80,18 +101,20 @@ class ArgumentsMixin:
 
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:
-        """Airflow's own, for mapped tasks."""
+        """Arguments that all mapped tasks share; ``.expand(…)`` gives those that differ."""
         refuse_misspelt(cls, kwargs)
-        return super().partial(**kwargs)  # type: ignore[misc]  # of Airflow's class
+        return EdgedPartial.of(super().partial(**kwargs))  # type: ignore[misc]  # of Airflow's class
 
     def _keep(self, given: Mapping[str, object]) -> None:
-        """Store arguments as attributes.
+        """Store arguments as attributes. The results of upstream tasks among them get their edges.
 
         :param given: the ``locals()`` of an ``__init__``.
         """
         for name, value in given.items():
             if name not in {"self", "kwargs", "__class__"}:
                 setattr(self, ATTRIBUTES.get(name, name), value)
+            if name in NO_TEMPLATES and isinstance(value, XComArg):  # Airflow does it for template fields alone
+                XComArg.apply_upstream_relationship(cast("BaseOperator", self), value)
 
     def _check(self, kind: type[Arguments]) -> None:
         """Check what is known of the arguments when the DAG is parsed.
@@ -159,6 +182,35 @@ class ArgumentsMixin:
         return template.render(context)
 
 
+class EdgedPartial(OperatorPartial):
+    """What ``.partial(…)`` returns: Airflow's own, but every result of an upstream task gets its edge.
+
+    Airflow gives edges to template fields alone. ``contacts`` is none, so that no row is rendered and shown, and
+    ``dry_run`` is kept under another name. Without the edge the mapped tasks would start before the result is there.
+    """
+
+    @classmethod
+    def of(cls, made: OperatorPartial) -> "EdgedPartial":
+        """The same arguments; ``made`` is not to be expanded any more."""
+        made._expand_called = True  # else it warns that it was never mapped
+        return cls(operator_class=made.operator_class, kwargs=made.kwargs, params=made.params)
+
+    def expand(self, **mapped_kwargs: object) -> MappedOperator:
+        """A mapped task, as Airflow's ``expand`` makes it."""
+        self._expand_called = True  # else what is refused here warns that it was never mapped
+        refuse_misspelt(self.operator_class, mapped_kwargs)
+        return self._after_its_sources(super().expand(**mapped_kwargs))  # type: ignore[arg-type]  # Airflow checks them
+
+    def expand_kwargs(self, kwargs: object, *, strict: bool = True) -> MappedOperator:
+        """A mapped task, as Airflow's ``expand_kwargs`` makes it."""
+        return self._after_its_sources(super().expand_kwargs(kwargs, strict=strict))  # type: ignore[arg-type]  # as above
+
+    def _after_its_sources(self, mapped: MappedOperator) -> MappedOperator:
+        for value in self.kwargs.values():
+            XComArg.apply_upstream_relationship(mapped, value)
+        return mapped
+
+
 def _is_later(name: str, value: object) -> bool:
     """Whether the value is known only when the task starts."""
     is_made_then = callable(value) and name not in NO_TEMPLATES  # Airflow calls a template field's function
@@ -191,3 +243,12 @@ def _is_native(environment: "jinja2.Environment") -> bool:
 def _text_environment(context: "Context", jinja_env: "jinja2.Environment") -> "jinja2.Environment":
     """The DAG's environment, with its filters and macros, that renders to text."""
     return context["dag"].get_template_env(force_sandboxed=True) if _is_native(jinja_env) else jinja_env
+
+
+_EXPRESSION: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+_UNSTABLE: Final = re.compile(
+    r"\b(_?try_number|next_try_number|prev_attempted_tries|job_id|pid|hostname|log_url|clear_number|queued_at)\b"
+    r"|\b(?:ti|task_instance)\.(?:id|start_date|end_date|duration|queued_dttm)\b|\bdag_run\.(?:start_date|end_date|id)\b"
+    r"|\b(?:now|utcnow|today|time|time_ns|uuid1|uuid4|random|randint|choice)\("
+    r"|\|\s*random\b|macros\.(?:uuid|random)"
+)

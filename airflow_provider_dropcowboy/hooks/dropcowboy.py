@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from airflow_provider_dropcowboy.errors import ConfigurationError, DropCowboyError
-from airflow_provider_dropcowboy.hooks._account import AccountCalls
-from airflow_provider_dropcowboy.hooks._calls import airflow_failures, e164_of
+from airflow_provider_dropcowboy.hooks._account import AccountCalls, airflow_failures, e164_of
 
 if TYPE_CHECKING:
     from airflow_provider_dropcowboy.api.content import Content

@@ -8,19 +8,22 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.definitions.xcom_arg import XComArg
 
-from airflow_provider_dropcowboy.hooks.arguments import ArgumentsMixin, template_fields_of
-from airflow_provider_dropcowboy.hooks.assets import tell_outlets
-from airflow_provider_dropcowboy.hooks.links import CampaignReportLink, keep_note, show_report
-from airflow_provider_dropcowboy.hooks.metrics import count_campaign
+from airflow_provider_dropcowboy.hooks.arguments import ArgumentsMixin, refuse_unstable_campaign, template_fields_of
+from airflow_provider_dropcowboy.hooks.observability import (
+    CampaignReportLink,
+    count_campaign,
+    keep_note,
+    lineage_of,
+    series_of,
+    show_report,
+    tell_outlets,
+)
 from airflow_provider_dropcowboy.operators._context import airflow_failures, stale_from, who_runs
-from airflow_provider_dropcowboy.operators._lineage import lineage_of, series_of
-from airflow_provider_dropcowboy.operators._mapped import SendPartial, refuse_unstable_campaign
 from airflow_provider_dropcowboy.operators._source import PartitionSql, open_rows, open_suppressed
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
 
     from airflow_provider_dropcowboy.campaign.arguments import SendArguments
     from airflow_provider_dropcowboy.campaign.plan import Plan
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from airflow_provider_dropcowboy.campaign.waves import Waves
     from airflow_provider_dropcowboy.contacts.source import Contacts
     from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
-    from airflow_provider_dropcowboy.operators._lineage import Lineage
+    from airflow_provider_dropcowboy.hooks.observability import Lineage
 
 
 class SendOperator(ArgumentsMixin, BaseOperator):
@@ -94,17 +97,14 @@ class SendOperator(ArgumentsMixin, BaseOperator):
         self._keep(locals())
         self._check(self._arguments())
         refuse_unstable_campaign(campaign)
-        if isinstance(contacts, XComArg):
-            # no template field, so that no row is rendered and shown; the upstream edge is set all the same
-            XComArg.apply_upstream_relationship(self, contacts)
 
     template_fields: Sequence[str] = template_fields_of(__init__)
 
     @classmethod
-    def partial(cls, **kwargs: Any) -> SendPartial:
+    def partial(cls, **kwargs: Any) -> Any:
         """Arguments that all mapped tasks share; ``.expand(…)`` gives those that differ."""
         refuse_unstable_campaign(kwargs.get("campaign"))
-        return SendPartial.of(super().partial(**kwargs))
+        return super().partial(**kwargs)
 
     def render_template(
         self, content: Any, context: "Context", jinja_env: Any = None, seen_oids: set[int] | None = None
@@ -214,7 +214,7 @@ class SendOperator(ArgumentsMixin, BaseOperator):
                 "calling hours: %d rows are left held: the next opening is at %s, after wave_deadline", held, opening
             )
             return
-        from airflow_provider_dropcowboy.triggers.opening import OpeningTrigger
+        from airflow_provider_dropcowboy.triggers.dropcowboy import OpeningTrigger
 
         self.log.info("calling hours: %d rows are held; waiting until %s", held, opening)
         if _is_dag_test():

@@ -4,22 +4,18 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.definitions.xcom_arg import XComArg
 
 from airflow_provider_dropcowboy.hooks.arguments import ArgumentsMixin, template_fields_of
-from airflow_provider_dropcowboy.hooks.assets import tell_outlets
-from airflow_provider_dropcowboy.hooks.metrics import count_list
+from airflow_provider_dropcowboy.hooks.observability import count_list, lineage_of, tell_outlets
 from airflow_provider_dropcowboy.operators._context import airflow_failures, who_runs
-from airflow_provider_dropcowboy.operators._lineage import lineage_of
-from airflow_provider_dropcowboy.operators._mapped import SendPartial
 from airflow_provider_dropcowboy.operators._source import open_rows, open_suppressed
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
 
     from airflow_provider_dropcowboy.contacts.source import Contacts
+    from airflow_provider_dropcowboy.hooks.observability import Lineage
     from airflow_provider_dropcowboy.lists.arguments import FieldMapping, ListArguments
-    from airflow_provider_dropcowboy.operators._lineage import Lineage
 
 
 class SyncContactListOperator(ArgumentsMixin, BaseOperator):
@@ -59,16 +55,8 @@ class SyncContactListOperator(ArgumentsMixin, BaseOperator):
         super().__init__(**kwargs)
         self._keep(locals())
         self._check(self._arguments())
-        if isinstance(contacts, XComArg):
-            # no template field, so that no row is rendered and shown; the upstream edge is set all the same
-            XComArg.apply_upstream_relationship(self, contacts)
 
     template_fields: Sequence[str] = template_fields_of(__init__)
-
-    @classmethod
-    def partial(cls, **kwargs: Any) -> SendPartial:
-        """Arguments that all mapped tasks share; ``.expand(…)`` gives those that differ."""
-        return SendPartial.of(super().partial(**kwargs))
 
     def execute(self, context: "Context") -> dict[str, object]:
         """Bring the list in step.

@@ -15,16 +15,19 @@ from airflow_provider_dropcowboy.argument_kinds import FLAG, NAME, PATH
 from airflow_provider_dropcowboy.arguments import Arguments, argument
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.hooks.arguments import ArgumentsMixin, template_fields_of
-from airflow_provider_dropcowboy.hooks.assets import tell_outlets
-from airflow_provider_dropcowboy.hooks.links import CampaignReportLink, show_report
+from airflow_provider_dropcowboy.hooks.observability import (
+    CampaignReportLink,
+    export_lineage,
+    show_report,
+    tell_outlets,
+)
 from airflow_provider_dropcowboy.operators._context import airflow_failures
-from airflow_provider_dropcowboy.operators._lineage import export_lineage
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_dropcowboy.hooks.deliveries import Results
-    from airflow_provider_dropcowboy.operators._lineage import Lineage
+    from airflow_provider_dropcowboy.hooks.ledger import Results
+    from airflow_provider_dropcowboy.hooks.observability import Lineage
     from airflow_provider_dropcowboy.reports.deliveries import Delivery
 
 
@@ -116,7 +119,7 @@ class ExportDeliveriesOperator(ArgumentsMixin, BaseOperator):
         """
         from airflow.providers.common.compat.sdk import AirflowException
 
-        from airflow_provider_dropcowboy.hooks.deliveries import open_results
+        from airflow_provider_dropcowboy.hooks.ledger import open_results
         from airflow_provider_dropcowboy.reports.table import TableError
 
         counts: Counter[str] = Counter()

@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit
 
 from airflow.plugins_manager import AirflowPlugin
 
-from airflow_provider_dropcowboy.hooks.links import REPORT_PREFIX
+from airflow_provider_dropcowboy.hooks.observability import REPORT_PREFIX
 
 if TYPE_CHECKING:
     from datetime import tzinfo

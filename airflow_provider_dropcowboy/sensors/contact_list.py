@@ -68,7 +68,7 @@ class DropCowboyContactListSensor(ArgumentsMixin, BaseSensorOperator):
         """
         from airflow.providers.common.compat.sdk import AirflowFailException
 
-        from airflow_provider_dropcowboy.hooks.deliveries import look_at_list, may_pass
+        from airflow_provider_dropcowboy.hooks.ledger import look_at_list, may_pass
 
         try:
             wanted = self._read(ListSensorArguments, context)
@@ -97,7 +97,7 @@ class DropCowboyContactListSensor(ArgumentsMixin, BaseSensorOperator):
         """
         from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
-        from airflow_provider_dropcowboy.triggers.contact_list import DropCowboyContactListTrigger
+        from airflow_provider_dropcowboy.triggers.dropcowboy import DropCowboyContactListTrigger
 
         try:
             wanted = self._arguments_of(context)

@@ -12,9 +12,8 @@ from airflow_provider_dropcowboy.argument_kinds import DURATION, FLAG, NAME, SHA
 from airflow_provider_dropcowboy.arguments import Arguments, Kind, argument
 from airflow_provider_dropcowboy.errors import ConfigurationError, DropCowboyError
 from airflow_provider_dropcowboy.hooks.arguments import ArgumentsMixin, is_deferrable, template_fields_of
-from airflow_provider_dropcowboy.hooks.assets import tell_outlets
-from airflow_provider_dropcowboy.hooks.deliveries import Results, may_pass, open_results
-from airflow_provider_dropcowboy.hooks.links import CampaignReportLink, keep_note, show_report
+from airflow_provider_dropcowboy.hooks.ledger import Results, may_pass, open_results
+from airflow_provider_dropcowboy.hooks.observability import CampaignReportLink, keep_note, show_report, tell_outlets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,7 +114,7 @@ class DropCowboyDeliverySensor(ArgumentsMixin, BaseSensorOperator):
         """
         from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
-        from airflow_provider_dropcowboy.triggers.delivery import DropCowboyDeliveryTrigger
+        from airflow_provider_dropcowboy.triggers.dropcowboy import DropCowboyDeliveryTrigger
 
         try:
             wanted = self._arguments_of(context)

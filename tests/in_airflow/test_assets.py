@@ -11,7 +11,7 @@ from airflow.sdk import DAG, Asset
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
-from airflow_provider_dropcowboy.hooks.assets import create_asset
+from airflow_provider_dropcowboy.hooks.observability import create_asset
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.operators.contact_list import SyncContactListOperator
 from airflow_provider_dropcowboy.operators.deliveries import ExportDeliveriesOperator

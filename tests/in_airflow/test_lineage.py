@@ -13,7 +13,7 @@ from airflow.utils.state import TaskInstanceState
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
-from airflow_provider_dropcowboy.hooks.assets import create_asset
+from airflow_provider_dropcowboy.hooks.observability import create_asset
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.operators.contact_list import SyncContactListOperator
 from airflow_provider_dropcowboy.operators.deliveries import ExportDeliveriesOperator

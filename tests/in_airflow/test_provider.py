@@ -14,10 +14,10 @@ pytestmark = pytest.mark.airflow
 
 BRINGS = {
     "hooks": f"{PACKAGE}.hooks.dropcowboy.DropCowboyHook",
-    "links": f"{PACKAGE}.hooks.links.CampaignReportLink",
+    "links": f"{PACKAGE}.hooks.observability.CampaignReportLink",
     "notifications": f"{PACKAGE}.notifications.dropcowboy.DropCowboyNotifier",
     "configs": "airflow-provider-dropcowboy",
-    "triggers": f"{PACKAGE}.triggers.delivery",
+    "triggers": f"{PACKAGE}.triggers.dropcowboy",
 }
 """What each command of ``airflow providers`` lists of it."""
 

@@ -40,7 +40,7 @@ def clock(mocker: MockerFixture, shipped_rules: None) -> Iterator[time_machine.T
     with time_machine.travel(SIX_IN_NEW_YORK, tick=True) as traveller:
         # the trigger's own view of asyncio alone: the engine must go on sleeping
         waiting = move_clock_while_waiting(traveller, between=lambda: None)
-        mocker.patch("airflow_provider_dropcowboy.triggers.opening.asyncio", waiting)
+        mocker.patch("airflow_provider_dropcowboy.triggers.dropcowboy.asyncio", waiting)
         yield traveller
 
 
@@ -62,7 +62,7 @@ def test_a_process_killed_between_two_waves_leaves_the_rest_to_a_later_one(
     assert sandbox.takes_by_phone() == {"+12125550100": 1}
     with time_machine.travel(SIX_IN_NEW_YORK + timedelta(hours=4, minutes=30), tick=True) as traveller:
         waiting = move_clock_while_waiting(traveller, between=lambda: None)
-        mocker.patch("airflow_provider_dropcowboy.triggers.opening.asyncio", waiting)
+        mocker.patch("airflow_provider_dropcowboy.triggers.dropcowboy.asyncio", waiting)
         send = go_on(run_id).task("send")
     assert send.error is None
     assert send.try_number == 2
@@ -83,7 +83,7 @@ def test_a_wave_that_finds_another_ledger_sends_nothing_more(
             monkeypatch.setenv("DROPCOWBOY_LEDGER_URL", f"sqlite:///{tmp_path / 'other.db'}")
 
     waiting = move_clock_while_waiting(clock, between=swap)
-    mocker.patch("airflow_provider_dropcowboy.triggers.opening.asyncio", waiting)
+    mocker.patch("airflow_provider_dropcowboy.triggers.dropcowboy.asyncio", waiting)
     error = run_dag(sending()).task("send").error
     assert isinstance(error, AirflowFailException)
     assert "used ledger" in str(error)

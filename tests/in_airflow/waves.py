@@ -17,7 +17,7 @@ import time_machine
 from airflow.sdk import DAG
 
 from airflow_provider_dropcowboy.operators.rvm import SendRvmOperator
-from airflow_provider_dropcowboy.triggers import opening
+from airflow_provider_dropcowboy.triggers import dropcowboy
 from tests.in_airflow.dag_runs import FinishedRun, clear_and_rerun, run_dag
 from tests.in_airflow.vendor import VOICEMAIL
 
@@ -102,7 +102,7 @@ def main() -> None:
             sys.stdin.read()
 
     with time_machine.travel(SIX_IN_NEW_YORK, tick=True) as traveller:
-        opening.asyncio = move_clock_while_waiting(traveller, between=say_and_wait)  # type: ignore[attr-defined]
+        dropcowboy.asyncio = move_clock_while_waiting(traveller, between=say_and_wait)  # type: ignore[attr-defined]
         run_dag(sending())
 
 

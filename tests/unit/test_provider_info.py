@@ -13,9 +13,9 @@ import pytest
 from airflow.providers.common.compat.sdk import mask_secret, redact
 
 import airflow_provider_dropcowboy
-from airflow_provider_dropcowboy.hooks.assets import SCHEME
 from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
 from airflow_provider_dropcowboy.hooks.dropcowboy import DropCowboyHook
+from airflow_provider_dropcowboy.hooks.observability import SCHEME
 from airflow_provider_dropcowboy.provider_info import get_provider_info
 
 PACKAGE = Path(airflow_provider_dropcowboy.__file__).parent

@@ -10,7 +10,7 @@ import pytest
 from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
-from airflow_provider_dropcowboy.triggers.delivery import DropCowboyDeliveryTrigger
+from airflow_provider_dropcowboy.triggers.dropcowboy import DropCowboyDeliveryTrigger
 from tests.integration.sent import Sent
 
 CONNECTION: Final = {
@@ -59,7 +59,7 @@ async def until_logged(text: str, event: "asyncio.Task[TriggerEvent]", caplog: p
 
 
 def test_it_fires_once_the_last_result_is_there(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO", logger="airflow_provider_dropcowboy.triggers.delivery")
+    caplog.set_level("INFO", logger="airflow_provider_dropcowboy.triggers.dropcowboy")
     sent = Sent(ledger)
     sent.ask([1, 2])
     sent.tell(1)
@@ -84,7 +84,7 @@ def test_it_waits_while_the_ledgers_database_is_away(
     async def wait() -> TriggerEvent:
         monkeypatch.setenv("DROPCOWBOY_LEDGER_URL", away)
         event = asyncio.create_task(first_event(trigger()))
-        await until_logged("asking it again", event, caplog)
+        await until_logged("The look failed", event, caplog)
         monkeypatch.setenv("DROPCOWBOY_LEDGER_URL", here)
         return await asyncio.wait_for(event, 60)
 
@@ -99,6 +99,6 @@ def test_without_a_ledger_it_says_so_and_makes_none(ledger_file: Path) -> None:
 
 def test_what_airflow_stores_of_it_is_json_and_makes_it_again() -> None:
     path, arguments = trigger().serialize()
-    assert path == "airflow_provider_dropcowboy.triggers.delivery.DropCowboyDeliveryTrigger"
+    assert path == "airflow_provider_dropcowboy.triggers.dropcowboy.DropCowboyDeliveryTrigger"
     again = DropCowboyDeliveryTrigger(**json.loads(json.dumps(arguments)))
     assert again.serialize() == (path, arguments)

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from airflow_provider_dropcowboy.campaign.channels import RvmArguments
-from airflow_provider_dropcowboy.operators._lineage import export_lineage, lineage_of, series_of
+from airflow_provider_dropcowboy.hooks.observability import export_lineage, lineage_of, series_of
 
 
 @pytest.mark.parametrize(
