@@ -4,15 +4,15 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from difflib import get_close_matches
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol
 from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.vendor import Vendor
 from airflow_provider_dropcowboy.api.versions import DEFAULT, VENDORS
-from airflow_provider_dropcowboy.argument_kinds import FLAG, choice, is_web_url
+from airflow_provider_dropcowboy.argument_kinds import FLAG, choice, is_web_url, read_number
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.secret import Secret, texts_in
 
@@ -21,8 +21,6 @@ log = logging.getLogger(__name__)
 MIN_SECRET_CHARACTERS: Final = 5  # Airflow's secrets masker leaves shorter ones in the log
 MIN_CALLBACK_SECRET_CHARACTERS: Final = 16  # whoever has a callback URL can try secrets against it, unnoticed
 MAX_CONCURRENCY: Final = 99  # API v1: keep concurrent requests under 100
-DEFAULT_CONCURRENCY: Final = 90
-DEFAULT_TIMEOUT_S: Final = 30.0
 MAX_ACCOUNT_CHARACTERS: Final = 250
 
 
@@ -61,11 +59,11 @@ class ConnectionSettings:
     webhook_secrets: tuple[Secret, ...] = ()
     default_brand_id: str | None = None
     default_pool_id: str | None = None
-    max_concurrency: int = DEFAULT_CONCURRENCY
+    max_concurrency: int = 90
     price_rvm_usd: Decimal | None = None
     price_sms_usd: Decimal | None = None
     byoc: Mapping[str, object] | None = field(default=None, repr=False)
-    timeout_s: float = DEFAULT_TIMEOUT_S
+    timeout_s: float = 30.0
     verify: bool | str = True
     ledger_conn_id: str | None = None
 
@@ -78,31 +76,17 @@ class ConnectionSettings:
         if not isinstance(extra := connection.extra_dejson, dict):
             raise _wrong("extra", "a JSON object")
         _check_names(extra)
-        version = str(choice(*VENDORS).read("api_version", extra.get("api_version") or DEFAULT.version))
-        return cls(
-            account=Account(
-                login=_header_text(connection.login or "", "login (team id, or key of API v2)"),
-                secret=_secret(connection.password or "", "password (secret)"),
-                base_url=_base_url(connection, VENDORS[version]),
-                given_name=_read(extra, "account", _account_name) or "",
-                api_version=version,
-                site_id=_read(extra, "site_id", _text) or "",
-            ),
-            callback_url=_read(extra, "callback_url", _url),
-            account_webhook=FLAG.read("account_webhook", extra.get("account_webhook") or False) is True,
-            callback_secret=_read(extra, "callback_secret", _callback_secret),
-            retired_callback_secrets=_read(extra, "callback_secret_retired", _callback_secrets) or (),
-            webhook_secrets=tuple(map(Secret, (_read(extra, "webhook_secrets", _text) or "").split())),
-            default_brand_id=_read(extra, "default_brand_id", _text),
-            default_pool_id=_read(extra, "default_pool_id", _text),
-            max_concurrency=_read(extra, "max_concurrency", _concurrency) or DEFAULT_CONCURRENCY,
-            price_rvm_usd=_read(extra, "price_rvm_usd", _price),
-            price_sms_usd=_read(extra, "price_sms_usd", _price),
-            byoc=_read(extra, "byoc_secret", _object),
-            timeout_s=_read(extra, "timeout_s", _timeout) or DEFAULT_TIMEOUT_S,
-            verify=_verify(extra.get("verify")),
-            ledger_conn_id=_read(extra, "ledger_conn_id", _text),
+        read: dict[str, Any] = {name: _read(name, extra[name]) for name in _FIELDS if extra.get(name) not in (None, "")}
+        version = read.pop("api_version", DEFAULT.version)
+        account = Account(
+            login=_header_text(connection.login or "", "login (team id, or key of API v2)"),
+            secret=_secret(connection.password or "", "password (secret)"),
+            base_url=_base_url(connection, VENDORS[version]),
+            given_name=read.pop("account", ""),
+            api_version=version,
+            site_id=read.pop("site_id", ""),
         )
+        return cls(account=account, **{_ATTRIBUTES.get(name, name): value for name, value in read.items()})
 
     def callback_secrets(self) -> tuple[Secret, ...]:
         """The one in use, and the retired ones: what a receiver tells a true callback by."""
@@ -114,33 +98,19 @@ class ConnectionSettings:
         yield from self.webhook_secrets
 
 
-T = TypeVar("T")
-
-
-def _read(extra: Mapping[str, object], name: str, parse: Callable[[object], T]) -> T | None:
-    """A field of the extra; None: not set, as an empty form field is."""
-    value = extra.get(name)
-    if value is None or value == "":
-        return None
+def _read(name: str, value: object) -> object:
+    """A field of the extra that is set."""
     try:
-        return parse(value)
+        return _FIELDS[name](value)
     except ValueError as error:
         wanted = str(error)
     raise _wrong(f"{name} in the extra", wanted)
 
 
-_NAMES: Final = (
-    "account", "account_webhook", "api_version", "byoc_secret", "callback_secret", "callback_secret_retired",
-    "callback_url", "default_brand_id", "default_pool_id", "ledger_conn_id", "max_concurrency", "price_rvm_usd",
-    "price_sms_usd", "site_id", "timeout_s", "verify", "webhook_secrets",
-)  # fmt: skip
-_OTHER_NAMES: Final = {"byoc": "byoc_secret", "brand_id": "default_brand_id", "pool_id": "default_pool_id"}  # API's
-
-
 def _check_names(extra: Mapping[str, object]) -> None:
     """Refuse a field that is meant for one of these: it would not count, and nobody would notice."""
-    for name in extra.keys() - set(_NAMES):
-        meant = _OTHER_NAMES.get(name) or next(iter(get_close_matches(name.lower(), _NAMES, n=1, cutoff=0.8)), None)
+    for name in extra.keys() - _FIELDS.keys():
+        meant = _OTHER_NAMES.get(name) or next(iter(get_close_matches(name.lower(), _FIELDS, n=1, cutoff=0.8)), None)
         if meant is not None:
             raise ConfigurationError(
                 f"Drop Cowboy connection: the extra has no field {name}. Nothing was sent. Did you mean {meant}?"
@@ -196,10 +166,6 @@ def _callback_secret(value: object) -> Secret:
     return Secret(_header_text(written, "callback_secret"))
 
 
-def _callback_secrets(value: object) -> tuple[Secret, ...]:
-    return tuple(_callback_secret(text) for text in _text(value).split())
-
-
 def _url(value: object) -> str:
     url = _text(value).rstrip("/")
     if not is_web_url(url) or "?" in url:
@@ -207,35 +173,16 @@ def _url(value: object) -> str:
     return url
 
 
-def _concurrency(value: object) -> int:
-    number = _number(value)
-    if number is None or number % 1 or not 1 <= number <= MAX_CONCURRENCY:
-        raise ValueError(f"a whole number from 1 to {MAX_CONCURRENCY}")
-    return int(number)
+def _number(
+    wanted: str, is_right: Callable[[Decimal], bool], convert: Callable[[Decimal], object] = Decimal
+) -> Callable[[object], object]:
+    def read(value: object) -> object:
+        number = read_number(value)
+        if number is None or not is_right(number):
+            raise ValueError(wanted)
+        return convert(number)
 
-
-def _number(value: object) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    try:
-        number = Decimal(str(value).strip())
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None
-
-
-def _price(value: object) -> Decimal:
-    price = _number(value)
-    if price is None or price < 0:
-        raise ValueError("an amount in US dollars such as 0.0975")
-    return price
-
-
-def _timeout(value: object) -> float:
-    timeout_s = _number(value)
-    if timeout_s is None or not 0 < timeout_s <= 600:
-        raise ValueError("a number of seconds above 0 and up to 600")
-    return float(timeout_s)
+    return read
 
 
 def _object(value: object) -> Mapping[str, object]:
@@ -250,16 +197,10 @@ def _object(value: object) -> Mapping[str, object]:
 
 
 def _verify(value: object) -> bool | str:
-    match value:
-        case None | "" | True:
-            return True
-        case False:
-            return False
-        case str():
-            written = value.strip()
-            return {"true": True, "false": False}.get(written.lower(), written)
-        case _:
-            raise _wrong("verify in the extra", "true, false, or the path of a CA bundle")
+    if not isinstance(value, bool | str):
+        raise ValueError("true, false, or the path of a CA bundle")
+    written = str(value).strip()
+    return {"true": True, "false": False}.get(written.lower(), written)
 
 
 def _base_url(connection: Connection, vendor: Vendor) -> str:
@@ -289,3 +230,31 @@ def _split(url: str) -> SplitResult | None:
     except ValueError:
         return None
     return parts
+
+
+_PRICE: Final = _number("an amount in US dollars such as 0.0975", lambda price: price >= 0)
+_FIELDS: Final[dict[str, Callable[[object], object]]] = {
+    "account": _account_name,
+    "account_webhook": lambda value: FLAG.read("account_webhook", value),
+    "api_version": lambda value: choice(*VENDORS).read("api_version", value),
+    "byoc_secret": _object,
+    "callback_secret": _callback_secret,
+    "callback_secret_retired": lambda value: tuple(_callback_secret(text) for text in _text(value).split()),
+    "callback_url": _url,
+    "default_brand_id": _text,
+    "default_pool_id": _text,
+    "ledger_conn_id": _text,
+    "max_concurrency": _number(
+        f"a whole number from 1 to {MAX_CONCURRENCY}",
+        lambda number: not number % 1 and 1 <= number <= MAX_CONCURRENCY,
+        int,
+    ),
+    "price_rvm_usd": _PRICE,
+    "price_sms_usd": _PRICE,
+    "site_id": _text,
+    "timeout_s": _number("a number of seconds above 0 and up to 600", lambda seconds: 0 < seconds <= 600, float),
+    "verify": _verify,
+    "webhook_secrets": lambda value: tuple(map(Secret, _text(value).split())),
+}
+_ATTRIBUTES: Final = {"byoc_secret": "byoc", "callback_secret_retired": "retired_callback_secrets"}
+_OTHER_NAMES: Final = {"byoc": "byoc_secret", "brand_id": "default_brand_id", "pool_id": "default_pool_id"}  # API's
