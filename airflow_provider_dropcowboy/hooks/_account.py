@@ -1,4 +1,4 @@
-"""Single calls of the API: how one is made, what of its failures Airflow may repeat, and those about an account."""
+"""Single calls about an account: lists, catalog, media, contacts, webhooks. Decides which failures Airflow may retry."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 class AccountCalls(BaseHook):
-    """One method for each route about the account. A connection of API v1 refuses those of API v2, by name."""
+    """One method for each route about the account. On a connection of API v1, methods of API v2 fail and say so."""
 
     conn_name_attr: ClassVar[str] = "dropcowboy_conn_id"
     default_conn_name: ClassVar[str] = "dropcowboy_default"
@@ -45,7 +45,7 @@ class AccountCalls(BaseHook):
 
     @cached_property
     def settings(self) -> ConnectionSettings:
-        """The connection, checked; its credentials are masked in logs from here on.
+        """The connection's settings, checked. From now on, logs mask its credentials.
 
         :raises ConfigurationError: the connection lacks a field, or has a wrong one.
         """
@@ -59,11 +59,11 @@ class AccountCalls(BaseHook):
 
     @property
     def account(self) -> "Account":
-        """Whose account, and where."""
+        """The account that the connection opens: credentials, base URL, API version."""
         return self.settings.account
 
     def get_conn(self) -> "Client":
-        """A client for single calls; use it in a ``with``, which closes it."""
+        """A client for single calls. Use it in a ``with`` statement, which closes it."""
         from airflow_provider_dropcowboy.transport.client import Client
 
         return Client(self.account, timeout_s=self.settings.timeout_s, verify=self.settings.verify)
@@ -77,31 +77,33 @@ class AccountCalls(BaseHook):
             return client.ask(call)
 
     def create_list(self, list_name: str) -> "ContactList":
-        """A contact list exists; another one, if there was one of this name."""
+        """Make a contact list. If there is one of this name, there are two afterwards."""
         return self._ask(lambda vendor: vendor.lists.create_list(list_name))
 
     def get_list(self, list_id: str) -> "ContactList":
-        """A contact list and its ``contact_count``."""
+        """Read a contact list, with its ``contact_count``."""
         return self._ask(lambda vendor: vendor.lists.get_list(list_id))
 
     def rename_list(self, list_id: str, list_name: str) -> None:
-        """The contact list has this name."""
+        """Rename a contact list."""
         self._ask(lambda vendor: vendor.lists.rename_list(list_id, list_name))
 
     def delete_list(self, list_id: str) -> None:
-        """The contact list is gone, for good."""
+        """Delete a contact list, for good."""
         self._ask(lambda vendor: vendor.lists.delete_list(list_id))
 
     def append_contacts(
         self, list_id: str, fields: Sequence[str], *, values: "Sequence[Sequence[Cell]]", region: str = "US"
     ) -> "AppendResult":
-        """The contacts are in the list, but for those that the result names. **Not safe to run again**: it appends.
+        """Append contacts to a list. **Not safe to run again**: each call appends them once more.
 
         :param fields: the vendor's name of each column, such as ``record_id``, ``phone``, ``first_name``.
-        :param values: one row a contact; more than 10,000 go in several requests.
-        :param region: ISO 3166 alpha-2 of numbers without a country code.
-        :raises AirflowFailException: wrong, refused or in doubt. If some rows are in, or may be, it is caused by an
-            AmbiguousError, and the text says which are in, which may be, and which were not sent.
+        :param values: one row for each contact; more than 10,000 go in several requests.
+        :param region: country of numbers without a country code, as two letters (ISO 3166), such as ``US``.
+        :returns: how many contacts the list has now, and which rows Drop Cowboy refused.
+        :raises AirflowFailException: an argument is wrong, or Drop Cowboy refused the request, or it is in doubt. If
+            some rows are in the list, or may be, the cause is an AmbiguousError. Its text says which are in, which may
+            be, and which were not sent.
         """
         with airflow_failures(is_safe=False):
             from airflow_provider_dropcowboy.transport.client import append_all
@@ -110,69 +112,72 @@ class AccountCalls(BaseHook):
                 return append_all(client, list_id, fields=fields, values=values, region=region)
 
     def list_brands(self) -> "tuple[Brand, ...]":
-        """The account's brands."""
+        """Read the account's brands."""
         return self._ask(lambda vendor: vendor.brands())
 
     def list_recordings(self, api_allowed: bool | None = None) -> "tuple[Recording, ...]":
-        """The account's recordings: all, or those that may (not) be sent through the API."""
+        """Read the account's recordings.
+
+        :param api_allowed: True: those that the API may send; False: the others; None: all.
+        """
         return self._ask(lambda vendor: vendor.recordings(api_allowed=api_allowed))
 
     def list_media(self) -> "tuple[Recording, ...]":
-        """The account's media."""
+        """Read the account's media."""
         return self._ask(lambda vendor: vendor.media())
 
     def list_pools(self) -> "tuple[Pool, ...]":
-        """The account's pools of numbers."""
+        """Read the account's pools of numbers."""
         return self._ask(lambda vendor: vendor.pools())
 
     def get_readiness(self) -> "Readiness":
-        """What the account may do now: funds, numbers, ``audio_url``, testing mode (API v2)."""
+        """Read what the account may do now: funds, numbers, ``audio_url``, testing mode (API v2)."""
         return self._ask(lambda vendor: vendor.newer.readiness())
 
     def list_voices(self) -> "tuple[Voice, ...]":
-        """The voices that read a text; only those of status ``ready`` can be used (API v2)."""
+        """Read the voices that can speak a text; only those of status ``ready`` can be used (API v2)."""
         return self._ask(lambda vendor: vendor.newer.voices())
 
     def list_webhooks(self) -> "tuple[Webhook, ...]":
-        """The account's webhooks, without their secrets (API v2)."""
+        """Read the account's webhooks, without their secrets (API v2)."""
         return self._ask(lambda vendor: vendor.newer.webhooks())
 
     def get_campaign_counts(self, campaign_id: str) -> "Mapping[str, int]":
-        """Counts of a campaign that Drop Cowboy itself runs, by their names (API v2)."""
+        """Read the counts, by name, of a campaign that Drop Cowboy itself runs (API v2)."""
         return self._ask(lambda vendor: vendor.newer.campaign_counts(campaign_id))
 
     def list_lines(self, kind: 'Literal["voice", "sms"] | None' = None) -> "tuple[Pool, ...]":
-        """The account's lines: of voicemails, of texts, or all (API v2)."""
+        """Read the account's lines: for voicemails, for texts, or all (API v2)."""
         return self._ask(lambda vendor: vendor.newer.lines(kind))
 
     def register_webhook(self, hook_url: str, *, event_types: Sequence[str], name: str = "Airflow") -> "Webhook":
-        """There is one more webhook; only this answer has its signing secret (API v2).
+        """Make a webhook. Only the returned value has its signing secret (API v2).
 
-        For the package's own receiver, run ``dropcowboy receiver --register``, which never makes a second one.
+        For the receiver of this package, run ``dropcowboy receiver --register``. It never makes a second webhook.
         """
         return self._ask(
             lambda vendor: vendor.newer.register_webhook(hook_url, event_types=tuple(event_types), name=name)
         )
 
     def rotate_webhook_secret(self, webhook_id: str) -> "Webhook":
-        """A webhook has another signing secret; the old one is dead at once (API v2)."""
+        """Give a webhook a new signing secret. The old one ends at once (API v2)."""
         return self._ask(lambda vendor: vendor.newer.rotate_secret(webhook_id))
 
     def delete_webhook(self, webhook_id: str) -> None:
-        """A webhook is gone (API v2)."""
+        """Delete a webhook (API v2)."""
         self._ask(lambda vendor: vendor.newer.delete_webhook(webhook_id))
 
     def get_media(self, media_id: str) -> "Recording":
-        """A media file; ``api_allowed`` says whether its bytes are there (API v2)."""
+        """Read about a media file. Its ``api_allowed`` says whether Drop Cowboy has its bytes (API v2)."""
         return self._ask(lambda vendor: vendor.newer.get_media(media_id))
 
     def upload_media(self, path: "str | PathLike[str]", *, name: str | None = None) -> str:
-        """An mp3 or wav file of this machine can be sent (API v2).
+        """Upload an mp3 or wav file of this machine, so that voicemails can play it (API v2).
 
         Type and size are checked before any request. A second call makes a second file, which costs nothing.
 
-        :param name: at Drop Cowboy; default: the file's own.
-        :returns: its media_id, which is the ``recording_id`` of a voicemail.
+        :param name: of the file at Drop Cowboy; default: the same as here.
+        :returns: the media_id. Give it to a voicemail as ``recording_id``.
         """
         with airflow_failures(is_safe=False):
             from airflow_provider_dropcowboy.transport.upload import upload_media
@@ -181,29 +186,29 @@ class AccountCalls(BaseHook):
                 return upload_media(client, path, name=name)
 
     def import_media(self, url: str, *, name: str) -> str:
-        """An mp3 or wav file of the web is copied to Drop Cowboy and can be sent (API v2).
+        """Let Drop Cowboy copy an mp3 or wav file from the web, so that voicemails can play it (API v2).
 
-        :returns: its media_id.
+        :returns: the media_id.
         """
         return self._ask(lambda vendor: vendor.newer.import_media(name, url))
 
     def list_contacts(
         self, list_id: str | None = None, *, limit: int = 100, offset: int = 0
     ) -> "tuple[StoredContact, ...]":
-        """A page of the account's contacts, or of those in a list (API v2)."""
-        return self._ask(lambda vendor: vendor.people.list_contacts(list_id, limit=limit, offset=offset))
+        """Read one page of the account's contacts, or of those in a list (API v2)."""
+        return self._ask(lambda vendor: vendor.newer.list_contacts(list_id, limit=limit, offset=offset))
 
     def get_contact(self, contact_id: str) -> "StoredContact":
-        """A contact: its fields and consents (API v2)."""
-        return self._ask(lambda vendor: vendor.people.get_contact(contact_id))
+        """Read a contact: fields and consents (API v2)."""
+        return self._ask(lambda vendor: vendor.newer.get_contact(contact_id))
 
     def update_contact(self, contact_id: str, **fields: str) -> None:
-        """A contact has these values (API v2): ``first_name``, ``last_name``, ``email``, ``phone``, ``company``."""
-        self._ask(lambda vendor: vendor.people.update_contact(contact_id, **fields))
+        """Change a contact (API v2): ``first_name``, ``last_name``, ``email``, ``phone``, ``company``."""
+        self._ask(lambda vendor: vendor.newer.update_contact(contact_id, **fields))
 
     def delete_contact(self, contact_id: str) -> None:
-        """A contact is gone, for good (API v2)."""
-        self._ask(lambda vendor: vendor.people.delete_contact(contact_id))
+        """Delete a contact, for good (API v2)."""
+        self._ask(lambda vendor: vendor.newer.delete_contact(contact_id))
 
     def record_consent(
         self,
@@ -214,10 +219,11 @@ class AccountCalls(BaseHook):
         text: str,
         method: Literal["phone", "in_person", "web_form", "paper"],
     ) -> str:
-        """What a contact agreed to is on record at Drop Cowboy (API v2); one record for each channel.
+        """Record at Drop Cowboy what a contact agreed to (API v2). Each channel has its own record.
 
-        :param text: to which the person agreed.
-        :returns: the id of the record.
+        :param text: the wording that the person agreed to.
+        :param method: how the person agreed.
+        :returns: the ID of the record.
         """
         from airflow_provider_dropcowboy.phone import Phone
 
@@ -233,7 +239,7 @@ class AccountCalls(BaseHook):
 def e164_of(text: str, name: str, *, region: str) -> str:
     """The number as E.164.
 
-    :raises ConfigurationError: it is none; the text does not repeat it.
+    :raises ConfigurationError: it is not a phone number; the text does not repeat it.
     """
     from airflow_provider_dropcowboy.phone import Phone, PhoneError, is_region
 
@@ -250,9 +256,9 @@ def e164_of(text: str, name: str, *, region: str) -> str:
 
 @contextmanager
 def airflow_failures(*, is_safe: bool) -> Iterator[None]:
-    """Turn what a retry must not repeat, or cannot mend, into Airflow's failure without retry.
+    """Fail the task without a retry where a retry must not repeat the call, or would fail again.
 
-    :param is_safe: what is called changes nothing.
+    :param is_safe: whether the call changes nothing.
     """
     from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout
 

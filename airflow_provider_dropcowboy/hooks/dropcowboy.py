@@ -12,14 +12,15 @@ if TYPE_CHECKING:
 
 
 class DropCowboyHook(AccountCalls):
-    """One method a route, typed answers.
+    """Calls the Drop Cowboy API: one method for each route, with typed answers.
 
-    A call is repeated a few times if it only reads, or was not carried out; a send is not. What is
-    wrong, refused or in doubt raises AirflowFailException, so that Airflow does not repeat it; the rest lets it retry.
+    A call that only reads is repeated a few times, and so is one that was not carried out; a send is not repeated.
+    A call raises AirflowFailException if an argument is wrong, if Drop Cowboy refuses it, or if it is in doubt: then
+    Airflow does not retry. Any other error lets Airflow retry.
     """
 
     def test_connection(self) -> tuple[bool, str]:
-        """Whether the connection can send, and if not, what is wrong; for people, without any secret."""
+        """Whether the connection can send, and a sentence for people about it. The sentence holds no secret."""
         from airflow_provider_dropcowboy.hooks.access import check_access
 
         try:
@@ -51,22 +52,26 @@ class DropCowboyHook(AccountCalls):
         callback_url: str | None = None,
         region: str = "US",
     ) -> str:
-        """One voicemail is queued at Drop Cowboy. **Not safe to run again**: every call is another voicemail and bill.
+        """Send one voicemail. **Not safe to run again**: every call is another voicemail and another bill.
 
-        This is one bare request: no ledger remembers it, and nobody is screened. ``SendRvmOperator`` does both. Make it
-        the last thing a task does, and one call a task: a retry of the task repeats the calls before it.
+        This is one bare request: no ledger remembers it, and no rule screens the person. ``SendRvmOperator`` does both.
+        Call it once in a task, as the last step: a retry of the task repeats all its calls.
 
-        :param brand_id: default: the connection's; ``pool_id`` likewise, and ``pool_id=""`` is the shared public pool.
-            Exactly one audio source is needed.
+        :param brand_id: default: the connection's.
+        :param recording_id: one of the audio sources. Give exactly one of ``recording_id``, ``tts_body`` (with
+            ``voice_id``) and ``audio_url``.
+        :param pool_id: default: the connection's. ``""`` is the shared public pool.
         :param postal_code: of the US (also as a number: 2101 is ``02101``) or Canada (``K1A 0B1``).
-        :param media_id: another word for ``recording_id``, as ``phone_line_id`` is for ``pool_id``.
-        :param contact_id: of API v2: sent to in place of ``phone_number``, which must be this contact's.
-        :param caller_id: of API v2, with a carrier of your own; ``sti_orig_id`` and ``sti_attestation`` likewise.
-        :param foreign_id: under which the callback reports; default: a random one.
-        :param region: ISO 3166 alpha-2 of numbers without a country code.
+        :param media_id: API v2's word for ``recording_id``; ``phone_line_id`` is its word for ``pool_id``.
+        :param contact_id: API v2: the contact to send to; ``phone_number`` must be this contact's.
+        :param caller_id: API v2, with a carrier of your own; ``sti_orig_id`` and ``sti_attestation`` too.
+        :param foreign_id: your ID of this message, which its result names; default: a random one.
+        :param callback_url: where Drop Cowboy posts the result.
+        :param region: country of numbers without a country code, as two letters (ISO 3166).
         :returns: the foreign_id.
-        :raises AirflowFailException: wrong, refused, or in doubt (caused by an AmbiguousError): Airflow does not retry.
-        :raises NotTakenError: not sent; Airflow may retry.
+        :raises AirflowFailException: an argument is wrong, or Drop Cowboy refused the message, or it is in doubt (then
+            the cause is an AmbiguousError). Airflow does not retry.
+        :raises NotTakenError: the message was not sent; Airflow may retry.
         """
         with airflow_failures(is_safe=False):
             from airflow_provider_dropcowboy.api.content import Rvm
@@ -107,15 +112,16 @@ class DropCowboyHook(AccountCalls):
         callback_url: str | None = None,
         region: str = "US",
     ) -> str:
-        """One text is queued at Drop Cowboy. **Not safe to run again**, and nobody is screened: see :meth:`send_rvm`.
+        """Send one text. **Not safe to run again**, and no rule screens the person: see :meth:`send_rvm`.
 
-        :param opt_in: that this person agreed to texts; the API takes no others.
-        :param body: another word for ``sms_body``.
-        :param caller_id: needed on API v1, and unknown to v2: there the line's numbers send.
-        :param media_urls: of API v2: pictures on the web; ``media_ids``: uploaded ones.
+        :param opt_in: True: this person agreed to texts. Drop Cowboy refuses others.
+        :param body: API v2's word for ``sms_body``.
+        :param caller_id: needed on API v1. API v2 has none: the numbers of the line send.
+        :param media_urls: API v2: pictures on the web; ``media_ids``: uploaded ones.
         :returns: the foreign_id.
-        :raises AirflowFailException: wrong, refused, or in doubt (caused by an AmbiguousError): Airflow does not retry.
-        :raises NotTakenError: not sent; Airflow may retry.
+        :raises AirflowFailException: an argument is wrong, or Drop Cowboy refused the message, or it is in doubt (then
+            the cause is an AmbiguousError). Airflow does not retry.
+        :raises NotTakenError: the message was not sent; Airflow may retry.
         """
         with airflow_failures(is_safe=False):
             from airflow_provider_dropcowboy.api.content import Sms
@@ -151,9 +157,9 @@ class DropCowboyHook(AccountCalls):
 
 
 def _one_word(**words: str | None) -> str | None:
-    """The value of several words for one thing.
+    """The value that was given, of several words for one thing.
 
-    :raises ConfigurationError: two have one.
+    :raises ConfigurationError: two of them have a value.
     """
     given = {name: value for name, value in words.items() if value is not None}
     if len(given) > 1:

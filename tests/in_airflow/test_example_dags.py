@@ -1,35 +1,24 @@
 """Each example DAG does, in a real Airflow, what it says."""
 
-import importlib
 import json
 import os
 import subprocess
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-from airflow.sdk import DAG
 from airflow.utils.state import DagRunState
 
-import dags
+from tests.example_dags import FOLDER, example_dags
 from tests.in_airflow.dag_runs import clear_and_rerun, run_dag
 from tests.in_airflow.warehouse import Warehouse, number, numbers
 from tests.sandbox_process import SandboxProcess
 
 pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("metadata_database", "vendor_connection")]
 
-FOLDER = Path(dags.__path__[0])
-EXAMPLES = sorted(path.stem for path in FOLDER.glob("*.py"))
+EXAMPLES = example_dags()
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 TUESDAY = datetime(2026, 11, 24, tzinfo=UTC)
-
-
-def example(name: str) -> DAG:
-    """The DAG of a file."""
-    dag = importlib.import_module(f"dags.{name}").dag
-    assert isinstance(dag, DAG)
-    return dag
 
 
 @pytest.fixture
@@ -55,13 +44,12 @@ def test_airflow_finds_the_examples_and_nothing_else_in_the_folder() -> None:
         check=True,
     )
     listed = json.loads(done.stdout.splitlines()[-1])
-    assert [dag["dag_id"] for dag in listed] == EXAMPLES
+    assert [dag["dag_id"] for dag in listed] == list(EXAMPLES)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_explains_itself_and_repeats_no_past_run(name: str) -> None:
-    dag = example(name)
-    assert dag.dag_id == name
+    dag = EXAMPLES[name]
     assert dag.doc_md
     assert not dag.catchup
     assert all(task.retries and task.retry_delay.total_seconds() for task in dag.tasks)
@@ -71,7 +59,7 @@ def test_an_example_explains_itself_and_repeats_no_past_run(name: str) -> None:
 def test_the_warehouse_example_sends_a_voicemail_to_each_contact_who_may_get_one(
     due: Warehouse, sandbox: SandboxProcess
 ) -> None:
-    run = run_dag(example("rvm_from_warehouse"), logical_date=TUESDAY)
+    run = run_dag(EXAMPLES["rvm_from_warehouse"], logical_date=TUESDAY)
     assert sandbox.takes_by_phone() == numbers(1, 2, 3)
     returned = dict(run.task("send").returned)
     assert float(str(returned.pop("seconds"))) > 0
@@ -93,7 +81,7 @@ def test_the_warehouse_example_sends_a_voicemail_to_each_contact_who_may_get_one
 
 @pytest.mark.floor
 def test_the_consent_example_texts_those_who_opted_in_by_name(due: Warehouse, sandbox: SandboxProcess) -> None:
-    run_dag(example("sms_reminder_with_consent"), logical_date=TUESDAY)
+    run_dag(EXAMPLES["sms_reminder_with_consent"], logical_date=TUESDAY)
     texts = {send["phone_number"]: send["first_body"]["sms_body"] for send in sandbox.sends().values()}
     tomorrow = "we see you tomorrow. Reply STOP to get no more texts."
     assert texts == {
@@ -106,7 +94,7 @@ def test_the_consent_example_texts_those_who_opted_in_by_name(due: Warehouse, sa
 
 def test_the_batches_of_the_example_are_one_campaign(warehouse: Warehouse, sandbox: SandboxProcess) -> None:
     warehouse.due_today(*((index, number(index), None, None, 1) for index in range(40)))
-    run = run_dag(example("rvm_in_batches"), logical_date=TUESDAY)
+    run = run_dag(EXAMPLES["rvm_in_batches"], logical_date=TUESDAY)
     assert run.state == DagRunState.SUCCESS
     parts = [run.task("send", map_index).returned for map_index in range(4)]
     assert {part["campaign"] for part in parts} == {"rvm_in_batches.send@2026-11-24T00:00:00Z"}
@@ -119,8 +107,8 @@ def test_a_backfill_of_the_example_reads_its_own_day_and_asks_only_whom_the_day_
     warehouse: Warehouse, sandbox: SandboxProcess
 ) -> None:
     warehouse.appointments((1, number(1), "2026-11-23", 1), (2, number(2), "2026-11-24", 1))
-    monday = run_dag(example("backfill_safe_campaign"), logical_date=MONDAY)
-    run_dag(example("backfill_safe_campaign"), logical_date=TUESDAY)
+    monday = run_dag(EXAMPLES["backfill_safe_campaign"], logical_date=MONDAY)
+    run_dag(EXAMPLES["backfill_safe_campaign"], logical_date=TUESDAY)
     assert sandbox.takes_by_phone() == numbers(1, 2)
     assert monday.task("remind").returned["campaign"] == "appointment reminder 2026-11-23"
 

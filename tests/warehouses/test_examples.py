@@ -1,6 +1,5 @@
 """The examples that go round: out of a warehouse, to the people, and back into it."""
 
-import importlib
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 from airflow.sdk import DAG
 
 from airflow_provider_dropcowboy.ledger.database import Ledger
+from tests.example_dags import example_dags
 from tests.in_airflow.dag_runs import clear_and_rerun, run_dag
 from tests.in_airflow.results import tell
 from tests.in_airflow.warehouse import number, numbers
@@ -29,8 +29,8 @@ INTERVAL = (DAY, DAY + timedelta(days=1))
 
 
 def example(name: str, ledger: Ledger) -> DAG:
-    """The DAG of a file; the results come as soon as its messages are sent."""
-    dag = importlib.import_module(f"dags.{name}").dag
+    """An example by its id; the results come as soon as its messages are sent."""
+    dag = example_dags()[name]
     assert isinstance(dag, DAG)
     dag.get_task("send").on_success_callback = [lambda _: tell(ledger)]
     return dag
@@ -42,7 +42,8 @@ def test_out_of_snowflake_and_back(
 ) -> None:  # fmt: skip
     make_warehouse("snowflake", request, monkeypatch, tmp_path)
     booked = [DAY - timedelta(minutes=1), DAY, DAY + timedelta(hours=23), DAY + timedelta(days=1)]
-    rows = ", ".join(f"({index}, '{number(index)}', '{at:%Y-%m-%d %H:%M:%S}')" for index, at in enumerate(booked))
+    people = [*((index, number(index), at) for index, at in enumerate(booked)), (4, "no number", DAY)]
+    rows = ", ".join(f"({key}, '{phone}', '{at:%Y-%m-%d %H:%M:%S}')" for key, phone, at in people)
     run_sql(
         "CREATE TABLE appointments (contact_id NUMBER(38, 0), phone VARCHAR, booked_at TIMESTAMP_NTZ)",
         f"INSERT INTO appointments VALUES {rows}",
@@ -53,6 +54,7 @@ def test_out_of_snowflake_and_back(
     assert run_sql("SELECT contact_key, state FROM deliveries ORDER BY contact_key") == [
         ["1", "delivered"],
         ["2", "delivered"],
+        ["4", "invalid"],
     ]
     assert clear_and_rerun(run).task("export").returned["written"] == 0
     assert sandbox.takes_by_phone() == numbers(1, 2)
