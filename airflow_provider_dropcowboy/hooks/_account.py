@@ -1,4 +1,4 @@
-"""Single calls about an account: lists, catalog, media, contacts, webhooks. Decides which failures Airflow may retry."""
+"""Single calls about an account: lists, catalog, media, contacts, webhooks; and which failures Airflow may retry."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""A text to the on-call."""
+"""Texts the on-call person about a task, a run or a deadline."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened in one run. Reported again, after a clear or a crash, it is the same event.
+    """One thing that happened in one run. If it is reported again, after a clear or a crash, it is the same event.
 
     :param task_id: None: it happened to the whole run. A mapped task is one task, however many of it fail.
     :param kind: ``failed``, ``up_for_retry``, ``success``, ``skipped``, or which deadline was missed.
@@ -48,20 +48,20 @@ class Event:
 
 
 class DropCowboyNotifier(ArgumentsMixin, BaseNotifier):
-    """One text for one event: a failed task, a failed run, a missed deadline.
+    """Sends one text for one event: a failed task, a failed run, a missed deadline.
 
-    An event is the DAG, its run, the task if it is one's, and what happened. The text goes through the ledger as every
-    send does, so that it goes out once, whatever Airflow repeats: a run that is cleared and fails again says nothing
-    new. Nobody is screened but by the ledger's suppression list, and no calling hours hold: the on-call is called at
-    night. A text that cannot be rendered is replaced by the default one, and the log says why. An alert that cannot be
-    sent is one ERROR in the log, and never fails the run.
+    An event has a DAG, its run, a task unless it is about the whole run, and what happened. The text goes through the
+    ledger as every send does. So it goes out once, whatever Airflow repeats: a run that is cleared and fails again
+    sends no second text. Only the ledger's suppression list can stop it; calling hours do not, so that it arrives at
+    night too. If the text cannot be rendered, the default text is sent, and the log says why. If an alert cannot be
+    sent, the log has one ERROR, and the run does not fail.
 
-    :param to: in E.164: the number of the on-call.
-    :param text: at most 160 characters; a longer one is cut. None: what happened to which DAG, task, and run, and when.
-    :param caller_id: in E.164: the number that texts are sent from. API v2 knows none: there the line's numbers send.
-    :param pool_id: of numbers; default: the connection's ``default_pool_id``.
-    :param phone_line_id: another word for ``pool_id``, as API v2 calls it.
-    :param opt_in: True: who has this number agreed to texts; the API takes no others.
+    :param to: number of the on-call person, in E.164 format.
+    :param text: at most 160 characters; a longer text is cut. None: what happened to which DAG, task and run, and when.
+    :param caller_id: number that the text comes from, in E.164 format. API v2 has none: the numbers of the line send.
+    :param pool_id: pool of numbers; default: the connection's ``default_pool_id``.
+    :param phone_line_id: API v2's word for ``pool_id``.
+    :param opt_in: True: the person with this number agreed to texts. Drop Cowboy refuses others.
     :param dropcowboy_conn_id: Airflow connection of type ``dropcowboy``.
     """
 
@@ -87,11 +87,11 @@ class DropCowboyNotifier(ArgumentsMixin, BaseNotifier):
     template_fields: Sequence[str] = template_fields_of(__init__)
 
     def __call__(self, *args: Any) -> None:
-        """Called by Airflow; one notifier may serve several tasks in one process, and each has its own text."""
+        """Airflow calls this. One notifier may serve several tasks in a process, and each has its own text."""
         BaseNotifier.__call__(copy(self), *args)
 
     def render_template_fields(self, context: "Context", jinja_env: "jinja2.Environment | None" = None) -> None:
-        """Render the arguments. A text that cannot be rendered gives way to the default text."""
+        """Render the arguments. The default text replaces a text that cannot be rendered."""
         environment = jinja_env or self._environment(context)
         others = [name for name in self.template_fields if name != "text"]
         self._do_render_template_fields(self, others, context, environment, set())
@@ -118,7 +118,7 @@ class DropCowboyNotifier(ArgumentsMixin, BaseNotifier):
         return environment
 
     def notify(self, context: "Context") -> None:
-        """The text is sent, unless it was for this event."""
+        """Send the text, unless it was sent for this event before."""
         event = None
         try:
             event = read_event(context)
@@ -134,7 +134,7 @@ class DropCowboyNotifier(ArgumentsMixin, BaseNotifier):
             )
 
     async def async_notify(self, context: "Context") -> None:
-        """As ``notify``, for the triggerer: in a thread, so that it holds up nobody else there."""
+        """``notify`` for the triggerer: in a thread, so that it holds up no other trigger."""
         from asgiref.sync import sync_to_async
 
         await sync_to_async(self.notify, thread_sensitive=False)(context)

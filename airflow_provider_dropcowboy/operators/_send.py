@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 class SendOperator(ArgumentsMixin, BaseOperator):
     """Sends one message to each contact of a source, once, however often the task runs.
 
-    Its arguments, and those of its two kinds, are described in ``campaign/arguments.py`` and ``campaign/channels.py``;
-    ``docs/reference/arguments.md`` lists them.
+    ``campaign/arguments.py`` and ``campaign/channels.py`` describe the arguments; ``docs/reference/arguments.md`` lists
+    them.
     """
 
     template_ext: Sequence[str] = (".sql",)
@@ -109,7 +109,7 @@ class SendOperator(ArgumentsMixin, BaseOperator):
     def render_template(
         self, content: Any, context: "Context", jinja_env: Any = None, seen_oids: set[int] | None = None
     ) -> Any:
-        """As Airflow does, and ``{{ partition_sql }}`` in the query is this task's part of the rows."""
+        """Render as Airflow does. ``{{ partition_sql }}`` in the query is this task's part of the rows."""
         if not isinstance(content, str) or ("partition_sql" not in content and not content.endswith(".sql")):
             return super().render_template(content, context, jinja_env, seen_oids)
         task: Any = self
@@ -125,12 +125,14 @@ class SendOperator(ArgumentsMixin, BaseOperator):
         """The class of the arguments."""
 
     def execute(self, context: "Context") -> dict[str, object]:
-        """Send to every contact that was not sent to.
+        """Send to each contact that no earlier run of the campaign sent to.
 
-        :returns: counts: ``{"campaign", "read", <one a state>, "asked", "already", "seconds", "rate_per_s"}``.
-        :raises AirflowFailException: wrong, refused, guarded: a retry would not mend it.
-        :raises AirflowException: some were not accepted, or the ledger was away: a retry goes on where this ended.
-        :raises TaskDeferred: some are held until their calling hours; Airflow resumes with ``execute_wave``.
+        :returns: ``{"campaign", "read", <one count for each state>, "asked", "already", "seconds", "rate_per_s"}``.
+            ``asked`` counts the messages that this run sent, and ``already`` those of earlier runs.
+        :raises AirflowFailException: an argument is wrong, Drop Cowboy refused too many messages, or another limit of
+            the task was passed. Airflow does not retry.
+        :raises AirflowException: some messages were not accepted, or the ledger was away. A retry goes on from here.
+        :raises TaskDeferred: some rows are held until their calling hours. Airflow resumes with ``execute_wave``.
         """
         from airflow_provider_dropcowboy.campaign.waves import Waves
         from airflow_provider_dropcowboy.clock import utcnow
@@ -138,7 +140,7 @@ class SendOperator(ArgumentsMixin, BaseOperator):
         return self._send(context, Waves(utcnow()))
 
     def execute_wave(self, context: "Context", event: dict[str, Any]) -> dict[str, object]:
-        """Go on at an opening: the source is read and screened anew. Called by Airflow, in a new process."""
+        """Go on when calling hours open: read and screen the source again. Airflow calls this, in a new process."""
         from airflow_provider_dropcowboy.campaign.waves import Waves
 
         return self._send(context, Waves.restored(event))
@@ -202,7 +204,7 @@ class SendOperator(ArgumentsMixin, BaseOperator):
         )
 
     def _wait(self, summary: "Summary", plan: "Plan", waves: "Waves") -> None:
-        """Leave the worker until the next calling window opens; return at once if nobody waits for one.
+        """Leave the worker until the next calling window opens. Return at once if no row waits for one.
 
         :raises TaskDeferred: Airflow resumes the task at the opening.
         """
@@ -253,7 +255,7 @@ class SendOperator(ArgumentsMixin, BaseOperator):
         )
 
     def on_kill(self) -> None:
-        """Stop in order: Airflow calls this on SIGTERM and does not interrupt ``execute``."""
+        """Stop in good order. Airflow calls this on SIGTERM and does not interrupt ``execute``."""
         from airflow_provider_dropcowboy.campaign.control import Order
         from airflow_provider_dropcowboy.campaign.plan import GRACE_S
 

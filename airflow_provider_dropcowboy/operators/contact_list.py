@@ -1,4 +1,4 @@
-"""Contact lists kept in step with a table."""
+"""Keeps a contact list at Drop Cowboy equal to a table."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 class SyncContactListOperator(ArgumentsMixin, BaseOperator):
-    """Brings a contact list in step with a source, whatever is rerun, cleared or killed.
+    """Makes a contact list at Drop Cowboy equal to a source. It is safe to rerun, clear or kill the task.
 
-    Its arguments: ``docs/reference/arguments.md``.
+    ``docs/reference/arguments.md`` describes the arguments.
     """
 
     template_ext: Sequence[str] = (".sql",)
@@ -59,14 +59,15 @@ class SyncContactListOperator(ArgumentsMixin, BaseOperator):
     template_fields: Sequence[str] = template_fields_of(__init__)
 
     def execute(self, context: "Context") -> dict[str, object]:
-        """Bring the list in step.
+        """Sync the list.
 
         :returns: ``{"list_name", "list_id", "read", "added", "changed", "unchanged", "rejected", "unknown", "invalid",
             "suppressed", "duplicate", "removed", "contact_count", "appends", "calls", "is_rebuilt", "left_over",
             "seconds"}``; from ``added`` to ``duplicate`` they add up to ``read``.
-        :raises AirflowFailException: wrong, refused, guarded: a retry would not mend it.
-        :raises AirflowException: another sync of the list lives, or the vendor or the ledger was away: a retry goes on
-            where this ended.
+        :raises AirflowFailException: an argument is wrong, Drop Cowboy refused the list, or a limit of the task was
+            passed. Airflow does not retry.
+        :raises AirflowException: another sync of the list runs, or Drop Cowboy or the ledger was away. A retry goes on
+            from here.
         """
         from airflow_provider_dropcowboy.hooks.dropcowboy import DropCowboyHook
         from airflow_provider_dropcowboy.hooks.ledger import ledger_url
@@ -113,7 +114,7 @@ class SyncContactListOperator(ArgumentsMixin, BaseOperator):
         return lineage_of(arguments, team_id=team_id, kind="lists", name=summary.list_name, rows=summary.added)
 
     def on_kill(self) -> None:
-        """Stop in order: Airflow calls this on SIGTERM and does not interrupt ``execute``."""
+        """Stop in good order. Airflow calls this on SIGTERM and does not interrupt ``execute``."""
         stop = getattr(self, "_stop", None)
         if stop is not None:
             stop.order("the task is to end")

@@ -1,4 +1,4 @@
-"""Brings what became of each row back into the warehouse."""
+"""Brings the result of each row back into the warehouse."""
 
 import os
 from collections import Counter
@@ -68,24 +68,24 @@ class ExportArguments(Arguments):
 
 
 class ExportDeliveriesOperator(ArgumentsMixin, BaseOperator):
-    """Writes each send with its state, reason, instants and cost into a table or a file. Doing it again is safe.
+    """Writes one row for each send into a table or a file: state, reason, times, cost. It is safe to run again.
 
-    A table is brought up to date: of what was exported before, only rows that changed since are written (deleted by
-    ``foreign_id`` and inserted, one transaction a chunk). A file is written whole, and appears when it is complete.
+    In a table, only rows that changed since the last export are written: deleted by ``foreign_id`` and inserted, in one
+    transaction for each chunk. A file is written whole, and appears when it is complete.
 
     The columns: campaign, channel, contact_key, phone_number, foreign_id, state, reason, claimed_at, answered_at,
     final_at, drop_id, cost_usd, network.
 
-    :param campaign: one campaign of the connection's account; or
-    :param since: all its sends to which anything happened since this instant, in ISO 8601 (UTC if it names no zone):
+    :param campaign: exports one campaign of the connection's account. Give this or ``since``.
+    :param since: exports all sends of the account that changed since this time, in ISO 8601 (UTC if it has no zone):
         ``"{{ data_interval_start }}"``.
-    :param table: ``deliveries`` or ``schema.deliveries``, on ``table_conn_id``; or
-    :param path: file on Airflow's object storage: ``.jsonl``, ``.ndjson``, ``.csv`` or ``.parquet``.
-    :param include_not_sent: also each row that was not sent: with its verdict as state, its reason, and two more
-        columns, rule and opens_at. The counts then add up to the rows that were read. Needs ``campaign``.
-    :param table_conn_id: Airflow connection of the warehouse: any with a DB-API hook.
-    :param create_table: make the table if it is not there.
-    :param dropcowboy_conn_id: Airflow connection of type ``dropcowboy``; says whose sends, and where the ledger is.
+    :param table: ``deliveries`` or ``schema.deliveries``, on ``table_conn_id``. Give this or ``path``.
+    :param path: a file on Airflow's object storage: ``.jsonl``, ``.ndjson``, ``.csv`` or ``.parquet``.
+    :param include_not_sent: exports also each row that was not sent, with its verdict as state, its reason, and two
+        more columns, rule and opens_at. The counts then add up to the rows of the source. Needs ``campaign``.
+    :param table_conn_id: Airflow connection of the warehouse: any type with a DB-API hook.
+    :param create_table: whether to make the table if there is none.
+    :param dropcowboy_conn_id: Airflow connection of type ``dropcowboy``. It says whose sends, and where the ledger is.
     """
 
     operator_extra_links = (CampaignReportLink(),)
@@ -111,11 +111,11 @@ class ExportDeliveriesOperator(ArgumentsMixin, BaseOperator):
     template_fields: Sequence[str] = template_fields_of(__init__)
 
     def execute(self, context: "Context") -> dict[str, object]:
-        """Export.
+        """Write the rows.
 
-        :returns: ``{"campaign" or "since", "read", <one count a state>, "written"}``; never rows.
-        :raises AirflowFailException: wrong arguments; a retry would not mend it.
-        :raises AirflowException: a database failed; a retry goes on.
+        :returns: ``{"campaign" or "since", "read", <one count for each state>, "written"}``; never rows.
+        :raises AirflowFailException: an argument is wrong; Airflow does not retry.
+        :raises AirflowException: a database failed; a retry may help.
         """
         from airflow.providers.common.compat.sdk import AirflowException
 
@@ -138,9 +138,9 @@ class ExportDeliveriesOperator(ArgumentsMixin, BaseOperator):
                 except TableError as error:
                     raise AirflowException(str(error)) from error
         named = {"campaign": wanted.campaign} if wanted.campaign is not None else {"since": wanted.since}
-        told: dict[str, object] = {**named, "read": counts.total(), **counts, "written": written}
-        tell_outlets(self, context, counts=told)
-        return told
+        summary: dict[str, object] = {**named, "read": counts.total(), **counts, "written": written}
+        tell_outlets(self, context, counts=summary)
+        return summary
 
     def get_openlineage_facets_on_complete(self, task_instance: object) -> "Lineage | None":  # noqa: ARG002  # the provider's signature
         """The results in, the table or the file out, for the OpenLineage provider, if it is installed."""
@@ -198,14 +198,14 @@ def _write_file(wanted: ExportArguments, deliveries: "Iterable[Delivery]") -> No
 
     location = storage_path(str(wanted.path))
     write = writer_for(location.name, _columns(wanted))
-    # who reads it at this moment sees the former file, and if this fails, it stays
+    # until the file is complete, readers see the former one; if this fails, it stays
     with _for_owner_only(), location.fs.transaction, location.open("wb") as file:
         write(deliveries, file)
 
 
 @contextmanager
 def _for_owner_only() -> "Iterator[None]":
-    """A file that is made on this machine is readable by its owner alone, as the ledger is."""
+    """Let only their owner read files that are made here, as with the ledger."""
     before = os.umask(0o077)
     try:
         yield

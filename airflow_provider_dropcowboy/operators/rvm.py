@@ -1,4 +1,4 @@
-"""Ringless voicemails to the contacts of a source."""
+"""Sends ringless voicemails to the contacts of a source."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 class SendRvmOperator(SendOperator):
-    """A ringless voicemail to each contact of a source, once, however often the task runs.
+    """Sends a ringless voicemail to each contact of a source, once, however often the task runs.
 
-    Its arguments: ``docs/reference/arguments.md``.
+    ``docs/reference/arguments.md`` describes the arguments.
     """
 
     def __init__(

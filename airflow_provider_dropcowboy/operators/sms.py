@@ -1,4 +1,4 @@
-"""Texts to the contacts of a source who opted in."""
+"""Sends texts to the contacts of a source who opted in."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 class SendSmsOperator(SendOperator):
-    """A text to each contact of a source who opted in, once, however often the task runs.
+    """Sends a text to each contact of a source who opted in, once, however often the task runs.
 
-    Its arguments: ``docs/reference/arguments.md``.
+    ``docs/reference/arguments.md`` describes the arguments.
     """
 
     def __init__(

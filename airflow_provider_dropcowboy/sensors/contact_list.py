@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ListSensorArguments(Arguments):
-    """Which list is waited for, and how."""
+    """Which list the sensor waits for, and how."""
 
     list_name: str | None = argument(NAME, "Name of a list that the ledger knows.")
     list_id: str | None = argument(ID, "The vendor's id of a list.")
-    min_count: int = argument(count_kind(0), "Contacts that are waited for.", default=1)
+    min_count: int = argument(count_kind(0), "Contacts the list must have.", default=1)
     dropcowboy_conn_id: str = argument(NAME, "Airflow connection of type `dropcowboy`.", default="dropcowboy_default")
     deferrable: bool | None = argument(FLAG, "Wait in the triggerer.")
 
@@ -32,15 +32,16 @@ class ListSensorArguments(Arguments):
 
 
 class DropCowboyContactListSensor(ArgumentsMixin, BaseSensorOperator):
-    """Waits until the vendor counts at least so many contacts in a list; ``{"list_id", "contact_count"}`` is its XCom.
+    """Waits until Drop Cowboy counts at least so many contacts in a list. Its XCom: ``{"list_id", "contact_count"}``.
 
-    Airflow's own arguments hold: ``timeout`` (seven days if not set), ``poke_interval``, ``mode``, ``soft_fail``.
+    Airflow's arguments for sensors work too: ``timeout`` (seven days if not set), ``poke_interval``, ``mode``,
+    ``soft_fail``.
 
-    :param list_name: of a list that the ledger knows; its id may change while this waits. Or
-    :param list_id: the vendor's.
+    :param list_name: a list that the ledger knows; its ID may change while the sensor waits. Give this or ``list_id``.
+    :param list_id: the ID of a list at Drop Cowboy.
     :param min_count: a number, or a template of one: ``"{{ ti.xcom_pull('sync')['contact_count'] }}"``.
     :param dropcowboy_conn_id: Airflow connection of type ``dropcowboy``.
-    :param deferrable: wait in the triggerer; None: as Airflow's ``[operators] default_deferrable`` says.
+    :param deferrable: whether to wait in the triggerer. None: as Airflow's ``[operators] default_deferrable`` says.
     """
 
     ui_color = "#f6e0c8"

@@ -40,7 +40,7 @@ def _bounded(kind: Kind, must: str, *, refused: object = None) -> Kind:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class DeliverySensorArguments(Arguments):
-    """Which results are waited for, and how."""
+    """Which results the sensor waits for, and how."""
 
     campaign: str = argument(NAME, "As the send task's XCom names it.", default="")
     min_final_share: float = argument(
@@ -59,22 +59,24 @@ class DeliverySensorArguments(Arguments):
 
 
 class DropCowboyDeliverySensor(ArgumentsMixin, BaseSensorOperator):
-    """Waits until so large a share of a campaign's accepted sends has come to its end; the counts are its XCom.
+    """Waits until a share of a campaign's accepted sends is final. Its XCom has the counts.
 
-    Final is what a callback called delivered or failed, and what got no result for ``expire_after``. The campaign
-    may still be sent, and may not even have begun. Sends in doubt are not waited for: a callback or a person settles
-    them. Each look is one query of the ledger, however many sends there are.
+    A send is final once Drop Cowboy reported it delivered or failed, or once it had no result for ``expire_after``. The
+    campaign may still be running, or may not have begun. The sensor does not wait for sends in doubt: a callback or a
+    person settles them. Each look is one query of the ledger, however many sends there are.
 
-    Airflow's own arguments hold: ``timeout`` (seven days if not set), ``poke_interval``, ``mode``, ``soft_fail``.
+    Airflow's arguments for sensors work too: ``timeout`` (seven days if not set), ``poke_interval``, ``mode``,
+    ``soft_fail``.
 
-    :param campaign: as the send task's XCom names it: ``"{{ ti.xcom_pull('send')['campaign'] }}"``. Of the
-        connection's account; both channels together.
-    :param min_final_share: above 0, up to 1.
-    :param fail_below_delivered: fail, without retry, if a smaller share of the final sends was delivered; None: never.
-    :param expire_after: see above; by the full hour, so up to an hour later.
-    :param dropcowboy_conn_id: Airflow connection of type ``dropcowboy``. Where it has neither ``callback_url`` nor
-        ``account_webhook``, and no result of the campaign has come, the sensor fails at once.
-    :param deferrable: wait in the triggerer; None: as Airflow's ``[operators] default_deferrable`` says.
+    :param campaign: as the send task's XCom names it: ``"{{ ti.xcom_pull('send')['campaign'] }}"``. It belongs to the
+        connection's account. Voicemails and texts count together.
+    :param min_final_share: the share of accepted sends that must be final: above 0, up to 1.
+    :param fail_below_delivered: fails the task, without a retry, if a smaller share of the final sends was delivered.
+        None: never.
+    :param expire_after: see above. It is counted by the full hour, so it may end up to an hour later.
+    :param dropcowboy_conn_id: Airflow connection of type ``dropcowboy``. If it has neither ``callback_url`` nor
+        ``account_webhook``, and the campaign has no result yet, the sensor fails at once.
+    :param deferrable: whether to wait in the triggerer. None: as Airflow's ``[operators] default_deferrable`` says.
     """
 
     operator_extra_links = (CampaignReportLink(),)
@@ -109,7 +111,7 @@ class DropCowboyDeliverySensor(ArgumentsMixin, BaseSensorOperator):
     def execute(self, context: "Context") -> object:
         """Wait.
 
-        :returns: ``{"campaign", <one count a state>, "final_share", "delivered_share"}``.
+        :returns: ``{"campaign", <one count for each state>, "final_share", "delivered_share"}``.
         :raises AirflowFailException: too few were delivered, or no result can ever come.
         """
         from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
@@ -140,7 +142,7 @@ class DropCowboyDeliverySensor(ArgumentsMixin, BaseSensorOperator):
         return found.xcom_value
 
     def execute_complete(self, context: "Context", event: Mapping[str, Any]) -> dict[str, object]:
-        """Go on after the trigger; the counts are read anew."""
+        """Go on after the trigger, and read the counts again."""
         from airflow.providers.common.compat.sdk import AirflowFailException
 
         if event["error"]:
