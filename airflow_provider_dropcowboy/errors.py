@@ -12,7 +12,7 @@ class ConfigurationError(DropCowboyError):
 
 
 class SourceError(DropCowboyError):
-    """The source could not be read to its end; what was asked until then stands in the ledger: run again."""
+    """The source could not be read to its end. The ledger has what was sent until then: run again."""
 
 
 class GuardError(DropCowboyError):
@@ -22,7 +22,7 @@ class GuardError(DropCowboyError):
 class StaleRunError(GuardError):
     """A scheduled or backfilled run is too old to send.
 
-    :ivar is_begun: whether anyone of its campaign was asked before.
+    :ivar is_begun: whether an earlier run of the campaign sent a message.
     """
 
     def __init__(self, message: str, *, is_begun: bool) -> None:
@@ -31,19 +31,19 @@ class StaleRunError(GuardError):
 
 
 class RejectRateError(GuardError):
-    """More of a run's requests were refused than the task allows."""
+    """Drop Cowboy refused a larger share of a run's requests than the task allows."""
 
 
 class UnknownRateError(GuardError):
-    """More of a run's requests are in doubt than the task allows."""
+    """A larger share of a run's requests is in doubt than the task allows."""
 
 
 class NothingAcceptedError(GuardError):
-    """Not one message of a run stands as accepted: each was refused, or is in doubt."""
+    """No message of a run was accepted: each was refused, or is in doubt."""
 
 
 class NothingSentError(GuardError):
-    """No message of the campaign was sent, and the task asks for a failure then."""
+    """No message of the campaign was sent, and the task is set to fail then."""
 
 
 class PausedError(GuardError):
@@ -51,15 +51,15 @@ class PausedError(GuardError):
 
 
 class InterruptedRunError(DropCowboyError):
-    """The process was told to end; what was in flight is recorded."""
+    """The process has to end. The ledger has the messages that were in flight."""
 
 
 class BalanceError(DropCowboyError):
-    """What a run did and what the ledger says differ: a rule of this package was broken, or the ledger was changed."""
+    """A run and the ledger differ: a rule of this package was broken, or somebody changed the ledger."""
 
 
 class VendorError(DropCowboyError):
-    """The API did not do what was asked."""
+    """The API did not do what the request says."""
 
 
 class AuthenticationError(VendorError):
@@ -71,7 +71,7 @@ class RejectedError(VendorError):
 
 
 class NotTakenError(VendorError):
-    """The request was surely not carried out: no byte of it was written, or the API answered 429."""
+    """The request was not carried out: no byte of it was written, or the API answered 429."""
 
 
 class AmbiguousError(VendorError):
@@ -79,15 +79,15 @@ class AmbiguousError(VendorError):
 
 
 class VendorDownError(VendorError):
-    """One request after the other failed, so the run stopped; a later run goes on."""
+    """Many requests in a row failed, so the run stopped. A later run goes on."""
 
 
 class LedgerError(DropCowboyError):
-    """The ledger's database was not reached, or did not do what was asked."""
+    """The ledger's database was not reached, or a statement failed."""
 
 
 class NoLedgerError(LedgerError):
-    """There is no ledger where one was looked for, and who looks does not create it."""
+    """There is no ledger at this place, and only a send or `dropcowboy ledger upgrade` creates one."""
 
     @classmethod
     def at(cls, place: object) -> Self:

@@ -43,10 +43,10 @@ class Phone:
         Honduras), digits of other scripts, and whole numbers, also as float and as the text of one (``5045550100.0``).
 
         Refused: letters (``1-800-FLOWERS``), an extension, two numbers in a cell, premium-rate and shared-cost numbers,
-        and what is no number of its country: local, short and emergency numbers.
+        and texts that are no number of their country: local, short and emergency numbers.
 
         :param value: a cell: text, int, float or Decimal; numbers without a country code belong to ``region``.
-        :param region: ISO 3166 alpha-2, such as ``US``; one that :func:`is_region` knows.
+        :param region: a country that :func:`is_region` knows, by ISO 3166 alpha-2, such as ``US``.
         :raises PhoneError: with one of a few reasons, without the text.
         """
         text = _as_text(value).strip()

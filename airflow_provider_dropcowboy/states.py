@@ -29,7 +29,7 @@ class State(StrEnum):
 VERDICTS = frozenset(
     {State.INVALID, State.SUPPRESSED, State.DUPLICATE, State.CAPPED, State.HELD, State.WITHDRAWN},
 )
-"""Facts of one run: the next run judges anew."""
+"""Facts of one run: the next run decides again."""
 
 MOVES: dict[State, frozenset[State]] = {
     # claimed: the next request of its run has a claim of its own; so has a resend after its run died
@@ -71,13 +71,13 @@ CONTACTED = ASKED - {State.CLAIMED, State.RELEASED}
 count these alike."""
 
 OPEN = frozenset({State.RELEASED, State.REJECTED})
-"""Surely not taken by the vendor: such a send binds neither its key nor its number."""
+"""Drop Cowboy did not accept the message: such a send binds neither its key nor its number."""
 
 BINDING = ASKED - OPEN
-"""The vendor may have taken the message: nobody asks again."""
+"""Drop Cowboy may have accepted the message: no run sends it again."""
 
 SENT = BINDING - {State.CLAIMED, State.UNKNOWN}
-"""The vendor accepted the message. A result may still free it (API v2): then the next run claims it.
+"""Drop Cowboy accepted the message. A result may still free it (API v2): then the next run claims it.
 
 A run counts such a row by one look, and screens, claims and sends nothing of it. ``CLAIMED`` and ``UNKNOWN`` are not
 among them: their owner's answer may come, and a resend may be due.

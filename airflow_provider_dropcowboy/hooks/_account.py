@@ -196,19 +196,19 @@ class AccountCalls(BaseHook):
         self, list_id: str | None = None, *, limit: int = 100, offset: int = 0
     ) -> "tuple[StoredContact, ...]":
         """Read one page of the account's contacts, or of those in a list (API v2)."""
-        return self._ask(lambda vendor: vendor.newer.list_contacts(list_id, limit=limit, offset=offset))
+        return self._ask(lambda vendor: vendor.people.list_contacts(list_id, limit=limit, offset=offset))
 
     def get_contact(self, contact_id: str) -> "StoredContact":
         """Read a contact: fields and consents (API v2)."""
-        return self._ask(lambda vendor: vendor.newer.get_contact(contact_id))
+        return self._ask(lambda vendor: vendor.people.get_contact(contact_id))
 
     def update_contact(self, contact_id: str, **fields: str) -> None:
         """Change a contact (API v2): ``first_name``, ``last_name``, ``email``, ``phone``, ``company``."""
-        self._ask(lambda vendor: vendor.newer.update_contact(contact_id, **fields))
+        self._ask(lambda vendor: vendor.people.update_contact(contact_id, **fields))
 
     def delete_contact(self, contact_id: str) -> None:
         """Delete a contact, for good (API v2)."""
-        self._ask(lambda vendor: vendor.newer.delete_contact(contact_id))
+        self._ask(lambda vendor: vendor.people.delete_contact(contact_id))
 
     def record_consent(
         self,

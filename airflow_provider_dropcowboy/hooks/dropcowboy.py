@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class DropCowboyHook(AccountCalls):
     """Calls the Drop Cowboy API: one method for each route, with typed answers.
 
-    A call that only reads is repeated a few times, and so is one that was not carried out; a send is not repeated.
+    A call that only reads, or was not carried out, is repeated a few times; a send is not repeated.
     A call raises AirflowFailException if an argument is wrong, if Drop Cowboy refuses it, or if it is in doubt: then
     Airflow does not retry. Any other error lets Airflow retry.
     """

@@ -62,7 +62,7 @@ def convert_asset_to_openlineage(asset: "Asset", _lineage_context: object) -> "D
 
 
 def tell_outlets(task: "BaseOperator", context: "Context", *, counts: Mapping[str, Any]) -> None:
-    """The events of the task's outlets carry the counts as ``extra``; Airflow writes them when the task succeeds."""
+    """Add the counts to the events of the task's outlets, as ``extra``. Airflow writes them when the task succeeds."""
     from airflow.sdk import Asset
 
     for outlet in task.outlets:
@@ -71,7 +71,7 @@ def tell_outlets(task: "BaseOperator", context: "Context", *, counts: Mapping[st
 
 
 class CampaignReportLink(BaseOperatorLink):
-    """To the report of the campaign that the task sends, waits for or exports.
+    """Leads to the report of the campaign that the task sends, waits for or exports.
 
     The link is there from the moment the task knows its campaign, and stays when the task fails.
     """
@@ -79,13 +79,13 @@ class CampaignReportLink(BaseOperatorLink):
     name = "Campaign report"
 
     def get_link(self, operator: "BaseOperator", *, ti_key: "TaskInstanceKey") -> str:  # noqa: ARG002  # Airflow's
-        """What ``show_report`` found; Airflow asks on the worker, when the task has ended, and keeps it as an XCom."""
+        """The URL that ``show_report`` found. Airflow calls this after the task, and keeps it as an XCom."""
         link: str = getattr(operator, _ATTRIBUTE, "")
         return link
 
 
 def show_report(task: "BaseOperator", context: "Context", *, account: str, campaign: str) -> None:
-    """The task instance links to the campaign's report, from now on and when the task has ended."""
+    """Link the task instance to the campaign's report, from now on and when the task has ended."""
     url = report_url(account, campaign)
     if getattr(task, _ATTRIBUTE, "") == url:  # a sensor looks many times
         return
@@ -94,7 +94,7 @@ def show_report(task: "BaseOperator", context: "Context", *, account: str, campa
 
 
 def keep_note(context: "Context", conn_id: str, *, state: str, **said: str | float | None) -> None:
-    """The ledger keeps what the task instance came to, for its page; without a ledger that answers, nobody does.
+    """Note in the ledger how the task instance stands, for its page. Without a ledger that answers, there is no note.
 
     :param state: of ``TaskState``.
     :param said: ``message``, ``account``, ``campaign``, and ``min_final_share`` of ``TaskNote``.
@@ -141,7 +141,7 @@ _ATTRIBUTE: Final = "_dropcowboy_report_url"
 
 
 def count_campaign(summary: "Summary", *, channel: str, tags: Mapping[str, str]) -> None:
-    """What a run came to is counted, also a run that fails.
+    """Count what a run did, also a run that fails.
 
     :param channel: ``rvm`` or ``sms``; in the names, since plain StatsD knows no tags.
     :param tags: ids of the DAG and the task: never a campaign, of which there is no end.
@@ -150,7 +150,7 @@ def count_campaign(summary: "Summary", *, channel: str, tags: Mapping[str, str])
 
     name = f"dropcowboy.{channel}"
     counted = {"read": summary.read, "asked": summary.asked, **summary.counts}
-    # rows that another run had asked for were counted then
+    # rows that another run sent were counted then
     counted |= {state: summary.own.get(state, 0) for state in ASKED_STATES}
     for what, count in counted.items():
         if count:
@@ -161,7 +161,7 @@ def count_campaign(summary: "Summary", *, channel: str, tags: Mapping[str, str])
 
 
 def count_list(summary: "ListSummary", *, tags: Mapping[str, str]) -> None:
-    """What a sync of a contact list came to is counted."""
+    """Count what a sync of a contact list did."""
     from airflow.providers.common.compat.sdk import Stats
 
     counted = summary.counts()
@@ -174,7 +174,7 @@ def count_list(summary: "ListSummary", *, tags: Mapping[str, str]) -> None:
 
 
 ASKED_STATES: Final = ("claimed", "accepted", "rejected", "released", "unknown", "delivered", "failed", "expired")
-"""States of rows that some run has asked for; the others are a run's own verdicts."""
+"""States of rows that some run has sent, or may have sent; the others are a run's own verdicts."""
 
 
 def lineage_of(

@@ -1,4 +1,4 @@
-"""What a task reads of Airflow's context, what it leaves there for later tries and its DAG run, and how it fails."""
+"""What a task reads from Airflow's context and leaves there for later tries, and how a task fails."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def who_runs(task: "BaseOperator", context: "Context", *, kind: "type[BaseOperator]", account: str, name: str) -> "Who":
-    """The task instance, as the ledger's record of runs names it, and what is remembered of earlier ledgers.
+    """The task instance, as the ledger's record of runs names it, and the ledgers that earlier tries used.
 
     Airflow 3.3 keeps a task's state over retries and clears. An XCom of the task itself lives until its next try, which
     covers the waves of one try on every version; those of its mapped siblings, and of the DAG run's other tasks, live
@@ -38,11 +38,11 @@ def who_runs(task: "BaseOperator", context: "Context", *, kind: "type[BaseOperat
         if store is not None:
             from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
-            # for ever: a clear months later must not be taken for the first try
+            # for ever: a clear months later must not look like the first try
             store.set(LEDGER_KEY, memory, retention=NEVER_EXPIRE)
         ti.xcom_push(LEDGER_KEY, memory)
 
-    if own:  # the try before has taken its XCom with it, and siblings look for it
+    if own:  # the XCom of the try before is gone, and siblings look for it
         ti.xcom_push(LEDGER_KEY, own)
     return Who(
         dag_id=ti.dag_id,
@@ -91,7 +91,7 @@ def _memories(task: "BaseOperator", context: "Context", kind: "type[BaseOperator
 
 @contextmanager
 def airflow_failures(keep: Callable[[str, str], object] | None = None) -> Iterator[None]:
-    """Turn what a retry would not mend into Airflow's failure without retry, and the rest of ours into one with.
+    """Fail the task without a retry where a retry would fail again, and with a retry after our other errors.
 
     A run that is too old is skipped, unless it was begun when it was not: then what is left fails for a person to see.
 
