@@ -1,13 +1,22 @@
-"""The sandbox from the command line: ``dropcowboy sandbox``, or this package with ``python -m``."""
+"""The sandbox from the command line, and its life on a port: ``dropcowboy sandbox``, or ``python -m`` this package."""
 
 import asyncio
+import signal
 from collections.abc import Callable
+from typing import Final
 
 import click
+from aiohttp import web
 
+from airflow_provider_dropcowboy.sandbox.control import Control
 from airflow_provider_dropcowboy.sandbox.faults import Fault
-from airflow_provider_dropcowboy.sandbox.server import serve
 from airflow_provider_dropcowboy.sandbox.settings import DEFAULT_OUTCOMES, Settings, SettingsError
+from airflow_provider_dropcowboy.sandbox.vendor import Vendor
+
+MAX_BODY_BYTES: Final = 64 * 2**20
+"""10,000 contacts with every field filled, with room to spare: a call that is too large is refused by its count."""
+
+SHUTDOWN_TIMEOUT_S: Final = 0.5
 
 
 @click.command()
@@ -91,6 +100,42 @@ def sandbox(
             )
         except OSError as error:
             raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+
+
+async def serve(
+    settings: Settings,
+    *,
+    host: str,
+    port: int,
+    when_listening: Callable[[str], None],
+    faults: tuple[Fault, ...],
+) -> None:
+    """Listen until SIGTERM or SIGINT.
+
+    :param port: 0 for one that is free.
+    :param when_listening: called once with the API's base URL, as soon as requests are accepted.
+    :raises OSError: the address cannot be listened on.
+    """
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    vendor = Vendor(settings, faults=faults)
+    app = web.Application(client_max_size=MAX_BODY_BYTES)
+    app.add_routes([*vendor.routes(), *Control(vendor).routes()])
+    app.cleanup_ctx.append(vendor.outbox.run)
+    # without the cancellation, hang_after would outlive its client
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=SHUTDOWN_TIMEOUT_S)
+    await runner.setup()
+    try:
+        # a burst of connections waits in the queue instead of being refused
+        await web.TCPSite(runner, host, port, backlog=1024).start()
+        address = runner.addresses[0]
+        shown_host = f"[{address[0]}]" if ":" in address[0] else address[0]
+        when_listening(f"http://{shown_host}:{address[1]}/v1")
+        await stopped.wait()
+    finally:
+        await runner.cleanup()
 
 
 def _named_share(text: str, *, missing: float | None) -> tuple[str, float]:

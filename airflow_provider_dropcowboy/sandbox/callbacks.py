@@ -14,9 +14,8 @@ from typing import Final
 
 import aiohttp
 
-from airflow_provider_dropcowboy.sandbox.clock import Clock
 from airflow_provider_dropcowboy.sandbox.protocol import Ask
-from airflow_provider_dropcowboy.sandbox.settings import OUTCOMES, Settings
+from airflow_provider_dropcowboy.sandbox.settings import OUTCOMES
 from airflow_provider_dropcowboy.sandbox.state import Send, State, key_of
 
 TIMEOUT_S: Final = 10.0  # API v1, delivery callback: one attempt, 10 s
@@ -48,13 +47,15 @@ NETWORKS: Final = (
 Job = Callable[[aiohttp.ClientSession], Awaitable[None]]
 """Posts one thing and records how it was answered."""
 
+MakeBody = Callable[[], dict[str, object]]
+
 
 class Outbox:
     """Posts what falls due, so many at once, on connections that it keeps."""
 
-    def __init__(self, *, concurrency: int, clock: Clock) -> None:
-        self._concurrency = concurrency
-        self._clock = clock
+    def __init__(self, state: State) -> None:
+        self._concurrency = state.settings.callback_concurrency
+        self._clock = state.clock
         self._due: asyncio.Queue[tuple[int, Job]] = asyncio.Queue()
         self._era = 0
 
@@ -105,13 +106,9 @@ async def post(
 
 
 class Callbacks:
-    """Tells the outcome of every take that has a ``callback_url``, a while after it was taken.
+    """Tells the outcome of every take that has a ``callback_url``, a while after it was taken."""
 
-    :ivar settings: read at every take, so that they can change at run time.
-    """
-
-    def __init__(self, settings: Settings, *, state: State, outbox: Outbox) -> None:
-        self.settings = settings
+    def __init__(self, state: State, outbox: Outbox) -> None:
         self._state = state
         self._outbox = outbox
         self._era = 0
@@ -128,10 +125,10 @@ class Callbacks:
 
     def plan(self, ask: Ask, send: Send) -> None:
         """Decide the outcome of a take, and have it told after ``callback_delay_s``; a silent one is never told."""
-        outcome = outcome_of(ask.recipient, self.settings.outcomes)
+        outcome = outcome_of(ask.recipient, self._state.settings.outcomes)
         self.tell(ask, send, outcome=outcome, make_body=partial(callback_body, ask, outcome=outcome, take=send.takes))
 
-    def tell(self, ask: Ask, send: Send, *, outcome: str, make_body: Callable[[], dict[str, object]]) -> None:
+    def tell(self, ask: Ask, send: Send, *, outcome: str, make_body: MakeBody) -> None:
         """One callback of this outcome is due after ``callback_delay_s``.
 
         :param make_body: called when it is due, because the body names that moment.
@@ -143,7 +140,8 @@ class Callbacks:
             send.callback = "no callback_url"
         else:
             self.planned += 1
-            self._outbox.later(self.settings.callback_delay_s, partial(self._post, ask, send, outcome, make_body))
+            post_it = partial(self._post, ask, send, outcome, make_body)
+            self._outbox.later(self._state.settings.callback_delay_s, post_it)
 
     def shown(self) -> dict[str, object]:
         """Counts, and the last callbacks with how they were answered."""
@@ -156,16 +154,11 @@ class Callbacks:
         }
 
     async def _post(
-        self,
-        ask: Ask,
-        send: Send,
-        outcome: str,
-        make_body: Callable[[], dict[str, object]],
-        session: aiohttp.ClientSession,
+        self, ask: Ask, send: Send, outcome: str, make_body: MakeBody, session: aiohttp.ClientSession
     ) -> None:
         era = self._era
         answer = "lost"
-        if fraction("lost", key_of(ask)) >= self.settings.callback_lost:
+        if fraction("lost", key_of(ask)) >= self._state.settings.callback_lost:
             body = json.dumps(make_body()).encode()
             answer = await post(session, ask.text("callback_url"), body=body, headers={}, timeout_s=TIMEOUT_S)
         if era != self._era:
@@ -198,7 +191,6 @@ def callback_body(ask: Ask, *, outcome: str, take: int) -> dict[str, object]:
     is_rvm = ask.route == "rvm"
     reason, reason_code = _reason(phone_number, outcome=outcome, is_rvm=is_rvm)
     network, kind = NETWORKS[int(fraction("network", phone_number) * len(NETWORKS))]
-    cost_usd = (RVM_COST_USD if is_rvm else SMS_COST_USD) if is_success else 0.0
     body: dict[str, object] = {
         "drop_id": blake2b(f"{ask.route} {foreign_id} {phone_number} {take}".encode(), digest_size=12).hexdigest(),
         "phone_number": phone_number,
@@ -207,9 +199,7 @@ def callback_body(ask: Ask, *, outcome: str, take: int) -> dict[str, object]:
         "reason": reason,
         "dnc": outcome == "dnc",
         "spam": reason == "Spam detected",
-        "product_cost": cost_usd,
-        "compliance_fee": COMPLIANCE_FEE_USD,
-        "tts_fee": TTS_FEE_USD if is_success and "tts_body" in ask.body else 0,
+        **fees_usd(ask, is_delivered=is_success),
         "network": {"name": network, "type": kind},
         "foreign_id": foreign_id,
         "reason_code": reason_code,
@@ -220,6 +210,16 @@ def callback_body(ask: Ask, *, outcome: str, take: int) -> dict[str, object]:
     if ask.body.get("status_format") is not None:
         body["status_code"] = reason_code
     return body
+
+
+def fees_usd(ask: Ask, *, is_delivered: bool, is_taken: bool = True) -> dict[str, float]:
+    """What a message cost, as the callbacks of both versions tell it."""
+    cost_usd = RVM_COST_USD if ask.route == "rvm" else SMS_COST_USD
+    return {
+        "product_cost": cost_usd if is_delivered else 0.0,
+        "compliance_fee": COMPLIANCE_FEE_USD if is_taken else 0,
+        "tts_fee": TTS_FEE_USD if is_delivered and "tts_body" in ask.body else 0,
+    }
 
 
 def _reason(phone_number: str, *, outcome: str, is_rvm: bool) -> tuple[str, int]:

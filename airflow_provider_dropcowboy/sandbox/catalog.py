@@ -1,5 +1,6 @@
-"""The account's built-in brands, recordings and pools: what a request to the sandbox may name."""
+"""What is built in: brands, recordings and pools that a request may name, numbers with a fixed result, reason codes."""
 
+from collections.abc import Mapping
 from typing import Final
 
 BRAND_ID: Final = "b0000000-0000-4000-8000-000000000001"
@@ -75,3 +76,67 @@ SITE_ID: Final = "f0000000-0000-4000-8000-000000000001"
 
 SMS_LINE_ID: Final = "c0000000-0000-4000-8000-000000000003"
 """The line of API v2 that is for texts; the pools are its other lines."""
+
+SIMULATED: Final[Mapping[str, int]] = {
+    **{
+        f"+1555001{number}": code
+        for number, code in (
+            *(("0001", 0), ("0002", 4000), ("0004", 4005), ("0005", 4006), ("0006", 4004), ("0090", 4016)),
+            *(("0091", 4017), ("0092", 4019), ("0093", 4021), ("0094", 6000), ("0095", 6002), ("0097", 4013)),
+            *(("0098", 6005), ("0099", 6011)),
+        )
+    },
+    **{
+        f"+1555002{number}": code
+        for number, code in (
+            *(("0001", 0), ("0003", 4004), ("0005", 4008), ("0090", 4016), ("0091", 4017), ("0092", 6000)),
+            *(("0093", 6003), ("0095", 4013), ("0096", 6006), ("0097", 6004), ("0098", 6011), ("0099", 6001)),
+        )
+    },
+}
+"""API v2, section 14: the fixed results of the simulated numbers, for voicemails and for texts."""
+
+REASONS: Final[Mapping[int, str]] = {
+    0: "",
+    3000: "Insufficient funds",
+    3001: "Audio not usable",
+    3002: "Voice missing or invalid",
+    3007: "Invalid credentials",
+    3011: "Phone number is not in E.164",
+    3012: "Phone number is invalid",
+    3013: "Phone line is invalid",
+    3014: "audio_url is not allowed",
+    3015: "Text missing",
+    3016: "BYOC is not enabled",
+    3017: "Invalid STI id",
+    3018: "Invalid attestation",
+    3019: "Invalid callback URL",
+    3021: "Text too long",
+    3027: "Idempotency key conflict",
+    3028: "Idempotency key malformed",
+    3033: "Media not found",
+    3040: "Test numbers only",
+    4000: "Voicemail not detected",
+    4001: "Mailbox not set up",
+    4002: "Mailbox full",
+    4004: "Not reachable",
+    4005: "No answer",
+    4006: "Busy",
+    4008: "Spam detected",
+    4010: "No phone line",
+    4011: "Outside calling hours",
+    4013: "Too many attempts",
+    4016: "Do not contact",
+    4017: "Known litigator",
+    4019: "Number reassigned",
+    4021: "Check failed",
+    6000: "Use case denied by the carrier",
+    6001: "Suspended by the carrier",
+    6002: "Pool suspended",
+    6003: "Pool not ready",
+    6004: "Opt-in flagged",
+    6005: "Opt-in revoked",
+    6006: "Opt-in pending",
+    6011: "Opt-in missing",
+}
+"""API v2, section 7; the words are the sandbox's own."""

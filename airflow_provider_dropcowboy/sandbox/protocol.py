@@ -1,24 +1,35 @@
-"""A request, its answer, and the rules of the API for credentials and fields, apart from sockets.
+"""A request, its answer in the words of either version, and the rules for credentials and fields, apart from sockets.
 
 The refusal of a wrong field names it and not its value.
 """
 
 import json
 import re
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from hmac import compare_digest
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 from airflow_provider_dropcowboy.sandbox.settings import Settings
 
-MAX_FOREIGN_ID_CHARACTERS: Final = 256  # API v1, POST /rvm, foreign_id
-MAX_SMS_CHARACTERS: Final = 160  # API v1, POST /sms, sms_body
-AUDIO_TYPES: Final = frozenset({"mp3", "wav"})  # API v1, POST /rvm, audio_type
+T = TypeVar("T")
 
+ERRORS_URL: Final = "https://api-v2.dropcowboy.com/errors/"
+
+CODES: Final[Mapping[int, str]] = {
+    400: "validation-failed",
+    401: "unauthorized",
+    402: "payment-required",
+    403: "insufficient-scope",
+    404: "not-found",
+    429: "too-many-requests",
+    500: "internal-server-error",
+}
+"""API v2, section 13: the usual code of a status."""
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
-_POSTAL_CODE = re.compile(r"[0-9]{5}(-[0-9]{4})?|[A-Za-z][0-9][A-Za-z] ?[0-9][A-Za-z][0-9]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +103,10 @@ class RefusedError(Exception):
         self.field_name = field_name
         self.code = code
 
-    def answer(self) -> Answer:
-        """The refusal as API v1 words it."""
+    def answer(self, ask: Ask) -> Answer:
+        """The refusal as the request's version of the API words it."""
+        if ask.is_v2:
+            return refused(self.status, self.reason, code=self.code)
         body = {"error": self.reason}
         if self.field_name:
             body["field"] = self.field_name
@@ -109,12 +122,68 @@ QUEUED: Final = json_answer({"status": "queued"})
 """API v1, POST /rvm and POST /sms: taken."""
 
 
+def queued() -> Answer:
+    """API v2, POST /rvm and POST /sms: 202 says that the request was read, not that it is right."""
+    return json_answer({"status": "queued", "message_id": str(uuid.uuid4())}, status=202)
+
+
+def enveloped(found: object, *, status: int = 200) -> Answer:
+    """A success of every route but the sends."""
+    return json_answer({"data": found, "meta": {"request_id": str(uuid.uuid4())}}, status=status)
+
+
+def refused(status: int, reason: str, *, code: str = "") -> Answer:
+    """An error in one of the two shapes: that with ``type``, or with ``message`` for the codes of single routes."""
+    code = code or CODES.get(status, "error")
+    request_id = str(uuid.uuid4())
+    if "_" in code:
+        body: dict[str, object] = {"message": reason, "detail": {"code": code, "reason": reason}}
+    else:
+        body = {
+            "type": ERRORS_URL + code,
+            "title": code.replace("-", " ").capitalize(),
+            "status": status,
+            "detail": reason,
+            "request_id": request_id,
+        }
+    return Answer(status, json.dumps(body).encode(), headers={"x-request-id": request_id})
+
+
+def worded(answer: Answer, ask: Ask) -> Answer:
+    """What a fault answers on v1, as the request's version of the API words it."""
+    if not ask.is_v2:
+        return answer
+    if answer.body == QUEUED.body:
+        return replace(queued(), headers=answer.headers)
+    if not answer.body or not answer.content_type.startswith("application/json"):
+        return answer
+    body = json.loads(answer.body)
+    if isinstance(body, dict) and "error" in body:
+        error = refused(answer.status, str(body["error"]))
+        return replace(error, headers={**error.headers, **answer.headers})
+    return replace(answer, status=202 if answer.status == 200 else answer.status)
+
+
 def require_headers(ask: Ask, settings: Settings) -> None:
     """``x-team-id`` and ``x-secret`` are the account's; every route wants them.
 
     :raises RefusedError: 401.
     """
     _require_credentials(ask.headers.get("x-team-id", ""), ask.headers.get("x-secret", ""), settings=settings)
+
+
+def require_key(ask: Ask, settings: Settings) -> None:
+    """``x-key`` and ``x-secret`` are the account's; every route but the sends checks them at once.
+
+    :raises RefusedError: 401.
+    """
+    if not is_account(ask, settings):
+        raise RefusedError(401, "Unauthorized")
+
+
+def is_account(ask: Ask, settings: Settings) -> bool:
+    """Whether a request's key and secret are the account's."""
+    return (ask.headers.get("x-key"), ask.headers.get("x-secret")) == (settings.key, settings.secret)
 
 
 def require_body_credentials(ask: Ask, settings: Settings) -> None:
@@ -171,24 +240,30 @@ def require_e164(ask: Ask, name: str) -> str:
     return value
 
 
-def require_known(ask: Ask, name: str, *, known: Collection[str], is_required: bool) -> None:
-    """A field that names one of the account's own things.
+def item_of(ask: Ask, things: Mapping[str, T], *, noun: str, item_id: str = "") -> T:
+    """The thing that the path names, or another one.
 
-    :raises RefusedError: 400: missing where it is required, or unknown.
+    :raises RefusedError: 404.
     """
-    value = required_text(ask, name) if is_required else optional_text(ask, name)
-    if value is not None and value not in known:
-        raise RefusedError(400, f"Invalid {name}", field_name=name)
+    if (found := things.get(item_id or ask.item_id)) is None:
+        raise RefusedError(404, f"{noun} not found")
+    return found
 
 
-def require_postal_code(ask: Ask) -> None:
-    """``postal_code``, where given, is like ``02101``, ``90210-0001`` or ``K1A 0B1``.
+def now_ms() -> int:
+    """Milliseconds since 1970, as both versions write an instant."""
+    return time.time_ns() // 1_000_000
+
+
+def whole_number(ask: Ask, name: str, *, missing: int) -> int:
+    """A number of the query, from 0 on.
 
     :raises RefusedError: 400.
     """
-    value = optional_text(ask, "postal_code")
-    if value is not None and not _POSTAL_CODE.fullmatch(value):
-        raise RefusedError(400, "Invalid postal_code", field_name="postal_code")
+    value = ask.query.get(name, str(missing))
+    if not value.isascii() or not value.isdigit():
+        raise RefusedError(400, f"Invalid {name}", field_name=name)
+    return int(value)
 
 
 def require_url(ask: Ask, name: str) -> None:

@@ -1,7 +1,8 @@
-"""What each route of the API does: sends, contact lists, and what the account has."""
+"""What each route of API v1 does: sends, recordings, and contact lists."""
 
-import time
+import re
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -10,9 +11,11 @@ import phonenumbers
 from airflow_provider_dropcowboy.sandbox import catalog, protocol
 from airflow_provider_dropcowboy.sandbox.callbacks import Callbacks
 from airflow_provider_dropcowboy.sandbox.protocol import QUEUED, Answer, Ask, RefusedError, json_answer
-from airflow_provider_dropcowboy.sandbox.settings import Settings
 from airflow_provider_dropcowboy.sandbox.state import State
 
+MAX_FOREIGN_ID_CHARACTERS: Final = 256  # API v1, POST /rvm, foreign_id
+MAX_SMS_CHARACTERS: Final = 160  # API v1, POST /sms, sms_body
+AUDIO_TYPES: Final = frozenset({"mp3", "wav"})  # API v1, POST /rvm, audio_type
 AUDIO_SOURCES: Final = ("recording_id", "tts_body", "audio_url")
 MAX_CONTACTS: Final = 10_000  # API v1, POST /list/{list_id}/contacts
 
@@ -24,6 +27,8 @@ CONTACT_FIELDS: Final = frozenset(
 )
 """API v1, POST /list/{list_id}/contacts."""
 
+_POSTAL_CODE = re.compile(r"[0-9]{5}(-[0-9]{4})?|[A-Za-z][0-9][A-Za-z] ?[0-9][A-Za-z][0-9]")
+
 Contact = dict[str, object]
 """Field to value as text; a field that repeats has a list of texts. ``phone`` is in E.164."""
 
@@ -31,8 +36,7 @@ Contact = dict[str, object]
 class Sends:
     """Judges a send, counts it as taken and sees to its callback."""
 
-    def __init__(self, settings: Settings, *, state: State, callbacks: Callbacks) -> None:
-        self._settings = settings
+    def __init__(self, state: State, callbacks: Callbacks) -> None:
         self._state = state
         self._callbacks = callbacks
 
@@ -42,15 +46,15 @@ class Sends:
         :raises RefusedError: 401 or 400; nothing was taken.
         """
         self._require_sender(ask)
-        protocol.required_text(ask, "foreign_id", max_characters=protocol.MAX_FOREIGN_ID_CHARACTERS)
-        protocol.require_known(ask, "brand_id", known=catalog.BRAND_IDS, is_required=True)
+        protocol.required_text(ask, "foreign_id", max_characters=MAX_FOREIGN_ID_CHARACTERS)
+        _require_known(ask, "brand_id", known=catalog.BRAND_IDS, is_required=True)
         protocol.require_e164(ask, "phone_number")
         _require_one_audio_source(ask)
         if ask.body.get("forwarding_number") is not None:
             protocol.require_e164(ask, "forwarding_number")
         protocol.optional_text(ask, "phone_ivr_id")
-        protocol.require_known(ask, "pool_id", known=catalog.POOL_IDS, is_required=False)
-        protocol.require_postal_code(ask)
+        _require_known(ask, "pool_id", known=catalog.POOL_IDS, is_required=False)
+        _require_postal_code(ask)
         protocol.require_url(ask, "callback_url")
         if not isinstance(ask.body.get("byoc", {}), dict):
             raise RefusedError(400, "Invalid byoc: must be an object", field_name="byoc")
@@ -64,18 +68,17 @@ class Sends:
         self._require_sender(ask)
         protocol.require_e164(ask, "phone_number")
         protocol.require_e164(ask, "caller_id")
-        protocol.require_known(ask, "pool_id", known=catalog.POOL_IDS, is_required=True)
-        protocol.required_text(ask, "sms_body", max_characters=protocol.MAX_SMS_CHARACTERS)
+        _require_known(ask, "pool_id", known=catalog.POOL_IDS, is_required=True)
+        protocol.required_text(ask, "sms_body", max_characters=MAX_SMS_CHARACTERS)
         if ask.body.get("opt_in") is not True:
             raise RefusedError(400, "Invalid opt_in: must be true", field_name="opt_in")
-        protocol.optional_text(ask, "foreign_id", max_characters=protocol.MAX_FOREIGN_ID_CHARACTERS)
+        protocol.optional_text(ask, "foreign_id", max_characters=MAX_FOREIGN_ID_CHARACTERS)
         protocol.require_url(ask, "callback_url")
         return self._take(ask)
 
     def _require_sender(self, ask: Ask) -> None:
-        protocol.require_headers(ask, self._settings)
         protocol.require_body(ask)
-        protocol.require_body_credentials(ask, self._settings)
+        protocol.require_body_credentials(ask, self._state.settings)
 
     def _take(self, ask: Ask) -> Answer:
         self._callbacks.plan(ask, self._state.take(ask))
@@ -93,7 +96,7 @@ def _require_one_audio_source(ask: Ask) -> None:
     source = given[0]
     protocol.required_text(ask, source)
     if source == "recording_id":
-        protocol.require_known(ask, "recording_id", known=catalog.RECORDING_IDS, is_required=True)
+        _require_known(ask, "recording_id", known=catalog.RECORDING_IDS, is_required=True)
     if source == "tts_body":
         protocol.required_text(ask, "voice_id")
     elif ask.body.get("voice_id") is not None:
@@ -101,41 +104,30 @@ def _require_one_audio_source(ask: Ask) -> None:
     if source == "audio_url":
         protocol.require_url(ask, "audio_url")
     audio_type = protocol.optional_text(ask, "audio_type")
-    if audio_type is not None and audio_type not in protocol.AUDIO_TYPES:
+    if audio_type is not None and audio_type not in AUDIO_TYPES:
         raise RefusedError(400, "Invalid audio_type: mp3 or wav", field_name="audio_type")
 
 
-class Account:
-    """Reads the built-in catalog."""
+def _require_known(ask: Ask, name: str, *, known: Collection[str], is_required: bool) -> None:
+    """A field that names one of the account's own things."""
+    value = protocol.required_text(ask, name) if is_required else protocol.optional_text(ask, name)
+    if value is not None and value not in known:
+        raise RefusedError(400, f"Invalid {name}", field_name=name)
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
 
-    def brands(self, ask: Ask) -> Answer:
-        """``GET /brand``."""
-        return self._rows(ask, catalog.BRANDS)
+def _require_postal_code(ask: Ask) -> None:
+    """``postal_code``, where given, is like ``02101``, ``90210-0001`` or ``K1A 0B1``."""
+    value = protocol.optional_text(ask, "postal_code")
+    if value is not None and not _POSTAL_CODE.fullmatch(value):
+        raise RefusedError(400, "Invalid postal_code", field_name="postal_code")
 
-    def recordings(self, ask: Ask) -> Answer:
-        """``GET /recording``, filtered by ``api_allowed`` where the query has it."""
-        protocol.require_headers(ask, self._settings)
-        wanted = ask.query.get("api_allowed")
-        if wanted is None:
-            return json_answer(catalog.RECORDINGS)
-        if wanted not in {"true", "false"}:
-            raise RefusedError(400, "Invalid api_allowed: true or false", field_name="api_allowed")
-        return json_answer([row for row in catalog.RECORDINGS if row["api_allowed"] is (wanted == "true")])
 
-    def media(self, ask: Ask) -> Answer:
-        """``GET /media``: the same rows as ``/recording``."""
-        return self._rows(ask, catalog.RECORDINGS)
-
-    def pools(self, ask: Ask) -> Answer:
-        """``GET /pool``."""
-        return self._rows(ask, catalog.POOLS)
-
-    def _rows(self, ask: Ask, rows: list[dict[str, object]]) -> Answer:
-        protocol.require_headers(ask, self._settings)
-        return json_answer(rows)
+def recordings(ask: Ask) -> Answer:
+    """``GET /recording``, filtered by ``api_allowed`` where the query has it."""
+    wanted = ask.query.get("api_allowed")
+    if wanted not in {None, "true", "false"}:
+        raise RefusedError(400, "Invalid api_allowed: true or false", field_name="api_allowed")
+    return json_answer([row for row in catalog.RECORDINGS if wanted in {None, str(row["api_allowed"]).lower()}])
 
 
 @dataclass(slots=True)
@@ -154,16 +146,15 @@ class ContactList:
 class Lists:
     """The account's contact lists."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._by_id: dict[str, ContactList] = {}
+    def __init__(self) -> None:
+        self.reset()
 
     def __len__(self) -> int:
         return len(self._by_id)
 
     def reset(self) -> None:
-        """Every list is gone."""
-        self._by_id.clear()
+        """There is no list."""
+        self._by_id: dict[str, ContactList] = {}
 
     def shown(self) -> dict[str, dict[str, object]]:
         """Every list with its contacts, by id."""
@@ -174,10 +165,9 @@ class Lists:
 
     def create(self, ask: Ask) -> Answer:
         """``POST /list``."""
-        protocol.require_headers(ask, self._settings)
         protocol.require_body(ask)
         name = protocol.required_text(ask, "list_name")
-        made = ContactList(str(uuid.uuid4()), name, time.time_ns() // 1_000_000)
+        made = ContactList(str(uuid.uuid4()), name, protocol.now_ms())
         self._by_id[made.list_id] = made
         return json_answer(_head(made))
 
@@ -214,11 +204,7 @@ class Lists:
         return json_answer({"accepted_count": len(rows) - len(rejected), "rejected": rejected})
 
     def _find(self, ask: Ask) -> ContactList:
-        protocol.require_headers(ask, self._settings)
-        made = self._by_id.get(ask.item_id)
-        if made is None:
-            raise RefusedError(404, "List not found")
-        return made
+        return protocol.item_of(ask, self._by_id, noun="List")
 
 
 def _head(made: ContactList) -> dict[str, object]:

@@ -1,17 +1,115 @@
-"""What reached the sandbox and what it took: the truth that a test holds a client's ledger against."""
+"""What the sandbox remembers: what reached it, what it took, which keys it saw, and what the time is.
+
+A test holds a client's ledger against it.
+"""
 
 import asyncio
-from collections import Counter
+import heapq
+import itertools
+import json
+import time
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Final
 
 from airflow_provider_dropcowboy.sandbox.protocol import Ask
+from airflow_provider_dropcowboy.sandbox.settings import Settings
 
 MAX_BODIES: Final = 10_000
 """So many sends keep their first body: with all of them a million sends would fill a laptop's memory."""
 
-_HIDDEN: Final = {"secret": "***", "byoc": "***"}
+HIDDEN: Final = frozenset({"secret", "byoc"})
+
+MEMORY_S: Final = 24 * 3600.0  # API v2, section 3: keys are kept for 24 hours
+MAX_KEY_CHARACTERS: Final = 255  # API v2, section 3
+
+
+class Clock:
+    """Runs each thing when it is due. Time passes by itself, and in leaps by ``advance``."""
+
+    def __init__(self) -> None:
+        self._ahead_s = 0.0
+        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._number = itertools.count()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def now_s(self) -> float:
+        """Seconds since some moment; only differences have a meaning."""
+        return time.monotonic() + self._ahead_s
+
+    def later(self, delay_s: float, run: Callable[[], None]) -> None:
+        """Call ``run`` after so many seconds of this clock."""
+        due_s = self.now_s() + delay_s
+        heapq.heappush(self._due, (due_s, next(self._number), run))
+        if self._due[0][0] == due_s:
+            self._wait()
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward; everything that is due by then runs now, in its order."""
+        self._ahead_s += seconds
+        self._run_due()
+
+    def _run_due(self) -> None:
+        now_s = self.now_s()
+        while self._due and self._due[0][0] <= now_s:
+            heapq.heappop(self._due)[2]()
+        self._wait()
+
+    def _wait(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._due:
+            delay_s = max(0.0, self._due[0][0] - self.now_s())
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self._run_due)
+
+
+class Keys:
+    """The memory of idempotency keys: fingerprints by key, for 24 hours of the sandbox's clock.
+
+    :ivar counts: ``first``: of keys that were not in the memory; each is carried out. ``repeated``: of keys in the
+        memory with the same request; nothing is sent again. ``conflicts``: of keys in the memory with another request
+        (3027). ``malformed``: of keys that are none (3028).
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.reset()
+
+    def reset(self) -> None:
+        """No key was used."""
+        self._fingerprints: dict[str, bytes] = {}
+        self._ends: deque[tuple[float, str]] = deque()
+        self.counts = Counter(first=0, repeated=0, conflicts=0, malformed=0)
+
+    def shown(self) -> dict[str, int]:
+        """The counts, and how many keys are in the memory."""
+        return {**self.counts, "kept": len(self._fingerprints)}
+
+    def code_of(self, ask: Ask) -> int | None:
+        """0: carry it out. ``None``: it was carried out before. Else what is wrong with its key."""
+        if not ask.key:
+            return 0
+        if len(ask.key) > MAX_KEY_CHARACTERS or not ask.key.isascii() or not ask.key.isprintable():
+            self.counts["malformed"] += 1
+            return 3028
+        now_s = self._clock.now_s()
+        while self._ends and self._ends[0][0] <= now_s:
+            del self._fingerprints[self._ends.popleft()[1]]
+        fingerprint = sha256(f"{ask.route} {json.dumps(ask.body, sort_keys=True)}".encode()).digest()
+        known = self._fingerprints.get(ask.key)
+        if known is None:
+            self._fingerprints[ask.key] = fingerprint
+            self._ends.append((now_s + MEMORY_S, ask.key))
+            self.counts["first"] += 1
+            return 0
+        if known == fingerprint:
+            self.counts["repeated"] += 1
+            return None
+        self.counts["conflicts"] += 1
+        return 3027
 
 
 @dataclass(slots=True)
@@ -43,18 +141,16 @@ class Send:
     keys: str = ""
 
 
-@dataclass(slots=True)
-class Trap:
-    """Requests that followed a redirect."""
-
-    requests: int = 0
-    with_secret: int = 0
-
-
 class State:
-    """Counts since the start or the last reset."""
+    """All that the parts of the sandbox share, since the start or the last reset.
 
-    def __init__(self) -> None:
+    :ivar settings: read at every request, so that they can change at run time.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = Clock()
+        self.keys = Keys(self.clock)
         self.in_flight = 0
         self._changed = asyncio.Event()
         self.reset()
@@ -62,7 +158,7 @@ class State:
     def reset(self) -> None:
         """Everything is forgotten but the requests that are on their way."""
         self.sends: dict[str, Send] = {}
-        self.phones: dict[str, Tally] = {}
+        self.phones: defaultdict[str, Tally] = defaultdict(Tally)
         self.requests: Counter[str] = Counter()
         self.answers: Counter[int] = Counter()
         self.total = Tally()
@@ -70,8 +166,9 @@ class State:
         self.sends_taken_twice = 0
         self.phones_taken_twice = 0
         self.max_in_flight = self.in_flight
-        self.trap = Trap()
-        self._changed.set()
+        self.trap = {"requests": 0, "with_secret": 0}
+        self.keys.reset()
+        self.notice()
 
     def arrive(self, route: str) -> None:
         """A request of a route is on its way; ``leave`` follows."""
@@ -82,7 +179,7 @@ class State:
     def leave(self) -> None:
         """A request was answered, or its client left."""
         self.in_flight -= 1
-        self._changed.set()
+        self.notice()
 
     def count_ask(self, ask: Ask) -> None:
         """A send was asked for, before anyone judged it; other routes and unreadable bodies are not counted here."""
@@ -90,13 +187,13 @@ class State:
         if not key:
             return
         self.total.asks += 1
-        send = self._send(key, ask)
+        send = self.send(ask)
         send.asks += 1
         if ask.key and ask.key not in send.keys.split():
             send.keys = f"{send.keys} {ask.key}".lstrip()
         if number := ask.recipient:
-            self._phone(number).asks += 1
-        self._changed.set()
+            self.phones[number].asks += 1
+        self.notice()
 
     def answer(self, ask: Ask, answer: str) -> None:
         """A send that was counted as asked meets ``answer``, whether or not it reaches the client."""
@@ -105,20 +202,25 @@ class State:
             send.answers = f"{send.answers} {answer}" if send.answers else answer
 
     def send(self, ask: Ask) -> Send:
-        """The send that a request belongs to."""
-        return self._send(key_of(ask), ask)
+        """The send that a request belongs to; a new one if it is the first."""
+        key = key_of(ask)
+        if key not in self.sends:
+            is_kept = len(self.sends) < MAX_BODIES
+            body = {name: "***" if name in HIDDEN else value for name, value in ask.body.items()} if is_kept else None
+            self.sends[key] = Send(ask.recipient, ask.route, body)
+        return self.sends[key]
 
     def take(self, ask: Ask) -> Send:
         """The message was accepted once more."""
         send = self.send(ask)
-        phone = self._phone(ask.recipient)
+        phone = self.phones[ask.recipient]
         self.total.takes += 1
         send.takes += 1
         phone.takes += 1
         self.sends_taken += send.takes == 1
         self.sends_taken_twice += send.takes == 2
         self.phones_taken_twice += phone.takes == 2
-        self._changed.set()
+        self.notice()
         return send
 
     def notice(self) -> None:
@@ -147,19 +249,6 @@ class State:
             "max_in_flight": self.max_in_flight,
         }
 
-    def _send(self, key: str, ask: Ask) -> Send:
-        send = self.sends.get(key)
-        if send is None:
-            body = {**ask.body, **_hidden(ask)} if len(self.sends) < MAX_BODIES else None
-            send = self.sends[key] = Send(ask.recipient, ask.route, body)
-        return send
-
-    def _phone(self, number: str) -> Tally:
-        phone = self.phones.get(number)
-        if phone is None:
-            phone = self.phones[number] = Tally()
-        return phone
-
 
 def key_of(ask: Ask) -> str:
     """Under what a send is counted: its ``foreign_id``, else its idempotency key, else its channel and number."""
@@ -170,7 +259,3 @@ def key_of(ask: Ask) -> str:
     if ask.key:
         return ask.key
     return f"{ask.route} {ask.recipient}" if ask.recipient else ""
-
-
-def _hidden(ask: Ask) -> dict[str, str]:
-    return {name: mask for name, mask in _HIDDEN.items() if name in ask.body}

@@ -1,80 +1,139 @@
-"""All parts of the stand-in, and the way of one request through them."""
+"""All parts of the stand-in, the routes of both versions, and the way of one request through them."""
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from aiohttp import web
 
+from airflow_provider_dropcowboy.sandbox import catalog, protocol
+from airflow_provider_dropcowboy.sandbox import routes as v1
 from airflow_provider_dropcowboy.sandbox.callbacks import Callbacks, Outbox
-from airflow_provider_dropcowboy.sandbox.clock import Clock
 from airflow_provider_dropcowboy.sandbox.endings import Endings, response
 from airflow_provider_dropcowboy.sandbox.faults import Fault, Faults
 from airflow_provider_dropcowboy.sandbox.protocol import Answer, Ask, CarryOut, RefusedError, json_answer
-from airflow_provider_dropcowboy.sandbox.routes import Account, Lists, Sends
 from airflow_provider_dropcowboy.sandbox.settings import Limits, Settings
 from airflow_provider_dropcowboy.sandbox.state import State
-from airflow_provider_dropcowboy.sandbox.v2 import account as v2_account
-from airflow_provider_dropcowboy.sandbox.v2 import protocol as v2_protocol
-from airflow_provider_dropcowboy.sandbox.v2 import sends as v2_sends
-from airflow_provider_dropcowboy.sandbox.v2.contacts import Contacts
+from airflow_provider_dropcowboy.sandbox.v2.account import UPLOAD_PATH, Account, Contacts
+from airflow_provider_dropcowboy.sandbox.v2.sends import Sends
 from airflow_provider_dropcowboy.sandbox.v2.webhooks import Webhooks
 
 TOO_MANY: Final = json_answer({"error": "Too many requests"}, status=429)
+
+Guard = Callable[[Ask], None]
+"""Lets a request pass, or raises RefusedError."""
 
 
 class Vendor:
     """One account of the stand-in, with its state, lists, faults and callbacks."""
 
     def __init__(self, settings: Settings, *, faults: tuple[Fault, ...] = ()) -> None:
-        self.settings = settings
-        self.state = State()
-        self.clock = Clock()
-        self.outbox = Outbox(concurrency=settings.callback_concurrency, clock=self.clock)
-        self.callbacks = Callbacks(settings, state=self.state, outbox=self.outbox)
-        self.webhooks = Webhooks(settings, state=self.state, outbox=self.outbox)
-        self.lists = Lists(settings)
-        self.account = Account(settings)
-        self.sends = Sends(settings, state=self.state, callbacks=self.callbacks)
-        self.v2_account = v2_account.Account(settings)
-        self.v2_contacts = Contacts(settings, clock=self.clock)
-        self.v2_sends = v2_sends.Sends(
-            state=self.state,
-            callbacks=self.callbacks,
-            webhooks=self.webhooks,
-            account=self.v2_account,
-            clock=self.clock,
-        )
+        self.state = State(settings)
+        self.outbox = Outbox(self.state)
+        self.callbacks = Callbacks(self.state, self.outbox)
+        self.webhooks = Webhooks(self.state, self.outbox)
+        self.lists = v1.Lists()
+        self.sends = v1.Sends(self.state, self.callbacks)
+        self.v2_account = Account(self.state)
+        self.v2_contacts = Contacts(self.state)
+        self.v2_sends = Sends(self.state, callbacks=self.callbacks, webhooks=self.webhooks, account=self.v2_account)
         self.faults = Faults(seed=settings.seed)
         self.faults.add(faults)
         self._limits = Limits(settings)
         self._endings = Endings()
+
+    @property
+    def settings(self) -> Settings:
+        """Those in force."""
+        return self.state.settings
 
     def change(self, changes: Mapping[str, object]) -> None:
         """Settings change from the next request on.
 
         :raises SettingsError: nothing has changed.
         """
-        self.settings = self.settings.changed(changes)
-        self.callbacks.settings = self.webhooks.settings = self.v2_account.settings = self.settings
-        self.v2_contacts.settings = self.settings
+        self.state.settings = self.settings.changed(changes)
         self._limits = Limits(self.settings)
 
     def reset(self) -> None:
         """Everything that was asked is forgotten, the faults too; the settings stay."""
-        self.state.reset()
-        self.outbox.reset()
-        self.callbacks.reset()
-        self.webhooks.reset()
-        self.v2_account.reset()
-        self.v2_contacts.reset()
-        self.v2_sends.reset()
-        self.lists.reset()
+        for part in (
+            self.state, self.outbox, self.callbacks, self.webhooks, self.lists, self.v2_account, self.v2_contacts,
+            self.v2_sends,
+        ):  # fmt: skip
+            part.reset()
         self.faults.clear()
 
-    async def serve(self, request: web.Request, route: str, *, carry_out: CarryOut, is_v2: bool) -> web.StreamResponse:
+    def routes(self) -> list[web.RouteDef]:
+        """API v1 below ``/v1``, API v2 without a prefix: method, path, the name that faults know, and what it does."""
+        lists, account, hooks, people = self.lists, self.v2_account, self.webhooks, self.v2_contacts
+        webhook, media, contacts = "/register/public/webhooks", "/media/public/media", "/contact/public/contacts"
+        with_headers = [
+            ("POST", "/v1/rvm", "rvm", self.sends.rvm),
+            ("POST", "/v1/sms", "sms", self.sends.sms),
+            ("POST", "/v1/list", "create", lists.create),
+            ("GET", "/v1/list/{list_id}", "show", lists.show),
+            ("POST", "/v1/list/{list_id}", "rename", lists.rename),
+            ("DELETE", "/v1/list/{list_id}", "delete", lists.delete),
+            ("POST", "/v1/list/{list_id}/contacts", "append", lists.append),
+            ("GET", "/v1/brand", "brand", lambda _ask: json_answer(catalog.BRANDS)),
+            ("GET", "/v1/recording", "recording", v1.recordings),
+            ("GET", "/v1/media", "media", lambda _ask: json_answer(catalog.RECORDINGS)),
+            ("GET", "/v1/pool", "pool", lambda _ask: json_answer(catalog.POOLS)),
+        ]
+        with_key = [
+            ("GET", "/register/public/integration-readiness", "readiness", account.readiness),
+            ("GET", webhook, "webhooks", hooks.show),
+            ("POST", webhook, "register", hooks.register),
+            ("GET", webhook + "/{item_id}", "webhooks", hooks.show),
+            ("PUT", webhook + "/{item_id}", "update_webhook", hooks.update),
+            ("DELETE", webhook + "/{item_id}", "delete_webhook", hooks.delete),
+            ("POST", webhook + "/{item_id}/rotate-secret", "rotate", hooks.rotate),
+            ("GET", "/register/public/account/webhook-signing-secret", "secrets", hooks.secrets),
+            ("GET", media, "medias", account.list_media),
+            ("POST", media, "upload", account.add_media),
+            ("GET", media + "/{item_id}", "medias", account.list_media),
+            ("POST", media + "/{item_id}/complete", "complete", account.complete),
+            ("GET", "/voice/public/voices", "voices", account.voices),
+            ("GET", "/phone/public/lines", "lines", account.list_lines),
+            ("GET", "/phone/public/lines/{item_id}/numbers", "lines", account.numbers_of_line),
+            ("GET", "/integration/public/byoc", "byoc", account.show_byoc),
+            ("GET", "/campaign/public/campaigns/{item_id}/stats", "campaigns", account.campaign_stats),
+            ("POST", "/phone/public/embed/token", "token", people.grant),
+        ]
+        with_token = [
+            ("GET", contacts, "contacts", people.find),
+            ("POST", contacts, "append_contacts", people.append),
+            ("GET", contacts + "/search", "contacts", people.find),
+            ("GET", contacts + "/{item_id}", "contacts", people.show),
+            ("PUT", contacts + "/{item_id}", "change_contact", people.change),
+            ("DELETE", contacts + "/{item_id}", "delete_contact", people.delete),
+            ("POST", contacts + "/{item_id}/consent", "consent", people.consent),
+            ("GET", "/contact/public/lists/{item_id}/contacts", "contacts", people.find),
+        ]
+        # a send of v2 is answered before its credentials are looked at, and an upload's address is its credential
+        open_to_all = [
+            ("POST", "/rvm", "rvm", self.v2_sends.send),
+            ("POST", "/sms", "sms", self.v2_sends.send),
+            ("PUT", UPLOAD_PATH + "/{item_id}", "put_upload", account.put_upload),
+        ]
+        return [
+            web.route(method, path, partial(self.serve, route=name, guard=guard, carry_out=carry_out, is_v2=is_v2))
+            for is_v2, guard, rows in (
+                (False, lambda ask: protocol.require_headers(ask, self.settings), with_headers),
+                (True, lambda ask: protocol.require_key(ask, self.settings), with_key),
+                (True, people.require_token, with_token),
+                (True, lambda _ask: None, open_to_all),
+            )
+            for method, path, name, carry_out in rows
+        ]
+
+    async def serve(
+        self, request: web.Request, *, route: str, guard: Guard, carry_out: CarryOut, is_v2: bool
+    ) -> web.StreamResponse:
         """One request, from its first byte to its answer or what a fault made of it.
 
         What it asks for is done before the latency begins: a client that gives up in between does not undo it.
@@ -88,45 +147,36 @@ class Vendor:
             self.state.count_ask(ask)
             fault: Fault | None = None
             if not self._limits.admits(in_flight=self.state.in_flight):
-                answer = _worded(TOO_MANY, ask)
+                answer = protocol.worded(TOO_MANY, ask)
             else:
                 fault = self.faults.meet(route, ask.names())
                 if fault is None or fault.kind.is_taken:
-                    answer = _carried_out(ask, carry_out)
+                    answer = _carried_out(ask, guard, carry_out)
                 else:
-                    answer = _worded(fault.kind.answer, ask)
+                    answer = protocol.worded(fault.kind.answer, ask)
             self.state.answer(ask, fault.name if fault else str(answer.status))
             if self.settings.latency_ms:
                 await asyncio.sleep(self.settings.latency_ms / 1000)
             if fault is not None:
-                return await self._endings.end(request, fault, answer=answer, own=_worded(fault.kind.answer, ask))
+                own = protocol.worded(fault.kind.answer, ask)
+                return await self._endings.end(request, fault, answer=answer, own=own)
             self.state.answers[answer.status] += 1
             return response(answer)
         finally:
             self.state.leave()
 
 
-def _carried_out(ask: Ask, carry_out: CarryOut) -> Answer:
+def _carried_out(ask: Ask, guard: Guard, carry_out: CarryOut) -> Answer:
     try:
+        guard(ask)
         return carry_out(ask)
-    except RefusedError as refused:
-        if ask.is_v2:
-            return v2_protocol.refused(refused.status, refused.reason, code=refused.code)
-        return refused.answer()
-
-
-def _worded(answer: Answer, ask: Ask) -> Answer:
-    return v2_protocol.reworded(answer) if ask.is_v2 else answer
+    except RefusedError as error:
+        return error.answer(ask)
 
 
 async def _read(request: web.Request, route: str, *, is_v2: bool) -> Ask:
-    ask = Ask(
-        route,
-        request.headers,
-        query=request.query,
-        item_id=next(iter(request.match_info.values()), ""),
-        is_v2=is_v2,
-    )
+    item_id = next(iter(request.match_info.values()), "")
+    ask = Ask(route, request.headers, query=request.query, item_id=item_id, is_v2=is_v2)
     if request.method not in {"POST", "PUT"}:
         return ask
     raw = await request.read()

@@ -1,97 +1,33 @@
-"""The sending routes of API v2: 202 to nearly everything, the memory of idempotency keys, and the verdict later."""
+"""The sending routes of API v2: 202 to nearly everything, and the verdict later, by callback and webhooks."""
 
-import json
-from collections import Counter, deque
-from dataclasses import asdict, dataclass
-from hashlib import sha256
+import re
+import uuid
+from collections import Counter
+from collections.abc import Mapping
+from hashlib import blake2b
 from typing import Final
 
-from airflow_provider_dropcowboy.sandbox.callbacks import Callbacks
-from airflow_provider_dropcowboy.sandbox.clock import Clock
-from airflow_provider_dropcowboy.sandbox.protocol import Answer, Ask, RefusedError, require_body
+from airflow_provider_dropcowboy.sandbox import callbacks, catalog
+from airflow_provider_dropcowboy.sandbox.protocol import Answer, Ask, RefusedError, is_account, queued, require_body
+from airflow_provider_dropcowboy.sandbox.settings import Settings
 from airflow_provider_dropcowboy.sandbox.state import State
 from airflow_provider_dropcowboy.sandbox.v2.account import Account
-from airflow_provider_dropcowboy.sandbox.v2.protocol import is_account, queued
-from airflow_provider_dropcowboy.sandbox.v2.results import Result, drawn_code, fault_of, is_taken
 from airflow_provider_dropcowboy.sandbox.v2.webhooks import Webhooks
 
-MEMORY_S: Final = 24 * 3600.0  # API v2, section 3: keys are kept for 24 hours
-MAX_KEY_CHARACTERS: Final = 255
+MAX_TTS_CHARACTERS: Final = 1_200  # API v2, POST /rvm, tts_body
+MAX_SMS_CHARACTERS: Final = 1_600  # API v2, POST /sms, body
+CALLER_ID: Final = "+12125550100"
 
+WITH_RECEIPT: Final = frozenset({0, 4001, 4002})  # API v2, section 6, contact.rvm.receipt
 
-@dataclass(slots=True)
-class KeyCounts:
-    """What became of the requests that had a key.
-
-    :param first: of keys that were not in the memory; each is carried out.
-    :param repeated: of keys in the memory with the same request; nothing is sent again.
-    :param conflicts: of keys in the memory with another request (3027).
-    :param malformed: of keys that are none (3028).
-    """
-
-    first: int = 0
-    repeated: int = 0
-    conflicts: int = 0
-    malformed: int = 0
-
-
-class Keys:
-    """The memory of idempotency keys: fingerprints by key, for 24 hours of the sandbox's clock."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self.reset()
-
-    def reset(self) -> None:
-        """No key was used."""
-        self._fingerprints: dict[str, bytes] = {}
-        self._ends: deque[tuple[float, str]] = deque()
-        self.counts = KeyCounts()
-
-    def shown(self) -> dict[str, int]:
-        """The counts, and how many keys are in the memory."""
-        return {**asdict(self.counts), "kept": len(self._fingerprints)}
-
-    def code_of(self, ask: Ask) -> int | None:
-        """0: carry it out. ``None``: it was carried out before. Else what is wrong with its key."""
-        if not ask.key:
-            return 0
-        if len(ask.key) > MAX_KEY_CHARACTERS or not ask.key.isascii() or not ask.key.isprintable():
-            self.counts.malformed += 1
-            return 3028
-        self._forget_old()
-        fingerprint = sha256(f"{ask.route} {json.dumps(ask.body, sort_keys=True)}".encode()).digest()
-        known = self._fingerprints.get(ask.key)
-        if known is None:
-            self._fingerprints[ask.key] = fingerprint
-            self._ends.append((self._clock.now_s() + MEMORY_S, ask.key))
-            self.counts.first += 1
-            return 0
-        if known == fingerprint:
-            self.counts.repeated += 1
-            return None
-        self.counts.conflicts += 1
-        return 3027
-
-    def _forget_old(self) -> None:
-        now_s = self._clock.now_s()
-        while self._ends and self._ends[0][0] <= now_s:
-            del self._fingerprints[self._ends.popleft()[1]]
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_NOT_NANP = re.compile(r"\+1(?![2-9][0-9]{2}[2-9][0-9]{6}$)")
 
 
 class Sends:
     """Answers a send, judges it, and sees to its callback and webhooks."""
 
-    def __init__(
-        self,
-        *,
-        state: State,
-        callbacks: Callbacks,
-        webhooks: Webhooks,
-        account: Account,
-        clock: Clock,
-    ) -> None:
-        self.keys = Keys(clock)
+    def __init__(self, state: State, *, callbacks: callbacks.Callbacks, webhooks: Webhooks, account: Account) -> None:
         self._state = state
         self._callbacks = callbacks
         self._webhooks = webhooks
@@ -100,7 +36,6 @@ class Sends:
 
     def reset(self) -> None:
         """No send was seen."""
-        self.keys.reset()
         self.by_code.clear()
 
     def send(self, ask: Ask) -> Answer:
@@ -111,11 +46,11 @@ class Sends:
         if not ask.headers.get("x-key") and not ask.headers.get("x-secret"):
             raise RefusedError(401, "Unauthorized")
         require_body(ask)
-        settings = self._callbacks.settings
+        settings = self._state.settings
         if not is_account(ask, settings):
             self._tell(ask, 3007)
             return queued()
-        code = self.keys.code_of(ask)
+        code = self._state.keys.code_of(ask)
         if code == 0:
             code = fault_of(ask, settings, media=self._account.media, lines=self._account.lines)
             self._tell(ask, code or drawn_code(ask, settings))
@@ -129,9 +64,175 @@ class Sends:
             self._callbacks.tell(ask, send, outcome="silent", make_body=dict)
             return
         self.by_code[code] += 1
-        result = Result(ask, code, take=send.takes, team_id=self._callbacks.settings.team_id)
+        settings = self._state.settings
+        result = Result(ask, code, take=send.takes, team_id=settings.team_id)
         self._callbacks.tell(ask, send, outcome=result.outcome, make_body=result.callback)
         # API v2, section 4: bad credentials are no account's, so no webhook hears of them
         if code != 3007:
             for event, told in result.events():
-                self._webhooks.emit(event, told, delay_s=self._callbacks.settings.callback_delay_s)
+                self._webhooks.emit(event, told, delay_s=settings.callback_delay_s)
+
+
+def is_taken(code: int) -> bool:
+    """Whether the message went its way, and neither the request nor the account was at fault."""
+    return not (3000 <= code < 4000 or code >= 6000 or code in {4010, 4011, 4013})
+
+
+def drawn_code(ask: Ask, settings: Settings) -> int | None:
+    """The result of a good request: of ``codes``, a simulated number, or the shares; ``None`` is never told."""
+    forced = settings.codes.get(ask.recipient, settings.codes.get("*"))
+    if forced is not None:
+        return forced
+    if ask.recipient in catalog.SIMULATED:
+        return catalog.SIMULATED[ask.recipient]
+    match callbacks.outcome_of(ask.recipient, settings.outcomes):
+        case "success":
+            return 0
+        case "silent":
+            return None
+        case "dnc":
+            return 4016
+        case _:
+            codes = (4002, 4001, 4004) if ask.route == "rvm" else (4008, 4004)
+            return codes[int(callbacks.fraction("reason", ask.recipient) * len(codes))]
+
+
+def fault_of(ask: Ask, settings: Settings, *, media: Mapping[str, bool], lines: Mapping[str, object]) -> int:
+    """The code of what is wrong with a request; 0 when nothing is.
+
+    :param media: by id, whether the file is there.
+    """
+    # the vendor does not say what it does with both, or with a contact that is not there
+    if ("to" in ask.body) == ("contact_id" in ask.body):
+        return 3011
+    if code := _fault_of_number(ask.recipient):
+        return code
+    if settings.test_numbers_only and ask.route == "rvm" and ask.recipient not in catalog.TEST_NUMBERS:
+        return 3040
+    if settings.funds_usd <= 0:
+        return 3000
+    line = ask.body.get("phone_line_id")
+    if line is not None and line not in lines:
+        return 3013
+    url = ask.body.get("callback_url")
+    if url is not None and not _is_url(url):
+        return 3019
+    return _fault_of_voicemail(ask, settings, media=media) if ask.route == "rvm" else _fault_of_text(ask, media=media)
+
+
+def _fault_of_number(number: str) -> int:
+    if number in catalog.SIMULATED:
+        return 0
+    if not _E164.fullmatch(number):
+        return 3011
+    return 3012 if _NOT_NANP.match(number) else 0
+
+
+def _fault_of_voicemail(ask: Ask, settings: Settings, *, media: Mapping[str, bool]) -> int:
+    body = ask.body
+    if (byoc := body.get("byoc")) is not None:
+        if not settings.byoc:
+            return 3016
+        if not isinstance(byoc, dict) or not byoc.get("sti_orig_id"):
+            return 3017
+        if byoc.get("sti_attestation") not in {"A", "B", "C"}:
+            return 3018
+    given = [name for name in ("media_id", "tts_body", "voice_id", "audio_url") if body.get(name)]
+    if given == ["media_id"]:
+        return 0 if media.get(ask.text("media_id")) else 3033
+    if given == ["audio_url"]:
+        if not settings.audio_url_allowed:
+            return 3014
+        return 0 if _is_url(body["audio_url"]) else 3001
+    if given == ["voice_id"]:
+        return 3015
+    if given == ["tts_body"] or (given == ["tts_body", "voice_id"] and body["voice_id"] != catalog.VOICE_ID):
+        return 3002
+    if given == ["tts_body", "voice_id"]:
+        return 3021 if _length(ask.text("tts_body")) > MAX_TTS_CHARACTERS else 0
+    return 3001
+
+
+def _fault_of_text(ask: Ask, *, media: Mapping[str, bool]) -> int:
+    if not ask.text("body").strip():
+        return 3015
+    if _length(ask.text("body")) > MAX_SMS_CHARACTERS:
+        return 3021
+    urls, ids = ask.body.get("media_urls", []), ask.body.get("media_ids", [])
+    if not isinstance(urls, list) or not isinstance(ids, list) or not all(_is_url(url) for url in urls):
+        return 3001
+    return 0 if all(media.get(str(found)) for found in ids) else 3033
+
+
+def _is_url(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"https?://[^\s/]+\S*", value) is not None
+
+
+def _length(text: str) -> int:
+    # as Node counts: an emoji is two
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+class Result:
+    """One result, as the callback and the webhooks tell it.
+
+    :param take: how many times the send has been taken; each take is a drop of its own.
+    """
+
+    def __init__(self, ask: Ask, code: int, *, take: int, team_id: str) -> None:
+        self._ask = ask
+        self.code = code
+        name = f"{ask.route} {ask.text('foreign_id')} {ask.key} {ask.recipient} {take} {code}"
+        self._common: dict[str, object] = {
+            "drop_id": blake2b(name.encode(), digest_size=12).hexdigest(),
+            "team_id": team_id,
+            "contact_id": ask.text("contact_id") or str(uuid.uuid5(uuid.NAMESPACE_OID, ask.recipient)),
+            "status": "success" if code == 0 else "failure",
+            "reason": catalog.REASONS.get(code, "Failed"),
+            "reason_code": code,
+        }
+
+    @property
+    def outcome(self) -> str:
+        """For the counts: ``success``, ``dnc``, ``failure``, or the code of a request that was at fault."""
+        if not is_taken(self.code):
+            return str(self.code)
+        return {0: "success", 4016: "dnc"}.get(self.code, "failure")
+
+    def callback(self) -> dict[str, object]:
+        """The flat object that goes to ``callback_url``: the only one with ``foreign_id``."""
+        return {
+            **self._common,
+            "session_id": str(uuid.uuid4()),
+            "log_id": str(uuid.uuid4()),
+            "foreign_id": self._ask.text("foreign_id"),
+            "phone_number": self._ask.recipient,
+            "caller_id": self._ask.text("caller_id") or CALLER_ID,
+            "product_code": self._ask.route,
+            "quantity": 1,
+            **callbacks.fees_usd(self._ask, is_delivered=self.code == 0, is_taken=is_taken(self.code)),
+            "dnc": self.code == 4016,
+            "attempt_date": callbacks.iso_now(),
+        }
+
+    def events(self) -> list[tuple[str, dict[str, object]]]:
+        """The webhooks of it, by the names of their events; none has the ``foreign_id``."""
+        told = {
+            **self._common,
+            "campaign_id": None,
+            "campaign_type": self._ask.route,
+            "to": self._ask.recipient,
+            "from": self._ask.text("caller_id") or CALLER_ID,
+        }
+        events = [(f"contact.{self._ask.route}.status", told)]
+        if self._ask.route == "rvm" and self.code in WITH_RECEIPT:
+            receipt = {
+                **told,
+                "proof_of_delivery_url": "https://api-v2.dropcowboy.com/campaign/public/receipts/sandbox",
+                "receipt_ready_at": callbacks.iso_now(),
+                "user_id": "sandbox-user",
+                "list_id": None,
+                "list": None,
+            }
+            events.append(("contact.rvm.receipt", receipt))
+        return events

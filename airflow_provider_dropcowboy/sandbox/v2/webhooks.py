@@ -13,10 +13,17 @@ from typing import Final
 import aiohttp
 
 from airflow_provider_dropcowboy.sandbox.callbacks import MAX_SHOWN, Outbox, fraction, post
-from airflow_provider_dropcowboy.sandbox.protocol import Answer, Ask, RefusedError, require_body, require_url
-from airflow_provider_dropcowboy.sandbox.settings import Settings
+from airflow_provider_dropcowboy.sandbox.protocol import (
+    Answer,
+    Ask,
+    RefusedError,
+    enveloped,
+    item_of,
+    now_ms,
+    require_body,
+    require_url,
+)
 from airflow_provider_dropcowboy.sandbox.state import State
-from airflow_provider_dropcowboy.sandbox.v2.protocol import enveloped, require_key
 
 TIMEOUT_S: Final = 5.0  # API v2, section 6
 WAITS_S: Final = (60.0, 300.0)
@@ -43,7 +50,7 @@ class Webhook:
     name: str | None = None
     webhook_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     secret: str = field(default_factory=lambda: str(uuid.uuid4()), repr=False)
-    secret_created_at: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
+    secret_created_at: int = field(default_factory=now_ms)
 
     def shown(self) -> dict[str, object]:
         """Without its secret."""
@@ -57,6 +64,10 @@ class Webhook:
             "signing_secret_created_at": self.secret_created_at,
         }
 
+    def with_secret(self, *names: str) -> dict[str, object]:
+        """Some of its fields, and its secret."""
+        return {**{name: value for name, value in self.shown().items() if name in names}, "signing_secret": self.secret}
+
 
 class Webhooks:
     """The account's webhooks and what is on its way to them.
@@ -64,16 +75,14 @@ class Webhooks:
     An address that refuses the connection is not tried again. The vendor does not say what it does then.
     """
 
-    def __init__(self, settings: Settings, *, state: State, outbox: Outbox) -> None:
-        self.settings = settings
+    def __init__(self, state: State, outbox: Outbox) -> None:
         self._state = state
         self._outbox = outbox
-        self._by_id: dict[str, Webhook] = {}
         self.reset()
 
     def reset(self) -> None:
         """No webhook is registered, and the counts are zero."""
-        self._by_id.clear()
+        self._by_id: dict[str, Webhook] = {}
         self.planned = 0
         self.done = 0
         self.attempts: Counter[str] = Counter()
@@ -97,31 +106,29 @@ class Webhooks:
         heard = [hook for hook in self._by_id.values() if {event, "*"} & set(hook.event_types)]
         for hook in heard:
             event_id = str(uuid.uuid4())
-            body = {"event_id": event_id, "event": event, "event_at": time.time_ns() // 1_000_000, "data": told}
+            body = {"event_id": event_id, "event": event, "event_at": now_ms(), "data": told}
             raw = json.dumps(body, separators=(",", ":")).encode()
-            times = 2 if fraction("twice", event_id) < self.settings.webhook_twice else 1
+            times = 2 if fraction("twice", event_id) < self._state.settings.webhook_twice else 1
             for copy in range(times):
-                late_s = fraction(f"late {copy}", event_id) * self.settings.webhook_spread_s
+                late_s = fraction(f"late {copy}", event_id) * self._state.settings.webhook_spread_s
                 self.planned += 1
                 self._later(delay_s + late_s, hook.webhook_id, event_id, raw, attempt=1)
         return len(heard)
 
     def register(self, ask: Ask) -> Answer:
         """``POST /register/public/webhooks``: a second one for an address is another, and both hear of everything."""
-        require_key(ask, self.settings)
         require_body(ask)
         if len(self._by_id) >= MAX_WEBHOOKS:
             raise RefusedError(400, f"At most {MAX_WEBHOOKS} webhooks", code="webhook_limit")
         hook = Webhook("", [])
         self._change(hook, ask, is_new=True)
         self._by_id[hook.webhook_id] = hook
-        return enveloped({**hook.shown(), "signing_secret": hook.secret}, status=201)
+        return enveloped(hook.with_secret(*hook.shown()), status=201)
 
     def show(self, ask: Ask) -> Answer:
         """``GET /register/public/webhooks``, or one of them by its id."""
         if ask.item_id:
             return enveloped(self._find(ask).shown())
-        require_key(ask, self.settings)
         return enveloped([hook.shown() for hook in self._by_id.values()])
 
     def update(self, ask: Ask) -> Answer:
@@ -142,29 +149,13 @@ class Webhooks:
         """``POST …/{id}/rotate-secret``: the old secret signs nothing from now on, retries included."""
         hook = self._find(ask)
         hook.secret = str(uuid.uuid4())
-        hook.secret_created_at = time.time_ns() // 1_000_000
-        return enveloped(
-            {
-                "webhook_id": hook.webhook_id,
-                "signing_secret": hook.secret,
-                "signing_secret_created_at": hook.secret_created_at,
-            }
-        )
+        hook.secret_created_at = now_ms()
+        return enveloped(hook.with_secret("webhook_id", "signing_secret_created_at"))
 
-    def secrets(self, ask: Ask) -> Answer:
+    def secrets(self, _ask: Ask) -> Answer:
         """``GET /register/public/account/webhook-signing-secret``: one for each webhook."""
-        require_key(ask, self.settings)
-        return enveloped(
-            [
-                {
-                    "webhook_id": hook.webhook_id,
-                    "event_types": hook.event_types,
-                    "hook_type": hook.shown()["hook_type"],
-                    "signing_secret": hook.secret,
-                }
-                for hook in self._by_id.values()
-            ]
-        )
+        hooks = self._by_id.values()
+        return enveloped([hook.with_secret("webhook_id", "event_types", "hook_type") for hook in hooks])
 
     def _change(self, hook: Webhook, ask: Ask, *, is_new: bool) -> None:
         events = ask.body.get("event_types", None if is_new else hook.event_types)
@@ -181,11 +172,7 @@ class Webhooks:
         hook.name = ask.text("name") or hook.name
 
     def _find(self, ask: Ask) -> Webhook:
-        require_key(ask, self.settings)
-        hook = self._by_id.get(ask.item_id)
-        if hook is None:
-            raise RefusedError(404, "Webhook not found")
-        return hook
+        return item_of(ask, self._by_id, noun="Webhook")
 
     def _later(self, delay_s: float, webhook_id: str, event_id: str, raw: bytes, *, attempt: int) -> None:
         self._outbox.later(delay_s, partial(self._deliver, webhook_id, event_id, raw, attempt))

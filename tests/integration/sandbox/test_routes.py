@@ -31,11 +31,18 @@ def test_a_voicemail_and_a_text_are_queued(sandbox: SandboxProcess) -> None:
     assert sandbox.takes()["takes"] == 2
 
 
+@pytest.mark.parametrize("headers", [{}, {"x-team-id": "sandbox-team", "x-secret": "wrong"}])
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-def test_every_route_is_closed_without_its_headers(sandbox: SandboxProcess, method: str, path: str) -> None:
-    answer = requests.request(method, f"{sandbox.base_url}{path}", json=rvm(sandbox), timeout=30)
+def test_every_route_is_closed_without_its_headers(
+    sandbox: SandboxProcess, method: str, path: str, headers: dict[str, str]
+) -> None:
+    made = call(sandbox, "POST", "/list", body={"list_name": "Due"}).json()["list_id"]
+    url = f"{sandbox.base_url}{path}".replace("/list/x", f"/list/{made}")
+    answer = requests.request(method, url, json=rvm(sandbox), headers=headers, timeout=30)
     assert (answer.status_code, answer.json()) == (401, {"error": "Unauthorized"})
     assert sandbox.stats()["unauthorized"] == 1
+    assert sandbox.takes()["takes"] == 0
+    assert [kept["list_name"] for kept in sandbox.lists().values()] == ["Due"]
 
 
 @pytest.mark.parametrize(

@@ -103,14 +103,6 @@ def test_a_wrong_call_appends_nothing(vendor: Vendor, body: dict[str, object], f
     assert vendor.lists.shown()[list_id]["contact_count"] == 0
 
 
-def test_lists_are_closed_to_strangers(vendor: Vendor) -> None:
-    list_id = _made(vendor)
-    with pytest.raises(RefusedError) as refused:
-        vendor.lists.delete(Ask("delete", {}, item_id=list_id))
-    assert refused.value.status == 401
-    assert len(vendor.lists) == 1
-
-
 _CELLS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20), st.just("5045550100"))
 
 
