@@ -12,9 +12,12 @@ from datetime import timedelta
 from inspect import signature
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.campaign.compose import RvmTemplate
 from airflow_provider_dropcowboy.campaign.control import Control
-from airflow_provider_dropcowboy.campaign.plan import ContactColumns, Plan  # type: ignore[attr-defined]  # in both builds
+from airflow_provider_dropcowboy.campaign.plan import (  # type: ignore[attr-defined]  # in both builds
+    ContactColumns,
+    Plan,
+    RvmTemplate,
+)
 from airflow_provider_dropcowboy.campaign.preview import preview_campaign
 from airflow_provider_dropcowboy.campaign.run import run_campaign
 from airflow_provider_dropcowboy.contacts.contact import Template

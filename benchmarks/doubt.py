@@ -17,10 +17,9 @@ from statistics import fmean, median
 from typing import Final
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.campaign import pipeline
 from airflow_provider_dropcowboy.campaign.control import Control
 from airflow_provider_dropcowboy.campaign.plan import Plan
-from airflow_provider_dropcowboy.campaign.run import run_campaign
+from airflow_provider_dropcowboy.campaign.run import Pipeline, run_campaign
 from airflow_provider_dropcowboy.ledger.database import open_ledger
 from airflow_provider_dropcowboy.secret import Secret
 from benchmarks.ours import (  # type: ignore[attr-defined]  # an older build has them elsewhere
@@ -39,11 +38,11 @@ WARM: Final = 0.2
 def send(url: str, rows: int, *, ledger: str, connections: int) -> dict[str, float]:
     """One campaign: its rate, and the claims that were out for each connection."""
     samples: list[int] = []
-    measured = pipeline.Pipeline.run
+    measured = Pipeline.run
 
-    async def sampled(engine: pipeline.Pipeline) -> None:
+    async def sampled(engine: Pipeline) -> None:
         async def sample() -> None:
-            limit = engine._shared.in_flight if hasattr(engine, "_shared") else engine._doubt  # type: ignore[attr-defined]  # of an older build
+            limit = getattr(engine, "_doubt", None) or engine._shared.in_flight  # the former: an older build
             while True:
                 samples.append(limit.claims)
                 if len(samples) == 1:
@@ -56,7 +55,7 @@ def send(url: str, rows: int, *, ledger: str, connections: int) -> dict[str, flo
         finally:
             sampling.cancel()
 
-    pipeline.Pipeline.run = sampled
+    Pipeline.run = sampled
     plan = Plan(
         account=Account("bench-team", Secret("bench-secret"), url),
         campaign="doubt",

@@ -19,9 +19,9 @@ import pyarrow.parquet
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.campaign import claiming, ending, pipeline, recording, run
-from airflow_provider_dropcowboy.campaign.compose import RvmTemplate
+from airflow_provider_dropcowboy.campaign import claiming, ending, recording, run
 from airflow_provider_dropcowboy.campaign.control import Control
+from airflow_provider_dropcowboy.campaign.messages import RvmTemplate
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.summary import Tally
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Deadline
@@ -112,16 +112,16 @@ class Lag:
 
     def watch(self) -> None:
         """Sample it in every loop that a pipeline runs in."""
-        measured = pipeline.Pipeline.run
+        measured = run.Pipeline.run
 
-        async def sampled(engine: pipeline.Pipeline) -> None:
+        async def sampled(engine: run.Pipeline) -> None:
             sampling = asyncio.create_task(self._sample())
             try:
                 await measured(engine)
             finally:
                 sampling.cancel()
 
-        pipeline.Pipeline.run = sampled
+        run.Pipeline.run = sampled
 
     def p99_ms(self) -> float:
         """The lag that one sample in a hundred exceeds."""

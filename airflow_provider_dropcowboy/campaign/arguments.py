@@ -23,14 +23,14 @@ from airflow_provider_dropcowboy.argument_kinds import (
     text_kind,
 )
 from airflow_provider_dropcowboy.arguments import LATER, Kind, argument, given_of, not_both, wrong
-from airflow_provider_dropcowboy.campaign.identity import check_campaign_name
+from airflow_provider_dropcowboy.campaign.messages import check_campaign_name
 from airflow_provider_dropcowboy.contacts.partition import Partition
 from airflow_provider_dropcowboy.contacts.source import SourceArguments
 from airflow_provider_dropcowboy.states import DOUBT_LASTS
 
 if TYPE_CHECKING:
     from airflow_provider_dropcowboy.campaign.plan import MessageTemplate, Plan, Settings
-    from airflow_provider_dropcowboy.campaign.waves import Waves
+    from airflow_provider_dropcowboy.campaign.run import Waves
     from airflow_provider_dropcowboy.contacts.contact import Template
     from airflow_provider_dropcowboy.ledger.runs import Who
     from airflow_provider_dropcowboy.screening.calling_hours import CallingHours

@@ -4,13 +4,12 @@ import logging
 from collections.abc import Iterable
 from datetime import timedelta
 from operator import length_hint
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from airflow_provider_dropcowboy.api.content import count_outside_gsm
 from airflow_provider_dropcowboy.api.versions import vendor_of
-from airflow_provider_dropcowboy.campaign.compose import RvmTemplate
-from airflow_provider_dropcowboy.campaign.identity import Identity
+from airflow_provider_dropcowboy.campaign.messages import Identity, RvmTemplate, SmsTemplate
 from airflow_provider_dropcowboy.campaign.plan import Plan
-from airflow_provider_dropcowboy.campaign.warnings import warn_of_plan
 from airflow_provider_dropcowboy.errors import AuthenticationError, NothingSentError, StaleRunError
 from airflow_provider_dropcowboy.ledger.campaigns import Campaign
 from airflow_provider_dropcowboy.ledger.counts import has_sends
@@ -20,6 +19,8 @@ from airflow_provider_dropcowboy.ledger.patience import begin_patiently, bind_pa
 from airflow_provider_dropcowboy.ledger.runs import Run, end_run
 from airflow_provider_dropcowboy.ledger.tasks import rows_read_last
 from airflow_provider_dropcowboy.transport.client import Client
+
+_TOLL_FREE: Final = ("800", "822", "833", "844", "855", "866", "877", "880", "881", "882", "883", "888")  # NANPA
 
 log = logging.getLogger(__name__)
 
@@ -131,3 +132,25 @@ def _check_staleness(plan: Plan, ledger: Ledger, campaign: Campaign) -> None:
         raise NothingSentError(text)
     log.warning("%s", text)
     raise StaleRunError(text, is_begun=False)
+
+
+def warn_of_plan(plan: Plan) -> None:
+    """Before the first send: what the task asks for and might not want."""
+    if not plan.callback_url:
+        log.warning(
+            "no callback_url, neither in the task nor in the connection: what becomes of accepted messages, and of "
+            "those in doubt, will not be known"
+        )
+    if plan.hours is None:
+        log.warning('calling_hours="off": people are called at any hour, and in states that ban such calls')
+    match plan.template:
+        case RvmTemplate(forwarding_number=str(number)) if number.startswith("+1") and number[2:5] in _TOLL_FREE:
+            log.warning("forwarding_number is toll-free, which the vendor advises against: use a local number")
+        case SmsTemplate(sms_body=body) if count := sum(map(count_outside_gsm, body.literals)):
+            log.warning(
+                "sms_body has %d characters outside GSM 03.38 (such as curly quotes or emoji): a text with one of them "
+                "goes out in parts of 70 characters, which may cost more",
+                count,
+            )
+        case _:
+            pass

@@ -14,7 +14,7 @@ from airflow_provider_dropcowboy.api.content import (
 from airflow_provider_dropcowboy.argument_kinds import E164, FLAG, ID, IDS, NAME, PROSE, URL, URLS, choice
 from airflow_provider_dropcowboy.arguments import Arguments, Kind, argument, given_of, not_both, wrong
 from airflow_provider_dropcowboy.campaign.arguments import POOL, SendArguments
-from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
+from airflow_provider_dropcowboy.campaign.messages import RvmTemplate, SmsTemplate
 from airflow_provider_dropcowboy.contacts.contact import Template
 from airflow_provider_dropcowboy.errors import ConfigurationError
 

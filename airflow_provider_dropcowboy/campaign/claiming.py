@@ -7,9 +7,8 @@ from datetime import timedelta
 from functools import partial
 
 from airflow_provider_dropcowboy.campaign.control import STOPPED, Order, paused
-from airflow_provider_dropcowboy.campaign.in_flight import Ask
 from airflow_provider_dropcowboy.campaign.sending import Sending
-from airflow_provider_dropcowboy.campaign.shared import Shared, in_thread
+from airflow_provider_dropcowboy.campaign.shared import Ask, Shared, in_thread
 from airflow_provider_dropcowboy.campaign.source import Source
 from airflow_provider_dropcowboy.clock import Deadline
 from airflow_provider_dropcowboy.errors import LedgerError

@@ -1,13 +1,15 @@
 """From rows to messages and verdicts: reading the source, screening and composing."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import gc
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import Final
 
-from airflow_provider_dropcowboy.campaign.identity import Identity, framed_content
-from airflow_provider_dropcowboy.campaign.plan import MessageTemplate, Plan
+from airflow_provider_dropcowboy.campaign.messages import Identity, framed_content
+from airflow_provider_dropcowboy.campaign.plan import MessageTemplate, Plan, Rows
 from airflow_provider_dropcowboy.campaign.seen import Seen
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.contacts.contact import Contact, ContactReader, TextError, Unusable, find_column
@@ -27,8 +29,6 @@ from airflow_provider_dropcowboy.states import State
 
 LOOK_ROWS: Final = 2_000
 """Rows of a known campaign that the ledger is asked about at once, before anything of them is judged."""
-
-Rows = Iterable[Mapping[str, object]]
 
 
 @dataclass(slots=True)
@@ -247,3 +247,18 @@ def _met_before(key: str) -> Verdict:
 
 def _cell(row: Mapping[str, object], column: str) -> object:
     return row[column] if column in row else row[find_column(column, row)]
+
+
+@contextmanager
+def old_objects_left_alone() -> Iterator[None]:
+    """The garbage collector looks only at what is made within the block.
+
+    A full collection over all that Airflow has loaded holds every thread for some 40 ms, again and again.
+    """
+    is_frozen = gc.get_freeze_count() > 0  # Airflow's executor does it, to share memory with its tasks
+    gc.freeze()
+    try:
+        yield
+    finally:
+        if not is_frozen:
+            gc.unfreeze()

@@ -1,6 +1,6 @@
 """What a run is to do, checked once, so that nothing further down meets a wrong value."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -10,8 +10,7 @@ from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.callback_url import key_id
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.api.versions import vendor_of
-from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
-from airflow_provider_dropcowboy.campaign.identity import check_campaign_name
+from airflow_provider_dropcowboy.campaign.messages import RvmTemplate, SmsTemplate, check_campaign_name
 from airflow_provider_dropcowboy.contacts.contact import ContactColumns
 from airflow_provider_dropcowboy.contacts.partition import Partition
 from airflow_provider_dropcowboy.errors import ConfigurationError
@@ -27,6 +26,7 @@ GRACE_S: Final = 4.0
 
 
 MessageTemplate = RvmTemplate | SmsTemplate
+Rows = Iterable[Mapping[str, object]]
 
 
 class Settings(Protocol):

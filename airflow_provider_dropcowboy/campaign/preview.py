@@ -7,19 +7,14 @@ from datetime import timedelta
 from itertools import islice
 from typing import Final
 
-from airflow_provider_dropcowboy.campaign.forecast import JudgedRow, Outlook
-from airflow_provider_dropcowboy.campaign.garbage import old_objects_left_alone
-from airflow_provider_dropcowboy.campaign.identity import Identity
-from airflow_provider_dropcowboy.campaign.judge import LOOK_ROWS, Judge, Rows
-from airflow_provider_dropcowboy.campaign.plan import Plan
+from airflow_provider_dropcowboy.campaign.beginning import warn_of_plan
+from airflow_provider_dropcowboy.campaign.ending import is_all_done, warn_of_bans, why_nothing
+from airflow_provider_dropcowboy.campaign.forecast import Forecast, JudgedRow, Outlook
+from airflow_provider_dropcowboy.campaign.judge import LOOK_ROWS, Judge, old_objects_left_alone
+from airflow_provider_dropcowboy.campaign.messages import Identity
+from airflow_provider_dropcowboy.campaign.plan import Plan, Rows
 from airflow_provider_dropcowboy.campaign.seen import Seen, Unsent
 from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
-from airflow_provider_dropcowboy.campaign.warnings import (
-    warn_if_nothing_would_be_sent,
-    warn_of_bans,
-    warn_of_forecast,
-    warn_of_plan,
-)
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.ledger.database import Ledger
@@ -95,8 +90,8 @@ def preview_campaign(
     for line in forecast.lines():
         log.info("dry run: %s", line)
     warn_of_bans(tally)
-    warn_of_forecast(forecast)
-    warn_if_nothing_would_be_sent(summary)
+    _warn_of_forecast(forecast)
+    _warn_if_nothing_would_be_sent(summary)
     return summary
 
 
@@ -115,3 +110,27 @@ def _count_sent(
         tally.count(verdict.state, verdict.reason)
         say(JudgedRow(verdict.state, verdict.reason, verdict.key))
     return rest
+
+
+def _warn_of_forecast(forecast: Forecast) -> None:
+    """After a dry run: texts that cost more, and a run that would not be done before calling hours end."""
+    if forecast.outside_gsm:
+        log.warning(
+            "%d texts hold a character outside GSM 03.38, by a row's value or by sms_body: each goes out in parts of "
+            "70 characters, which may cost more",
+            forecast.outside_gsm,
+        )
+    if forecast.is_late:
+        log.warning(
+            "at %.0f requests a second, it takes until %s to send what may be sent now, and the first calling hours "
+            "end at %s: the rest is held until the next day. Begin earlier, or raise concurrency",
+            forecast.rate_per_s,
+            forecast.waves[0].ends_at.isoformat(timespec="minutes"),
+            forecast.hours_end_at and forecast.hours_end_at.isoformat(timespec="minutes"),
+        )
+
+
+def _warn_if_nothing_would_be_sent(summary: Summary) -> None:
+    """The last line of a dry run after which nothing would be sent."""
+    if summary.forecast is not None and not summary.forecast.sends and not is_all_done(summary):
+        log.warning("Nothing would be sent: %s", why_nothing(summary))

@@ -1,23 +1,33 @@
-"""The conductor: begins a run, lets its stages work, and ends it."""
+"""One run of a campaign: its stages at work at once, and the waves of runs that a task may need."""
 
 import asyncio
+import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Self
 
 from airflow_provider_dropcowboy.campaign.beginning import begin
+from airflow_provider_dropcowboy.campaign.claiming import Claiming
 from airflow_provider_dropcowboy.campaign.control import Control, Order
 from airflow_provider_dropcowboy.campaign.ending import balance, conclude, leave
-from airflow_provider_dropcowboy.campaign.garbage import old_objects_left_alone
-from airflow_provider_dropcowboy.campaign.judge import Judge, Rows
-from airflow_provider_dropcowboy.campaign.pipeline import Pipeline, wait_for_connections
-from airflow_provider_dropcowboy.campaign.plan import GRACE_S, Plan
-from airflow_provider_dropcowboy.campaign.progress import Progress, Watch
-from airflow_provider_dropcowboy.campaign.seen import Seen, Unsent
+from airflow_provider_dropcowboy.campaign.heartbeat import Heartbeat, Progress, Watch, wait_for_connections
+from airflow_provider_dropcowboy.campaign.judge import old_objects_left_alone
+from airflow_provider_dropcowboy.campaign.messages import Identity
+from airflow_provider_dropcowboy.campaign.plan import GRACE_S, Plan, Rows
+from airflow_provider_dropcowboy.campaign.recording import Recording
+from airflow_provider_dropcowboy.campaign.sending import Sending
 from airflow_provider_dropcowboy.campaign.shared import Shared
+from airflow_provider_dropcowboy.campaign.source import Source
 from airflow_provider_dropcowboy.campaign.summary import Summary
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.transport.bulk import BulkSender
+
+log = logging.getLogger(__name__)
 
 
 def run_campaign(
@@ -49,11 +59,10 @@ def run_campaign(
     """
     run, identity, expected = begin(plan, ledger, rows=rows)
     started_s = clock.boot_s()
-    with Seen() as seen, Unsent() as unsent:
-        shared = Shared(plan=plan, ledger=ledger, run=run, control=control, unsent=unsent, clock=clock)
+    with closing(Shared(plan=plan, ledger=ledger, run=run, control=control, clock=clock)) as shared:
         pipeline = Pipeline(
             shared,
-            Judge(plan, identity, seen=seen),
+            identity,
             rows=rows,
             suppressed=suppressed,
             progress=Progress(shared.tally, expected=expected, watch=watch, clock=clock),
@@ -62,7 +71,7 @@ def run_campaign(
         try:
             wait_for_connections(shared)
             _run_in_thread(pipeline, control)
-            balance(shared, seen)
+            balance(shared)
         except BaseException as error:
             failure = error
             raise
@@ -71,6 +80,126 @@ def run_campaign(
             leave(shared, failure=failure)
             pipeline.close()
     return conclude(shared, seconds=clock.boot_s() - started_s, tell=tell)
+
+
+class Pipeline:
+    """One run, from its rows to its records. ``run`` is called once, in an event loop of its own thread."""
+
+    def __init__(
+        self, shared: Shared, identity: Identity, *, rows: Rows, suppressed: SuppressionList | None, progress: Progress
+    ) -> None:
+        self._shared = shared
+        self._source = Source(shared, identity, rows=rows, suppressed=suppressed)
+        self._sending = Sending(shared)
+        self._claiming = Claiming(shared, self._source, self._sending)
+        self._recording = Recording(shared)
+        self._heartbeat = Heartbeat(shared, self._sending, progress)
+        self._settling: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Every claim it made is recorded when it ends; ``Control.order`` says whether it was stopped early."""
+        shared, plan = self._shared, self._shared.plan
+        loop = asyncio.get_running_loop()
+        wire = BulkSender(
+            plan.account,
+            connections=plan.concurrency,
+            timeout_s=plan.timeout_s,
+            verify=plan.verify,
+            clock=shared.clock,
+            on_doubt=self._recording.take_back,
+        )
+        await shared.adjust()
+        async with wire, asyncio.TaskGroup() as stages:
+            self._reading = stages.create_task(self._source.read())
+            self._sending.start(wire, stages)
+            others = [
+                stages.create_task(stage)
+                for stage in (self._claiming.claim_retries(), self._recording.record(), self._heartbeat.beat())
+            ]
+            claiming = stages.create_task(self._claiming.claim())
+            shared.control.listen(lambda order: loop.call_soon_threadsafe(self._obey, order))
+            try:
+                await claiming
+                await shared.in_flight.is_gone()
+                # the last answer of each connection: whether it is the request's own shows in the next moments
+                self._settling = stages.create_task(wire.settle())
+                await asyncio.wait({self._settling})
+                await shared.in_flight.is_gone()
+            finally:
+                shared.control.listen(None)  # the loop ends here, and nobody may call into it any more
+            self._sending.end()
+            for task in (self._reading, *others):
+                task.cancel()
+
+    def close(self) -> None:
+        """Wait for the threads. The reader may still be in the user's source: nobody may close that before."""
+        for stage in (self._source, self._claiming, self._recording, self._heartbeat):
+            stage.thread.shutdown()
+
+    def _obey(self, order: Order) -> None:
+        """What is not written yet is released at once; what is under way is awaited."""
+        log.warning("campaign %s: stopping: %s", self._shared.plan.campaign, order.reason)
+        self._reading.cancel()
+        self._source.end()
+        self._sending.release_unwritten()
+        if order.grace_s is not None:
+            asyncio.get_running_loop().call_later(order.grace_s, self._cut_off)
+
+    def _cut_off(self) -> None:
+        self._sending.cut_off()
+        if self._settling is not None:
+            self._settling.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class Waves:
+    """What the earlier waves of a task left for the next one.
+
+    :param begun_at: when the first wave began; aware.
+    :param run_ids: of the earlier waves, in the ledger.
+    :param asked: messages that they sent.
+    :param already: rows that were contacted before the first of them; None: there was none yet.
+    """
+
+    begun_at: datetime
+    run_ids: tuple[int, ...] = ()
+    asked: int = 0
+    already: int | None = None
+    seconds: float = 0.0
+
+    @classmethod
+    def restored(cls, stored: Mapping[str, Any]) -> Self:
+        """As :meth:`stored` gave it."""
+        begun_at, run_ids = datetime.fromisoformat(stored["begun_at"]), tuple(stored["run_ids"])
+        return cls(begun_at, run_ids, stored["asked"], stored["already"], stored["seconds"])
+
+    def stored(self) -> dict[str, object]:
+        """Plain values to keep while the task waits: no number, no text, no secret."""
+        return {
+            "begun_at": self.begun_at.isoformat(),
+            "run_ids": list(self.run_ids),
+            "asked": self.asked,
+            "already": self.already,
+            "seconds": self.seconds,
+        }
+
+    def after(self, summary: Summary) -> Self:
+        """One more wave is over."""
+        run_ids = self.run_ids if summary.run_id is None else (*self.run_ids, summary.run_id)
+        already = summary.already if self.already is None else self.already
+        return replace(
+            self,
+            run_ids=run_ids,
+            asked=self.asked + summary.asked,
+            already=already,
+            seconds=self.seconds + summary.seconds,
+        )
+
+    def total(self, summary: Summary) -> Summary:
+        """The task's result: where the rows stand after this wave, and what all its waves sent."""
+        done = self.after(summary)
+        assert done.already is not None
+        return replace(summary, asked=done.asked, already=done.already, seconds=done.seconds)
 
 
 def _run_in_thread(pipeline: Pipeline, control: Control) -> None:

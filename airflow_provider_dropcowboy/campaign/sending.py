@@ -11,8 +11,7 @@ from airflow_provider_dropcowboy.api.callback_url import CallbackUrls, Ticket
 from airflow_provider_dropcowboy.api.versions import vendor_of
 from airflow_provider_dropcowboy.api.wire import LIMITED, Answer, NotWritten
 from airflow_provider_dropcowboy.campaign.control import CUT_OFF, STOPPED, Brakes, VendorClock
-from airflow_provider_dropcowboy.campaign.in_flight import Ask
-from airflow_provider_dropcowboy.campaign.shared import Shared
+from airflow_provider_dropcowboy.campaign.shared import Ask, Shared
 from airflow_provider_dropcowboy.ledger.judgement import Claim
 from airflow_provider_dropcowboy.ledger.outcomes import HOURS_ENDED, OPTED_OUT, Answered
 from airflow_provider_dropcowboy.screening.screen import Facts, Verdict

@@ -9,8 +9,10 @@ from itertools import chain, islice
 from typing import Final
 
 from airflow_provider_dropcowboy.campaign.control import Order
-from airflow_provider_dropcowboy.campaign.judge import LOOK_ROWS, Judge, Named, Rows
-from airflow_provider_dropcowboy.campaign.not_sent import WRITE_ROWS
+from airflow_provider_dropcowboy.campaign.judge import LOOK_ROWS, Judge, Named
+from airflow_provider_dropcowboy.campaign.messages import Identity
+from airflow_provider_dropcowboy.campaign.plan import Rows
+from airflow_provider_dropcowboy.campaign.seen import WRITE_ROWS
 from airflow_provider_dropcowboy.campaign.shared import Shared, in_thread
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.errors import LedgerError
@@ -33,9 +35,9 @@ class Source:
     :ivar thread: in which the rows are read; it may still be in the user's source when the run is over.
     """
 
-    def __init__(self, shared: Shared, judge: Judge, *, rows: Rows, suppressed: SuppressionList | None) -> None:
+    def __init__(self, shared: Shared, identity: Identity, *, rows: Rows, suppressed: SuppressionList | None) -> None:
         self.thread = ThreadPoolExecutor(1, "dropcowboy-read")
-        self._judge = judge
+        self._judge = Judge(shared.plan, identity, seen=shared.seen)
         self._rows = chain.from_iterable((rows,))  # begun by the reader: the first row may take as long as a query
         self._suppressed = suppressed
         self._shared = shared

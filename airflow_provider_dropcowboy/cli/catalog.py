@@ -66,8 +66,8 @@ def upload(*, file: Path, name: str | None, conn: str) -> None:
     from airflow_provider_dropcowboy.api.versions import vendor_of
     from airflow_provider_dropcowboy.cli.connection import load_settings
     from airflow_provider_dropcowboy.errors import ConfigurationError
+    from airflow_provider_dropcowboy.transport.calls import upload_media
     from airflow_provider_dropcowboy.transport.client import Client
-    from airflow_provider_dropcowboy.transport.upload import upload_media
 
     settings = load_settings(conn)
     if vendor_of(settings.account).routes is None:

@@ -161,7 +161,7 @@ def adopt(*, campaign: str, channel: str | None, conn: str) -> None:
     Cowboy's own pages first.
     """
     from airflow_provider_dropcowboy.api.content import Channel
-    from airflow_provider_dropcowboy.campaign.identity import Identity, check_campaign_name
+    from airflow_provider_dropcowboy.campaign.messages import Identity, check_campaign_name
     from airflow_provider_dropcowboy.cli.connection import ledger_url_of, load_settings
     from airflow_provider_dropcowboy.ledger.database import open_ledger
     from airflow_provider_dropcowboy.ledger.health import adopt_campaign

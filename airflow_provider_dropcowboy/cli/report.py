@@ -144,7 +144,7 @@ def _time(seconds: float) -> str:
 def _show_lives(
     name: str, contact: str, *, account: str | None, channel: str | None, conn: str | None, as_json: bool
 ) -> None:
-    from airflow_provider_dropcowboy.campaign.identity import Identity
+    from airflow_provider_dropcowboy.campaign.messages import Identity
     from airflow_provider_dropcowboy.cli.connection import open_campaigns
     from airflow_provider_dropcowboy.cli.console import campaign_label, print_json
     from airflow_provider_dropcowboy.errors import ConfigurationError

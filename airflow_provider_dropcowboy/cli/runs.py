@@ -19,9 +19,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.campaign.forecast import ASSUMED_ANSWER_S, ByPlace, Forecast, JudgedRow
+from airflow_provider_dropcowboy.campaign.heartbeat import Standing, Watch
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.preview import Observer
-from airflow_provider_dropcowboy.campaign.progress import Standing, Watch
 from airflow_provider_dropcowboy.campaign.summary import Summary
 from airflow_provider_dropcowboy.cli.console import Cell, print_json, print_pairs, print_table
 from airflow_provider_dropcowboy.cli.failures import PACKAGE

@@ -180,7 +180,7 @@ class AccountCalls(BaseHook):
         :returns: the media_id. Give it to a voicemail as ``recording_id``.
         """
         with airflow_failures(is_safe=False):
-            from airflow_provider_dropcowboy.transport.upload import upload_media
+            from airflow_provider_dropcowboy.transport.calls import upload_media
 
             with self.get_conn() as client:
                 return upload_media(client, path, name=name)

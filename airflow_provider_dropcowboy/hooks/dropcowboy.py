@@ -147,7 +147,7 @@ class DropCowboyHook(AccountCalls):
         self, phone_number: str, content: "Content", *, region: str, foreign_id: str | None, callback_url: str | None
     ) -> str:
         from airflow_provider_dropcowboy.phone import Phone
-        from airflow_provider_dropcowboy.transport.send_once import send_once
+        from airflow_provider_dropcowboy.transport.calls import send_once
 
         phone = Phone(e164_of(phone_number, "phone_number", region=region))
         name = uuid.uuid4().hex if foreign_id in (None, "") else foreign_id

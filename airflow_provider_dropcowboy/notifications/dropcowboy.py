@@ -146,7 +146,7 @@ class DropCowboyNotifier(ArgumentsMixin, BaseNotifier):
 
     def _send(self, event: Event, context: "Context") -> "Summary":
         from airflow_provider_dropcowboy.campaign.control import Control
-        from airflow_provider_dropcowboy.campaign.identity import alert_name
+        from airflow_provider_dropcowboy.campaign.messages import alert_name
         from airflow_provider_dropcowboy.campaign.run import run_campaign
         from airflow_provider_dropcowboy.clock import utcnow
         from airflow_provider_dropcowboy.hooks.dropcowboy import DropCowboyHook

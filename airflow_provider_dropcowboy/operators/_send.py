@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_dropcowboy.campaign.arguments import SendArguments
     from airflow_provider_dropcowboy.campaign.plan import Plan
+    from airflow_provider_dropcowboy.campaign.run import Waves
     from airflow_provider_dropcowboy.campaign.summary import Summary
-    from airflow_provider_dropcowboy.campaign.waves import Waves
     from airflow_provider_dropcowboy.contacts.source import Contacts
     from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
     from airflow_provider_dropcowboy.hooks.observability import Lineage
@@ -134,14 +134,14 @@ class SendOperator(ArgumentsMixin, BaseOperator):
         :raises AirflowException: some messages were not accepted, or the ledger was away. A retry goes on from here.
         :raises TaskDeferred: some rows are held until their calling hours. Airflow resumes with ``execute_wave``.
         """
-        from airflow_provider_dropcowboy.campaign.waves import Waves
+        from airflow_provider_dropcowboy.campaign.run import Waves
         from airflow_provider_dropcowboy.clock import utcnow
 
         return self._send(context, Waves(utcnow()))
 
     def execute_wave(self, context: "Context", event: dict[str, Any]) -> dict[str, object]:
         """Go on when calling hours open: read and screen the source again. Airflow calls this, in a new process."""
-        from airflow_provider_dropcowboy.campaign.waves import Waves
+        from airflow_provider_dropcowboy.campaign.run import Waves
 
         return self._send(context, Waves.restored(event))
 
@@ -179,7 +179,7 @@ class SendOperator(ArgumentsMixin, BaseOperator):
     def _plan(
         self, arguments: "SendArguments", settings: "ConnectionSettings", context: "Context", *, waves: "Waves"
     ) -> "Plan":
-        from airflow_provider_dropcowboy.campaign.identity import campaign_name
+        from airflow_provider_dropcowboy.campaign.messages import campaign_name
         from airflow_provider_dropcowboy.hooks.config import calling_hours
 
         ti, campaign = context["ti"], arguments.campaign

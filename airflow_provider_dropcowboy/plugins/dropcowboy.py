@@ -82,7 +82,7 @@ def _report_app(conn_ids: Iterable[str]) -> "FastAPI":
     from fastapi.exception_handlers import http_exception_handler
     from starlette.responses import RedirectResponse, Response
 
-    from airflow_provider_dropcowboy.campaign.identity import Identity
+    from airflow_provider_dropcowboy.campaign.messages import Identity
     from airflow_provider_dropcowboy.reports.page.app import ReportPage
 
     def name_message(ledger: "Ledger", campaign: "Campaign", contact_key: str) -> tuple[str, ...]:

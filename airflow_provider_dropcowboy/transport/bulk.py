@@ -1,21 +1,23 @@
-"""Many sends at once: bytes out, replies in. What a reply means stands in ``api/answers``."""
+"""Many sends at once: bytes out, replies in, and their pace. What a reply means stands in ``api/answers``."""
 
 import asyncio
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
+
+from aiolimiter import AsyncLimiter
 
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome, read_send_answer
 from airflow_provider_dropcowboy.api.versions import vendor_of
 from airflow_provider_dropcowboy.api.wire import Broken, NotWritten, Reply, Request
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock, Deadline
-from airflow_provider_dropcowboy.transport._words import why
-from airflow_provider_dropcowboy.transport.http1 import AnswerError
+from airflow_provider_dropcowboy.transport.evidence import why
+from airflow_provider_dropcowboy.transport.http1 import NOT_SENT, AnswerError, Connection
 from airflow_provider_dropcowboy.transport.kept import Keeper, OnDoubt
-from airflow_provider_dropcowboy.transport.kept_connection import NOT_SENT, KeptConnection
 from airflow_provider_dropcowboy.transport.origin import ConnectError, Origin, header_lines
 
 JSON: Final = "application/json"
@@ -145,7 +147,7 @@ class BulkSender:
         outcome = self._read(answer)
         return Reading(answer, outcome, self._judge(connection, outcome, key=key))
 
-    def _judge(self, connection: KeptConnection, outcome: SendOutcome, *, key: object) -> "asyncio.Task[bool] | None":
+    def _judge(self, connection: Connection, outcome: SendOutcome, *, key: object) -> "asyncio.Task[bool] | None":
         """The proof of an answer that needs one."""
         if outcome.kind is Outcome.ACCEPTED:
             return self._keeper.accept(connection, key)
@@ -176,3 +178,94 @@ class BulkSender:
 
 def _unanswered(reply: Broken | NotWritten) -> Reading:
     return Reading(reply, read_send_answer(reply))
+
+
+MIN_PAUSE_S: Final = 0.25
+"""How long the run stands still after a 429 without Retry-After; doubled while they go on."""
+MAX_PAUSE_S: Final = 30.0
+
+
+class Pace:
+    """Turns for requests. A 429 slows the whole run down at once; answers let it recover. In one event loop.
+
+    :ivar in_flight: requests under way.
+    """
+
+    def __init__(self, limit: int, *, rate_per_s: float | None = None) -> None:
+        self.in_flight = 0
+        self._limit = limit
+        self._window = float(limit)
+        # one at a time, evenly: a burst at the start of each second would be what the limit is against
+        self._limiter = AsyncLimiter(1, 1 / rate_per_s) if rate_per_s else None
+        self._changed = asyncio.Event()
+        self._door = asyncio.Lock()
+        self._still_until = 0.0
+        self._slowed_at = 0.0
+        self._pause_s = MIN_PAUSE_S
+
+    @property
+    def limit(self) -> int:
+        """Requests under way at once, at most. It may be changed at any time; those under way go on."""
+        return self._limit
+
+    @limit.setter
+    def limit(self, limit: int) -> None:
+        is_slowed = self._window < self._limit
+        self._window = min(self._window, limit) if is_slowed else float(limit)
+        self._limit = limit
+        self._changed.set()
+
+    @property
+    def connections(self) -> int:
+        """Requests that may be under way at once now: fewer than the limit after a 429."""
+        return max(int(self._window), min(self._limit, 1))
+
+    async def enter(self) -> None:
+        """Wait for a turn, and take it."""
+        is_door_open = self._limiter is None and not self._door.locked()
+        if is_door_open and self._has_room() and time.monotonic() >= self._still_until:
+            self.in_flight += 1
+            return
+        async with self._door:  # one waits for what changes, the others wait in line: not all wake up for one turn
+            if self._limiter is not None:
+                await self._limiter.acquire()
+            while True:
+                still_s = self._still_until - time.monotonic()
+                if still_s > 0:
+                    await asyncio.sleep(still_s)
+                elif self._has_room():
+                    self.in_flight += 1
+                    return
+                else:
+                    self._changed.clear()
+                    await self._changed.wait()
+
+    def _has_room(self) -> bool:
+        return self.in_flight < self.connections
+
+    def leave(self) -> None:
+        """Give the turn back."""
+        self.in_flight -= 1
+        self._changed.set()
+
+    def slow_down(self, retry_after_s: float | None) -> None:
+        """The vendor said 429: halve what may be under way, and stand still for as long as it asked.
+
+        The answers of one round count once: they were all written before the first of them came back.
+        """
+        now = time.monotonic()
+        if retry_after_s is not None:
+            self._still_until = max(self._still_until, now + retry_after_s)
+        if now < self._slowed_at + self._pause_s:
+            return
+        self._slowed_at = now
+        self._still_until = max(self._still_until, now + self._pause_s)
+        self._pause_s = min(self._pause_s * 2, MAX_PAUSE_S)
+        self._window = max(self._window / 2, 1.0)
+
+    def speed_up(self) -> None:
+        """The vendor took one; a whole round of these allows one more at once."""
+        if self._window < self._limit:
+            self._window = min(self._window + 1 / max(self._window, 1.0), self._limit)
+            self._changed.set()
+            self._pause_s = MIN_PAUSE_S

@@ -37,8 +37,7 @@ from airflow_provider_dropcowboy.errors import (
     VendorError,
 )
 from airflow_provider_dropcowboy.secret import MASK
-from airflow_provider_dropcowboy.transport._words import why
-from airflow_provider_dropcowboy.transport.first_byte import LeaseEndedError, WatchingAdapter, watch_first_byte
+from airflow_provider_dropcowboy.transport.evidence import LeaseEndedError, WatchingAdapter, watch_first_byte, why
 
 TRIES: Final = 4
 MAX_PAUSE_S: Final = 60.0

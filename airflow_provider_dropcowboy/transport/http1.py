@@ -1,18 +1,30 @@
-"""HTTP/1.1 over one connection, which counts what comes.
+"""HTTP/1.1 over one connection, which counts what comes, and a request that shows whose answer is whose.
 
 Answers are parsed by httptools (llhttp, in its strict mode). An answer counts only if it is whole: it has a length or
 chunks, at most ``MAX_ANSWER_BYTES`` with its head, and a known encoding.
 """
 
 import asyncio
+import math
+import select
 import zlib
+from collections import deque
+from collections.abc import Callable
+from secrets import token_hex
 from typing import Final
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from airflow_provider_dropcowboy.api.wire import Answer
+from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
+from airflow_provider_dropcowboy.api.wire import Answer, Reply
 
 MAX_ANSWER_BYTES: Final = 64 * 1024
+NOT_SENT: Final = frozenset({Outcome.RELEASED, Outcome.REJECTED, Outcome.REFUSED})
+
+Read = Callable[[Reply], SendOutcome]
+"""What an answer means."""
+MAX_SURPLUS: Final = 16
+"""So many answers too many are accounted for on one connection."""
 
 
 class AnswerError(Exception):
@@ -22,14 +34,20 @@ class AnswerError(Exception):
 class Connection(asyncio.Protocol):
     """One connection with at most one request at a time.
 
+    :param live: holds the connection while it is open.
     :ivar lost: set once the connection has ended.
     :ivar is_early: an answer began before its request was completely written.
     :ivar announces_close: the server said that it closes the connection after its last answer.
     :ivar begun_s: when the last request was written, by the loop's clock.
     :ivar heard_s: when the last bytes came, by the loop's clock.
+    :ivar lost_s: when it ended, by the loop's clock.
+    :ivar accepted: keys of the last messages that were accepted on it.
+    :ivar kept_s: since when it carries no request, by the clock that counts while the machine is suspended.
+    :ivar is_fast: its last acceptance came faster than any other of late.
+    :ivar is_hurried: it carries a request although another answer to the one before may still come, and is feared.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, live: "set[Connection]") -> None:
         self._loop = asyncio.get_running_loop()
         self._parser = HttpResponseParser(self)
         self._waiter: asyncio.Future[Answer] | None = None
@@ -39,6 +57,11 @@ class Connection(asyncio.Protocol):
         self._read_bytes = 0
         self._body = b""
         self._headers: dict[bytes, str] = {}
+        self._live = live
+        self.accepted: deque[object] = deque(maxlen=MAX_SURPLUS)
+        self.kept_s = 0.0
+        self.lost_s = math.inf
+        self.is_fast = self.is_hurried = False
         self.lost = asyncio.Event()
         self.is_early = False
         self.announces_close = False
@@ -87,6 +110,17 @@ class Connection(asyncio.Protocol):
         is_partial = self._is_broken or (self._is_reading and self._waiter is None)
         return self._is_spoilt or is_partial or bool(self._unread)
 
+    @property
+    def is_fit(self) -> bool:
+        """Whether another request may be written: it is open, and carried nothing that nobody asked for."""
+        return self.is_open and not self.has_surplus
+
+    def has_bytes(self) -> bool:
+        """Whether the system has bytes, or the end, of which the event loop does not know yet."""
+        waiting = select.poll()
+        waiting.register(self._lowest.get_extra_info("socket").fileno(), select.POLLIN)
+        return bool(waiting.poll(0))
+
     def unread(self) -> list[Answer | None]:
         """The answers that came while nobody waited for one; None stands for bytes that are no whole answer."""
         is_partial = self._is_reading or self._is_broken or (self._is_spoilt and not self._unread)
@@ -114,6 +148,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the wait for an answer: it is not whole if only the end of the connection would complete it."""
+        self._live.discard(self)
+        self.lost_s = self._loop.time()
         self.lost.set()
         self._fail(exc or AnswerError("the connection was closed before the whole answer came"))
 
@@ -160,6 +196,34 @@ class Connection(asyncio.Protocol):
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_exception(error)
+
+
+class ConnectionCheck:
+    """A request that changes nothing, for a path that no API has: its answer shows that all before it have come.
+
+    The connection ends with it. It carries no credentials.
+
+    :param head: the first lines of a request for a path, without credentials.
+    """
+
+    def __init__(self, head: Callable[[str], str], *, read: Read) -> None:
+        self._read = read
+        self._name = f"no-such-path-{token_hex(8)}"
+        self.request: Final = f"{head(f'/{self._name}')}Connection: close\r\n\r\n".encode()
+
+    def accepts(self, answer: Answer | None) -> bool:
+        """Whether the answer is the acceptance of a message."""
+        return answer is not None and self._read(answer).kind is Outcome.ACCEPTED
+
+    def is_answered_by(self, answer: Answer | None) -> bool:
+        """Whether this is the check's own answer: an answer about one message is no answer to it."""
+        return answer is not None and (self._name.encode() in answer.body or self._read(answer).kind is Outcome.REFUSED)
+
+    def is_passed_by(self, answer: Answer | None) -> bool:
+        """Whether the message before the check was not sent, whether this answer is the check's or the message's."""
+        if answer is None:
+            return False
+        return self._name.encode() in answer.body or self._read(answer).kind in NOT_SENT
 
 
 _HEADER_LENGTHS: Final = frozenset(map(len, (b"date", b"retry-after", b"content-encoding")))

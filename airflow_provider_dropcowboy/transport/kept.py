@@ -25,11 +25,12 @@ import math
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 from airflow_provider_dropcowboy.api.wire import Answer
 from airflow_provider_dropcowboy.clock import Clock
-from airflow_provider_dropcowboy.transport.kept_connection import ConnectionCheck, KeptConnection, Read
+from airflow_provider_dropcowboy.transport.http1 import Connection, ConnectionCheck, Read
 from airflow_provider_dropcowboy.transport.origin import ConnectError, Origin
 
 CONNECT_TIMEOUT_S: Final = 10.0
@@ -69,22 +70,22 @@ class Keeper:
         is_keyed: bool,
     ) -> None:
         self._origin = origin
-        self._check = ConnectionCheck(origin, read=read)
+        self._check = ConnectionCheck(partial(origin.head, "GET", has_headers=False), read=read)
         self._most = connections * CONNECTIONS_PER_REQUEST
         self._timeout_s = timeout_s
         self._clock = clock
         self._on_doubt = on_doubt
         self._is_keyed = is_keyed
         self._loop = asyncio.get_running_loop()
-        self._idle: deque[KeptConnection] = deque()
-        self._live: set[KeptConnection] = set()
+        self._idle: deque[Connection] = deque()
+        self._live: set[Connection] = set()
         self._opening = 0
         self._judging: set[asyncio.Task[bool]] = set()
         self._slowest_s = 0.0
         self._fastest_s = math.inf
         self._timed = 0
 
-    async def connection(self) -> KeptConnection:
+    async def connection(self) -> Connection:
         """A connection that may carry a request; a new one if none rested for long enough.
 
         :raises ConnectError: no connection came about; so do OSError and TimeoutError.
@@ -94,18 +95,17 @@ class Keeper:
             return kept
         self._opening += 1
         try:
-            opened = await self._origin.connect(
-                lambda: KeptConnection(self._live), timeout_s=min(CONNECT_TIMEOUT_S, self._timeout_s)
-            )
+            opened = Connection(self._live)
+            await self._origin.connect(opened, timeout_s=min(CONNECT_TIMEOUT_S, self._timeout_s))
         finally:
             self._opening -= 1
-        self._live.add(opened)
         if not opened.is_fit:
             opened.drop()
             raise ConnectError("the server closed the connection, or spoke before the request")
+        self._live.add(opened)
         return opened
 
-    def accept(self, connection: KeptConnection, key: object) -> "asyncio.Task[bool] | None":
+    def accept(self, connection: Connection, key: object) -> "asyncio.Task[bool] | None":
         """A message was accepted on it: it may carry the next request once it has rested.
 
         :param key: of the message; handed to ``on_doubt`` if the answer turns out to be another one's.
@@ -125,15 +125,15 @@ class Keeper:
             self._begin_to_judge(connection)
         return None
 
-    def check(self, connection: KeptConnection) -> "asyncio.Task[bool]":
+    def check(self, connection: Connection) -> "asyncio.Task[bool]":
         """An answer that frees its message came on it. The task says later whether it surely is the message's own."""
         return self._track(self._pass_check(connection))
 
-    def retire(self, connection: KeptConnection) -> None:
+    def retire(self, connection: Connection) -> None:
         """An answer that proves nothing came on it: it carries no other request."""
         self._track(self._judge(connection, is_accepted=False))
 
-    def give_up(self, connection: KeptConnection) -> None:
+    def give_up(self, connection: Connection) -> None:
         """Its request got no answer: it is closed."""
         connection.drop()
         if connection.is_hurried:
@@ -161,7 +161,7 @@ class Keeper:
         for connection in list(self._live):
             connection.drop()
 
-    def _take(self) -> KeptConnection | None:
+    def _take(self) -> Connection | None:
         while self._idle:
             connection = self._idle[0]
             idle_s = self._clock.boot_s() - connection.kept_s
@@ -180,15 +180,15 @@ class Keeper:
                 connection.drop()
         return None
 
-    def _keep(self, connection: KeptConnection) -> None:
+    def _keep(self, connection: Connection) -> None:
         connection.kept_s = self._clock.boot_s()
         self._idle.append(connection)
 
-    def _due_s(self, connection: KeptConnection) -> float:
+    def _due_s(self, connection: Connection) -> float:
         """When an answer that is still to come to its last request would have come."""
         return max(connection.begun_s + self._slowest_s, connection.heard_s) + MARGIN_S
 
-    def _begin_to_judge(self, connection: KeptConnection) -> None:
+    def _begin_to_judge(self, connection: Connection) -> None:
         self._track(self._judge(connection, is_accepted=True))
 
     def _track(self, judging: Coroutine[None, None, bool]) -> "asyncio.Task[bool]":
@@ -197,7 +197,7 @@ class Keeper:
         task.add_done_callback(self._judging.discard)
         return task
 
-    async def _judge(self, connection: KeptConnection, *, is_accepted: bool) -> bool:
+    async def _judge(self, connection: Connection, *, is_accepted: bool) -> bool:
         """Wait until what is still to come has come; then keep it, or close it and report what is in doubt.
 
         :param is_accepted: its last answer was an acceptance.
@@ -219,7 +219,7 @@ class Keeper:
             self._report(connection, surplus=differing)
         return not surplus
 
-    async def _check_acceptance(self, connection: KeptConnection) -> bool:
+    async def _check_acceptance(self, connection: Connection) -> bool:
         connection.write_behind(self._check.request)
         await _end_of(connection, at_most_s=self._timeout_s)
         answers = connection.unread()
@@ -232,7 +232,7 @@ class Keeper:
         self._report(connection, surplus=len(own) - 1, is_checked=True)
         return False
 
-    async def _pass_check(self, connection: KeptConnection) -> bool:
+    async def _pass_check(self, connection: Connection) -> bool:
         if connection.is_fit and not connection.has_bytes():
             connection.write_behind(self._check.request)
             await _end_of(connection, at_most_s=self._timeout_s)
@@ -253,17 +253,17 @@ class Keeper:
             return False
         return True
 
-    async def _rest(self, connection: KeptConnection) -> None:
+    async def _rest(self, connection: Connection) -> None:
         while (left_s := self._due_s(connection) - self._loop.time()) > 0:
             if await _end_of(connection, at_most_s=min(left_s, self._timeout_s)):
                 return
 
-    def _report_last(self, connection: KeptConnection) -> None:
+    def _report_last(self, connection: Connection) -> None:
         """The last acceptance is in doubt, unless the connection was new: then no earlier answer could be meant."""
         if len(connection.accepted) > 1:
             self._report(connection, surplus=1)
 
-    def _report(self, connection: KeptConnection, *, surplus: int, is_checked: bool = False) -> None:
+    def _report(self, connection: Connection, *, surplus: int, is_checked: bool = False) -> None:
         """The last accepted messages are in doubt, as many as answers were too many."""
         in_doubt = list(connection.accepted)[-surplus:] if surplus > 0 else []
         log.warning(
@@ -276,7 +276,7 @@ class Keeper:
             self._on_doubt(key)
 
 
-async def _end_of(connection: KeptConnection, *, at_most_s: float) -> bool:
+async def _end_of(connection: Connection, *, at_most_s: float) -> bool:
     with suppress(TimeoutError):
         async with asyncio.timeout(at_most_s):
             await connection.lost.wait()

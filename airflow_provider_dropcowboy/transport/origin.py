@@ -4,8 +4,8 @@ import asyncio
 import base64
 import socket
 import ssl
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Final
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -22,9 +22,6 @@ RESOLVED_S: Final = 10.0
 
 class ConnectError(Exception):
     """No connection came about, so nothing was written. The text is for people; it holds no URL or credential."""
-
-
-ConnectionType = TypeVar("ConnectionType", bound=Connection)
 
 
 class Origin:
@@ -64,8 +61,8 @@ class Origin:
         """
         return f"{method} {self._prefix}{path} HTTP/1.1\r\n{self._headers if has_headers else self._bare_headers}"
 
-    async def connect(self, make: Callable[[], ConnectionType], *, timeout_s: float) -> ConnectionType:
-        """A new connection, after a proxy's answer and TLS handshakes.
+    async def connect(self, connection: Connection, *, timeout_s: float) -> None:
+        """Open a connection, after a proxy's answer and TLS handshakes.
 
         :raises ConnectError: the proxy opens no tunnel, or the other side spoke before it was asked.
         :raises OSError: no connection, or no TLS; TimeoutError: not in time.
@@ -84,7 +81,6 @@ class Origin:
                     await opening.tunnel()
                 if opening.read or opening.is_lost:
                     raise ConnectError("the server closed the connection, or spoke before the request")
-                connection = make()
                 if self._has_tls:
                     transport = await self._start_tls(transport, connection, host=self._host)
                 else:
@@ -93,7 +89,6 @@ class Origin:
                 lowest.abort()
                 raise
         connection.use(transport, lowest=lowest)
-        return connection
 
     async def _start_tls(
         self, transport: asyncio.Transport, protocol: asyncio.Protocol, *, host: str

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
 from airflow_provider_dropcowboy.api.wire import Answer, Reply
-from airflow_provider_dropcowboy.campaign.in_flight import Ask
+from airflow_provider_dropcowboy.campaign.shared import Ask
 from airflow_provider_dropcowboy.errors import BalanceError
 from airflow_provider_dropcowboy.ledger.outcomes import STATE_OF, Answered
 from airflow_provider_dropcowboy.ledger.runs import SILENT_AFTER

@@ -11,8 +11,8 @@ from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome, read_s
 from airflow_provider_dropcowboy.api.content import Rvm
 from airflow_provider_dropcowboy.api.wire import NotWritten, Reply
 from airflow_provider_dropcowboy.campaign.control import STOPPED
-from airflow_provider_dropcowboy.campaign.in_flight import Ask
 from airflow_provider_dropcowboy.campaign.sending import is_repeatable
+from airflow_provider_dropcowboy.campaign.shared import Ask
 from airflow_provider_dropcowboy.campaign.summary import Tally
 from airflow_provider_dropcowboy.clock import Deadline
 from airflow_provider_dropcowboy.ledger.claims import claim, find_claims, new_claim_id, reclaim

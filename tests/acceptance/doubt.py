@@ -15,7 +15,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.campaign.in_flight import PER_CONNECTION
+from airflow_provider_dropcowboy.campaign.shared import PER_CONNECTION
 from airflow_provider_dropcowboy.ledger.database import open_ledger
 from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
 from airflow_provider_dropcowboy.states import State

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from pytest_mock import MockerFixture
 
 from airflow_provider_dropcowboy.campaign.control import Control
-from airflow_provider_dropcowboy.campaign.identity import Identity
+from airflow_provider_dropcowboy.campaign.messages import Identity
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.run import run_campaign
 from airflow_provider_dropcowboy.clock import utcnow

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 import tenacity
 
-from airflow_provider_dropcowboy.campaign import in_flight, pipeline
+from airflow_provider_dropcowboy.campaign import heartbeat, shared
 from airflow_provider_dropcowboy.ledger import patience
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.schema import SENDS
@@ -21,9 +21,9 @@ WAIT_S = 60.0
 @pytest.fixture(autouse=True)
 def no_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was surely not taken is asked again at once."""
-    monkeypatch.setattr(in_flight, "FIRST_WAIT_S", 0.0)
-    monkeypatch.setattr("airflow_provider_dropcowboy.transport.pacing.MIN_PAUSE_S", 0.0)
-    monkeypatch.setattr(pipeline, "BEAT_S", 0.05)
+    monkeypatch.setattr(shared, "FIRST_WAIT_S", 0.0)
+    monkeypatch.setattr("airflow_provider_dropcowboy.transport.bulk.MIN_PAUSE_S", 0.0)
+    monkeypatch.setattr(heartbeat, "BEAT_S", 0.05)
     monkeypatch.setattr(patience, "_WAIT", tenacity.wait_none())
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.campaign.compose import SmsTemplate
+from airflow_provider_dropcowboy.campaign.messages import SmsTemplate
 from airflow_provider_dropcowboy.campaign.preview import preview_campaign
 from airflow_provider_dropcowboy.contacts.contact import Template
 from airflow_provider_dropcowboy.ledger.database import Ledger

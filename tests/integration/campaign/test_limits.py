@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.callbacks import read_callback
 from airflow_provider_dropcowboy.campaign import claiming
-from airflow_provider_dropcowboy.campaign.compose import RvmTemplate
 from airflow_provider_dropcowboy.campaign.forecast import JudgedRow
+from airflow_provider_dropcowboy.campaign.messages import RvmTemplate
 from airflow_provider_dropcowboy.campaign.preview import preview_campaign
 from airflow_provider_dropcowboy.clock import Deadline
 from airflow_provider_dropcowboy.errors import BalanceError

@@ -3,7 +3,7 @@
 import pytest
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.campaign.compose import RvmTemplate
+from airflow_provider_dropcowboy.campaign.messages import RvmTemplate
 from airflow_provider_dropcowboy.errors import (
     AuthenticationError,
     NothingAcceptedError,

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.content import Channel
-from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
+from airflow_provider_dropcowboy.campaign.messages import RvmTemplate, SmsTemplate
 from airflow_provider_dropcowboy.contacts.contact import Template
 from airflow_provider_dropcowboy.errors import (
     BalanceError,
@@ -226,8 +226,8 @@ def test_a_person_is_sent_to_once_whatever_the_notation_of_the_key(
 ) -> None:
     with monkeypatch.context() as older:
         if is_of_older_release:  # it named a message by the key as it was written
-            older.setattr("airflow_provider_dropcowboy.campaign.identity.same_person", lambda key: key)
-            older.setattr("airflow_provider_dropcowboy.campaign.identity.other_notations", lambda _key: ())
+            older.setattr("airflow_provider_dropcowboy.campaign.messages.same_person", lambda key: key)
+            older.setattr("airflow_provider_dropcowboy.campaign.messages.other_notations", lambda _key: ())
         assert run(plan(), [{"id": before, "phone": "+15042000001"}]).asked == 1
     again = run(plan(), [{"id": after, "phone": "+15042000002"}, {"id": before, "phone": "+15042000003"}])
     assert (again.asked, again.already, dict(again.counts)) == (0, 1, {"accepted": 1, "duplicate": 1})
@@ -239,8 +239,8 @@ def test_a_message_of_an_older_release_that_was_not_sent_goes_on_under_its_name(
     row = {"id": UUID_KEY.replace("-", ""), "phone": "+15042000001"}
     sandbox.fault("invalid_400", share=1.0)
     with monkeypatch.context() as older:
-        older.setattr("airflow_provider_dropcowboy.campaign.identity.same_person", lambda key: key)
-        older.setattr("airflow_provider_dropcowboy.campaign.identity.other_notations", lambda _key: ())
+        older.setattr("airflow_provider_dropcowboy.campaign.messages.same_person", lambda key: key)
+        older.setattr("airflow_provider_dropcowboy.campaign.messages.other_notations", lambda _key: ())
         with pytest.raises(DropCowboyError):
             run(plan(), [row])
     sandbox.clear_faults()

@@ -7,8 +7,8 @@ import pytest
 
 from airflow_provider_dropcowboy.campaign import claiming
 from airflow_provider_dropcowboy.campaign.control import Control
+from airflow_provider_dropcowboy.campaign.heartbeat import Standing
 from airflow_provider_dropcowboy.campaign.preview import preview_campaign
-from airflow_provider_dropcowboy.campaign.progress import Standing
 from airflow_provider_dropcowboy.campaign.run import run_campaign
 from airflow_provider_dropcowboy.clock import Deadline
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.callbacks import read_callback
 from airflow_provider_dropcowboy.api.versions import vendor_of
-from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
+from airflow_provider_dropcowboy.campaign.messages import RvmTemplate, SmsTemplate
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.contacts.contact import ContactColumns, Template
 from airflow_provider_dropcowboy.errors import AuthenticationError, DropCowboyError, NothingAcceptedError

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.campaign import in_flight
+from airflow_provider_dropcowboy.campaign import shared
 from airflow_provider_dropcowboy.campaign.preview import preview_campaign
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.ledger.database import Ledger
@@ -91,7 +91,7 @@ def test_who_is_judged_open_and_found_closed_by_the_claim_waits_for_the_next_ope
 def test_a_message_that_is_to_be_sent_again_when_the_hours_end_is_held(
     sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(in_flight, "FIRST_WAIT_S", 2.0)
+    monkeypatch.setattr(shared, "FIRST_WAIT_S", 2.0)
     sandbox.fault("429", times=1)
     hours = OpenUntil(utcnow() + timedelta(seconds=1.5))
     summary = run(plan(concurrency=1, hours=hours), people(1))

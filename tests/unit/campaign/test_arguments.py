@@ -10,7 +10,7 @@ from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.arguments import LATER, NOTHING
 from airflow_provider_dropcowboy.campaign.arguments import SendArguments
 from airflow_provider_dropcowboy.campaign.channels import RvmArguments, SmsArguments
-from airflow_provider_dropcowboy.campaign.compose import RvmTemplate
+from airflow_provider_dropcowboy.campaign.messages import RvmTemplate
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from airflow_provider_dropcowboy.api.content import Channel
-from airflow_provider_dropcowboy.campaign.identity import (
+from airflow_provider_dropcowboy.campaign.messages import (
     MAX_CAMPAIGN_CHARACTERS,
     Identity,
     alert_name,
@@ -60,7 +60,7 @@ def test_a_name_has_a_fixed_length_and_begins_as_its_campaign_does(names: tuple[
 
 def test_a_name_is_the_same_in_another_process() -> None:
     code = (
-        "from airflow_provider_dropcowboy.campaign.identity import Identity\n"
+        "from airflow_provider_dropcowboy.campaign.messages import Identity\n"
         "from airflow_provider_dropcowboy.api.content import Channel\n"
         "i = Identity(bytes(range(32)), 'team@host', 'spring', Channel.SMS)\n"
         "print(i.foreign_id('Zoë 1'))"

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from airflow_provider_dropcowboy.api.content import Rvm
-from airflow_provider_dropcowboy.campaign.in_flight import (
+from airflow_provider_dropcowboy.campaign.shared import (
     MAX_ASKS,
     PER_CONNECTION,
     SAMPLES,

@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.content import Channel, Rvm, Sms
-from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
-from airflow_provider_dropcowboy.campaign.identity import Identity
-from airflow_provider_dropcowboy.campaign.judge import Judge, Rows
-from airflow_provider_dropcowboy.campaign.plan import Plan
+from airflow_provider_dropcowboy.campaign.judge import Judge
+from airflow_provider_dropcowboy.campaign.messages import Identity, RvmTemplate, SmsTemplate
+from airflow_provider_dropcowboy.campaign.plan import Plan, Rows
 from airflow_provider_dropcowboy.campaign.seen import Seen
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.contacts.contact import ContactColumns, Template

@@ -5,10 +5,11 @@ import logging
 import pytest
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.campaign.compose import RvmTemplate, SmsTemplate
+from airflow_provider_dropcowboy.campaign.beginning import warn_of_plan
+from airflow_provider_dropcowboy.campaign.ending import warn_of_bans
+from airflow_provider_dropcowboy.campaign.messages import RvmTemplate, SmsTemplate
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.summary import Tally
-from airflow_provider_dropcowboy.campaign.warnings import warn_of_bans, warn_of_plan
 from airflow_provider_dropcowboy.contacts.contact import ContactColumns, Template
 from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
 from airflow_provider_dropcowboy.secret import Secret

@@ -11,7 +11,7 @@ from airflow_provider_dropcowboy.errors import NotTakenError
 from airflow_provider_dropcowboy.hooks.access import read_access
 from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
 from airflow_provider_dropcowboy.secret import Secret
-from airflow_provider_dropcowboy.transport._words import why
+from airflow_provider_dropcowboy.transport.evidence import why
 
 ALLOWED, OTHER = {"brand_id": "b1", "api_allowed": True}, {"brand_id": "b2", "api_allowed": False}
 ACCOUNT = Account("team", Secret("team-secret"), "https://api.dropcowboy.com/v1")

@@ -46,7 +46,7 @@ class Read:
         asyncio.run(self._read(chunks, ends=ends))
 
     async def _read(self, chunks: Sequence[bytes], *, ends: bool) -> None:
-        connection, transport = Connection(), SilentTransport()
+        connection, transport = Connection(set()), SilentTransport()
         connection.use(transport, lowest=transport)
         answering = connection.write(b"GET / HTTP/1.1\r\n\r\n", timeout_s=60.0)
         for chunk in chunks:

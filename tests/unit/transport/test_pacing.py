@@ -2,7 +2,7 @@
 
 import asyncio
 
-from airflow_provider_dropcowboy.transport.pacing import Pace
+from airflow_provider_dropcowboy.transport.bulk import Pace
 
 
 async def let_others_run() -> None:

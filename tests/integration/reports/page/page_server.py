@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_dropcowboy.campaign.identity import Identity
+from airflow_provider_dropcowboy.campaign.messages import Identity
 from airflow_provider_dropcowboy.ledger.campaigns import Campaign
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.reports.page.app import ReportPage

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from airflow_provider_dropcowboy.campaign.progress import Progress, Standing
+from airflow_provider_dropcowboy.campaign.heartbeat import Progress, Standing
 from airflow_provider_dropcowboy.campaign.summary import Tally
 from airflow_provider_dropcowboy.states import State
 from tests.clock import FrozenClock

@@ -1,15 +1,27 @@
-"""How far a run is: for a line in its log every few seconds, and for who watches."""
+"""The beat of a run: once a second the ledger learns that it lives, and its log and its watcher how far it is."""
 
+import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
+from airflow_provider_dropcowboy.campaign.control import Order, paused
+from airflow_provider_dropcowboy.campaign.sending import Sending
+from airflow_provider_dropcowboy.campaign.shared import Shared, in_thread
 from airflow_provider_dropcowboy.campaign.summary import Tally
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock
+from airflow_provider_dropcowboy.errors import InterruptedRunError, LedgerError, LedgerReplacedError
+from airflow_provider_dropcowboy.ledger.limits import seek_share
+from airflow_provider_dropcowboy.ledger.runs import beat
+from airflow_provider_dropcowboy.ledger.suppressions import find_suppressed
 from airflow_provider_dropcowboy.states import State
 
 LOG_EVERY_S: Final = 5.0
+BEAT_S: Final = 1.0
+WAIT_FOR_CONNECTIONS_S: Final = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -109,6 +121,65 @@ class Progress:
             parts.append(f"about {_duration(standing.left_s)} left")
         counts = ", ".join(f"{count:,} {state}" for state, count in standing.counts.items())
         log.info("%s%s", " \u00b7 ".join(parts), f" ({counts})" if counts else "")
+
+
+class Heartbeat:
+    """Once a second: tells the ledger that the run lives, and the run what its claims that wait must know.
+
+    :ivar thread: in which the ledger is asked.
+    """
+
+    def __init__(self, shared: Shared, sending: Sending, progress: Progress) -> None:
+        self.thread = ThreadPoolExecutor(1, "dropcowboy-beat")
+        self._shared = shared
+        self._sending = sending
+        self._progress = progress
+
+    async def beat(self) -> None:
+        """Beat until the run is over, or the ledger's file is lost."""
+        shared = self._shared
+        while True:
+            await asyncio.sleep(BEAT_S)
+            retrying = len(shared.retries)
+            self._progress.tell(in_flight=shared.in_flight.claims - retrying, retrying=retrying)
+            beat_once = partial(self._beat_once, shared.tally.as_counts(), self._sending.waiting_numbers())
+            try:
+                pause, suppressed, connections = await in_thread(self.thread, beat_once)
+            except LedgerReplacedError as error:
+                shared.control.stop(Order("the ledger's file was lost", error=error))
+                return
+            except LedgerError:
+                log.warning("the ledger did not take a heartbeat; claims and records will tell if it stays away")
+                continue
+            self._sending.hold_back(suppressed)
+            shared.pace.limit = connections
+            if pause is not None:
+                shared.control.stop(paused(pause))
+            await shared.adjust()
+
+    def _beat_once(self, counts: Mapping[str, int], numbers: Sequence[str]) -> tuple[str | None, frozenset[str], int]:
+        """A pause, opt-outs among these numbers, and the run's connections from now on."""
+        ledger, run, pace = self._shared.ledger, self._shared.run, self._shared.pace
+        suppressed = find_suppressed(ledger, numbers)
+        pause = beat(ledger, run, counts=counts)
+        using = max(pace.limit, pace.in_flight)
+        return pause, suppressed, seek_share(ledger, run, limit=self._shared.plan.max_concurrency, using=using)
+
+
+def wait_for_connections(shared: Shared) -> None:
+    """Wait until the run has a share of the account's connections, one at least.
+
+    :raises InterruptedRunError: the run was stopped meanwhile; nothing was sent.
+    """
+    limit, is_told = shared.plan.max_concurrency, False
+    while not (connections := seek_share(shared.ledger, shared.run, limit=limit, using=0)):
+        if not is_told:
+            log.info("other runs use all %d connections of the account; waiting for a share", limit)
+            is_told = True
+        if shared.control.wait(WAIT_FOR_CONNECTIONS_S):
+            raise InterruptedRunError("The run was stopped while it waited for a free connection. Nothing was sent.")
+        beat(shared.ledger, shared.run, counts={})
+    shared.pace.limit = connections
 
 
 def _duration(seconds: float) -> str:
