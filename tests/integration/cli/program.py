@@ -1,16 +1,24 @@
-"""The program ``dropcowboy`` as a process, with a connection, a ledger and a folder of its own."""
+"""The program ``dropcowboy`` with a connection, a ledger and a folder of its own, here or in a process."""
 
 import json
+import logging
 import os
 import pty
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+
+import pytest
+from click.testing import CliRunner
+
+from airflow_provider_dropcowboy.cli.failures import PACKAGE
+from airflow_provider_dropcowboy.cli.main import main
 
 PROGRAM: Final = Path(sys.executable).with_name("dropcowboy")
 TIMEOUT_S: Final = 120.0
@@ -44,10 +52,20 @@ class Program:
     environment: dict[str, str] = field(default_factory=dict)
 
     def run(self, *words: str, connection: Mapping[str, Any] | None = None) -> Ended:
-        """A command from its start to its end.
+        """A command from its start to its end, in the test's process: each process of its own would load Airflow anew.
 
         :param connection: fields that differ from the usual connection.
         """
+        shown = CliRunner().isolation(env=self._env(connection or {}))
+        with _as_before(), chdir(self.folder), pytest.MonkeyPatch.context() as patch, shown as (stdout, stderr, _):
+            patch.setattr(sys, "argv", [str(PROGRAM), *words])
+            with pytest.raises(SystemExit) as ended:
+                main()
+        assert isinstance(ended.value.code, int)
+        return Ended(ended.value.code, stdout.getvalue().decode(), stderr.getvalue().decode())
+
+    def run_alone(self, *words: str, connection: Mapping[str, Any] | None = None) -> Ended:
+        """The same as a process."""
         ended = subprocess.run(
             [PROGRAM, *words],
             cwd=self.folder,
@@ -107,6 +125,20 @@ class Program:
             "DROPCOWBOY_LEDGER_URL": self.ledger_url,
             **self.environment,
         }
+
+
+@contextmanager
+def _as_before() -> Iterator[None]:
+    """What a command changes for its process is as it was."""
+    log = logging.getLogger(PACKAGE)
+    before = log.handlers, log.propagate, log.level
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        log.handlers, log.propagate, log.level = before
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def _read_terminal(ours: int) -> str:

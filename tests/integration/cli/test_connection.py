@@ -65,6 +65,6 @@ def test_a_connection_of_airflows_metadata_database_is_found(program: Program, t
     ):
         airflow = [Path(sys.executable).with_name("airflow"), *words]
         subprocess.run(airflow, env=os.environ | program.environment, check=True, capture_output=True, timeout=120)
-    ended = program.run("brands", "--conn", "dropcowboy_stored", "--json")
+    ended = program.run_alone("brands", "--conn", "dropcowboy_stored", "--json")
     assert ended.code == 0, ended.stderr
     assert BRAND_ID in [brand["brand_id"] for brand in ended.json]

@@ -30,7 +30,7 @@ def test_all_is_well_before_the_first_send_and_no_ledger_is_made(program: Progra
 
 
 def test_what_doctor_finds_ends_with_1_and_shows_no_secret(program: Program) -> None:
-    ended = program.run("doctor", connection={"password": "not-the-secret"})
+    ended = program.run_alone("doctor", connection={"password": "not-the-secret"})
     assert ended.code == 1
     assert "refuses the connection (HTTP 401" in ended.stdout
     assert "not-the-secret" not in ended.stdout + ended.stderr

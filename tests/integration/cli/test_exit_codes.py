@@ -70,7 +70,7 @@ def test_a_ledger_that_is_not_reached_ends_with_3_and_nobody_is_asked(
 def test_refused_credentials_end_with_4_and_nobody_counts_as_asked(
     program: Program, contacts: str, sandbox: SandboxProcess
 ) -> None:
-    ended = program.run(*RVM, "--contacts", contacts, connection={"password": "not-the-secret"})
+    ended = program.run_alone(*RVM, "--contacts", contacts, connection={"password": "not-the-secret"})
     assert ended.code == 4
     assert "not-the-secret" not in ended.stdout + ended.stderr
     assert program.run(*RVM, "--contacts", contacts, "--json").json["accepted"] == 3

@@ -9,11 +9,11 @@ from tests.integration.cli.program import Program
 
 def test_help_and_version_are_there_before_airflow_is_loaded(program: Program) -> None:
     for words in (("--help",), ("-h",), ("send", "rvm", "-h"), ("doctor", "-h"), ("ledger", "info", "-h")):
-        ended = program.run(*words)
+        ended = program.run_alone(*words)
         assert ended.code == 0
         assert ended.stdout.startswith("Usage: dropcowboy")
         assert max(map(len, ended.stdout.splitlines())) <= 80
-    assert program.run("--version").stdout == f"dropcowboy {version('airflow-provider-dropcowboy')}\n"
+    assert program.run_alone("--version").stdout == f"dropcowboy {version('airflow-provider-dropcowboy')}\n"
     look = (
         "import sys; from airflow_provider_dropcowboy.cli.main import program\n"
         "for words in (['-h'], ['send', 'sms', '-h'], ['report', '-h'], ['campaigns', '-h'], ['doctor', '-h']):\n"
@@ -35,11 +35,11 @@ def test_a_shell_completes_commands_and_options(program: Program) -> None:
             "COMP_WORDS": typed,
             "COMP_CWORD": str(len(typed.split()) - 1),
         }
-        offered = {line.partition(",")[2] for line in program.run().stdout.splitlines()}
+        offered = {line.partition(",")[2] for line in program.run_alone().stdout.splitlines()}
         assert wanted <= offered
 
 
 def test_the_sandbox_is_one_of_its_commands(program: Program) -> None:
-    ended = program.run("sandbox", "--help")
+    ended = program.run_alone("sandbox", "--help")
     assert ended.code == 0
     assert "--team-id" in ended.stdout

@@ -102,7 +102,7 @@ def test_neither_secrets_nor_numbers_nor_texts_are_shown(
         {"name": "invalid_400", "to": "+15045550101"},
         {"name": "lose_answer", "to": "+15045550104"},
     )
-    ended = program.run(
+    ended = program.run_alone(
         *("--debug", "send", "sms", "--contacts", contacts, "--campaign", "spring", "--key-column", "id"),
         *("--caller-id", "+15045550100", "--sms-body", "Hi {first_name}", "--opt-in"),
     )
