@@ -5,7 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from typing import Final
 
+from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
 from airflow_provider_dropcowboy.campaign.control import STOPPED, Order, paused
 from airflow_provider_dropcowboy.campaign.sending import Sending
 from airflow_provider_dropcowboy.campaign.shared import Ask, Shared, in_thread
@@ -16,6 +18,8 @@ from airflow_provider_dropcowboy.ledger.judgement import Judgement
 from airflow_provider_dropcowboy.ledger.outcomes import Answered
 from airflow_provider_dropcowboy.ledger.patience import claim_patiently, reclaim_patiently
 from airflow_provider_dropcowboy.screening.screen import Candidate
+
+KEY_OVER: Final = SendOutcome(Outcome.RELEASED, "not sent again: Drop Cowboy may have forgotten the idempotency key")
 
 Claimed = tuple[Judgement, Deadline]
 """What the ledger said of a batch, and when the lease of its claims ends."""
@@ -71,7 +75,7 @@ class Claiming:
             for message, verdict in judgement.stopped:
                 self._sending.give_back(rest.pop(message.foreign_id), verdict)
             for ask in rest.values():
-                shared.answers.put_nowait(Answered(ask.claim, STOPPED))
+                shared.answers.put_nowait(Answered(ask.claim, STOPPED if self._is_stopping() else KEY_OVER))
 
     def _claim_new(self, candidates: Sequence[Candidate], *, met: Mapping[str, str]) -> Claimed:
         return claim_patiently(
@@ -87,7 +91,12 @@ class Claiming:
     def _claim_next_attempt(self, asks: Sequence[Ask]) -> Claimed:
         shared, claims = self._shared, [ask.claim for ask in asks]
         return reclaim_patiently(
-            shared.ledger, shared.run, claims=claims, give_up=self._is_stopping, clock=shared.clock
+            shared.ledger,
+            shared.run,
+            claims=claims,
+            give_up=self._is_stopping,
+            rules=shared.plan.claim_rules,
+            clock=shared.clock,
         )
 
     def _is_stopping(self) -> bool:

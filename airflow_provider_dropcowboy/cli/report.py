@@ -1,6 +1,7 @@
 """``dropcowboy report`` and ``export``: what became of a campaign and of one message of it, and gaps in the results."""
 
 import os
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from airflow_provider_dropcowboy.cli.options import json_option, names_campaign, read_key, read_time
+from airflow_provider_dropcowboy.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -256,8 +258,11 @@ def export(
         with os.fdopen(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
             write(counted, file)
         unfinished.replace(output)
+    except OSError as error:
+        raise ConfigurationError(f"{output} cannot be written: {error.strerror}. Nothing was exported.") from None
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
     click.echo(f"{counted.count} {'rows' if include_not_sent else 'sends'} of campaign {campaign} are in {output}.")
 
 

@@ -97,7 +97,7 @@ def _send(kind: type[RvmArguments | SmsArguments], options: Mapping[str, Any]) -
     url = ledger_url_of(settings)
 
     def tell(summary: "Summary") -> None:
-        if summary.read:
+        if summary.read or options["as_json"]:
             show_summary(summary, kind.channel, as_json=options["as_json"])
 
     with ExitStack() as files:

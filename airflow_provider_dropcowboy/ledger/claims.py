@@ -84,12 +84,15 @@ def claim(
     return judgement
 
 
-def reclaim(ledger: Ledger, run: Run, *, claims: Sequence[Claim], claim_id: str) -> Judgement:
+def reclaim(
+    ledger: Ledger, run: Run, *, claims: Sequence[Claim], claim_id: str, rules: ClaimRules = NO_RULES
+) -> Judgement:
     """Claim the next attempt of messages whose last request was surely not taken, within their run.
 
+    :param rules: those of the run's claims.
     :returns: as ``claimed``, the claims that nobody moved meanwhile; as ``already``, those that a callback, another
         run or a person did; as ``stopped``, those whose person opted out or whose hours ended, which stay claimed by
-        this run.
+        this run. In none of them: those whose idempotency key the vendor may have forgotten, which stay claimed too.
     :raises LedgerError: as ``claim``.
     """
     judgement = Judgement()
@@ -104,6 +107,7 @@ def reclaim(ledger: Ledger, run: Run, *, claims: Sequence[Claim], claim_id: str)
         claims = [claim for claim, verdict in verdicts if verdict is None]
         if not claims:
             return judgement
+        keyed_after = None if rules.key_lasts is None else at - rules.key_lasts
         connection.execute(
             NEXT_ATTEMPT,
             [
@@ -111,6 +115,7 @@ def reclaim(ledger: Ledger, run: Run, *, claims: Sequence[Claim], claim_id: str)
                     "b_foreign_id": claim.message.foreign_id,
                     "b_attempt": claim.attempt,
                     "b_claim_id": claim.claim_id,
+                    "b_keyed_after": keyed_after,
                     "attempt": claim.attempt + 1,
                     "claim_id": claim_id,
                     "claimed_at": at,
@@ -124,7 +129,7 @@ def reclaim(ledger: Ledger, run: Run, *, claims: Sequence[Claim], claim_id: str)
             row = rows[old.message.foreign_id]
             if row.claim_id == claim_id:
                 judgement.claimed.append(replace(old, attempt=old.attempt + 1, claim_id=claim_id))
-            else:
+            elif (row.claim_id, row.state) != (old.claim_id, State.CLAIMED):
                 judgement.already.append(Already(old.message, state_now(row, at), row.reason, row.run_id))
     return judgement
 

@@ -88,7 +88,13 @@ def claim_patiently(
 
 
 def reclaim_patiently(
-    ledger: Ledger, run: Run, *, claims: Sequence[Claim], give_up: GiveUp, clock: Clock = SYSTEM_CLOCK
+    ledger: Ledger,
+    run: Run,
+    *,
+    claims: Sequence[Claim],
+    give_up: GiveUp,
+    rules: ClaimRules = NO_RULES,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> tuple[Judgement, Deadline]:
     """``reclaim``, again until it is known to be on disk; else as ``claim_patiently``."""
     by_id = {old.message.foreign_id: old for old in claims}
@@ -97,7 +103,11 @@ def reclaim_patiently(
         run,
         candidates={name: old.candidate for name, old in by_id.items()},
         claim_rest=lambda claim_id, rest: reclaim(
-            ledger, run, claims=[by_id[candidate.message.foreign_id] for candidate in rest], claim_id=claim_id
+            ledger,
+            run,
+            claims=[by_id[candidate.message.foreign_id] for candidate in rest],
+            claim_id=claim_id,
+            rules=rules,
         ),
         give_up=give_up,
         clock=clock,

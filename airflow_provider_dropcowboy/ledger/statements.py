@@ -48,9 +48,14 @@ _IS_UNMOVED: Final = sa.and_(
     SENDS.c.claim_id == sa.bindparam("b_claim_id"),
 )
 
+_IS_KEY_KNOWN: Final = sa.or_(
+    SENDS.c.keyed_at.is_(None), SENDS.c.keyed_at > sa.bindparam("b_keyed_after", type_=SENDS.c.keyed_at.type)
+)
+"""The vendor still knows the request's key, or it has none: a machine may sleep for days between two requests."""
+
 NEXT_ATTEMPT: Final = (
     SENDS.update()
-    .where(_IS_UNMOVED, SENDS.c.state == State.CLAIMED.value, may_become(State.CLAIMED))
+    .where(_IS_UNMOVED, _IS_KEY_KNOWN, SENDS.c.state == State.CLAIMED.value, may_become(State.CLAIMED))
     .values({name: sa.bindparam(name) for name in ("attempt", "claim_id", "claimed_at", "claimed_day")})
 )
 

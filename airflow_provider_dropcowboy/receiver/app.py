@@ -32,6 +32,9 @@ MAX_HELD: Final = 1_000
 MAX_UNSIGNED_HELD: Final = 200
 """Callbacks of the account-wide webhook that are in memory: whoever reaches it holds no room of those with a token."""
 
+MAX_EVENTS_HELD: Final = 50
+"""Events that are in memory: each may be 16 times as large as a callback, and is read before its signature is known."""
+
 log = logging.getLogger(__name__)
 
 
@@ -105,6 +108,7 @@ class Receiver:
         self._metrics = Metrics()
         self._room = asyncio.Semaphore(MAX_HELD)
         self._unsigned_room = asyncio.Semaphore(MAX_UNSIGNED_HELD)
+        self._event_room = asyncio.Semaphore(MAX_EVENTS_HELD)
         self._uses = arrival.Uses()
         self._keyring = Keyring(self._find)
         await self._look()
@@ -160,8 +164,8 @@ class Receiver:
         """A signed webhook of API v2; the answers are those that the vendor documents."""
         if self._store is None or self._keyring.wiring is None:
             return _NOT_WIRED
-        async with self._unsigned_room:
-            body = await arrival.read_body(request.scope, request.receive)
+        async with self._event_room:
+            body = await arrival.read_body(request.scope, request.receive, most=arrival.MAX_EVENT_BYTES)
             if not isinstance(body, bytes):
                 return self._refuse(body or Refusal.TOO_SLOW)
             configured = self._keyring.wiring.signing_secrets

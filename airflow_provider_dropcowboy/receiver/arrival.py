@@ -22,6 +22,7 @@ from airflow_provider_dropcowboy.receiver.metrics import Metrics, Refusal
 from airflow_provider_dropcowboy.secret import Secret
 
 MAX_BYTES: Final = 64 * 1024  # a callback has some 500; the vendor may add fields
+MAX_EVENT_BYTES: Final = 1024 * 1024  # API v2, webhook deliveries: bodies to 1 MB; a larger one is lost
 TIMEOUT_S: Final = 10.0  # API v1, delivery callback: the vendor itself gives up after 10 s
 
 
@@ -105,10 +106,10 @@ class Uses:
             self._counts[ticket] -= 1
 
 
-async def read_body(scope: Scope, receive: Receive) -> bytes | Refusal | None:
+async def read_body(scope: Scope, receive: Receive, *, most: int = MAX_BYTES) -> bytes | Refusal | None:
     """The whole body, decompressed, or why it is not read. None: its sender is gone.
 
-    At most ``MAX_BYTES`` and one more read of the server's are held, and at most ``MAX_BYTES`` come out of a compressed
+    At most ``most`` bytes and one more read of the server's are held, and at most ``most`` come out of a compressed
     body. A compressed body that is damaged is returned as it came.
     """
     codings: list[str] = []
@@ -121,7 +122,7 @@ async def read_body(scope: Scope, receive: Receive) -> bytes | Refusal | None:
     codings = [word for word in codings if word not in {"", "identity"}]
     if len(codings) > 1 or not _WBITS.keys() >= set(codings):
         return Refusal.UNKNOWN_ENCODING
-    if length and not (length.isdecimal() and len(length) < 10 and int(length) <= MAX_BYTES):
+    if length and not (length.isdecimal() and len(length) < 10 and int(length) <= most):
         return Refusal.TOO_LARGE
     read = b""
     try:
@@ -131,10 +132,10 @@ async def read_body(scope: Scope, receive: Receive) -> bytes | Refusal | None:
                 if message["type"] == "http.disconnect":
                     return None
                 read += message.get("body", b"")
-                if len(read) > MAX_BYTES:
+                if len(read) > most:
                     return Refusal.TOO_LARGE
                 if not message.get("more_body", False):
-                    return _decompressed(read, codings[0]) if codings else read
+                    return _decompressed(read, codings[0], most=most) if codings else read
     except TimeoutError:
         return Refusal.TOO_SLOW
 
@@ -143,14 +144,14 @@ async def read_body(scope: Scope, receive: Receive) -> bytes | Refusal | None:
 _WBITS: Final = {"gzip": (47,), "x-gzip": (47,), "deflate": (47, -15)}
 
 
-def _decompressed(body: bytes, coding: str) -> bytes | Refusal:
+def _decompressed(body: bytes, coding: str, *, most: int) -> bytes | Refusal:
     for wbits in _WBITS[coding]:
         try:
             plain, rest = bytearray(), body
             while rest:  # a gzip body may have several members
                 inflater = zlib.decompressobj(wbits)
-                plain += inflater.decompress(rest, MAX_BYTES + 1 - len(plain))
-                if len(plain) > MAX_BYTES:
+                plain += inflater.decompress(rest, most + 1 - len(plain))
+                if len(plain) > most:
                     return Refusal.TOO_LARGE
                 if not inflater.eof:
                     return body  # cut off

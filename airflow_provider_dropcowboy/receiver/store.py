@@ -240,7 +240,7 @@ def _commit_patiently(ledger: Ledger, arrivals: Sequence[Arrival]) -> Counter[Ma
 
 def _warn_of_unreadable(received: Sequence[Received]) -> None:
     """A result comes once: a person should look at one that nobody could read. In one line a batch."""
-    unreadable = [item for item in received if item.callback is None]
+    unreadable = [item for item in received if item.callback is None and item.event is None]
     if unreadable:
         named = [item.foreign_id or "no send, by the account's webhook" for item in unreadable[:5]]
         log.warning(

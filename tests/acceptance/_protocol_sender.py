@@ -206,7 +206,7 @@ class Sender:
             return claim(ledger, run, candidates=candidates, claim_id=claim_id, rules=self.rules)
         wanted = {message.foreign_id for message in messages}
         claims = [ask.claim for ask in asks if ask.claim.message.foreign_id in wanted]
-        return reclaim(ledger, run, claims=claims, claim_id=claim_id)
+        return reclaim(ledger, run, claims=claims, claim_id=claim_id, rules=self.rules)
 
     def _take_over(self, judgement: Judgement, batch: LostCommit) -> None:
         """Count what the ledger said, and send what it gave."""
@@ -214,6 +214,11 @@ class Sender:
             for row in judgement.already:
                 moved = self.tally.settle if row.run_id == self.run.id else self.tally.lose
                 moved(row.state)
+            said = {row.message.foreign_id for row in judgement.already}
+            said |= {new.message.foreign_id for new in judgement.claimed}
+            for ask in batch.asks:  # its key may be forgotten: it is not sent again
+                if judgement.stop is None and ask.claim.message.foreign_id not in said:
+                    self.answers[ask.claim.message.contact_key] = Answered(ask.claim, STOPPED)
         else:
             self.tally.count_unclaimed(judgement, run_id=self.run.id)
         asks = {ask.claim.message.foreign_id: ask.asks for ask in batch.asks}

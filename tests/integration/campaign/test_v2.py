@@ -10,12 +10,16 @@ import sqlalchemy as sa
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.callbacks import read_callback
 from airflow_provider_dropcowboy.api.versions import vendor_of
+from airflow_provider_dropcowboy.campaign import claiming
 from airflow_provider_dropcowboy.campaign.messages import RvmTemplate, SmsTemplate
 from airflow_provider_dropcowboy.campaign.plan import Plan
+from airflow_provider_dropcowboy.clock import Deadline
 from airflow_provider_dropcowboy.contacts.contact import ContactColumns, Template
 from airflow_provider_dropcowboy.errors import AuthenticationError, DropCowboyError, NothingAcceptedError
 from airflow_provider_dropcowboy.ledger.campaigns import find_campaign
 from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.ledger.judgement import Judgement
+from airflow_provider_dropcowboy.ledger.patience import reclaim_patiently
 from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconcile
 from airflow_provider_dropcowboy.ledger.runs import Run, beat, begin_run
 from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
@@ -103,6 +107,21 @@ def test_doubt_older_than_the_vendors_memory_is_held(
         run(plan_v2(), people(3))
     assert {row.state for row in sends(ledger)} == {"unknown"}
     assert set(sandbox.takes_by_phone().values()) == {1}
+
+
+def test_a_machine_that_slept_longer_than_the_vendor_remembers_repeats_nothing(
+    sandbox: SandboxProcess, ledger: Ledger, plan_v2: MakePlan, run: RunPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asleep(*arguments: Any, **named: Any) -> tuple[Judgement, Deadline]:
+        age(ledger, timedelta(hours=23))
+        return reclaim_patiently(*arguments, **named)
+
+    sandbox.fault("lose_answer", times=1)
+    monkeypatch.setattr(claiming, "reclaim_patiently", asleep)
+
+    assert dict(run(plan_v2(), people(3)).counts) == {"accepted": 2, "unknown": 1}
+    assert {row.reason for row in sends(ledger)} == {None, claiming.KEY_OVER.reason}
+    assert (keys(sandbox)["first"], keys(sandbox)["repeated"]) == (3, 0)
 
 
 def test_doubt_is_held_when_the_request_would_be_another_one(

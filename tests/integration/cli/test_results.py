@@ -109,6 +109,13 @@ def test_an_export_has_one_row_a_send_and_replaces_the_former_one(program: Progr
     assert not list(program.folder.glob(".*"))
 
 
+def test_an_export_that_cannot_be_written_says_why(program: Program) -> None:
+    send(program)
+    ended = run("export", "spring", "--output", "nowhere/spring.csv")
+    assert (ended.code, ended.stdout) == (2, "")
+    assert "nowhere/spring.csv cannot be written: No such file or directory. Nothing was exported." in ended.stderr
+
+
 def test_wrong_use_is_told_before_the_ledger_is_looked_for(program: Program) -> None:
     for words in (
         ("report",),

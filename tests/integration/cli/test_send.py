@@ -23,6 +23,12 @@ def test_a_command_that_runs_twice_asks_nobody_twice(program: Program, contacts:
     assert sandbox.takes_by_phone() == {"+15045550101": 1, "+15045550102": 1, "+15045550104": 1}
 
 
+def test_a_source_without_rows_has_its_summary_too(program: Program) -> None:
+    program.write("none.csv", "id,phone\n")
+    ended = program.run(*RVM, "--contacts", "none.csv", "--json")
+    assert (ended.code, ended.json["read"], ended.json["asked"]) == (0, 0, 0)
+
+
 def test_the_answer_is_a_table_of_eighty_columns_without_colours(program: Program, contacts: str) -> None:
     ended = program.run(*RVM, "--contacts", contacts)
     lines = [line.split() for line in ended.stdout.splitlines()]

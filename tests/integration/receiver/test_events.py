@@ -19,6 +19,7 @@ from airflow_provider_dropcowboy.ledger.judgement import ClaimRules
 from airflow_provider_dropcowboy.ledger.schema import SENDS, SUPPRESSIONS, WEBHOOKS
 from airflow_provider_dropcowboy.ledger.webhooks import keep_secret, kept_secrets, reseal
 from airflow_provider_dropcowboy.receiver import store
+from airflow_provider_dropcowboy.receiver.arrival import MAX_EVENT_BYTES
 from airflow_provider_dropcowboy.receiver.wiring import Wiring
 from airflow_provider_dropcowboy.sandbox.v2.webhooks import sign
 from airflow_provider_dropcowboy.screening.screen import Candidate, Message
@@ -98,6 +99,16 @@ def test_a_webhook_repairs_what_a_lost_callback_left_open(
     assert [(answer.status_code, answer.json()) for answer in answers] == [(200, {"received": True})] * 2
     assert (desk.row(delivered).state, desk.row(failed).state) == (State.DELIVERED, State.FAILED)
     assert {row.match for row in kept(desk.ledger)} == {"applied"}
+
+
+def test_an_event_may_be_as_large_as_the_vendor_says(receiver: RunningReceiver, desk: Desk, accepted: Accepted) -> None:
+    (message,) = accepted(1)
+    event = json.loads(result(message, event="contact.rvm.receipt"))
+    event["data"]["contact"] = {"tags": ["x" * 900_000]}
+    assert post(receiver, json.dumps(event).encode()).status_code == 200
+    assert desk.row(message).state == State.DELIVERED
+    event["data"]["contact"] = {"tags": ["x" * MAX_EVENT_BYTES]}
+    assert post(receiver, json.dumps(event).encode()).status_code == 413
 
 
 def test_an_event_counts_once_however_often_and_through_how_many_webhooks_it_comes(
@@ -188,9 +199,15 @@ def test_what_a_webhook_refuses_is_failed_until_the_callback_frees_it(
     ],
 )
 def test_opt_outs_and_revoked_consent_suppress_the_number(
-    receiver: RunningReceiver, ledger: Ledger, event: str, told: dict[str, object], is_suppressed: bool
+    receiver: RunningReceiver,
+    ledger: Ledger,
+    caplog: pytest.LogCaptureFixture,
+    event: str,
+    told: dict[str, object],
+    is_suppressed: bool,
 ) -> None:
     post(receiver, body(event, told))
+    assert "could not be read" not in caplog.text
     with ledger.reading() as connection:
         rows = connection.execute(sa.select(SUPPRESSIONS.c.phone_number, SUPPRESSIONS.c.source)).all()
     assert [tuple(row) for row in rows] == ([("+15045550177", "webhook")] if is_suppressed else [])
