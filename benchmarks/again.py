@@ -12,6 +12,7 @@ from datetime import timedelta
 from inspect import signature
 
 from airflow_provider_dropcowboy.api.account import Account
+from airflow_provider_dropcowboy.campaign.arguments import Template  # type: ignore[attr-defined]  # in both builds
 from airflow_provider_dropcowboy.campaign.control import Control
 from airflow_provider_dropcowboy.campaign.plan import (  # type: ignore[attr-defined]  # in both builds
     ContactColumns,
@@ -20,7 +21,6 @@ from airflow_provider_dropcowboy.campaign.plan import (  # type: ignore[attr-def
 )
 from airflow_provider_dropcowboy.campaign.preview import preview_campaign
 from airflow_provider_dropcowboy.campaign.run import run_campaign
-from airflow_provider_dropcowboy.contacts.contact import Template
 from airflow_provider_dropcowboy.contacts.partition import Partition
 from airflow_provider_dropcowboy.ledger.database import open_ledger
 from airflow_provider_dropcowboy.ledger.judgement import ClaimRules
