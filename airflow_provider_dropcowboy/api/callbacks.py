@@ -15,6 +15,7 @@ from typing import Final
 from airflow_provider_dropcowboy.api import reading
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.errors import CallbackError
+from airflow_provider_dropcowboy.row_value import row_value
 
 RESULTS: Final[Mapping[str, Channel]] = {
     "contact.rvm.status": Channel.RVM,
@@ -69,7 +70,7 @@ class Reading:
     is_known: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@row_value(kw_only=True)
 class Callback:
     """One result. Only ``status`` is always there; nothing in it is proven to be the vendor's.
 
@@ -77,23 +78,17 @@ class Callback:
     :param reason: why it failed, in the vendor's words, without numbers and quoted values.
     :param dnc: the person asked not to be called again.
     :param cost_usd: product, compliance and text-to-speech fees together; None: it names no amount.
-    :param raw: the payload as it came, with whatever else the vendor sent.
     """
 
     status: DeliveryStatus
     foreign_id: str | None = None
     drop_id: str | None = None
     phone_number: str | None = field(default=None, repr=False)
-    attempt_at: datetime | None = None
     reason: str = ""
     reason_code: int | None = None
     dnc: bool = False
-    spam: bool = False
     cost_usd: Decimal | None = None
     network_name: str | None = None
-    network_type: str | None = None
-    product_code: str | None = None
-    raw: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +121,7 @@ def read_callback(raw: bytes) -> Callback:
 
     :raises CallbackError: no JSON object, or neither a status nor a code in it; the text repeats nothing of it.
     """
-    return _callback_of(content_of(raw), raw)
+    return _callback_of(content_of(raw))
 
 
 def read_event(raw: bytes, *, account: str) -> Event:
@@ -144,7 +139,7 @@ def read_event(raw: bytes, *, account: str) -> Event:
     if not 0 < len(event_id) <= MAX_ID_CHARACTERS or not event_id.isascii() or not event_id.isprintable():
         event_id = hashlib.sha256(raw).hexdigest()
     channel = RESULTS.get(name)
-    result = None if channel is None else _callback_of({**told, "phone_number": told.get("to")}, raw)
+    result = None if channel is None else _callback_of({**told, "phone_number": told.get("to")})
     return Event(
         account,
         event_id,
@@ -157,26 +152,22 @@ def read_event(raw: bytes, *, account: str) -> Event:
     )
 
 
-def _callback_of(content: Mapping[str, object], raw: bytes) -> Callback:
+def _callback_of(content: Mapping[str, object]) -> Callback:
     """The result that an object reports.
 
     :raises CallbackError: neither a status nor a code is in it.
     """
+    reason, network = _text(content, "reason"), content.get("network")
     return Callback(
         status=_status(content),
         foreign_id=_text(content, "foreign_id"),
         drop_id=_text(content, "drop_id"),
         phone_number=_text(content, "phone_number"),
-        attempt_at=_instant(content, "attempt_date"),
-        reason=reading.scrub(_text(content, "reason") or ""),
+        reason=reading.scrub(reason) if reason else "",
         reason_code=_whole_number(content, "reason_code"),
-        dnc=_flag(content, "dnc"),
-        spam=_flag(content, "spam"),
+        dnc=str(content.get("dnc")).strip().lower() in {"true", "1", "yes"},
         cost_usd=_cost_usd(content),
-        network_name=_text(_network(content), "name"),
-        network_type=_text(_network(content), "type"),
-        product_code=_text(content, "product_code"),
-        raw=raw,
+        network_name=_text(network, "name") if isinstance(network, dict) else None,
     )
 
 
@@ -199,8 +190,10 @@ def _status(content: Mapping[str, object]) -> DeliveryStatus:
 
 
 def _text(content: Mapping[str, object], name: str) -> str | None:
-    found = reading.optional_text(content, name)
-    if found is None:
+    found = content.get(name)
+    if type(found) is not str:  # most are, and callbacks come by the thousand
+        found = reading.optional_text(content, name)
+    if not found:
         return None
     if found.isascii() and "\0" not in found:
         return found
@@ -208,26 +201,9 @@ def _text(content: Mapping[str, object], name: str) -> str | None:
     return found.replace("\0", "").encode(errors="replace").decode() or None
 
 
-def _flag(content: Mapping[str, object], name: str) -> bool:
-    return str(content.get(name)).strip().lower() in {"true", "1", "yes"}
-
-
 def _whole_number(content: Mapping[str, object], name: str) -> int | None:
     value = content.get(name)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _instant(content: Mapping[str, object], name: str) -> datetime | None:
-    try:
-        instant = datetime.fromisoformat(_text(content, name) or "")
-        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _network(content: Mapping[str, object]) -> Mapping[str, object]:
-    network = content.get("network")
-    return network if isinstance(network, dict) else {}
 
 
 def _cost_usd(content: Mapping[str, object]) -> Decimal | None:

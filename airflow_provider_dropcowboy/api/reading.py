@@ -106,7 +106,7 @@ def optional_amount(content: Mapping[str, object], name: str) -> Decimal | None:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
         return None
     try:
-        amount = Decimal(str(value))
+        amount = value if isinstance(value, Decimal) else Decimal(str(value))
     except InvalidOperation:
         return None
     return amount if amount.is_finite() and amount.adjusted() < MAX_AMOUNT_DIGITS else None

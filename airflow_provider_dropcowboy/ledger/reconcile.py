@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -20,6 +20,7 @@ from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, HISTORY, SENDS,
 from airflow_provider_dropcowboy.ledger.statements import LockedSend, finals, keep_callbacks, locked_sends
 from airflow_provider_dropcowboy.ledger.suppressions import suppress_number
 from airflow_provider_dropcowboy.ledger.webhooks import match_events, phones_in
+from airflow_provider_dropcowboy.row_value import row_value
 from airflow_provider_dropcowboy.states import OPEN, State, may_move
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ class Match(StrEnum):
     UNREADABLE = "unreadable"
 
 
-@dataclass(frozen=True, slots=True)
+@row_value()
 class Received:
     """A callback as it came in.
 

@@ -152,10 +152,11 @@ class LockedSend:
 
     @classmethod
     def of(cls, row: Any) -> "LockedSend":
-        return cls(
-            row.foreign_id, row.campaign_id, State(row.state), row.number_digest, row.phone_number, row.drop_id,
-            row.attempt, row.run_id, None if row.keyed_at is None else row.key_generation, row.resent_at is not None,
-        )  # fmt: skip
+        # by place: names cost a tenth of a callback
+        name, campaign, state, number, phone, drop_id, attempt, run_id, generation, keyed_at, resent_at, _clock = row
+        key_generation = None if keyed_at is None else generation
+        is_resent = resent_at is not None
+        return cls(name, campaign, State(state), number, phone, drop_id, attempt, run_id, key_generation, is_resent)
 
     def read(self, callback: Callback) -> Reading | None:
         """What a callback means, in the version of the API that it was sent by."""

@@ -19,6 +19,7 @@ from airflow_provider_dropcowboy.errors import CallbackError
 from airflow_provider_dropcowboy.ledger.digest import FOREIGN_ID_CHARACTERS
 from airflow_provider_dropcowboy.ledger.reconcile import Received
 from airflow_provider_dropcowboy.receiver.metrics import Metrics, Refusal
+from airflow_provider_dropcowboy.row_value import row_value
 from airflow_provider_dropcowboy.secret import Secret
 
 MAX_BYTES: Final = 64 * 1024  # a callback has some 500; the vendor may add fields
@@ -42,7 +43,7 @@ class Signed:
     account: str
 
 
-@dataclass(frozen=True, slots=True)
+@row_value()
 class Arrival:
     """A callback or an event as it came.
 

@@ -1,7 +1,6 @@
 """Reading a delivery callback."""
 
 import json
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -34,11 +33,8 @@ def test_the_documented_callback_is_read() -> None:
         foreign_id="f1",
         drop_id="5c8eb7940a057a4ab0823e1a",
         phone_number="+15552224444",
-        attempt_at=datetime(2019, 3, 17, 21, 10, 26, tzinfo=UTC),
         cost_usd=Decimal("0.1019"),
         network_name="Verizon Wireless:6006 - SVR/2",
-        network_type="wireless",
-        raw=DOCUMENTED,
     )
 
 
@@ -54,10 +50,10 @@ def test_a_callback_that_says_only_how_it_ended_is_read() -> None:
 
 
 @given(fields=st.dictionaries(st.sampled_from(FIELDS), values), status=st.sampled_from(["success", "failure"]))
-def test_a_callback_with_odd_fields_is_read_and_kept(fields: dict[str, object], status: str) -> None:
+def test_a_callback_with_odd_fields_is_read(fields: dict[str, object], status: str) -> None:
     raw = json.dumps({**fields, "status": status}).encode()
     callback = read_callback(raw)
-    assert (callback.status, callback.raw) == (status, raw)
+    assert callback.status == status
     for text in (callback.foreign_id, callback.drop_id, callback.reason, callback.network_name):
         assert "\0" not in (text or "").encode().decode()  # else no database would store it
 
