@@ -133,10 +133,43 @@ def postgres_url(postgres_server: "PostgresServer") -> Iterator[str]:
     postgres_server.drop_database(name)
 
 
+@pytest.fixture(scope="session")
+def ledger_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An embedded ledger in which nothing has happened; a copy of it takes less time than its migrations."""
+    path = tmp_path_factory.mktemp("ledger") / "ledger.db"
+    _set_up_ledger(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def ledger_database(postgres_server: "PostgresServer") -> str:
+    """The same on PostgreSQL; the name of its database."""
+    name = postgres_server.create_database()
+    _set_up_ledger(postgres_server.url(name))
+    return name
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """SQLAlchemy's address of a new, empty database, once of each kind the ledger lives in."""
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """SQLAlchemy's address of a new database, once of each kind the ledger lives in.
+
+    It is empty, or, where the test asks for an open ``ledger``, set up.
+    """
+    is_set_up = "ledger" in request.fixturenames
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'ledger.db'}"
-    url: str = request.getfixturevalue("postgres_url")
-    return url
+        path = tmp_path / "ledger.db"
+        if is_set_up:
+            shutil.copy(request.getfixturevalue("ledger_file"), path)
+        yield f"sqlite:///{path}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    template = {"template": request.getfixturevalue("ledger_database")} if is_set_up else {}
+    name = server.create_database(**template)
+    yield server.url(name)
+    server.drop_database(name)
+
+
+def _set_up_ledger(url: str) -> None:
+    from airflow_provider_dropcowboy.ledger.database import open_ledger
+
+    open_ledger(url, may_create=True).engine.dispose()

@@ -52,10 +52,13 @@ class PostgresServer:
         """SQLAlchemy's address of a database, by psycopg 3."""
         return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{database}"
 
-    def create_database(self) -> str:
-        """A new, empty database; its name."""
+    def create_database(self, *, template: str = "template1") -> str:
+        """A new database; its name.
+
+        :param template: the database it is a copy of, to which nobody is connected; by default, an empty one.
+        """
         name = f"test_{next(self._numbers)}"
-        self._run(f"CREATE DATABASE {name}")
+        self._run(f"CREATE DATABASE {name} TEMPLATE {template}")
         return name
 
     def drop_database(self, name: str) -> None:

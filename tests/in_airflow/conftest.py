@@ -115,8 +115,8 @@ def results_connection(vendor_connection: dict[str, Any], monkeypatch: pytest.Mo
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
+def ledger(ledger_file: Path, tmp_path: Path) -> Iterator[Ledger]:
     """The ledger of ``dropcowboy_default``, set up."""
-    opened = open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}", may_create=True)
+    opened = open_ledger(f"sqlite:///{shutil.copy(ledger_file, tmp_path / 'ledger.db')}")
     yield opened
     opened.engine.dispose()

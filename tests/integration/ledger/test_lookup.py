@@ -1,21 +1,12 @@
 """Campaigns by the name that a person types, on both databases."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.ledger.campaigns import campaigns_of, find_campaigns
-from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
+from airflow_provider_dropcowboy.ledger.database import Ledger
 from tests.integration.sent import ACCOUNT, Sent
-
-
-@pytest.fixture
-def ledger(ledger_url: str) -> Iterator[Ledger]:
-    opened = open_ledger(ledger_url, may_create=True)
-    yield opened
-    opened.engine.dispose()
 
 
 def test_a_name_finds_both_channels_unless_one_is_named(ledger: Ledger) -> None:

@@ -1,7 +1,6 @@
 """Pauses, on both databases."""
 
 import hashlib
-from collections.abc import Iterator
 
 import pytest
 
@@ -16,16 +15,8 @@ from airflow_provider_dropcowboy.ledger.campaigns import (
     resume_all,
     resume_campaign,
 )
-from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
+from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.runs import stop_reason
-
-
-@pytest.fixture
-def ledger(ledger_url: str) -> Iterator[Ledger]:
-    """An empty ledger."""
-    opened = open_ledger(ledger_url, may_create=True)
-    yield opened
-    opened.engine.dispose()
 
 
 def bind(ledger: Ledger, name: str, *, account: str = "team@host", channel: Channel = Channel.RVM) -> Campaign:

@@ -1,6 +1,5 @@
 """Persons leave the ledger, and nobody is asked twice for it; on both databases."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -9,7 +8,7 @@ import sqlalchemy as sa
 from airflow_provider_dropcowboy.api.answers import Outcome
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.ledger import retention
-from airflow_provider_dropcowboy.ledger.database import Ledger, now, open_ledger
+from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.list_schema import LIST_APPENDS, LIST_CONTACTS
 from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconcile
 from airflow_provider_dropcowboy.ledger.retention import MIN_AGE, Pruned, forget, prune
@@ -20,13 +19,6 @@ from airflow_provider_dropcowboy.states import State
 from tests.integration.sent import Sent, age, phone
 
 QUARTER = timedelta(days=90)
-
-
-@pytest.fixture
-def ledger(ledger_url: str) -> Iterator[Ledger]:
-    opened = open_ledger(ledger_url, may_create=True)
-    yield opened
-    opened.engine.dispose()
 
 
 def everything(ledger: Ledger) -> str:

@@ -4,17 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
+from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.suppressions import find_suppression, suppress, unsuppress
 from airflow_provider_dropcowboy.phone import Phone
 from tests.integration.sent import Sent, phone
-
-
-@pytest.fixture
-def ledger(ledger_url: str) -> Iterator[Ledger]:
-    opened = open_ledger(ledger_url, may_create=True)
-    yield opened
-    opened.engine.dispose()
 
 
 def test_a_suppressed_number_is_not_asked_for_until_it_is_taken_off(ledger: Ledger) -> None:
