@@ -63,6 +63,11 @@ def spell_account(name: str) -> str:
     return f"{team_id}@{_spell_host(host)}" if at else name
 
 
+def is_local(name: str) -> bool:
+    """Whether the account of this name is one of this machine's, as a trial on the sandbox is."""
+    return name.rpartition("@")[2].startswith(("127.", "localhost", "[::1]"))
+
+
 _HOST: Final = re.compile(r"(?:\[(?P<ipv6>[^\]]*)\]|(?P<name>[^:\[\]]*))(?::(?P<port>[0-9]*))?")
 
 

@@ -126,6 +126,7 @@ class Vendor(ABC):
     :cvar signature_fault: whether a webhook is the vendor's own; None: it signs none.
     :cvar request_form: changes whenever the same content makes another request, byte for byte.
     :cvar key_lasts: how long it knows a send by its idempotency key, at least; None: it knows none.
+    :cvar names_account: whether the login names the account for good; a key may be replaced.
     :cvar wrong_credentials: what to do about a refusal of the credentials; whole sentences.
     """
 
@@ -140,6 +141,7 @@ class Vendor(ABC):
     rules: ClassVar[ContentRules]
     request_form: ClassVar[str]
     key_lasts: ClassVar[timedelta | None] = None
+    names_account: ClassVar[bool] = True
     wrong_credentials: ClassVar[str]
 
     @property

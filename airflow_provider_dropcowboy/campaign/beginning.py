@@ -6,12 +6,18 @@ from datetime import timedelta
 from operator import length_hint
 from typing import Final, NamedTuple
 
+from airflow_provider_dropcowboy.api.account import is_local
 from airflow_provider_dropcowboy.api.content import count_outside_gsm
 from airflow_provider_dropcowboy.api.versions import vendor_of
 from airflow_provider_dropcowboy.campaign.messages import Identity, RvmTemplate, SmsTemplate
 from airflow_provider_dropcowboy.campaign.plan import Plan
-from airflow_provider_dropcowboy.errors import AuthenticationError, NothingSentError, StaleRunError
-from airflow_provider_dropcowboy.ledger.campaigns import Campaign
+from airflow_provider_dropcowboy.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    NothingSentError,
+    StaleRunError,
+)
+from airflow_provider_dropcowboy.ledger.campaigns import Campaign, accounts_with
 from airflow_provider_dropcowboy.ledger.counts import has_sends
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.health import check_campaign
@@ -41,6 +47,7 @@ def begin(plan: Plan, ledger: Ledger, *, rows: Iterable[object]) -> Begun:
 
     :raises DropCowboyError: it is not begun, and nothing was sent.
     """
+    check_account(plan, ledger)
     account = plan.account.name
     prefix = Identity(ledger.key, account, plan.campaign, plan.channel).prefix
     check_campaign(
@@ -72,6 +79,25 @@ def begin(plan: Plan, ledger: Ledger, *, rows: Iterable[object]) -> Begun:
     expected = length_hint(rows) or rows_read_last(ledger, plan.who)
     run = begin_patiently(ledger, campaign, who=plan.who, wanted=plan.concurrency, terms=plan.terms)
     return Begun(run, Identity.of(ledger.key, campaign), expected)
+
+
+def check_account(plan: Plan, ledger: Ledger) -> None:
+    """Return unless the campaign seems to be one that was sent under another key of the account.
+
+    :raises ConfigurationError: it does; nobody may be contacted before a person has named the account.
+    """
+    account = plan.account
+    if account.given_name or vendor_of(account).names_account or is_local(account.name):
+        return
+    accounts = accounts_with(ledger, name=plan.campaign, channel=plan.channel)
+    others = [name for name in accounts if not is_local(name)]
+    if account.name not in accounts and others:
+        raise ConfigurationError(
+            f"The ledger knows campaign {plan.campaign!r} of {', '.join(others)}, and this connection is account "
+            f"{account.name}, since its login is another key or it moved to API v2. Nothing was sent: people could be "
+            f'contacted twice. Set the account in the connection\'s extra, {{"account": "{others[0]}"}}; if it is '
+            f'another account indeed, {{"account": "{account.name}"}}.'
+        )
 
 
 def _check_ready(plan: Plan) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import Final
 
-from airflow_provider_dropcowboy.campaign.beginning import warn_of_plan
+from airflow_provider_dropcowboy.campaign.beginning import check_account, warn_of_plan
 from airflow_provider_dropcowboy.campaign.ending import is_all_done, warn_of_bans, why_nothing
 from airflow_provider_dropcowboy.campaign.forecast import Forecast, JudgedRow, Outlook
 from airflow_provider_dropcowboy.campaign.judge import LOOK_ROWS, Judge, old_objects_left_alone
@@ -46,6 +46,8 @@ def preview_campaign(
     :returns: counts in which ``ready`` are those that would be asked, with a forecast.
     :raises ConfigurationError: the source lacks a column, or cannot be read.
     """
+    if ledger is not None:
+        check_account(plan, ledger)
     warn_of_plan(plan)
     started_at = time.monotonic()
     tally = Tally()

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Final
 
+from airflow_provider_dropcowboy.api.account import is_local
 from airflow_provider_dropcowboy.api.callback_url import CallbackUrls, Ticket
 from airflow_provider_dropcowboy.api.versions import vendor_of
 from airflow_provider_dropcowboy.api.wire import Answer, NotWritten, Reply, http_date
@@ -227,7 +228,7 @@ def _account(account: "Account", ledger: "Ledger") -> Finding:
     """Whether the ledger remembers the team's sends under the name that the connection has now."""
     others = other_names(ledger, account.name, team_id=account.login)
     # a trial on the sandbox is no move: it is under another name on purpose
-    others = {name: count for name, count in others.items() if _is_local(name) == _is_local(account.name)}
+    others = {name: count for name, count in others.items() if is_local(name) == is_local(account.name)}
     if not others:
         return Finding("account", True, f"{account.name} is the only name of this team in the ledger")
     known = ", ".join(f"{name} ({count} campaigns)" for name, count in others.items())
@@ -240,11 +241,6 @@ def _account(account: "Account", ledger: "Ledger") -> Finding:
         "under another name can be contacted again. If it is one account that has moved, set account in the "
         f'connection\'s extra: {{"account": "{next(iter(others))}"}}. If not, set it to "{account.name}".',
     )
-
-
-def _is_local(account: str) -> bool:
-    host = account.rpartition("@")[2]
-    return host.startswith(("127.", "localhost", "[::1]"))
 
 
 def _latency(ledger: "Ledger") -> Finding:

@@ -132,6 +132,13 @@ def campaigns_of(ledger: Ledger, account: str, *, name: str | None = None) -> li
         return read_campaigns(connection, *which)
 
 
+def accounts_with(ledger: Ledger, *, name: str, channel: Channel) -> list[str]:
+    """The accounts that have such a campaign."""
+    with ledger.reading() as connection:
+        named = read_campaigns(connection, CAMPAIGNS.c.name == name, CAMPAIGNS.c.channel == channel)
+    return list(dict.fromkeys(campaign.account for campaign in named))
+
+
 def other_names(ledger: Ledger, account: str, *, team_id: str) -> dict[str, int]:
     """Under which other names the ledger knows campaigns of the team, and how many of each.
 

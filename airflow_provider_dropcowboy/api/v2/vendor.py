@@ -54,6 +54,7 @@ class V2(Vendor):
     signature_fault: ClassVar[SignatureCheck | None] = staticmethod(signature_fault)
     request_form = "v2/1"
     key_lasts = KEY_LASTS
+    names_account = False
     wrong_credentials = (
         "The key (login) or its secret (password) is wrong, or the key lacks the scope balance:read. Make a pair in "
         "the dashboard of Drop Cowboy: its secret is shown once."

@@ -1,6 +1,7 @@
 """Campaigns by API v2: a request in doubt is repeated under its key, and results by code free or stop what they say."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,14 +10,21 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.callbacks import read_callback
+from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.api.versions import vendor_of
 from airflow_provider_dropcowboy.campaign import claiming
 from airflow_provider_dropcowboy.campaign.messages import RvmTemplate, SmsTemplate
 from airflow_provider_dropcowboy.campaign.plan import Plan
+from airflow_provider_dropcowboy.campaign.preview import preview_campaign
 from airflow_provider_dropcowboy.clock import Deadline
 from airflow_provider_dropcowboy.contacts.contact import ContactColumns, Template
-from airflow_provider_dropcowboy.errors import AuthenticationError, DropCowboyError, NothingAcceptedError
-from airflow_provider_dropcowboy.ledger.campaigns import find_campaign
+from airflow_provider_dropcowboy.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    DropCowboyError,
+    NothingAcceptedError,
+)
+from airflow_provider_dropcowboy.ledger.campaigns import bind_campaign, find_campaign
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.judgement import Judgement
 from airflow_provider_dropcowboy.ledger.patience import reclaim_patiently
@@ -256,6 +264,21 @@ def test_a_team_that_moves_in_the_middle_of_a_campaign_contacts_nobody_twice(
     assert dict(moved.counts) == {"accepted": 40}
     assert (moved.already, moved.asked) == (20, 20)
     assert set(sandbox.takes_by_phone().values()) == {1}
+
+
+@pytest.mark.parametrize("before", ["old-key@api-v2.dropcowboy.com", "team@api.dropcowboy.com", "acme"])
+def test_a_campaign_that_was_sent_under_another_key_waits_for_the_name_of_the_account(
+    ledger: Ledger, plan_v2: MakePlan, run: RunPlan, before: str
+) -> None:
+    bind_campaign(ledger, before, name="spring", channel=Channel.RVM, prefix="p")
+    account = Account("new-key", Secret("another-secret"), "https://api-v2.dropcowboy.com", api_version="v2")
+    for go in (run, lambda plan, rows: preview_campaign(plan, ledger, rows=rows)):
+        with pytest.raises(ConfigurationError, match=f'{{"account": "{before}"}}'):
+            go(plan_v2(account=account), people(1))
+    named = replace(account, given_name="new-key@api-v2.dropcowboy.com")
+    assert preview_campaign(plan_v2(account=named), ledger, rows=people(1)).counts == {"ready": 1}
+    another = plan_v2(account=account, campaign="summer")
+    assert preview_campaign(another, ledger, rows=people(1)).counts == {"ready": 1}
 
 
 def test_a_contact_of_the_vendors_is_sent_to_once_and_in_doubt_with_the_same_bytes(
