@@ -204,30 +204,36 @@ class Readiness:
     """What an account may do now (scope ``balance:read``).
 
     :param balance_usd: None: the answer names none.
+    :param number_count: to send from; None: the answer names none.
     :param byoc_connected: a carrier of the account's own; None: the answer does not say.
     :param next_actions: what the vendor wants to be done first, in its own words.
     """
 
     has_funds: bool
     balance_usd: Decimal | None
-    number_count: int
+    number_count: int | None
     audio_url_allowed: bool
     test_numbers_only: bool
     byoc_connected: bool | None = None
     next_actions: tuple[str, ...] = ()
 
-    def access(self) -> Access:
-        """Whether the account can send, and what to do if not."""
+    def access(self, *, is_voice: bool = True) -> Access:
+        """Whether the account can send, and what to do if not.
+
+        :param is_voice: a voicemail; else a text.
+        """
         if not self.has_funds:
             return Access("readiness", False, "The account has no funds: add some. Nothing was sent.")
-        if not self.number_count:
+        # a carrier of the account's own has numbers that are not listed
+        if self.number_count == 0 and not self.byoc_connected:
             remedy = "Rent or import one."
             return Access("readiness", False, f"The account has no number to send from. Nothing was sent. {remedy}")
-        if self.test_numbers_only:
+        if self.test_numbers_only and is_voice:
             return Access(
                 "readiness",
                 False,
-                "The account is in testing mode: every number but its test numbers fails. Ask Drop Cowboy to end it. "
-                "Nothing was sent.",
+                "The account is in testing mode: every voicemail fails but those to its test numbers. Ask Drop Cowboy "
+                "to end it. Nothing was sent.",
             )
-        return Access("readiness", True, f"It has funds and {self.number_count} numbers to send from.")
+        numbers = f" and {self.number_count} numbers to send from" if self.number_count else ""
+        return Access("readiness", True, f"It has funds{numbers}.")

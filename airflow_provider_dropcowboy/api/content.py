@@ -190,8 +190,9 @@ class ContentRules:
             )
         if bool(content.voice_id) != bool(content.tts_body):
             return "voice_id and tts_body need each other: give both."
-        if content.tts_body and self.max_tts_characters and len(content.tts_body) > self.max_tts_characters:
-            return f"The tts_body has {len(content.tts_body)} characters; Drop Cowboy takes {self.max_tts_characters}."
+        count = count_sms_characters(content.tts_body or "")
+        if self.max_tts_characters is not None and count > self.max_tts_characters:
+            return f"The tts_body has {count} characters; Drop Cowboy takes {self.max_tts_characters}."
         if content.audio_type and (content.audio_type not in AUDIO_TYPES or not content.audio_url):
             return "audio_type is mp3 or wav, and goes with audio_url."
         if content.audio_url and not is_web_url(content.audio_url):

@@ -111,7 +111,7 @@ def _check_ready(plan: Plan) -> None:
         return
     with Client(plan.account, timeout_s=plan.timeout_s, verify=plan.verify) as client:
         readiness = client.ask(vendor.routes.readiness())
-    access = readiness.access()
+    access = readiness.access(is_voice=isinstance(plan.template, RvmTemplate))
     if not access.is_ready:
         raise AuthenticationError(f"Drop Cowboy would fail every message. {access.text}")
     if not isinstance(plan.template, RvmTemplate):

@@ -6,7 +6,8 @@ A number decides its outcome, so that a second run over the same contacts sees t
 import asyncio
 import json
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import blake2b
@@ -29,11 +30,11 @@ TTS_FEE_USD: Final = 0.01
 RVM_FAILURES: Final = (
     ("Mailbox full", 4002),
     ("No voicemail set up", 4001),
-    ("Number not in service", 4003),
+    ("Number not in service", 4004),
 )
 SMS_FAILURES: Final = (
     ("Invalid message", 5001),
-    ("Spam detected", 5002),
+    ("Spam detected", 4008),
     ("Invalid caller ID or not SMS enabled", 5003),
 )
 NETWORKS: Final = (
@@ -44,35 +45,46 @@ NETWORKS: Final = (
 )
 
 
-Job = Callable[[aiohttp.ClientSession], Awaitable[None]]
-"""Posts one thing and records how it was answered."""
-
 MakeBody = Callable[[], dict[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One POST that is due."""
+
+    url: str
+    body: bytes
+    timeout_s: float
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Outbox:
     """Posts what falls due, so many at once, on connections that it keeps."""
 
     def __init__(self, state: State) -> None:
-        self._concurrency = state.settings.callback_concurrency
-        self._clock = state.clock
-        self._due: asyncio.Queue[tuple[int, Job]] = asyncio.Queue()
+        self._state = state
+        self._due: asyncio.Queue[tuple[int, Callable[[], Letter | None], Callable[[str], None]]] = asyncio.Queue()
         self._era = 0
 
     def reset(self) -> None:
-        """What was planned is not posted."""
+        """What was planned is not posted, and what is on its way is not recorded."""
         self._era += 1
 
-    def later(self, delay_s: float, job: Job) -> None:
-        """Do the job after so many seconds, unless a reset comes first."""
-        self._clock.later(delay_s, partial(self._due.put_nowait, (self._era, job)))
+    def later(self, delay_s: float, make: Callable[[], Letter | None], *, record: Callable[[str], None]) -> None:
+        """Post something after so many seconds, unless a reset comes first.
+
+        :param make: called when it is due; ``None``: nothing is posted after all.
+        :param record: gets how it was answered: a status, ``timeout``, ``no answer``, or nothing if it was not posted.
+        """
+        self._state.clock.later(delay_s, partial(self._due.put_nowait, (self._era, make, record)))
 
     async def run(self, _app: object) -> AsyncIterator[None]:
         """Work for as long as the server runs; what is still planned at its end is lost."""
         # one connection a worker; the receiver's address may be the only one, so the limit a host is the whole limit
-        connector = aiohttp.TCPConnector(limit=self._concurrency, limit_per_host=self._concurrency)
+        concurrency = self._state.settings.callback_concurrency
+        connector = aiohttp.TCPConnector(limit=concurrency, limit_per_host=concurrency)
         async with aiohttp.ClientSession(connector=connector) as session:
-            workers = [asyncio.create_task(self._work(session)) for _ in range(self._concurrency)]
+            workers = [asyncio.create_task(self._work(session)) for _ in range(concurrency)]
             yield
             for worker in workers:
                 worker.cancel()
@@ -80,21 +92,24 @@ class Outbox:
 
     async def _work(self, session: aiohttp.ClientSession) -> None:
         while True:
-            era, job = await self._due.get()
+            era, make, record = await self._due.get()
+            if era != self._era:
+                continue
+            letter = make()
+            answer = await _post(session, letter) if letter is not None else ""
             if era == self._era:
-                await job(session)
+                record(answer)
+                self._state.notice()
 
 
-async def post(
-    session: aiohttp.ClientSession, url: str, *, body: bytes, headers: Mapping[str, str], timeout_s: float
-) -> str:
-    """How one POST was answered: a status, ``timeout``, or ``no answer``. Redirects are not followed."""
+async def _post(session: aiohttp.ClientSession, letter: Letter) -> str:
+    """How it was answered. Redirects are not followed."""
     try:
         async with session.post(
-            url,
-            data=body,
-            headers={"Content-Type": "application/json", **headers},
-            timeout=aiohttp.ClientTimeout(total=timeout_s),
+            letter.url,
+            data=letter.body,
+            headers={"Content-Type": "application/json", **letter.headers},
+            timeout=aiohttp.ClientTimeout(total=letter.timeout_s),
             allow_redirects=False,
         ) as answer:
             await answer.read()
@@ -111,12 +126,10 @@ class Callbacks:
     def __init__(self, state: State, outbox: Outbox) -> None:
         self._state = state
         self._outbox = outbox
-        self._era = 0
         self.reset()
 
     def reset(self) -> None:
         """Counts are zero."""
-        self._era += 1
         self.planned = 0
         self.done = 0
         self.by_outcome: Counter[str] = Counter()
@@ -140,8 +153,11 @@ class Callbacks:
             send.callback = "no callback_url"
         else:
             self.planned += 1
-            post_it = partial(self._post, ask, send, outcome, make_body)
-            self._outbox.later(self._state.settings.callback_delay_s, post_it)
+            self._outbox.later(
+                self._state.settings.callback_delay_s,
+                partial(self._letter, ask, make_body),
+                record=partial(self._record, ask, send, outcome),
+            )
 
     def shown(self) -> dict[str, object]:
         """Counts, and the last callbacks with how they were answered."""
@@ -153,21 +169,16 @@ class Callbacks:
             "last": list(self.last),
         }
 
-    async def _post(
-        self, ask: Ask, send: Send, outcome: str, make_body: MakeBody, session: aiohttp.ClientSession
-    ) -> None:
-        era = self._era
-        answer = "lost"
-        if fraction("lost", key_of(ask)) >= self._state.settings.callback_lost:
-            body = json.dumps(make_body()).encode()
-            answer = await post(session, ask.text("callback_url"), body=body, headers={}, timeout_s=TIMEOUT_S)
-        if era != self._era:
-            return
+    def _letter(self, ask: Ask, make_body: MakeBody) -> Letter | None:
+        if fraction("lost", key_of(ask)) < self._state.settings.callback_lost:
+            return None
+        return Letter(ask.text("callback_url"), json.dumps(make_body()).encode(), TIMEOUT_S)
+
+    def _record(self, ask: Ask, send: Send, outcome: str, answer: str) -> None:
+        send.callback = answer = answer or "lost"
         self.done += 1
         self.by_answer[answer] += 1
-        send.callback = answer
         self.last.append({"foreign_id": key_of(ask), "outcome": outcome, "answer": answer})
-        self._state.notice()
 
 
 def outcome_of(phone_number: str, shares: Mapping[str, float]) -> str:
@@ -227,7 +238,7 @@ def _reason(phone_number: str, *, outcome: str, is_rvm: bool) -> tuple[str, int]
         case "success":
             return "", 0
         case "dnc":
-            return "Do not call", 4004
+            return "Do not call", 4016
         case _:
             failures = RVM_FAILURES if is_rvm else SMS_FAILURES
             return failures[int(fraction("reason", phone_number) * len(failures))]

@@ -107,8 +107,8 @@ def rotate_secret(webhook_id: str) -> Call[Webhook]:
 
 def delete_webhook(webhook_id: str) -> Call[None]:
     """``DELETE /register/public/webhooks/{id}``."""
-    path = below(WEBHOOKS, webhook_id)
-    return call("DELETE", path, lambda _data: None, check="List the webhooks: it is gone, or delete it again.")
+    check = "List the webhooks: it is gone, or delete it again."
+    return call("DELETE", below(WEBHOOKS, webhook_id), _read_deletion, check=check)
 
 
 def campaign_counts(campaign_id: str) -> Call[Mapping[str, int]]:
@@ -152,6 +152,11 @@ def _data(answer: Answer) -> object:
     return content["data"]
 
 
+def _read_deletion(data: object) -> None:
+    if reading.optional_flag(reading.as_object(data), "result") is False:
+        raise ValueError("result is false")
+
+
 def _counts(data: object) -> list[tuple[str, int]]:
     return [
         (name, value)
@@ -162,19 +167,22 @@ def _counts(data: object) -> list[tuple[str, int]]:
 
 def _readiness(data: object) -> Readiness:
     content = reading.as_object(data)
-    funds = content.get("funds")
-    funds = funds if isinstance(funds, dict) else {}
-    numbers, byoc = content.get("numbers"), content.get("byoc")
+    funds = _dict(content, "funds")
     actions = content.get("next_actions")
     return Readiness(
         has_funds=reading.optional_flag(funds, "funds_ok") is not False,
         balance_usd=reading.optional_amount(funds, "balance"),
-        number_count=reading.optional_count(numbers if isinstance(numbers, dict) else {}, "count") or 0,
-        audio_url_allowed=bool(reading.optional_flag(content, "audio_url_allowed")),
+        number_count=reading.optional_count(_dict(content, "numbers"), "count"),
+        audio_url_allowed=reading.optional_flag(content, "audio_url_allowed") is not False,
         test_numbers_only=bool(reading.optional_flag(content, "test_numbers_only")),
-        byoc_connected=reading.optional_flag(byoc if isinstance(byoc, dict) else {}, "connected"),
+        byoc_connected=reading.optional_flag(_dict(content, "byoc"), "connected"),
         next_actions=tuple(str(action) for action in actions) if isinstance(actions, list) else (),
     )
+
+
+def _dict(content: Mapping[str, object], name: str) -> Mapping[str, object]:
+    found = content.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def _webhook(row: Mapping[str, object]) -> Webhook:
@@ -194,8 +202,7 @@ def _media_id(data: object) -> str:
 
 
 def _upload(content: Mapping[str, object]) -> Upload:
-    targets = reading.as_object(content.get("upload"))
-    found = {kind: reading.as_object(target) for kind, target in targets.items()}
+    found = {kind: each for kind, each in reading.as_object(content.get("upload")).items() if isinstance(each, dict)}
     return Upload(
         media_id=reading.text(content, "media_id"),
         targets={

@@ -20,7 +20,7 @@ from airflow_provider_dropcowboy.api.lists import (
 )
 from airflow_provider_dropcowboy.api.v2.account import below, call, rows_of
 from airflow_provider_dropcowboy.api.wire import Call, Site
-from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.errors import ConfigurationError, RejectedError
 from airflow_provider_dropcowboy.phone import Phone, PhoneError
 
 CONTACTS: Final = "/contact/public/contacts"
@@ -132,7 +132,7 @@ def get_contact(contact_id: str) -> Call[StoredContact]:
     return call(
         "GET",
         below(CONTACTS, contact_id),
-        lambda data: reading.record(StoredContact, reading.as_object(reading.as_object(data).get("contact"))),
+        _read_contact,
         site_scope=SCOPE,
     )
 
@@ -191,13 +191,24 @@ def _e164(cell: Cell, index: int, *, region: str) -> str | None:
     raise ConfigurationError(f"Row {index}: phone: {reason}. No contact was sent. Correct it, or leave the row out.")
 
 
+def _read_contact(data: object) -> StoredContact:
+    found = reading.as_object(data).get("contact", {})
+    if found is None:  # one of the two ways of the reference; the other is 404
+        raise RejectedError("Drop Cowboy knows no contact of this ID. Nothing was changed. Check the ID.")
+    return reading.record(StoredContact, reading.as_object(found))
+
+
 def _read_append(data: object) -> AppendResult:
-    done = [*rows_of(data, "inserted"), *rows_of(data, "updated")]
+    content = reading.as_object(data)
+    inserted, updated, rejected = (
+        reading.as_objects(content.get(name) or []) for name in ("inserted", "updated", "rejected")
+    )
+    done = [*inserted, *updated]
+    if not done and not rejected:
+        raise ValueError("no row in it")
     return AppendResult(
         accepted_count=len(done),
-        rejected=tuple(
-            RejectedRow(reading.count(row, "index"), reading.scrub(_reasons(row))) for row in rows_of(data, "rejected")
-        ),
+        rejected=tuple(RejectedRow(reading.count(row, "index"), reading.scrub(_reasons(row))) for row in rejected),
         contact_ids={reading.count(row, "index"): reading.text(row, "contact_id") for row in done},
     )
 

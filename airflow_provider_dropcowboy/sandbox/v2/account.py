@@ -229,11 +229,12 @@ class Contacts:
             if wanted := ask.query.get(name):
                 contacts = [contact for contact in contacts if contact.get(field) == wanted]
         offset, limit = whole_number(ask, "offset", missing=0), whole_number(ask, "limit", missing=100)
-        return enveloped({"contacts": contacts[offset : offset + limit], "total_contacts": len(contacts)})
+        page = list(map(_shown, contacts[offset : offset + limit]))
+        return enveloped({"contacts": page, "total_contacts": len(contacts)})
 
     def show(self, ask: Ask) -> Answer:
         """``GET /contact/public/contacts/{id}``."""
-        return enveloped({"contact": self._find(ask)})
+        return enveloped({"contact": _shown(self._find(ask))})
 
     def change(self, ask: Ask) -> Answer:
         """``PUT /contact/public/contacts/{id}``: the standard fields that are named."""
@@ -270,6 +271,7 @@ class Contacts:
             "contact_id": contact_id,
             "created_at": now_ms(),
             "dnc": False,
+            **dict.fromkeys(("has_tcpa_consent", "has_sms_consent", "has_email_consent"), False),
             "main_phone": number,
             "phone_numbers": [number],
         }
@@ -290,3 +292,9 @@ class Contacts:
             raise RefusedError(401, "Unauthorized")
         if SCOPE not in scopes:
             raise RefusedError(403, "Insufficient scope")
+
+
+def _shown(contact: dict[str, object]) -> dict[str, object]:
+    """A contact as it is read: its standard fields twice."""
+    field_data = [{"type": name, "value": contact[name]} for name in STANDARD if contact.get(name)]
+    return {**contact, "field_data": field_data}

@@ -17,6 +17,7 @@ from airflow_provider_dropcowboy.sandbox.v2.webhooks import Webhooks
 MAX_TTS_CHARACTERS: Final = 1_200  # API v2, POST /rvm, tts_body
 MAX_SMS_CHARACTERS: Final = 1_600  # API v2, POST /sms, body
 CALLER_ID: Final = "+12125550100"
+PROOF_URL: Final = "https://api-v2.dropcowboy.com/campaign/public/receipts/sandbox"
 
 WITH_RECEIPT: Final = frozenset({0, 4001, 4002})  # API v2, section 6, contact.rvm.receipt
 
@@ -65,7 +66,7 @@ class Sends:
             return
         self.by_code[code] += 1
         settings = self._state.settings
-        result = Result(ask, code, take=send.takes, team_id=settings.team_id)
+        result = Result(ask, code, take=send.takes, settings=settings)
         self._callbacks.tell(ask, send, outcome=result.outcome, make_body=result.callback)
         # API v2, section 4: bad credentials are no account's, so no webhook hears of them
         if code != 3007:
@@ -179,18 +180,23 @@ class Result:
     :param take: how many times the send has been taken; each take is a drop of its own.
     """
 
-    def __init__(self, ask: Ask, code: int, *, take: int, team_id: str) -> None:
+    def __init__(self, ask: Ask, code: int, *, take: int, settings: Settings) -> None:
         self._ask = ask
         self.code = code
+        # API v2, POST /rvm: ignored on retail accounts, and a line wins
+        is_own = settings.byoc and ask.route == "rvm" and not ask.text("phone_line_id")
+        self._caller_id = (is_own and ask.text("caller_id")) or CALLER_ID
         name = f"{ask.route} {ask.text('foreign_id')} {ask.key} {ask.recipient} {take} {code}"
         self._common: dict[str, object] = {
             "drop_id": blake2b(name.encode(), digest_size=12).hexdigest(),
-            "team_id": team_id,
+            "team_id": settings.team_id,
             "contact_id": ask.text("contact_id") or str(uuid.uuid5(uuid.NAMESPACE_OID, ask.recipient)),
             "status": "success" if code == 0 else "failure",
             "reason": catalog.REASONS.get(code, "Failed"),
             "reason_code": code,
         }
+        is_recorded = ask.route == "rvm" and code in WITH_RECEIPT
+        self._proof = {"proof_of_delivery_url": PROOF_URL} if is_recorded else {}
 
     @property
     def outcome(self) -> str:
@@ -203,11 +209,12 @@ class Result:
         """The flat object that goes to ``callback_url``: the only one with ``foreign_id``."""
         return {
             **self._common,
+            **self._proof,
             "session_id": str(uuid.uuid4()),
             "log_id": str(uuid.uuid4()),
             "foreign_id": self._ask.text("foreign_id"),
             "phone_number": self._ask.recipient,
-            "caller_id": self._ask.text("caller_id") or CALLER_ID,
+            "caller_id": self._caller_id,
             "product_code": self._ask.route,
             "quantity": 1,
             **callbacks.fees_usd(self._ask, is_delivered=self.code == 0, is_taken=is_taken(self.code)),
@@ -222,17 +229,32 @@ class Result:
             "campaign_id": None,
             "campaign_type": self._ask.route,
             "to": self._ask.recipient,
-            "from": self._ask.text("caller_id") or CALLER_ID,
+            "from": self._caller_id,
         }
         events = [(f"contact.{self._ask.route}.status", told)]
-        if self._ask.route == "rvm" and self.code in WITH_RECEIPT:
-            receipt = {
-                **told,
-                "proof_of_delivery_url": "https://api-v2.dropcowboy.com/campaign/public/receipts/sandbox",
-                "receipt_ready_at": callbacks.iso_now(),
-                "user_id": "sandbox-user",
-                "list_id": None,
-                "list": None,
-            }
-            events.append(("contact.rvm.receipt", receipt))
+        if self._proof:
+            events.append(("contact.rvm.receipt", {**told, **self._proof, **self._people()}))
         return events
+
+    def _people(self) -> dict[str, object]:
+        """Whom a receipt names. It is the one event with a person's names (API v2, section 6)."""
+        now, number, team_id = callbacks.iso_now(), self._ask.recipient, self._common["team_id"]
+        names = {"first_name": "Ann", "last_name": "Sandbox"}
+        ids = {"contact_id": self._common["contact_id"], "drop_id": self._common["drop_id"]}
+        return {
+            "receipt_ready_at": now,
+            "user_id": "sandbox-user",
+            "list_id": None,
+            "list": None,
+            "team": {"team_id": team_id, "name": "Sandbox"},
+            "user": {"user_id": "sandbox-user", "username": "ann", **names, "email": "ann@sandbox.example"},
+            "contact": {
+                "contact_id": ids["contact_id"], "uid": ids["contact_id"], "main_phone": number, **names,
+                "mobile_phone": number, "tags": [], "list_ids": [],
+            },
+            "campaign_session": {
+                **ids, "team_id": team_id, "phone_number": number, "caller_id": self._caller_id, "product_code": "rvm",
+                "dispo": {"status": self._common["status"], "reason": self._common["reason"], "delivered_at": now,
+                          "dnc": False},
+            },
+        }  # fmt: skip

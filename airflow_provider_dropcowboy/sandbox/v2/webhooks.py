@@ -10,9 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-import aiohttp
-
-from airflow_provider_dropcowboy.sandbox.callbacks import MAX_SHOWN, Outbox, fraction, post
+from airflow_provider_dropcowboy.sandbox.callbacks import MAX_SHOWN, Letter, Outbox, fraction
 from airflow_provider_dropcowboy.sandbox.protocol import (
     Answer,
     Ask,
@@ -175,24 +173,29 @@ class Webhooks:
         return item_of(ask, self._by_id, noun="Webhook")
 
     def _later(self, delay_s: float, webhook_id: str, event_id: str, raw: bytes, *, attempt: int) -> None:
-        self._outbox.later(delay_s, partial(self._deliver, webhook_id, event_id, raw, attempt))
+        self._outbox.later(
+            delay_s,
+            partial(self._letter, webhook_id, event_id, raw, attempt),
+            record=partial(self._record, webhook_id, event_id, raw, attempt),
+        )
 
-    async def _deliver(
-        self, webhook_id: str, event_id: str, raw: bytes, attempt: int, session: aiohttp.ClientSession
-    ) -> None:
+    def _letter(self, webhook_id: str, event_id: str, raw: bytes, attempt: int) -> Letter | None:
         hook = self._by_id.get(webhook_id)
-        answer = "no webhook"
-        if hook is not None:
-            # real time, however far the sandbox's clock was moved: a receiver compares it with its own
-            timestamp = str(int(time.time()))
-            headers = {
-                "X-Signature": sign(hook.secret, timestamp=timestamp, raw=raw),
-                "X-Signature-Version": "v1",
-                "X-Timestamp": timestamp,
-                "X-Event-Id": event_id,
-                "X-Attempt": str(attempt),
-            }
-            answer = await post(session, hook.hook_url, body=raw, headers=headers, timeout_s=TIMEOUT_S)
+        if hook is None:
+            return None
+        # real time, however far the sandbox's clock was moved: a receiver compares it with its own
+        timestamp = str(int(time.time()))
+        headers = {
+            "X-Signature": sign(hook.secret, timestamp=timestamp, raw=raw),
+            "X-Signature-Version": "v1",
+            "X-Timestamp": timestamp,
+            "X-Event-Id": event_id,
+            "X-Attempt": str(attempt),
+        }
+        return Letter(hook.hook_url, raw, TIMEOUT_S, headers)
+
+    def _record(self, webhook_id: str, event_id: str, raw: bytes, attempt: int, answer: str) -> None:
+        answer = answer or "no webhook"
         self.attempts[answer] += 1
         self.last.append({"event_id": event_id, "webhook_id": webhook_id, "attempt": attempt, "answer": answer})
         is_again = answer in {"408", "429", "timeout"} or answer.startswith("5")
@@ -200,4 +203,3 @@ class Webhooks:
             self._later(WAITS_S[attempt - 1], webhook_id, event_id, raw, attempt=attempt + 1)
         else:
             self.done += 1
-        self._state.notice()

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_provider_dropcowboy.sandbox.catalog import LIST_ID, RECORDING_ID, SITE_ID, VOICE_ID
+from airflow_provider_dropcowboy.sandbox.catalog import LIST_ID, POOL_ID, RECORDING_ID, SITE_ID, VOICE_ID
+from airflow_provider_dropcowboy.sandbox.settings import Settings
 from airflow_provider_dropcowboy.sandbox.v2.webhooks import sign
+from airflow_provider_dropcowboy.sandbox.vendor import Vendor
 from tests.integration.sandbox.asking import Receiver
 from tests.sandbox_process import SandboxProcess
 
@@ -41,6 +43,17 @@ def test_the_published_signature_vector_is_made() -> None:
         assert made == vectors[signature]
 
 
+@pytest.mark.parametrize(
+    ("method", "path"), [(each.method, each.path) for each in Vendor(Settings()).routes() if "/v1/" not in each.path]
+)
+def test_every_route_is_closed_to_strangers(sandbox: SandboxProcess, method: str, path: str) -> None:
+    url = sandbox.v2_url + path.replace("{item_id}", "x")
+    answer = requests.request(method, url, json=rvm(), timeout=30)
+    # the address of an upload is its own credential
+    assert answer.status_code == (403 if path.startswith("/_upload") else 401)
+    assert sandbox.takes()["takes"] == 0
+
+
 def test_a_send_is_queued_and_its_callback_has_the_foreign_id(sandbox: SandboxProcess, receiver: Receiver) -> None:
     answer = call(sandbox, "POST", "/rvm", body=rvm(callback_url=receiver.url), key="k")
     assert answer.status_code == 202
@@ -49,6 +62,51 @@ def test_a_send_is_queued_and_its_callback_has_the_foreign_id(sandbox: SandboxPr
     assert (told["foreign_id"], told["status"], told["reason_code"]) == ("one", "success", 0)
     assert "message_id" not in told
     assert sandbox.sends()["one"]["keys"] == "k"
+
+
+@pytest.mark.parametrize(("code", "is_recorded"), [(0, True), (4001, True), (4005, False)])
+def test_a_recording_is_proven_by_callback_and_receipt(
+    sandbox: SandboxProcess, receiver: Receiver, code: int, is_recorded: bool
+) -> None:
+    sandbox.settings(codes={"*": code})
+    call(sandbox, "POST", "/rvm", body=rvm(callback_url=receiver.url))
+    told = receiver.bodies.get(timeout=30)
+    assert ("proof_of_delivery_url" in told) is is_recorded
+    register(sandbox, receiver.url, "contact.rvm.receipt")
+    call(sandbox, "POST", "/rvm", body=rvm())
+    assert sandbox.webhooks()["planned"] == is_recorded
+
+
+def test_a_receipt_names_the_person(sandbox: SandboxProcess, receiver: Receiver) -> None:
+    register(sandbox, receiver.url, "contact.rvm.receipt")
+    call(sandbox, "POST", "/rvm", body=rvm())
+    told: Any = receiver.bodies.get(timeout=30)["data"]
+    assert told["proof_of_delivery_url"]
+    assert {"team_id", "name"} <= set(told["team"])
+    assert {"user_id", "username", "first_name", "last_name", "email"} <= set(told["user"])
+    contact = {"contact_id", "uid", "main_phone", "first_name", "last_name", "mobile_phone", "tags", "list_ids"}
+    assert contact <= set(told["contact"])
+    assert told["contact"]["main_phone"] == told["campaign_session"]["phone_number"] == told["to"] == "+15045550100"
+    assert {"status", "reason", "delivered_at", "dnc"} <= set(told["campaign_session"]["dispo"])
+
+
+@pytest.mark.parametrize(
+    ("byoc", "fields", "shown"),
+    [
+        (False, {}, "+12125550100"),
+        (True, {}, "+15045550199"),
+        (True, {"phone_line_id": POOL_ID}, "+12125550100"),
+    ],
+)
+def test_a_caller_id_is_of_an_account_with_its_own_carrier_and_yields_to_a_line(
+    sandbox: SandboxProcess, receiver: Receiver, byoc: bool, fields: dict[str, str], shown: str
+) -> None:
+    sandbox.settings(byoc=byoc)
+    try:
+        call(sandbox, "POST", "/rvm", body=rvm(callback_url=receiver.url, caller_id="+15045550199", **fields))
+        assert receiver.bodies.get(timeout=30)["caller_id"] == shown
+    finally:
+        sandbox.settings(byoc=False)
 
 
 def test_a_lost_answer_asked_again_with_its_key_is_told_once(sandbox: SandboxProcess, receiver: Receiver) -> None:
@@ -177,6 +235,8 @@ def test_contacts_are_appended_to_a_list_with_a_sites_token(sandbox: SandboxProc
     assert [len(told[name]) for name in ("inserted", "updated", "rejected")] == [1, 1, 1]
     found = ask("GET", f"/contact/public/lists/{LIST_ID}/contacts").json()["data"]
     assert [contact["first_name"] for contact in found["contacts"]] == ["Anne"]
+    assert {"type": "first_name", "value": "Anne"} in found["contacts"][0]["field_data"]
+    assert found["contacts"][0]["has_tcpa_consent"] is found["contacts"][0]["has_sms_consent"] is False
     named = rvm(contact_id=found["contacts"][0]["contact_id"], to=None)
     call(sandbox, "POST", "/rvm", body={name: value for name, value in named.items() if value})
     assert sandbox.takes_by_phone() == {"+15045550100": 1}

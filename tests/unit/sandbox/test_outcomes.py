@@ -45,7 +45,7 @@ def test_a_success_costs_and_a_failure_has_a_reason(rvm_ask: MakeAsk) -> None:
 
 def test_a_person_who_opted_out_is_marked_dnc(sms_ask: MakeAsk) -> None:
     body = callback_body(sms_ask(), outcome="dnc", take=1)
-    assert (body["status"], body["dnc"]) == ("failure", True)
+    assert (body["status"], body["dnc"], body["reason_code"]) == ("failure", True, 4016)
 
 
 def test_a_callback_names_the_send_and_not_the_secret(rvm_ask: MakeAsk) -> None:
