@@ -111,6 +111,12 @@ def last_of_each_task(runs: Iterable[Run]) -> list[Run]:
     return list(last.values())
 
 
+def have_results(counts: Mapping[State, int], runs: Sequence[Run]) -> bool:
+    """Whether results can arrive, or already did."""
+    came = counts[State.DELIVERED] + counts[State.FAILED] > 0
+    return came or any(run.gets_results is not False for run in runs)
+
+
 class Phase(StrEnum):
     """What a campaign is doing."""
 
@@ -167,6 +173,7 @@ class Listed:
     :param counts: sends by state, ``expired`` among them.
     :param dag_id: of its last run; None: a command's.
     :param last_run_at: when its last run began; None: it never had one.
+    :param gets_results: results can arrive, or already did.
     """
 
     id: int
@@ -177,6 +184,7 @@ class Listed:
     dag_id: str | None
     last_run_at: datetime | None
     status: Status
+    gets_results: bool = True
 
     @property
     def is_sending(self) -> bool:
@@ -217,6 +225,7 @@ def list_campaigns(connection: sa.Connection, found: sa.Select[Any]) -> list[Lis
                 dag_id=last[0].dag_id if last else None,
                 last_run_at=last[0].started_at if last else None,
                 status=status_of(last, is_sending=row.id in live, is_paused=row.paused_at is not None, at=at),
+                gets_results=have_results(counts[row.id], last),
             )
         )
     return listed

@@ -19,7 +19,7 @@ from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.syncs import syncs_of_run
 from airflow_provider_dropcowboy.ledger.tasks import TaskNote, TaskState, read_notes
 from airflow_provider_dropcowboy.reports.life import read_life
-from airflow_provider_dropcowboy.reports.page.campaign import read_reports
+from airflow_provider_dropcowboy.reports.page.campaign import find_campaigns, read_reports
 from airflow_provider_dropcowboy.reports.page.campaigns import (
     Filter,
     Order,
@@ -127,8 +127,8 @@ class ReportPage:
     def _message(self, ledger: Ledger, visit: Visit) -> Response:
         fields = visit.fields
         account, name = fields.get("account", ""), fields.get("campaign", "")
-        reports = read_reports(ledger, visit.reader, account=account, name=name)
-        if not reports:
+        campaigns = find_campaigns(ledger, visit.reader, account=account, name=name)
+        if not campaigns:
             return _unknown_campaign()
         problem, lives = None, []
         try:
@@ -137,9 +137,9 @@ class ReportPage:
             problem = "That is no contact key."
         else:
             found = (
-                (report.campaign.channel, read_life(ledger, name))
-                for report in reports
-                for name in self._name_message(ledger, report.campaign, key)
+                (campaign.channel, read_life(ledger, name))
+                for campaign in campaigns
+                for name in self._name_message(ledger, campaign, key)
             )
             lives = [(channel, life) for channel, life in found if life is not None]
             if not lives:
@@ -169,7 +169,7 @@ def _list(ledger: Ledger, visit: Visit) -> Response:
 
 def _campaign(ledger: Ledger, visit: Visit, *, notes: Sequence[TaskNote] = ()) -> Response:
     account, name = visit.fields.get("account", ""), visit.fields.get("campaign", "")
-    reports = read_reports(ledger, visit.reader, account=account, name=name)
+    reports = read_reports(ledger, find_campaigns(ledger, visit.reader, account=account, name=name))
     if not reports:
         return _unknown_campaign()
     runs = [run for report in reports for run in report.runs]

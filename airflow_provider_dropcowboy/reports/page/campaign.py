@@ -20,7 +20,15 @@ from airflow_provider_dropcowboy.reports.deliveries import usd
 from airflow_provider_dropcowboy.reports.funnel import Outcomes, Tally, not_sent_of, read_outcomes
 from airflow_provider_dropcowboy.reports.page.campaigns import Reader, is_visible
 from airflow_provider_dropcowboy.reports.page.chart import HOUR_S, MIN_COLUMNS
-from airflow_provider_dropcowboy.reports.status import MAX_RUNS, Phase, Run, last_of_each_task, read_runs, status_of
+from airflow_provider_dropcowboy.reports.status import (
+    MAX_RUNS,
+    Phase,
+    Run,
+    have_results,
+    last_of_each_task,
+    read_runs,
+    status_of,
+)
 from airflow_provider_dropcowboy.states import State
 
 MAX_PLACES: Final = 12
@@ -128,10 +136,7 @@ class Report:
     @property
     def gets_results(self) -> bool:
         """Whether results can arrive, or already did."""
-        counts = self.outcomes.counts
-        return bool(counts[State.DELIVERED] or counts[State.FAILED]) or any(
-            run.gets_results is not False for run in self.runs
-        )
+        return have_results(self.outcomes.counts, self.runs)
 
     @property
     def budget_usd(self) -> Decimal | None:
@@ -226,18 +231,21 @@ class Report:
         return shlex.join(["dropcowboy", *words[:2], self.campaign.name, *which, *words[2:]])
 
 
-def read_reports(ledger: Ledger, reader: Reader, *, account: str, name: str) -> list[Report]:
-    """The campaign of a name, one report a channel; empty: there is none, or the reader may not see it."""
+def find_campaigns(ledger: Ledger, reader: Reader, *, account: str, name: str) -> list[Campaign]:
+    """The campaign of a name, one a channel; empty: there is none, or the reader may not see it."""
     campaigns = campaigns_of(ledger, account, name=name)
+    among = CAMPAIGNS.c.id.in_([campaign.id for campaign in campaigns])
+    with ledger.reading() as connection:
+        seen = sa.select(CAMPAIGNS.c.id).where(among, is_visible(connection, reader))
+        ids = frozenset(connection.execute(seen).scalars())
+    return [campaign for campaign in campaigns if campaign.id in ids]
+
+
+def read_reports(ledger: Ledger, campaigns: Sequence[Campaign]) -> list[Report]:
+    """A report of each of these campaigns."""
     with ledger.reading() as connection:
         at = now(connection)
-        seen = connection.execute(
-            sa.select(CAMPAIGNS.c.id).where(
-                CAMPAIGNS.c.id.in_([campaign.id for campaign in campaigns]), is_visible(connection, reader)
-            )
-        ).scalars()
-        ids = set(seen)
-        return [_read(connection, campaign, at=at) for campaign in campaigns if campaign.id in ids]
+        return [_read(connection, campaign, at=at) for campaign in campaigns]
 
 
 def _read(connection: sa.Connection, campaign: Campaign, *, at: datetime) -> Report:

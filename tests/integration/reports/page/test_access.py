@@ -54,9 +54,9 @@ def test_a_persons_life_is_found_by_key_with_the_number_masked(page: PageServer,
     sent.tell(1, status="failure", reason="Voicemail box full")
     answer = page.post("message", **SPRING, contact=" 1 ")
     text = text_of(answer)
-    assert "State failed (Voicemail box full)" in text
+    assert "State Failed (Voicemail box full)" in text
     assert "daily.send scheduled__1 try 2" in text
-    assert "callback, applied failure" in text
+    assert "Callback, applied failure" in text
     assert str(phone(1)) in text
     assert phone(1).e164 not in answer.text
     assert "This campaign never sent a message to that contact key" in text_of(

@@ -217,7 +217,7 @@ def test_a_chart_of_a_large_campaign_is_read_from_a_sample(
         for number, foreign_id in enumerate(connection.execute(sa.select(SENDS.c.foreign_id)).scalars().all()):
             later = datetime.now(UTC) + timedelta(seconds=number % 40)
             connection.execute(SENDS.update().where(SENDS.c.foreign_id == foreign_id).values(answered_at=later))
-    assert "Estimated from 1 in 16 messages." in text_of(page.get("campaign", **SPRING))
+    assert "Estimated from 1 in 4 messages." in text_of(page.get("campaign", **SPRING))
 
 
 def test_times_are_in_the_zone_that_the_reader_chose(page: PageServer, sent: Sent) -> None:
