@@ -12,7 +12,7 @@ import click
 from airflow_provider_dropcowboy.cli.failures import PACKAGE
 
 if TYPE_CHECKING:
-    from airflow_provider_dropcowboy.ledger.campaigns import Campaign, Pausable
+    from airflow_provider_dropcowboy.ledger.campaigns import Campaign
 
 Cell = str | int | bool | datetime | None
 
@@ -67,7 +67,7 @@ def instant(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def campaign_label(campaign: "Campaign | Pausable") -> str:
+def campaign_label(campaign: "Campaign") -> str:
     """A campaign for people, apart from another of its name."""
     return f"{campaign.name} ({campaign.channel}, account {campaign.account})"
 

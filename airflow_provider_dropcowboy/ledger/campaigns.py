@@ -1,7 +1,7 @@
 """Campaigns: how the ledger knows them, how a person names them, and their pauses."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Final
@@ -25,6 +25,7 @@ class Campaign:
     :param is_new: this call made it: nobody of it was asked before.
     :param digest_account: how its foreign_ids spell the account; None: as ``account`` does.
     :param earlier: the same campaign under other spellings of the account: who is in one of them is not sent to again.
+    :param paused_at: since when it was paused as it was read; None: it was not.
     """
 
     id: int
@@ -35,6 +36,7 @@ class Campaign:
     is_new: bool
     digest_account: str | None = None
     earlier: tuple["Campaign", ...] = ()
+    paused_at: datetime | None = field(default=None, compare=False)
 
 
 def find_campaign(ledger: Ledger, account: str, *, name: str, channel: Channel) -> Campaign | None:
@@ -62,10 +64,19 @@ def bind_campaign(ledger: Ledger, account: str, *, name: str, channel: Channel, 
 
 def read_campaigns(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> list[Campaign]:
     """The campaigns for which all of it is true, by account and channel; without ``earlier``."""
-    rows = connection.execute(_CAMPAIGNS.where(*which).order_by(CAMPAIGNS.c.account, CAMPAIGNS.c.channel))
+    found = sa.select(CAMPAIGNS).where(*which).order_by(CAMPAIGNS.c.account, CAMPAIGNS.c.channel)
     return [
-        Campaign(row.id, row.account, row.name, Channel(row.channel), row.prefix, False, row.digest_account)
-        for row in rows
+        Campaign(
+            row.id,
+            row.account,
+            row.name,
+            Channel(row.channel),
+            row.prefix,
+            is_new=False,
+            digest_account=row.digest_account,
+            paused_at=row.paused_at,
+        )
+        for row in connection.execute(found)
     ]
 
 
@@ -79,16 +90,6 @@ def _known(connection: sa.Connection, account: str, name: str, channel: Channel)
     return replace(campaign, earlier=tuple(read_campaigns(connection, CAMPAIGNS.c.merged_into == campaign.id)))
 
 
-_CAMPAIGNS: Final = sa.select(
-    CAMPAIGNS.c.id,
-    CAMPAIGNS.c.account,
-    CAMPAIGNS.c.name,
-    CAMPAIGNS.c.channel,
-    CAMPAIGNS.c.prefix,
-    CAMPAIGNS.c.digest_account,
-)
-
-
 def find_campaigns(
     ledger: Ledger, name: str, *, account: str | None = None, channel: Channel | None = None
 ) -> list[Campaign]:
@@ -99,24 +100,7 @@ def find_campaigns(
     :raises ConfigurationError: there is none, or several accounts have one; the text names what there is.
     """
     with ledger.reading() as connection:
-        named = read_campaigns(connection, CAMPAIGNS.c.name == name)
-        found = [
-            campaign
-            for campaign in named
-            if spell_account(campaign.account) == spell_account(account or campaign.account)
-            and campaign.channel == (channel or campaign.channel)
-        ]
-        accounts = sorted({spell_account(campaign.account) for campaign in found})
-        if len(accounts) > 1:
-            raise ConfigurationError(
-                f"Several accounts have a campaign {name!r}: {', '.join(accounts)}. Name one of them (--account)."
-            )
-        if found:
-            return found
-        if named:
-            there = ", ".join(f"{campaign.channel} of {campaign.account}" for campaign in named)
-            raise ConfigurationError(f"There is no such campaign {name!r}; there is: {there}.")
-        raise ConfigurationError(f"The ledger knows no campaign {name!r}. {_similar(connection, name)}")
+        return _named(connection, name, account=account, channel=channel)
 
 
 def campaigns_of(ledger: Ledger, account: str, *, name: str | None = None) -> list[Campaign]:
@@ -158,6 +142,30 @@ def other_names(ledger: Ledger, account: str, *, team_id: str) -> dict[str, int]
         return {row.account: row.campaigns for row in rows}
 
 
+def _named(
+    connection: sa.Connection, name: str, *, account: str | None = None, channel: Channel | None = None
+) -> list[Campaign]:
+    named = read_campaigns(connection, CAMPAIGNS.c.name == name)
+    found = [
+        campaign
+        for campaign in named
+        if spell_account(campaign.account) == spell_account(account or campaign.account)
+        and campaign.channel == (channel or campaign.channel)
+    ]
+    accounts = sorted({spell_account(campaign.account) for campaign in found})
+    if len(accounts) > 1:
+        raise ConfigurationError(
+            f"Several accounts have a campaign {name!r}: {', '.join(accounts)}. Name one of them (--account)."
+        )
+    if found:
+        return found
+    if named:
+        there = ", ".join(f"{campaign.channel} of {campaign.account}" for campaign in named)
+        whose = f"Account {account!r} has" if account else "There is"
+        raise ConfigurationError(f"{whose} no such campaign {name!r}; there is: {there}.")
+    raise ConfigurationError(f"The ledger knows no campaign {name!r}. {_similar(connection, name)}")
+
+
 def _similar(connection: sa.Connection, name: str) -> str:
     names = connection.execute(sa.select(CAMPAIGNS.c.name).distinct()).scalars().all()
     if not names:
@@ -166,19 +174,6 @@ def _similar(connection: sa.Connection, name: str) -> str:
     if not similar:
         return f"None of its {len(names)} campaigns has a similar name."
     return f"Similar names: {', '.join(similar)}."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pausable:
-    """A campaign and whether it is paused.
-
-    :param paused_at: since when; None: it is not.
-    """
-
-    account: str
-    name: str
-    channel: Channel
-    paused_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +185,10 @@ class Pauses:
     """
 
     all_since: datetime | None
-    campaigns: Sequence[Pausable]
+    campaigns: Sequence[Campaign]
 
 
-def pause_campaign(ledger: Ledger, name: str, *, account: str | None = None) -> list[Pausable]:
+def pause_campaign(ledger: Ledger, name: str, *, account: str | None = None) -> list[Campaign]:
     """Nobody of the campaign is claimed from now on; runs under way stop at their next claim or heartbeat.
 
     A campaign that was paused before stays paused since then. One name on both channels is paused on both.
@@ -202,22 +197,22 @@ def pause_campaign(ledger: Ledger, name: str, *, account: str | None = None) -> 
     :raises ConfigurationError: there is no such campaign, or several accounts have one; nothing is changed.
     """
     with ledger.writing() as connection:
-        at = now(connection)
-        found = _find(connection, name, account)
-        fresh = CAMPAIGNS.update().where(_is_one_of(found), CAMPAIGNS.c.paused_at.is_(None))
-        connection.execute(fresh.values(paused_at=at))
-        return _find(connection, name, account)
+        is_one = CAMPAIGNS.c.id.in_([campaign.id for campaign in _named(connection, name, account=account)])
+        fresh = CAMPAIGNS.update().where(is_one, CAMPAIGNS.c.paused_at.is_(None))
+        connection.execute(fresh.values(paused_at=now(connection)))
+        return read_campaigns(connection, is_one)
 
 
-def resume_campaign(ledger: Ledger, name: str, *, account: str | None = None) -> list[Pausable]:
+def resume_campaign(ledger: Ledger, name: str, *, account: str | None = None) -> list[Campaign]:
     """The campaign's own pause is over; a pause of all campaigns still holds.
 
     :returns: the campaigns as they were: since when each was paused.
     :raises ConfigurationError: as ``pause_campaign``.
     """
     with ledger.writing() as connection:
-        found = _find(connection, name, account)
-        connection.execute(CAMPAIGNS.update().where(_is_one_of(found)).values(paused_at=None))
+        found = _named(connection, name, account=account)
+        is_one = CAMPAIGNS.c.id.in_([campaign.id for campaign in found])
+        connection.execute(CAMPAIGNS.update().where(is_one).values(paused_at=None))
         return found
 
 
@@ -248,44 +243,5 @@ def read_pauses(ledger: Ledger) -> Pauses:
     """What is paused now."""
     with ledger.reading() as connection:
         since: datetime | None = connection.execute(sa.select(LEDGER.c.paused_at)).scalar_one()
-        return Pauses(since, _read(connection, CAMPAIGNS.c.paused_at.is_not(None)))
-
-
-def _find(connection: sa.Connection, name: str, account: str | None) -> list[Pausable]:
-    """Campaigns of that name, one a channel."""
-    found = _read(connection, CAMPAIGNS.c.name == name)
-    accounts = sorted({spell_account(campaign.account) for campaign in found})
-    if account is not None:
-        found = [campaign for campaign in found if spell_account(campaign.account) == spell_account(account)]
-        if accounts and not found:
-            raise ConfigurationError(
-                f"Account {account!r} has no campaign {name!r}; these have: {', '.join(accounts)}. Nothing was changed."
-            )
-    elif len(accounts) > 1:
-        raise ConfigurationError(
-            f"Several accounts have a campaign {name!r}: {', '.join(accounts)}. Nothing was changed. "
-            "Name one of them (--account)."
-        )
-    if not found:
-        raise ConfigurationError(
-            f"The ledger knows no campaign {name!r}. Nothing was changed. {_similar(connection, name)}"
-        )
-    return found
-
-
-def _is_one_of(campaigns: Sequence[Pausable]) -> sa.ColumnElement[bool]:
-    """Found within the same transaction, so by name and account alone."""
-    accounts = {campaign.account for campaign in campaigns}  # one, in several spellings
-    return sa.and_(CAMPAIGNS.c.account.in_(accounts), CAMPAIGNS.c.name == campaigns[0].name)
-
-
-def _read(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[Pausable]:
-    rows = connection.execute(
-        sa.select(CAMPAIGNS.c.account, CAMPAIGNS.c.name, CAMPAIGNS.c.channel, CAMPAIGNS.c.paused_at)
-        .where(which)
-        .order_by(CAMPAIGNS.c.name, CAMPAIGNS.c.account, CAMPAIGNS.c.channel)
-    )
-    return [
-        Pausable(account=row.account, name=row.name, channel=Channel(row.channel), paused_at=row.paused_at)
-        for row in rows
-    ]
+        paused = read_campaigns(connection, CAMPAIGNS.c.paused_at.is_not(None))
+        return Pauses(since, sorted(paused, key=lambda campaign: campaign.name))
