@@ -13,16 +13,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from airflow_provider_dropcowboy.errors import (
-    AuthenticationError,
-    ConfigurationError,
-    DropCowboyError,
-    LedgerError,
-    NoLedgerError,
-    RejectedError,
-    SchemaVersionError,
-    VendorError,
-)
+from airflow_provider_dropcowboy import errors
 from airflow_provider_dropcowboy.hooks.config import home, setting
 from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
 
@@ -58,7 +49,7 @@ def ledger_url(settings: ConnectionSettings | None) -> URL:
     if text := os.environ.get(URL_VARIABLE):
         found[URL_VARIABLE] = _parse(text)
     if len({_database(url) for url in found.values()}) > 1:
-        raise ConfigurationError(
+        raise errors.ConfigurationError(
             f"{' and '.join(found)} name different databases. Nothing was sent: with two ledgers people would be "
             "called twice. Set one of them, or both to the same."
         )
@@ -100,11 +91,10 @@ def open_results(dropcowboy_conn_id: str) -> Iterator[Results]:
         ledger.engine.dispose()
 
 
-def may_pass(error: DropCowboyError) -> bool:
+def may_pass(error: errors.DropCowboyError) -> bool:
     """Whether looking again later may help: the vendor or the ledger's database was away."""
-    if isinstance(error, VendorError):
-        return not isinstance(error, AuthenticationError | RejectedError)
-    return isinstance(error, LedgerError) and not isinstance(error, NoLedgerError | SchemaVersionError)
+    is_final = (errors.AuthenticationError, errors.RejectedError, errors.NoLedgerError, errors.SchemaVersionError)
+    return isinstance(error, errors.VendorError | errors.LedgerError) and not isinstance(error, is_final)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +127,7 @@ def look_at_list(dropcowboy_conn_id: str, *, list_name: str | None, list_id: str
     with hook.get_conn() as client:
         try:
             shown = client.ask(vendor_of(hook.account).lists.get_list(found))
-        except RejectedError:
+        except errors.RejectedError:
             if list_id is not None:
                 raise
             return None  # it was replaced between the two looks
@@ -146,7 +136,7 @@ def look_at_list(dropcowboy_conn_id: str, *, list_name: str | None, list_id: str
 
 def _embedded(executor: str) -> URL:
     if any(name in executor for name in SPREADING_EXECUTORS):
-        raise ConfigurationError(
+        raise errors.ConfigurationError(
             f"The embedded ledger is a file on this machine, but {executor} may run the next try on another one. "
             "Nothing was sent. Set ledger_conn_id in the connection, or DROPCOWBOY_LEDGER_URL, to a PostgreSQL "
             "database: postgresql+psycopg://user:password@host/database."
@@ -163,7 +153,7 @@ def _of_connection(conn_id: str) -> URL:
         _refuse(conn_id, sorted(extra), "is not understood for a ledger on SQLite")
         return URL.create("sqlite", database=connection.host or connection.schema)
     if connection.conn_type not in {"postgres", "postgresql"}:
-        raise ConfigurationError(
+        raise errors.ConfigurationError(
             f"ledger_conn_id={conn_id!r} is of type {connection.conn_type!r}; the ledger lives on postgres or sqlite."
         )
     return URL.create(
@@ -204,7 +194,7 @@ def _libpq_options(conn_id: str, extra: Mapping[str, object]) -> dict[str, str]:
 
 def _refuse(conn_id: str, names: list[str], why: str) -> None:
     if names:
-        raise ConfigurationError(
+        raise errors.ConfigurationError(
             f"Connection {conn_id!r} of the ledger: {', '.join(names)} in its extra {why}. Nothing was sent. Correct "
             "it, or take it out."
         )
@@ -225,7 +215,7 @@ def _parse(text: str) -> URL:
     try:
         url = make_url(text)
     except ArgumentError:
-        raise ConfigurationError(
+        raise errors.ConfigurationError(
             f"{URL_VARIABLE} is not a SQLAlchemy URL. Write postgresql+psycopg://… or sqlite:////absolute/path.db."
         ) from None
     if url.drivername in {"postgresql", "postgres"}:

@@ -5,14 +5,16 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-LEDGER_KEY: Final = "dropcowboy_ledger"
-"""Of the XCom, and of the entry in the task's state store, that name the ledger a task used."""
+from airflow_provider_dropcowboy import errors
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
     from pydantic import JsonValue
 
     from airflow_provider_dropcowboy.ledger.runs import Who
+
+LEDGER_KEY: Final = "dropcowboy_ledger"
+"""Of the XCom, and of the entry in the task's state store, that name the ledger a task used."""
 
 
 def who_runs(task: "BaseOperator", context: "Context", *, kind: "type[BaseOperator]", account: str, name: str) -> "Who":
@@ -99,31 +101,21 @@ def airflow_failures(keep: Callable[[str, str], object] | None = None) -> Iterat
     """
     from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowSkipException
 
-    from airflow_provider_dropcowboy.errors import (
-        DropCowboyError,
-        InterruptedRunError,
-        LedgerError,
-        LedgerReplacedError,
-        NotTakenError,
-        SchemaVersionError,
-        SourceError,
-        StaleRunError,
-        VendorDownError,
-    )
-
     try:
-        try:
-            yield
-        except DropCowboyError as error:
-            if keep is not None and not isinstance(error, LedgerError):
-                is_skipped = isinstance(error, StaleRunError) and not error.is_begun
-                keep("skipped" if is_skipped else "failed", str(error))
-            raise
-    except StaleRunError as error:
-        raise (AirflowFailException if error.is_begun else AirflowSkipException)(str(error)) from error
-    except (SchemaVersionError, LedgerReplacedError) as error:
-        raise AirflowFailException(str(error)) from error
-    except (NotTakenError, VendorDownError, LedgerError, SourceError, InterruptedRunError) as error:
-        raise AirflowException(str(error)) from error
-    except DropCowboyError as error:
-        raise AirflowFailException(str(error)) from error
+        yield
+    except errors.DropCowboyError as error:
+        failure: type[Exception]
+        match error:
+            case errors.StaleRunError(is_begun=False):
+                failure = AirflowSkipException
+            case errors.SchemaVersionError() | errors.LedgerReplacedError():
+                failure = AirflowFailException
+            case errors.LedgerError() | errors.SourceError() | errors.InterruptedRunError():
+                failure = AirflowException
+            case errors.NotTakenError() | errors.VendorDownError():
+                failure = AirflowException
+            case _:
+                failure = AirflowFailException
+        if keep is not None and not isinstance(error, errors.LedgerError):
+            keep("skipped" if failure is AirflowSkipException else "failed", str(error))
+        raise failure(str(error)) from error

@@ -1,7 +1,7 @@
 """What the two send operators share: from arguments and context to a run, and from its end to Airflow's."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -9,16 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.sdk import BaseOperator
 
+from airflow_provider_dropcowboy.hooks import observability
 from airflow_provider_dropcowboy.hooks.arguments import ArgumentsMixin, refuse_unstable_campaign, template_fields_of
-from airflow_provider_dropcowboy.hooks.observability import (
-    CampaignReportLink,
-    count_campaign,
-    keep_note,
-    lineage_of,
-    series_of,
-    show_report,
-    tell_outlets,
-)
+from airflow_provider_dropcowboy.hooks.dropcowboy import DropCowboyHook
+from airflow_provider_dropcowboy.hooks.ledger import ledger_url
 from airflow_provider_dropcowboy.operators._context import airflow_failures, stale_from, who_runs
 from airflow_provider_dropcowboy.operators._source import PartitionSql, open_rows, open_suppressed
 
@@ -31,7 +25,6 @@ if TYPE_CHECKING:
     from airflow_provider_dropcowboy.campaign.summary import Summary
     from airflow_provider_dropcowboy.contacts.source import Contacts
     from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
-    from airflow_provider_dropcowboy.hooks.observability import Lineage
 
 
 class SendOperator(ArgumentsMixin, BaseOperator):
@@ -43,7 +36,7 @@ class SendOperator(ArgumentsMixin, BaseOperator):
 
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql", "suppression_sql": "sql", "parameters": "json"}
-    operator_extra_links = (CampaignReportLink(),)
+    operator_extra_links = (observability.CampaignReportLink(),)
     dropcowboy_conn_id: str
     ui_color = "#f6e0c8"
 
@@ -149,16 +142,17 @@ class SendOperator(ArgumentsMixin, BaseOperator):
         from airflow_provider_dropcowboy.campaign.control import Control
         from airflow_provider_dropcowboy.campaign.preview import preview_campaign
         from airflow_provider_dropcowboy.campaign.run import run_campaign
-        from airflow_provider_dropcowboy.hooks.dropcowboy import DropCowboyHook
-        from airflow_provider_dropcowboy.hooks.ledger import ledger_url
         from airflow_provider_dropcowboy.ledger.database import find_ledger, open_ledger
 
+        def keep_end(state: str, reason: str) -> None:
+            observability.keep_note(context, self.dropcowboy_conn_id, state=state, message=reason)
+
         self._control = Control()
-        with airflow_failures(self._keep_end(context)):
+        with airflow_failures(keep_end):
             arguments = self._read(self._arguments(), context)
             settings = DropCowboyHook(arguments.dropcowboy_conn_id).settings
             plan = self._plan(arguments, settings, context, waves=waves)
-            show_report(self, context, account=plan.account.name, campaign=plan.campaign)
+            observability.show_report(self, context, account=plan.account.name, campaign=plan.campaign)
             url = ledger_url(settings)
             ledger = find_ledger(url) if plan.is_dry_run else open_ledger(url, may_create=True)
             with open_rows(arguments, columns=plan.source_columns) as rows, open_suppressed(arguments) as suppressed:
@@ -172,9 +166,6 @@ class SendOperator(ArgumentsMixin, BaseOperator):
         if plan.waits_until is not None:
             self._wait(summary, plan, waves)
         return self._announce(context, waves.total(summary).as_dict(), arguments)
-
-    def _keep_end(self, context: "Context") -> "Callable[[str, str], None]":
-        return lambda state, reason: keep_note(context, self.dropcowboy_conn_id, state=state, message=reason)
 
     def _plan(
         self, arguments: "SendArguments", settings: "ConnectionSettings", context: "Context", *, waves: "Waves"
@@ -231,26 +222,24 @@ class SendOperator(ArgumentsMixin, BaseOperator):
 
     def _count(self, summary: "Summary") -> None:
         tags = {"dag_id": self.dag_id, "task_id": self.task_id}
-        count_campaign(summary, channel=self._arguments().channel.value, tags=tags)
+        observability.count_campaign(summary, channel=self._arguments().channel.value, tags=tags)
 
     def _announce(self, context: "Context", counts: dict[str, object], arguments: "SendArguments") -> dict[str, object]:
         self._sent = arguments, counts
-        tell_outlets(self, context, counts=counts)
+        observability.tell_outlets(self, context, counts=counts)
         return counts
 
-    def get_openlineage_facets_on_complete(self, task_instance: object) -> "Lineage | None":  # noqa: ARG002  # the provider's signature
+    def get_openlineage_facets_on_complete(self, task_instance: object) -> "observability.Lineage | None":  # noqa: ARG002  # the provider's signature
         """The source in, the campaign out, for the OpenLineage provider, if it is installed."""
-        from airflow_provider_dropcowboy.hooks.dropcowboy import DropCowboyHook
-
         sent = getattr(self, "_sent", None)
         if sent is None:  # it failed, and names no campaign
             return None
         arguments, counts = sent
-        return lineage_of(
+        return observability.lineage_of(
             arguments,
             team_id=DropCowboyHook(arguments.dropcowboy_conn_id).account.login,
             kind="campaigns",
-            name=series_of(counts["campaign"], is_default_name=arguments.campaign is None),
+            name=observability.series_of(counts["campaign"], is_default_name=arguments.campaign is None),
             rows=counts["asked"],
         )
 

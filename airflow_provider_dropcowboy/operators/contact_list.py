@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from airflow.sdk import BaseOperator
 
 from airflow_provider_dropcowboy.hooks.arguments import ArgumentsMixin, template_fields_of
+from airflow_provider_dropcowboy.hooks.dropcowboy import DropCowboyHook
+from airflow_provider_dropcowboy.hooks.ledger import ledger_url
 from airflow_provider_dropcowboy.hooks.observability import count_list, lineage_of, tell_outlets
 from airflow_provider_dropcowboy.operators._context import airflow_failures, who_runs
 from airflow_provider_dropcowboy.operators._source import open_rows, open_suppressed
@@ -69,8 +71,6 @@ class SyncContactListOperator(ArgumentsMixin, BaseOperator):
         :raises AirflowException: another sync of the list runs, or Drop Cowboy or the ledger was away. A retry goes on
             from here.
         """
-        from airflow_provider_dropcowboy.hooks.dropcowboy import DropCowboyHook
-        from airflow_provider_dropcowboy.hooks.ledger import ledger_url
         from airflow_provider_dropcowboy.ledger.database import open_ledger
         from airflow_provider_dropcowboy.lists.sync import check_version, sync_list
         from airflow_provider_dropcowboy.lists.vendor import Stop
@@ -104,8 +104,6 @@ class SyncContactListOperator(ArgumentsMixin, BaseOperator):
 
     def get_openlineage_facets_on_complete(self, task_instance: object) -> "Lineage | None":  # noqa: ARG002  # the provider's signature
         """The source in, the list out, for the OpenLineage provider, if it is installed."""
-        from airflow_provider_dropcowboy.hooks.dropcowboy import DropCowboyHook
-
         synced = getattr(self, "_synced", None)
         if synced is None:  # it failed
             return None
