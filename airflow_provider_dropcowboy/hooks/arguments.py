@@ -227,13 +227,6 @@ def _is_template(value: object) -> bool:
     return isinstance(value, str) and any(mark in value for mark in ("{{", "{%", "{#"))
 
 
-def _is_lost(value: object, *, rendered: object) -> bool:
-    """Whether there was a value, and rendering left none. Airflow 3.1 then leaves a notifier's template as it was."""
-    if isinstance(rendered, str) and rendered:
-        return rendered == value and _is_template(value)
-    return rendered in ("", None) and value not in ("", None)
-
-
 def _is_native(environment: "jinja2.Environment") -> bool:
     from jinja2.nativetypes import NativeEnvironment
 

@@ -1,7 +1,7 @@
 """Opens what a task reads its contacts from; the core reads it."""
 
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_dropcowboy.errors import ConfigurationError
@@ -9,7 +9,7 @@ from airflow_provider_dropcowboy.errors import ConfigurationError
 if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
 
-    from airflow_provider_dropcowboy.contacts.source import Contacts, SourceArguments
+    from airflow_provider_dropcowboy.contacts.source import SourceArguments
     from airflow_provider_dropcowboy.contacts.sql import Parameters
     from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 
@@ -31,8 +31,10 @@ def open_rows(arguments: "SourceArguments", *, columns: Collection[str]) -> Abst
         )
     if arguments.path is not None:
         return open_path(arguments.path, columns=columns)
+    from airflow_provider_dropcowboy.contacts.source import read_iterable
+
     assert arguments.contacts is not None
-    return open_contacts(arguments.contacts)
+    return nullcontext(read_iterable(arguments.contacts))
 
 
 @contextmanager
@@ -215,11 +217,3 @@ _PROVIDERS: Final = {
     },
 }  # fmt: skip
 """Airflow's provider packages by type of connection and by scheme, without what all their names begin with."""
-
-
-@contextmanager
-def open_contacts(contacts: "Contacts") -> Iterator[Rows]:
-    """The rows that the DAG hands over."""
-    from airflow_provider_dropcowboy.contacts.source import read_iterable
-
-    yield read_iterable(contacts)
