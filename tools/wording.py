@@ -1,26 +1,25 @@
-"""Prints how often the texts of the package use private words, and fails if one does: a part of `make docs`.
+"""Prints how often the package uses private words, and fails if it does: a part of `make docs`.
 
-Counted are the texts that a user reads: errors, logs, reasons, help of commands and of arguments, and the pages. The
-docstrings that make up the reference and the help of commands are counted as well. Words that the vendor wrote, and
-texts that older ledgers hold, are not ours.
+Counted are all texts for people: errors, logs, reasons, help, pages, docstrings and comments. Words that the vendor
+wrote, and texts that older ledgers hold, are not ours.
 """
 
 import ast
+import io
 import re
 import sys
+import tokenize
 from collections import Counter
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
 from tools.readability import PRIVATE_WORDS
 
 PACKAGE: Final = Path(__file__).parents[1] / "airflow_provider_dropcowboy"
-READ_BY_USERS: Final = ("cli", "operators", "sensors", "notifications", "hooks")
-"""Folders whose docstrings are help or reference."""
 
-
-_CODE: Final = re.compile(r"`+[^`]+`+")
+_NAMES: Final = re.compile(r"`+[^`]+`+|:(?:param|ivar) \w+:")
 _STATEMENT: Final = re.compile(r"\s*(SELECT|UPDATE|INSERT|DELETE|WITH)\b")
 
 
@@ -32,7 +31,7 @@ def main() -> None:
     for place, word, text in found:
         print(f"  {place}: {word}: {text}")
     if found:
-        sys.exit("Private words in texts that a user reads: say it in common words (docs/glossary.md).")
+        sys.exit("Private words in the package: say it in common words (docs/glossary.md).")
 
 
 def uses_in(path: Path) -> Iterator[tuple[str, str, str]]:
@@ -43,34 +42,33 @@ def uses_in(path: Path) -> Iterator[tuple[str, str, str]]:
     if path.suffix == ".html":
         texts: Iterator[tuple[int, str]] = enumerate(re.sub(r"{[{%#].*?[%#}]}", "", path.read_text()).splitlines(), 1)
     elif path.suffix == ".py":
-        texts = _texts(ast.parse(path.read_text()), with_docstrings=name.parts[0] in READ_BY_USERS)
+        texts = _texts(path.read_text())
     else:
         return
     for line, text in texts:
+        plain = " ".join(_NAMES.sub("", text).split())
         for word in PRIVATE_WORDS:
-            if re.search(rf"\b{word}\b", _CODE.sub("", text), re.IGNORECASE):
-                yield f"{name}:{line}", word, " ".join(text.split())[:100]
+            for use in re.finditer(rf"\b{word}\b", plain, re.IGNORECASE):
+                yield f"{name}:{line}", word, plain[max(0, use.start() - 50) : use.end() + 50]
 
 
-def _texts(tree: ast.Module, *, with_docstrings: bool) -> Iterator[tuple[int, str]]:
-    """The texts of a module with their lines; names of columns, arguments, and statements of SQL are none."""
-    aside = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            for each in node.body:  # docstrings, also of values
-                if isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant):
-                    is_public = not getattr(node, "name", "").startswith("_") and each is node.body[0]
-                    if not (with_docstrings and is_public):
-                        aside.add(each.value)
+def _texts(source: str) -> Iterator[tuple[int, str]]:
+    """Comments and texts with their lines; names of columns, arguments, and statements of SQL are none."""
+    comments = [
+        token for token in tokenize.generate_tokens(io.StringIO(source).readline) if token.type == tokenize.COMMENT
+    ]
+    for _block, numbered in groupby(enumerate(comments), key=lambda item: item[1].start[0] - item[0]):
+        lines = [token for _index, token in numbered]  # one comment, of several lines
+        yield lines[0].start[0], " ".join(token.string.lstrip("#: ") for token in lines)
+    tree = ast.parse(source)
+    parts = {part for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
-            parts = [part for part in node.values if isinstance(part, ast.Constant)]
-            aside.update(parts)
-            yield node.lineno, " … ".join(str(part.value) for part in parts)
+            yield node.lineno, " … ".join(str(part.value) for part in node.values if isinstance(part, ast.Constant))
         elif (
             isinstance(node, ast.Constant)
             and isinstance(node.value, str)
-            and node not in aside
+            and node not in parts
             and " " in node.value.strip()
             and not _STATEMENT.match(node.value)
         ):

@@ -158,7 +158,7 @@ class Voice:
 class Webhook:
     """An address to which the vendor posts events.
 
-    :param signing_secret: told once, when it is made or its secret is changed.
+    :param signing_secret: comes once, when the webhook is made or its secret is changed.
     """
 
     webhook_id: str

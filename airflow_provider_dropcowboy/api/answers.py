@@ -30,9 +30,9 @@ class Outcome(StrEnum):
 
     ACCEPTED = "accepted"
     REJECTED = "rejected"
-    RELEASED = "released"  # surely not taken: may be asked again
-    REFUSED = "refused"  # surely not taken, and nothing else would be: the run stops
-    UNKNOWN = "unknown"  # may have been taken: nobody asks again
+    RELEASED = "released"  # not accepted: may be sent again
+    REFUSED = "refused"  # not accepted, and nothing else would be: the run stops
+    UNKNOWN = "unknown"  # may have been accepted: it is not sent again
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,8 @@ ACCEPTED: Final = SendOutcome(Outcome.ACCEPTED)
 def read_send_answer(reply: Reply) -> SendOutcome:
     """What became of one ``POST /rvm`` or ``POST /sms``.
 
-    Only an answer that proves that the message was not taken lets it be asked again. A 503 with Retry-After is no such
-    proof: proxies send it after they passed the request on.
+    Only an answer that proves that the message was not accepted lets it be sent again. A 503 with Retry-After is no
+    such proof: proxies send it after they passed the request on.
     """
     match reply:
         case NotWritten(why=why):
@@ -80,7 +80,7 @@ def read_send_answer(reply: Reply) -> SendOutcome:
 
 def _read_success(answer: Answer) -> SendOutcome:
     """Accepted needs a JSON object that names no refusal: a 200 page of a proxy is no acceptance, and no proof of the
-    contrary. Accepted or unknown, nobody is asked again; only the count is other.
+    contrary. Accepted or unknown, the message is not sent again; only the count differs.
     """
     content = read_json(answer.body)
     match content:

@@ -1,4 +1,4 @@
-"""Where the vendor posts a result: a URL that only somebody can know whom we asked to send, or who got it from them."""
+"""Where the vendor posts a result: a URL that only the vendor knows, or somebody who got it from them."""
 
 import hashlib
 import hmac
@@ -22,7 +22,7 @@ class Ticket:
 
 
 def key_id(secret: Secret) -> str:
-    """Which secret a token was made with; the secret cannot be told from it."""
+    """Which secret a token was made with; it does not give the secret away."""
     return hashlib.sha256(b"dropcowboy key id\0" + secret.reveal().encode()).hexdigest()[:KEY_ID_CHARACTERS]
 
 

@@ -76,7 +76,7 @@ class Callback:
 
     :param phone_number: as the vendor wrote it, normally E.164.
     :param reason: why it failed, in the vendor's words, without numbers and quoted values.
-    :param dnc: the person asked not to be called again.
+    :param dnc: the person wants no more calls.
     :param cost_usd: product, compliance and text-to-speech fees together; None: it names no amount.
     """
 

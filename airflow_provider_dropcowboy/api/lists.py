@@ -35,7 +35,7 @@ class ContactList:
 
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
-    """A row that was not taken into the list.
+    """A row that the list did not accept.
 
     :param index: from 0, in the values that were given.
     :param reason: the vendor's, without numbers and quoted values.

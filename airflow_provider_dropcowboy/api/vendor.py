@@ -54,11 +54,11 @@ class AccountRoutes(Protocol):
         ...
 
     def register_webhook(self, hook_url: str, *, event_types: tuple[str, ...], name: str) -> Call[accounts.Webhook]:
-        """There is one more webhook; its signing secret is told this once."""
+        """Make a webhook; only this answer has its signing secret."""
         ...
 
     def rotate_secret(self, webhook_id: str) -> Call[accounts.Webhook]:
-        """A webhook has another signing secret, which is told this once; the old one is dead."""
+        """Give a webhook a new signing secret, which only this answer has; the old one ends."""
         ...
 
     def delete_webhook(self, webhook_id: str) -> Call[None]:
@@ -78,7 +78,7 @@ class AccountRoutes(Protocol):
         ...
 
     def begin_upload(self, name: str) -> Call[accounts.Upload]:
-        """There is a file without bytes, and it is told where they go."""
+        """Make a file without bytes, and learn where the bytes go."""
         ...
 
     def complete_upload(self, media_id: str) -> Call[str]:

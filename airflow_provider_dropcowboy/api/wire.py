@@ -77,7 +77,7 @@ class NotWritten:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """The request was written, at least in part, and no whole answer came back: it may have been taken.
+    """The request was written, at least in part, and no whole answer came back: it may have been carried out.
 
     :param why: for people; no URL, credential or number in it.
     """
@@ -102,11 +102,11 @@ class Call(Generic[T_co]):
 
 
 def read_reply(call: Call[T], reply: Reply) -> T:
-    """The value that was asked for.
+    """The value of the call.
 
     :raises AuthenticationError: 401, 402 or 403.
     :raises RejectedError: 400, 404, 405, 413, 415 or 422, with the vendor's reason.
-    :raises NotTakenError: surely not carried out: nothing was written, or 429.
+    :raises NotTakenError: it was not carried out: nothing was written, or 429.
     :raises AmbiguousError: a call that changes something, and whether it did is not known.
     :raises VendorError: a call that changes nothing failed in another way.
     """

@@ -26,9 +26,9 @@ Claimed = tuple[Judgement, Deadline]
 
 
 class Claiming:
-    """Takes messages from the source, and passes on to ``sending`` those that the ledger let it claim.
+    """Reads messages from the source, claims them in the ledger, and passes those that it claimed on to ``sending``.
 
-    :ivar thread: in which the ledger is asked.
+    :ivar thread: runs the calls of the ledger.
     """
 
     def __init__(self, shared: Shared, source: Source, sending: Sending) -> None:

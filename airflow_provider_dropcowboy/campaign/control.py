@@ -43,7 +43,7 @@ class Order:
     """An order to stop.
 
     :param grace_s: how long answers may still come; None: as long as a request may take.
-    :param error: what the run fails with; None: it was asked to stop and ends as interrupted.
+    :param error: what the run fails with; None: somebody stopped it, and it ends as interrupted.
     """
 
     reason: str
@@ -186,7 +186,7 @@ log = logging.getLogger(__name__)
 
 
 class VendorClock:
-    """Looks at answers until the first one that agrees.
+    """Looks at answers until one agrees for the first time.
 
     A difference is warned of. It stops the run only where a wrong clock of this machine would call people outside their
     hours and nothing else vouches for it: the vendor's clock against a ledger's on another machine is outvoted.

@@ -83,7 +83,7 @@ def leave(shared: Shared, *, failure: BaseException | None) -> None:
 
 
 def conclude(shared: Shared, *, seconds: float, tell: Callable[[Summary], object] | None) -> Summary:
-    """The summary, which is logged and told also if the run is to fail.
+    """The summary, which is logged and handed to ``tell`` also if the run is to fail.
 
     :raises DropCowboyError: the run did not come to the end that its user expects.
     """

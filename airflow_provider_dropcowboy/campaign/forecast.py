@@ -18,7 +18,7 @@ from airflow_provider_dropcowboy.screening.screen import Candidate, Message, Rul
 from airflow_provider_dropcowboy.states import State
 
 ASSUMED_ANSWER_S: Final = 0.5
-"""How long the vendor is taken to answer one request; nobody knows before the first one."""
+"""Assumed time of one request, before the vendor has answered the first."""
 
 SEVERAL: Final = "several"
 """Rows whose area code and postal code point to different places, or whose area code lies in more than one."""
@@ -48,8 +48,8 @@ class Forecast:
     :param rate_per_s: what ``concurrency`` requests at once, and ``rate_per_s``, come to.
     :param cost_usd: of all waves; None: the connection has no price.
     :param waves: which the run would send, in their order.
-    :param left: rows whose hours open later than the run waits, by opening; a rerun of the campaign takes them.
-    :param hours_end_at: when the calling hours of the first of those end who would be asked now.
+    :param left: rows whose hours open later than the run waits, by opening; a rerun of the campaign sends to them.
+    :param hours_end_at: when calling hours first end for somebody who would be contacted now.
     :param regions: states of rows by US state, province or country of the called party.
     :param zones: the same by time zone.
     :param outside_gsm: texts, sent now or in a wave, with a character that makes them go out in parts of 70.
@@ -81,7 +81,7 @@ class Forecast:
 
     @property
     def is_late(self) -> bool:
-        """Whether calling hours end before those are asked who may be asked now."""
+        """Whether calling hours end before everybody is contacted who may be contacted now."""
         return self.hours_end_at is not None and bool(self.waves) and self.waves[0].ends_at > self.hours_end_at
 
     def as_dict(self) -> dict[str, object]:

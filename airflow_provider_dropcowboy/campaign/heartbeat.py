@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 class Standing:
     """A run at one moment.
 
-    :param rate_per_s: messages asked for a second, of late.
+    :param rate_per_s: messages sent per second, of late.
     :param in_flight: claims that are out and not recorded, without those that wait to be sent again.
     :param retrying: messages that were not accepted and wait to be sent again.
     :param expected: rows that the source has, or that the task read the last time; None: nobody knows.
@@ -124,9 +124,9 @@ class Progress:
 
 
 class Heartbeat:
-    """Once a second: tells the ledger that the run lives, and the run what its claims that wait must know.
+    """Once a second, notes in the ledger that the run lives, and checks for the waiting claims what has changed.
 
-    :ivar thread: in which the ledger is asked.
+    :ivar thread: runs the calls of the ledger.
     """
 
     def __init__(self, shared: Shared, sending: Sending, progress: Progress) -> None:

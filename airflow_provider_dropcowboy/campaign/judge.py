@@ -28,7 +28,7 @@ from airflow_provider_dropcowboy.screening.screen import (
 from airflow_provider_dropcowboy.states import State
 
 LOOK_ROWS: Final = 2_000
-"""Rows of a known campaign that the ledger is asked about at once, before anything of them is judged."""
+"""Rows of a known campaign that are looked up in the ledger at once, before they are judged."""
 
 
 @dataclass(slots=True)

@@ -143,7 +143,7 @@ class Identity:
     def content_digest(
         self, same: bytes, *, text: str | None, postal_code: str | None, contact_id: str | None = None
     ) -> str:
-        """Differs when what is asked for differs: brand, recording, text, pool, the vendor's contact.
+        """A digest that differs when the request differs: brand, recording, text, pool, the vendor's contact.
 
         :param same: of ``framed_content``.
         """

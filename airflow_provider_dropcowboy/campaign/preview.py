@@ -40,10 +40,10 @@ def preview_campaign(
 ) -> Summary:
     """Count what a run would do now, and foresee what follows.
 
-    :param ledger: None: there is none yet, so nobody was asked before.
-    :param observe: is told of every row, in no certain order within a batch.
+    :param ledger: None: there is none yet, so nobody was contacted before.
+    :param observe: is called with every row, in no certain order within a batch.
     :param waits_for: how long the run would wait for openings; None: it sends one wave.
-    :returns: counts in which ``ready`` are those that would be asked, with a forecast.
+    :returns: counts in which ``ready`` are the rows that would be sent, with a forecast.
     :raises ConfigurationError: the source lacks a column, or cannot be read.
     """
     if ledger is not None:

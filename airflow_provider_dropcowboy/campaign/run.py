@@ -41,19 +41,19 @@ def run_campaign(
     watch: Watch | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Summary:
-    """Ask for every row that was not asked for, and write down what came of it.
+    """Send a message for each row that no earlier run sent, and write down what came of it.
 
-    Safe to call again, at the same time, and after a crash: what was asked, or may have been, is not asked again.
+    Safe to call again, at the same time, and after a crash: no message that was sent, or may have been, is sent again.
 
     :param rows: of contacts, read once, in a thread of their own.
     :param suppressed: numbers that are not contacted; read whole before the first contact.
     :param control: stops the run from any thread.
     :param tell: hears the summary also of a run that is to fail.
-    :param watch: is told about once a second where the run stands, in a thread of the run's; it must be quick.
+    :param watch: is called about once a second with the state of the run, in a thread of the run; it must be quick.
     :param clock: of this machine; the leases of claims and the end of calling hours go by it.
     :returns: counts that add up to the rows read.
-    :raises NotTakenError: some messages were surely not taken: try again.
-    :raises NothingSentError: nothing was sent, and the plan asks for a failure then.
+    :raises NotTakenError: some messages were not sent: try again.
+    :raises NothingSentError: nothing was sent, and the plan says to fail then.
     :raises NothingAcceptedError: each message was refused or is in doubt, however few they are.
     :raises DropCowboyError: what stopped the run, else.
     """

@@ -180,7 +180,7 @@ class Sending:
         outcome = reading.outcome
         if isinstance(reading.reply, Answer) and reading.reply.status == LIMITED:
             self._pace.slow_down(outcome.retry_after_s)
-        # what is asked again with its key is in no lasting doubt, but it is a failure
+        # a request that is repeated with its key is in no lasting doubt, but it is a failure
         elif order := self._brakes.pull(
             replace(outcome, kind=Outcome.RELEASED) if is_repeatable(ask, outcome) else outcome
         ):
@@ -203,7 +203,7 @@ class Sending:
         self._settle(ask, confirmed.outcome)
 
     def _settle(self, ask: Ask, outcome: SendOutcome) -> None:
-        """Ask again what was surely not taken, or is in doubt and has a key, a few times; record everything else."""
+        """Repeat a request a few times if it was not accepted, or is in doubt and has a key; record everything else."""
         if is_repeatable(ask, outcome):
             ask = replace(ask, claim=replace(ask.claim, is_doubtful=True))
         is_free = outcome.kind is Outcome.RELEASED or is_repeatable(ask, outcome)
@@ -213,5 +213,5 @@ class Sending:
 
 
 def is_repeatable(ask: Ask, outcome: SendOutcome) -> bool:
-    """Whether a request in doubt can be asked again at once: its key keeps the vendor from sending twice."""
+    """Whether a request in doubt can be repeated at once: its key keeps the vendor from sending twice."""
     return outcome.kind is Outcome.UNKNOWN and ask.claim.key_generation is not None

@@ -69,8 +69,8 @@ class RetryQueue:
     def put(self, ask: Ask, *, retry_after_s: float | None) -> bool:
         """Keep it for later; False: it had its tries.
 
-        :param retry_after_s: what the vendor asked for; None: it doubles with each try. Spread by half, so that a
-            refused batch does not come back as one.
+        :param retry_after_s: as the vendor's answer says; None: it doubles with each try. It is spread by half, so that
+            a refused batch does not come back at once.
         """
         if ask.asks >= MAX_ASKS:
             return False

@@ -26,12 +26,12 @@ class Tally:
     :param read: rows of the source, and those that only earlier waves read.
     :param own: states of the rows that this run claimed; part of ``states``.
     :param held_back: rows that this run claimed, did not send and gave back, for the verdict in which they count.
-    :param already: rows that another run had asked for.
+    :param already: rows that another run had sent.
     :param conflicts: outcomes that contradict the ledger; anything but 0 is a broken promise.
     :param next_opening: the first moment at which a held row may be called.
     :param openings: held rows by the moment at which they may be called, and by the places that say so.
     :param unreadable_suppressions: entries of the suppression list that are no numbers, and were allowed to be none.
-    :param unconfirmed: messages whose claim may stand, since the answer to its COMMIT never came; none was asked for.
+    :param unconfirmed: messages whose claim may stand, since the answer to its COMMIT never came; none was sent.
     """
 
     read: int = 0
@@ -111,7 +111,7 @@ class Tally:
         self.stop(verdict)
 
     def lose(self, state: State, reason: str | None = None) -> None:
-        """Somebody else moved a row that this run had claimed and not asked for."""
+        """Somebody else moved a row that this run had claimed and not sent."""
         self.own[State.CLAIMED] -= 1
         self.already += 1
         self.states[State.CLAIMED] -= 1
@@ -133,7 +133,7 @@ class Tally:
             recorded[state] -= given_back
             held_back -= given_back
         recorded = +recorded
-        # what was surely not taken, or is in doubt, may by now be another run's
+        # a message that was not accepted, or is in doubt, may by now be another run's
         movable = own[State.RELEASED] + own[State.REJECTED] + own[State.UNKNOWN]
         gone = own.total() - recorded.total()
         taken = sum(recorded[state] for state in (State.ACCEPTED, State.DELIVERED, State.FAILED, State.EXPIRED))
@@ -183,7 +183,7 @@ class Tally:
         return found
 
     def verdicts(self) -> dict[str, dict[str, int]]:
-        """Why rows were not asked for: by state, how many for which reason."""
+        """Why rows were not sent: by state, how many for which reason."""
         found: dict[str, dict[str, int]] = {}
         for (state, reason), rows in self.reasons.items():
             if state in VERDICTS:
@@ -253,7 +253,7 @@ class Summary:
 
     @property
     def rate_per_s(self) -> float:
-        """Messages asked for a second."""
+        """Messages sent per second."""
         return self.asked / self.seconds if self.seconds else 0.0
 
     def as_dict(self) -> dict[str, object]:

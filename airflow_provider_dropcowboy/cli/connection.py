@@ -222,7 +222,7 @@ def _airflow(*, is_needed: bool = True) -> Iterator[None]:
 
     :param is_needed: False: it may be imported within, and mostly is not.
     """
-    # as Airflow's own `connections` commands do: without it, its metadata database is not asked
+    # as Airflow's own `connections` commands do: without it, its metadata database is not read
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
     # Airflow's log handlers take the stdout that they find when it is imported
     with redirect_stdout(sys.stderr):

@@ -204,7 +204,7 @@ def _load() -> "Rulebook":
 
 
 def _read(path: Path) -> "Rulebook":
-    """A whole file says when it was checked; one that extends the shipped rules does not."""
+    """A whole file says when it was checked; a file that extends the shipped rules does not."""
     import tomllib
 
     from airflow_provider_dropcowboy.screening.rules import Rulebook

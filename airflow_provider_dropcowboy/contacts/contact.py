@@ -50,7 +50,7 @@ LOOK_AHEAD_ROWS: Final = 1_000
 
 
 def find_column(name: str, row: Mapping[str, object]) -> str:
-    """The row's own spelling of a column: exactly as named, else the one that differs in upper and lower case alone.
+    """The row's own spelling of a column: exactly as named, else the column that differs only in upper and lower case.
 
     Snowflake and Oracle return ``PHONE`` for what the query calls ``phone``.
 

@@ -160,7 +160,7 @@ _BEYOND_PYTHON: Final = (ValueError, OverflowError, ArithmeticError, KeyError)
 
 
 def _values_of(cells: "Array", what: str, *, is_needed: bool) -> list[object]:
-    """The cells as Python's values; one that Python cannot hold ends the reading, or is no value."""
+    """The cells as Python's values; a value that Python cannot hold ends the reading, or counts as none."""
     try:
         values: list[object] = _microseconds(cells).to_pylist()
     except _BEYOND_PYTHON as error:

@@ -76,7 +76,7 @@ _WHOLE_AS_DECIMAL: Final = re.compile(r"(-?[0-9]+)\.0+")
 
 
 def same_person(key: str) -> str:
-    """One text for all notations of a contact key: what persons are told apart by, in a campaign and in a list.
+    """One text for all notations of a contact key. It tells persons apart, in a campaign and in a list.
 
     A UUID has hyphens and lower case, characters are composed (NFC), a decimal has no zeros at its end. The contact key
     itself stays as the source writes it, so that exports can be joined with the source.

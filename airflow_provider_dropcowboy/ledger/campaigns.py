@@ -22,7 +22,7 @@ LEAST_SIMILARITY: Final = 0.4  # of difflib's ratio, 0 to 1
 class Campaign:
     """A campaign of one account and channel, as the ledger knows it.
 
-    :param is_new: this call made it: nobody of it was asked before.
+    :param is_new: this call made it: nobody of it was contacted before.
     :param digest_account: how its foreign_ids spell the account; None: as ``account`` does.
     :param earlier: the same campaign under other spellings of the account: who is in one of them is not sent to again.
     :param paused_at: since when it was paused as it was read; None: it was not.
@@ -40,7 +40,7 @@ class Campaign:
 
 
 def find_campaign(ledger: Ledger, account: str, *, name: str, channel: Channel) -> Campaign | None:
-    """The campaign if anyone of it was ever to be asked; None: this ledger does not know it."""
+    """The campaign if a run ever claimed a message of it; None: this ledger does not know it."""
     with ledger.reading() as connection:
         return _known(connection, account, name, channel)
 
@@ -106,7 +106,7 @@ def find_campaigns(
 def campaigns_of(ledger: Ledger, account: str, *, name: str | None = None) -> list[Campaign]:
     """The account's campaigns, with those of its earlier spellings.
 
-    :param name: only of this one; then empty means that nobody of it was ever to be asked.
+    :param name: only of this one; then empty means that no message of it was ever claimed.
     """
     own = CAMPAIGNS.c.account == account
     which = [sa.or_(own, CAMPAIGNS.c.merged_into.in_(sa.select(CAMPAIGNS.c.id).where(own)))]
@@ -229,7 +229,7 @@ def pause_all(ledger: Ledger) -> datetime:
 
 
 def resume_all(ledger: Ledger) -> datetime | None:
-    """The pause of all campaigns is over; one that is paused by itself stays so.
+    """End the pause of all campaigns. A campaign that is paused by itself stays so.
 
     :returns: since when all were paused; None: they were not.
     """

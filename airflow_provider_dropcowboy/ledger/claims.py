@@ -1,4 +1,4 @@
-"""Claims: who will be asked is on disk before anyone is. This is what makes a second run safe."""
+"""Claims: who will be contacted is on disk before anyone is. This is what makes a second run safe."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -45,10 +45,10 @@ def claim(
     rules: ClaimRules = NO_RULES,
     met: Mapping[str, str] | None = None,
 ) -> Judgement:
-    """Write down who will be asked, before anyone is.
+    """Write down who will be contacted, before anyone is.
 
-    A message that was asked, by its key or by its number, is left out; one that was surely not taken is claimed anew,
-    a refused one only if it asks for something else now.
+    A message that was sent, by its key or by its number, is left out. A message that was not accepted is claimed anew;
+    a refused message only if it is another request now.
 
     :param candidates: messages of the run's campaign, each foreign_id once. One transaction.
     :param claim_id: from ``new_claim_id``.
@@ -87,7 +87,7 @@ def claim(
 def reclaim(
     ledger: Ledger, run: Run, *, claims: Sequence[Claim], claim_id: str, rules: ClaimRules = NO_RULES
 ) -> Judgement:
-    """Claim the next attempt of messages whose last request was surely not taken, within their run.
+    """Claim the next attempt of messages whose last request was not accepted, within their run.
 
     :param rules: those of the run's claims.
     :returns: as ``claimed``, the claims that nobody moved meanwhile; as ``already``, those that a callback, another
@@ -154,13 +154,13 @@ def find_claims(ledger: Ledger, run: Run, *, candidates: Sequence[Candidate], cl
             is_doubtful=row.keyed_at is not None and row.attempt > 1,
         )
         for candidate, row in found
-        # one that a callback settled meanwhile keeps its claim's name, and is not to be asked
+        # a row that a callback settled meanwhile keeps its claim's name, and is not to be sent
         if row and (row.claim_id, row.state) == (claim_id, State.CLAIMED)
     ]
 
 
 def _claim_of(candidate: Candidate, row: Any, *, claim_id: str, rules: ClaimRules, at: datetime) -> Claim:
-    """The next claim of a message. Its key is another one than before, unless the same request is asked for again."""
+    """The next claim of a message. Its key is another one than before, unless the same request is repeated."""
     attempt = 1 if row is None else row.attempt + 1
     if rules.key_lasts is None:
         return Claim(candidate, attempt, claim_id)
@@ -221,7 +221,7 @@ def _replacement(
         "rule": rule,
         "answered_at": None,
         "final_at": None,
-        # an open row is in no doubt from an earlier request; asked for again with its key, it is no further message
+        # an open row is in no doubt from an earlier request; repeated with its key, it is no further message
         "resent_at": row.resent_at if new.is_doubtful else at if row.state in BINDING else None,
         "is_repeated": new.is_doubtful,
         "b_foreign_id": row.foreign_id,

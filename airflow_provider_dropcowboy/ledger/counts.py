@@ -17,13 +17,13 @@ from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, COUNTS, PROVES_
 from airflow_provider_dropcowboy.states import State
 
 EXPIRE_AFTER: Final = timedelta(hours=72)
-"""An accepted send of which nothing was told for so long counts as expired; a later callback still moves it."""
+"""An accepted send without a result for so long counts as expired; a later callback still moves it."""
 
 
 def standing(at: datetime, *, expire_after: timedelta = EXPIRE_AFTER) -> sa.Case[str]:
     """The state of a send as it is counted: nothing is rewritten, so a late answer or callback still finds its row.
 
-    A claim of a run that is no more is unknown; accepted and told nothing for ``expire_after`` is expired.
+    A claim of a run that is no more is unknown; accepted and without a result for ``expire_after`` is expired.
 
     :param at: now, by the database's clock.
     """
@@ -63,7 +63,7 @@ def _standing(table: sa.Table, is_long_ago: sa.ColumnElement[bool], *, at: datet
 
 
 ACCEPTED_AT: Final = sa.func.coalesce(SENDS.c.answered_at, SENDS.c.claimed_at, type_=SENDS.c.claimed_at.type)
-"""Since when an accepted send waits for its result; one that a person settled as sent never had an answer."""
+"""Since when an accepted send waits for its result; a send that a person settled as sent never had an answer."""
 
 
 _AFTER_HEX: Final = "g"  # the character after the last of hex digits: ends a range of foreign_ids
@@ -163,7 +163,7 @@ def count_reasons(connection: sa.Connection, campaign: Campaign, *, at: datetime
 def count_hours(connection: sa.Connection, campaign: Campaign, *, at: datetime) -> dict[datetime, Counter[State]]:
     """All sends of a campaign by the hour in which each came to where it stands; the oldest hour first.
 
-    One that expired is in the hour in which it was accepted.
+    An expired send is in the hour in which it was accepted.
     """
     state = kept_standing(at).label("state")
     rows = connection.execute(

@@ -33,7 +33,7 @@ class Ledger:
     """An open ledger. Cheap to hand around; every call takes a connection of the engine's pool.
 
     :param key: made with the database and never rotated: every foreign_id and digest is keyed with it.
-    :param file: of an embedded ledger; each transaction first sees that it is still the one that was opened.
+    :param file: of an embedded ledger; each transaction first checks that it is still the file that was opened.
     """
 
     engine: sa.Engine

@@ -24,7 +24,7 @@ from airflow_provider_dropcowboy.screening.screen import Candidate
 class Foresight:
     """One campaign as a dry run goes through it. Pauses are not looked at.
 
-    :ivar campaign: as the ledger knows it; caps and lists of other campaigns hold too for one that was never begun.
+    :ivar campaign: as the ledger knows it; caps and lists of other campaigns hold too for a campaign that never began.
     :ivar key: of the ledger.
     """
 

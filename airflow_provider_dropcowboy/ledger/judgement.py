@@ -49,7 +49,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Already:
-    """A message that was asked for; nothing is asked now.
+    """A message that was sent before; nothing is sent now.
 
     :param state: where it stands; a claim of a dead run counts as unknown.
     :param run_id: which run claimed it last.
@@ -76,7 +76,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimRules:
-    """What the ledger looks at beyond who was asked; the same for all claims of a run.
+    """What the ledger looks at beyond who was contacted; the same for all claims of a run.
 
     :param caps: most attempts on a number in a time, over all campaigns of the ledger.
     :param resend_after: ask once more for what has been in doubt for so long, at most once a message; None: never.
@@ -174,7 +174,7 @@ def sort_out(
     """The candidates that may be sent, each with its row if there is one; the others go into ``judgement``.
 
     A message that was sent before stands, whatever the rules say now. The first of two new messages to one number wins;
-    one that was sent wins over both.
+    a message that was sent wins over both.
     """
     known, lost, facts = records.known, records.lost, records.facts
     free: list[tuple[Candidate, Any]] = []
@@ -205,7 +205,7 @@ def by_name(candidate: Candidate, rows: Mapping[str, Any]) -> tuple[Candidate, A
 
 
 def may_repeat(row: Any, message: Message, rules: ClaimRules, *, at: datetime) -> bool:
-    """Whether a send in doubt may be asked for again with its own idempotency key: the vendor then sends nothing twice.
+    """Whether a send in doubt may be repeated with its own idempotency key: the vendor then sends nothing twice.
 
     Only the very same request is: under its key, another one would be refused, or carried out after the key is
     forgotten.
@@ -233,7 +233,7 @@ def _lost_name(message: Message, lost: Mapping[str, State]) -> str | None:
 
 
 def _is_free(row: Any, message: Message, rules: ClaimRules, *, at: datetime) -> bool:
-    """Whether a row that is there may be asked again: surely not taken, and not refused for this very content."""
+    """Whether a row that is there may be sent again: not accepted, and not refused for this very content."""
     match state_now(row, at):
         case State.RELEASED:
             return True

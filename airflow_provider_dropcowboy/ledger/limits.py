@@ -45,7 +45,8 @@ def read_allowance(
 ) -> Allowance | None:
     """What is left under the account's lock; None: nothing limits the campaign.
 
-    A send counts from its claim until it was surely not taken. Callbacks' real costs are counted beyond the price.
+    A send counts from its claim, unless it is known that it was not accepted. Real costs beyond the price count too, as
+    callbacks bring them.
 
     :param foreseen: sends that a preview has counted so far.
     """
@@ -78,7 +79,7 @@ def allowance_after(
 
 
 def book(connection: sa.Connection, campaign_id: int, *, sends: int, price_micros: int | None = None) -> None:
-    """Count sends that the vendor may have taken; negative: surely not."""
+    """Count sends that the vendor may have accepted; negative: those that it did not accept."""
     if sends == 0 and price_micros is None:
         return
     connection.execute(_BOOK, {"b_id": campaign_id, "b_sends": sends, "b_price": price_micros})
@@ -145,8 +146,8 @@ MAX_OF_SYNC: Final = 4
 def seek_share(ledger: Ledger, run: Run, *, limit: int, using: int) -> int:
     """How many connections the run may use from now on; the ledger says so too.
 
-    A run that has more than its share uses no more from now on, and gives the rest back the next time; one that has
-    less takes what is free. So the sum never exceeds the limit, and it evens out within a few seconds.
+    A run that has more than its share uses no more from now on, and gives the rest back the next time; a run that has
+    less uses what is free. So the sum never exceeds the limit, and it evens out within a few seconds.
 
     :param limit: of the account, over all its runs; each sync that lives has its part of it first.
     :param using: the most that may be under way in this run until it has the answer.

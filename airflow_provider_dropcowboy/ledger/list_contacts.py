@@ -25,11 +25,11 @@ _contact: Final = LIST_CONTACTS.c
 class ContactState(StrEnum):
     """Where a contact of a list, or an append, stands."""
 
-    CLAIMED = "claimed"  # written down before it is asked for; in doubt, if its sync is dead
+    CLAIMED = "claimed"  # written down before its request; in doubt, if its sync is dead
     ACCEPTED = "accepted"
-    REJECTED = "rejected"  # the vendor refused this contact, with its reason; not asked again with the same values
-    UNKNOWN = "unknown"  # may be in the list: not asked again
-    RELEASED = "released"  # of an append: surely not taken; its contacts are as they were before
+    REJECTED = "rejected"  # the vendor refused this contact, with its reason; not sent again with the same values
+    UNKNOWN = "unknown"  # may be in the list: not sent again
+    RELEASED = "released"  # of an append: not carried out; its contacts are as they were before
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Odd:
 
 @dataclass(frozen=True, slots=True)
 class OpenAppend:
-    """An append of which nobody knows whether it was taken."""
+    """An append of which nobody knows whether it was carried out."""
 
     id: int
     row_count: int
@@ -117,7 +117,7 @@ def record_append(
 
 
 def release_append(hold: Hold, *, append_id: int) -> None:
-    """An append was surely not taken: its contacts are as they were before."""
+    """An append was not carried out: its contacts are as they were before."""
     of_append = sa.and_(_contact.append_id == append_id, _contact.state == ContactState.CLAIMED.value)
     with hold.writing("release") as connection:
         _end(connection, append_id, ContactState.RELEASED)

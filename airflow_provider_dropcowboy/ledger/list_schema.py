@@ -32,7 +32,7 @@ LIST_CONTACTS: Final = sa.Table(
     sa.Column("content_before", Name),  # what is in the list, while other values are being appended, or were refused
     sa.Column("state", sa.String(10), nullable=False),
     sa.Column("append_id", sa.Integer, nullable=False, index=True),
-    sa.Column("contact_key", sa.String),  # None once it is accepted: then nobody needs to be told who it is
+    sa.Column("contact_key", sa.String),  # None once it is accepted: then nobody needs to know who it is
     sa.Column("reason", sa.String),
 )
 

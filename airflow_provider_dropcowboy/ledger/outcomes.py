@@ -58,9 +58,9 @@ class Answered:
 def record(ledger: Ledger, run: Run, *, answered: Sequence[Answered]) -> int:
     """Write outcomes down; each is its owner's last act on the claim. Doing it twice does no harm.
 
-    A row that a callback has settled already stays settled. A resend that was surely not taken leaves the row in doubt:
-    the first request may have been. An outcome whose claim is no longer the row's goes to the history: if its request
-    may have been taken, somebody was asked twice.
+    A row that a callback has settled already stays settled. A resend that was not accepted leaves the row in doubt: the
+    first request may have been. An outcome whose claim is no longer the row's goes to the history: if its request may
+    have been accepted, somebody was contacted twice.
 
     :returns: how many such conflicts there were; 0 unless a rule of this package was broken.
     :raises LedgerError: not known whether they are on disk: call again.
@@ -69,7 +69,7 @@ def record(ledger: Ledger, run: Run, *, answered: Sequence[Answered]) -> int:
         corrections = [item for item in answered if item.is_correction]
         answered = [item for item in answered if not item.is_correction]
         rows = sorted(map(_row, answered), key=itemgetter(0))
-        # apart, because what was surely not taken no longer counts against the campaign's limit and budget
+        # apart, because what was not accepted no longer counts against the campaign's limit and budget
         taken = _move(connection, [row for row in rows if row[-1]])
         not_taken = _move(connection, [row for row in rows if not row[-1]])
         book(connection, run.campaign.id, sends=-not_taken)
@@ -118,9 +118,9 @@ def _judge_unmoved(connection: sa.Connection, run: Run, *, item: Answered, at: d
     is_settled = row is not None and (row.state in {target, State.DELIVERED, State.FAILED} or row.final_at is not None)
     if is_same_claim and (target is State.UNKNOWN or is_settled):
         return False
-    if target in OPEN:  # surely not taken: whatever happened since stands
+    if target in OPEN:  # not accepted: whatever happened since stands
         return False
-    # repeated under its key: nobody is asked twice
+    # repeated under its key: nobody is contacted twice
     if row is not None and row.keyed_at is not None and row.key_generation == item.claim.key_generation:
         return False
     if row is None:
@@ -170,7 +170,7 @@ def _answers(dialect: str, target: State) -> sa.Update:
             # by default claimed, or unknown: a late answer still counts. Whatever the answer is, it moves no other
             # state: that a result may free an accepted send says nothing of an answer
             may_become(target),
-            # once: it stays unknown, and would be booked as not taken a second time
+            # once: it stays unknown, and would be booked as not accepted a second time
             sa.or_(sa.not_(is_still_in_doubt), SENDS.c.state == State.CLAIMED.value),
         )
         .values(

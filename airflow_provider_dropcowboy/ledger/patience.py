@@ -72,7 +72,7 @@ def claim_patiently(
 ) -> tuple[Judgement, Deadline]:
     """``claim``, again until it is known to be on disk.
 
-    :param give_up: asked before each further try.
+    :param give_up: called before each further try.
     :param met: as ``claim`` has it.
     :returns: the judgement, and when the lease of its claims ends. It counts from before the first try.
     :raises LedgerError: the database did not come back in time; what may have been claimed is not sent.
@@ -125,7 +125,7 @@ def record_patiently(ledger: Ledger, run: Run, *, answered: Sequence[Answered]) 
 def keep_verdicts_patiently(ledger: Ledger, run: Run, *, rows: Sequence[NotSent], give_up: GiveUp) -> None:
     """``keep_verdicts``, again until it is on disk.
 
-    :param give_up: asked before each further try.
+    :param give_up: called before each further try.
     :raises LedgerError: the database did not come back in time.
     """
     _until_answered(CLAIM_PATIENCE_S, lambda: keep_verdicts(ledger, run, rows), give_up=give_up)

@@ -23,7 +23,7 @@ _CONNECT_ARGS: Final = {
     "keepalives_interval": 10,
     "keepalives_count": 3,
 }
-"""What libpq is told beyond the URL, which may say otherwise."""
+"""What libpq gets beyond the URL, which may say otherwise."""
 
 
 def check_driver(url: sa.URL) -> None:

@@ -56,7 +56,7 @@ class Received:
 def reconcile(ledger: Ledger, received: Sequence[Received]) -> Counter[Match]:
     """Keep callbacks and move their sends, in one transaction that is on disk when this returns.
 
-    Any state in which a message was asked for moves to delivered or failed; from released and rejected it also proves
+    Any state in which a request was made moves to delivered or failed; from released and rejected it also proves
     that an answer was misread, which is reported loudly, as is a result of an earlier request. Doing it twice does no
     harm: nothing moves, counts or costs twice.
 
@@ -185,7 +185,7 @@ class _Work:
         self._costs[send.campaign_id] = (before[0] + cost, before[1] + sends)
 
     def _reopen(self, send: LockedSend, target: State) -> None:
-        """It was not taken, said its answer; it was."""
+        """Its answer said that it was not accepted; it was."""
         log.error("send %s was %s and has a result now: an answer was misread", send.foreign_id, send.state)
         self._remember(send, "a result although not accepted", target, reason=None)
         book(self._connection, send.campaign_id, sends=1)
@@ -276,7 +276,7 @@ def _of_events(connection: sa.Connection, key: bytes, received: Sequence[Receive
     new = match_events(connection, key, events.values(), at=now(connection))
     kept = [item for item in received if item.event is None]
     return kept + [
-        # of one that is twice in the batch, the last
+        # of a callback that is twice in the batch, the last
         replace(item, foreign_id=new.pop(item.event.event_id))
         for item in reversed(received)
         if item.event is not None and item.event.event_id in new

@@ -31,7 +31,7 @@ _IN_DOUBT: Final = (State.CLAIMED.value, State.UNKNOWN.value)
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What was taken out.
+    """What was removed.
 
     :param sends: of which the person is gone now.
     :param callbacks: of which the payload is gone now.
@@ -78,7 +78,7 @@ def prune(ledger: Ledger, *, older_than: timedelta) -> Pruned:
 
 
 def forget(ledger: Ledger, phone: Phone, *, reason: str) -> Pruned:
-    """The person of a number is nowhere in the ledger any more, and is not asked for again.
+    """The person of a number is nowhere in the ledger any more, and is not contacted again.
 
     What is left are digests, which nobody without the ledger's key can turn into a number. The number is suppressed by
     its digest, whether it was before or not: who wants to be forgotten does not want to be called. On contact lists the

@@ -18,7 +18,7 @@ from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, LEDGER, RUNS
 SILENT_AFTER: Final = timedelta(seconds=60)
 REFUSED: Final = "refused"
 """Begins why a running task must stop: a result said that the vendor refuses whatever the account sends now."""
-"""A run without a heartbeat for so long is taken for dead; it beats every second or so."""
+"""A run without a heartbeat for so long counts as dead; it beats every second or so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +90,7 @@ def begin_run(
 
     :param wanted: connections it could use.
     :param started_at: by the ledger's clock: with the process it names the run, which is entered once, however often
-        it is asked for. None: now, and it is entered anew.
+        this is called. None: now, and it is entered anew.
     """
     # under the account's lock: a COMMIT whose answer was lost may still be under way, and holds it until it is over
     with ledger.claiming(campaign.account) as connection:
@@ -127,7 +127,7 @@ def beat(ledger: Ledger, run: Run, *, counts: Mapping[str, int]) -> str | None:
     with ledger.writing() as connection:
         connection.execute(
             RUNS.update()
-            # one that is on its way when the run ends comes after its last counts, and must not undo them
+            # a beat that is on its way when the run ends comes after its last counts, and must not undo them
             .where(RUNS.c.id == run.id, RUNS.c.ended_at.is_(None))
             .values(heartbeat_at=now(connection), counts=dict(counts))
         )

@@ -41,7 +41,7 @@ class Name(sa.types.TypeDecorator[str]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[str]:
-        """PostgreSQL orders by the locale unless told."""
+        """PostgreSQL orders by the locale unless the query says otherwise."""
         return dialect.type_descriptor(sa.String(collation="C" if dialect.name == "postgresql" else None))
 
 
@@ -96,7 +96,7 @@ RUNS: Final = sa.Table(
     sa.Column("counts", sa.JSON, nullable=False),
     sa.Column("stop_reason", sa.String),
     sa.Column("next_opening_at", Instant),  # the first moment at which a row that it held may be called
-    sa.Column("verdicts", sa.JSON),  # why rows were not asked: reasons, with rules and their version, and their counts
+    sa.Column("verdicts", sa.JSON),  # why rows were not sent: reasons, with rules and their version, and their counts
     sa.Column("unreadable_suppressions", sa.Integer),  # entries of its suppression list; None: it named no list
     sa.Column("gets_results", sa.Boolean),  # callbacks can arrive: it has a callback URL, or the account's webhook
     sa.Column("budget_micros", sa.BigInteger),  # of the campaign, as this run was given it
@@ -145,7 +145,7 @@ SENDS: Final = sa.Table(
     sa.Column("claimed_day", sa.Integer, nullable=False),  # of claimed_at, since 1970: begins the index of attempts
     sa.Column("answered_at", Instant),
     sa.Column("final_at", Instant),
-    sa.Column("resent_at", Instant),  # asked again while in doubt, which happens at most once
+    sa.Column("resent_at", Instant),  # sent again while in doubt, which happens at most once
     sa.Column("drop_id", sa.String),
     sa.Column("cost_micros", sa.BigInteger),  # millionths of a US dollar: exact on every database
     sa.Column("network", sa.String),
@@ -219,7 +219,7 @@ CALLBACKS: Final = sa.Table(
 )
 
 PROVES_A_SEND: Final = sa.and_(
-    # of a send that this ledger does not know: a row of one that it knows tells more
+    # of a send that this ledger does not know: the row of a known send says more
     CALLBACKS.c.is_verified,
     # literal, since SQLite uses the index only for a condition that is spelled like the index's own
     sa.text("\"match\" IN ('unmatched', 'unreadable')"),
@@ -261,7 +261,7 @@ WEBHOOKS: Final = sa.Table(
 NOT_SENT: Final = sa.Table(
     "dropcowboy_not_sent",
     METADATA,
-    # rows that runs read and did not send, with the last verdict of each; one that was sent since may still be here
+    # rows that runs read and did not send, with the last verdict of each; a row that was sent since may still be here
     sa.Column("name", Name, primary_key=True),  # begins with the campaign's prefix
     sa.Column("foreign_id", Name),  # of its message; None: it makes none of its own
     sa.Column("run_id", sa.Integer, nullable=False),  # the run that judged it last

@@ -44,7 +44,7 @@ class Settled:
 
 
 def list_unknown(ledger: Ledger, campaign: Campaign) -> list[Open]:
-    """Sends of which nobody knows whether they were taken, oldest first, at most ``MAX_LISTED``."""
+    """Sends of which nobody knows whether they were accepted, oldest first, at most ``MAX_LISTED``."""
     with ledger.reading() as connection:
         return _listed(connection, *rows_of(campaign), _is_in_doubt(now(connection)))
 
@@ -58,7 +58,7 @@ def list_rejected(ledger: Ledger, campaign: Campaign) -> list[Open]:
 def settle_unknown(
     ledger: Ledger, campaign: Campaign, *, is_sent: bool, reason: str, contact_keys: Sequence[str] | None = None
 ) -> Settled:
-    """Sends in doubt count as accepted, or are free to be asked again; the history says why.
+    """Sends in doubt count as accepted, or are free to be sent again; the history says why.
 
     :param reason: a person's, kept for an auditor.
     :param contact_keys: only these; None: all of the campaign.
@@ -81,7 +81,7 @@ def settle_unknown(
 def release_rejected(
     ledger: Ledger, campaign: Campaign, *, reason: str, contact_keys: Sequence[str] | None = None
 ) -> Settled:
-    """Refused sends are asked again by the next run, also with the same request."""
+    """Let the next run send refused messages again, also with the same request."""
     with ledger.claiming(campaign.account) as connection:
         chosen = [*rows_of(campaign), *_with_keys(contact_keys)]
         at = now(connection)

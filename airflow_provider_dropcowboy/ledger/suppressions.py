@@ -48,9 +48,9 @@ SORTED_NUMBERS: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """Why a number is not asked for.
+    """Why a number is not contacted.
 
-    :param source: ``callback`` (the person asked not to be called again), or who added it.
+    :param source: ``callback`` (the person wants no more calls), or who added it.
     :param is_forgotten: the number itself was deleted; only its digest is left.
     """
 
@@ -105,14 +105,14 @@ def suppress_forgotten(connection: sa.Connection, digest: str, *, reason: str) -
 
 
 def unsuppress(ledger: Ledger, phone: Phone) -> bool:
-    """The number may be asked for again; whether it was suppressed."""
+    """The number may be contacted again; whether it was suppressed."""
     with ledger.writing() as connection:
         which = SUPPRESSIONS.c.number_digest == number_digest(ledger.key, phone)
         return connection.execute(SUPPRESSIONS.delete().where(which)).rowcount > 0
 
 
 def find_suppression(ledger: Ledger, phone: Phone) -> Suppression | None:
-    """Why the number is not asked for; None: it is not suppressed."""
+    """Why the number is not contacted; None: it is not suppressed."""
     with ledger.reading() as connection:
         row = connection.execute(
             sa.select(SUPPRESSIONS).where(SUPPRESSIONS.c.number_digest == number_digest(ledger.key, phone))
@@ -142,7 +142,7 @@ def _insert(dialect: str) -> sa.Insert:
 def suppress_number(
     connection: sa.Connection, digest: str, phone_number: str | None, *, source: str, at: datetime
 ) -> None:
-    """The person asked not to be called again; an entry that is there already stays."""
+    """The person wants no more calls; an entry that is there already stays."""
     is_there = sa.exists().where(SUPPRESSIONS.c.number_digest == digest)
     values = (
         sa.literal(digest),

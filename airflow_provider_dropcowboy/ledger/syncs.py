@@ -52,9 +52,9 @@ class Held:
 
 
 def begin_sync(ledger: Ledger, account: str, *, name: str, mode: str, who: Who, timeout_s: float) -> Sync | Held:
-    """The list is this sync's alone; one that died before is ended, and none of its later steps counts.
+    """The list is this sync's alone. A sync that died before is ended, and none of its later steps counts.
 
-    :param name: of the list, or the id of one that is known by its id alone.
+    :param name: of the list, or the id of a list without a name.
     :param timeout_s: for connecting, and for each wait on an answer.
     """
     quiet_after = LEASE + timedelta(seconds=2 * timeout_s)

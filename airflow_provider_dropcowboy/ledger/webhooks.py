@@ -65,7 +65,7 @@ def _sends_of(connection: sa.Connection, key: bytes, events: Sequence[Event], *,
     """The sends that results are about: foreign_ids by event_id. An event that fits none, or several, is left out.
 
     It has no foreign_id. It is about the send with its drop_id; else about the one send of its account, number
-    and channel that is open and was asked for before it happened.
+    and channel that is open and was sent before it happened.
     """
     wanted = {event.event_id: digest for event in events if (digest := _digest(event, key)) is not None}
     if not wanted:

@@ -66,7 +66,7 @@ class Flight:
 
     @property
     def has_room(self) -> bool:
-        """Another call may be begun; not beside one in doubt: the count could not be told from it."""
+        """Another call may begin, unless one is in doubt: the count could not show which of them was carried out."""
         return not self.doubtful and self.failure is None and len(self.under_way) < self.at_once
 
     def free(self, chunk: Chunk) -> None:

@@ -102,7 +102,7 @@ class Builder:
             try:
                 list_id = self._vendor.create(name)
             except VendorError:
-                lists.move_list(self._hold, creating, lists.ListState.GONE)  # surely not created
+                lists.move_list(self._hold, creating, lists.ListState.GONE)  # it was not created
                 raise
             if list_id is not None:
                 lists.move_list(self._hold, creating, lists.ListState.BUILDING, list_id=list_id)

@@ -61,7 +61,7 @@ def sync_list(
 ) -> ListSummary:
     """The list is in step with the rows.
 
-    Safe to call again and after a crash: each step is written down before it is asked for, and what a dead sync left
+    Safe to call again and after a crash: each step is written down before its request, and what a dead sync left
     is continued first. Two at once do not happen.
 
     :param settings: of the connection.
@@ -101,7 +101,7 @@ def sync_list(
 
 
 def _held_name(arguments: ListArguments, ledger: Ledger, account: str) -> str:
-    """Under which name the list is held: one that is given by its id may have a name in the ledger."""
+    """Under which name the list is held: a list that is given by its id may have a name in the ledger."""
     if arguments.list_name is not None:
         return arguments.list_name
     assert arguments.list_id is not None
@@ -137,7 +137,7 @@ class _Sync:
         if self._arguments.list_id is not None or lists.lists_of(self._ledger, self._account, name=self._name):
             self._reading.finish()  # what is to be done is known at the end of the source; a new list needs not wait
         with self._hold.writing("compare"):
-            pass  # reading may have taken long: what another sync did meanwhile is not to be judged by this one
+            pass  # reading may be slow: what another sync did meanwhile is not to be judged by this one
         self._wait_for_connections()
         self._builder.continue_dead_sync()
         current = (None if self._arguments.is_mirror else self._grow()) or self._rebuild()

@@ -1,5 +1,5 @@
-"""A list that one sync has alone, and what it may ask of the vendor meanwhile. A change is written down before it is
-asked for, and made sure of after."""
+"""A list that one sync has alone, and the calls it may make meanwhile. A change is written down before its request, and
+made sure of after."""
 
 import logging
 import threading
@@ -99,7 +99,7 @@ class Vendor:
     :ivar settings: of the connection.
     :ivar routes: the calls that it makes; ``max_rows`` go with one append.
     :ivar hold: of the list.
-    :ivar stop: how the sync is told to stop.
+    :ivar stop: stops the sync.
     :ivar calls: requests made so far.
     """
 
@@ -120,7 +120,7 @@ class Vendor:
     def create(self, name: str) -> str | None:
         """The id of a new, empty list; None: the answer was lost, and it may be there.
 
-        :raises VendorError: it was surely not created.
+        :raises VendorError: it was not created.
         """
         call = self.routes.create_list(name)
         try:
@@ -191,7 +191,7 @@ class Vendor:
             yield found.contact_count
 
     def _make_sure(self, call: Call[None], list_id: str, *, name: str | None) -> bool:
-        """The call was carried out, for one that may be repeated: False if there is no such list.
+        """Carry out a call that may be repeated. False: there is no such list.
 
         :param name: the list's afterwards; None: it is gone.
         """
@@ -220,7 +220,7 @@ class Vendor:
         ) from failure
 
     def _change(self, call: Call[T], *, step: str) -> Reply:
-        """What came of asking, again as long as it was surely not carried out."""
+        """The result of a call, which is repeated as long as it was not carried out."""
         for attempt in range(TRIES):
             self.stop.check()
             with self.hold.writing(step):
@@ -240,9 +240,9 @@ class Vendor:
 def holding(settings: Settings, ledger: Ledger, *, name: str, mode: str, who: Who, stop: Stop) -> Iterator[Vendor]:
     """Within the block, nobody else changes the list.
 
-    A sync that died is waited for until no call of it can be under way. One that lives is not.
+    It waits for a dead sync until no call of that can be under way, and does not wait for a live one.
 
-    :param name: of the list, or the id of one that is known by its id alone.
+    :param name: of the list, or the id of a list without a name.
     :raises NotTakenError: another sync of the list lives; nothing was changed.
     """
     hold = _begin(settings, ledger, name=name, mode=mode, who=who, stop=stop)

@@ -202,7 +202,7 @@ class Wanted:
         counts = Counter(self._counts("first_standing"))
         for digest, state in odd:
             row = self._connection.execute("SELECT first_standing FROM wanted WHERE key = ?", (digest,)).fetchone()
-            # one that was in doubt or refused before, and keeps other values in the list, is counted as it was
+            # a row that was in doubt or refused before, and has other values in the list, is counted as it was
             if row is not None and row[0] in {Standing.ADDED, Standing.CHANGED, Standing.UNCHANGED}:
                 became = Standing.REJECTED if state is ContactState.REJECTED else Standing.UNKNOWN
                 counts[Standing(row[0])] -= 1
@@ -241,7 +241,7 @@ class ListSummary:
 
     :param list_id: the vendor's id of the list now.
     :param contact_count: what the list holds now, by the vendor's answers.
-    :param changed: rows whose values changed; a list that is appended to keeps the old ones, unless told otherwise.
+    :param changed: rows whose values changed; mode append keeps the old ones, unless ``on_change`` says otherwise.
     :param unchanged: rows that were in the list before.
     :param rejected: rows that the vendor refused, now or before with the same values.
     :param unknown: rows that may be in the list, and are not appended again.

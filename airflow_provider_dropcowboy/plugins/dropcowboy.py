@@ -98,7 +98,7 @@ def _report_app(conn_ids: Iterable[str]) -> "FastAPI":
 
     @app.exception_handler(HTTPException)
     async def send_to_login(request: Request, error: HTTPException) -> Response:
-        """A person is led to the login and back; a program is told 401."""
+        """A person is led to the login and back; a program gets 401."""
         if error.status_code == 401 and request.method == "GET" and "text/html" in request.headers.get("accept", ""):
             return RedirectResponse(_login_url(request), status_code=303)
         return await http_exception_handler(request, error)

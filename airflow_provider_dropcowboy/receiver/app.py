@@ -46,7 +46,7 @@ class Receiver:
     :param spool_folder: where callbacks wait while the ledger is down; a folder in it for each ledger.
     :param takes_unsigned: has a route for the account-wide webhook, whose callbacks bear no token.
     :param may_see: whether who sends a request may see connections, problems and volumes; anybody, if it is None.
-        Others are told by ``/ready`` whether it is, and by ``/metrics`` nothing.
+        To others, ``/ready`` says whether it is, and ``/metrics`` nothing.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Receiver:
 
     @asynccontextmanager
     async def lifespan(self, _app: object) -> AsyncIterator[None]:
-        """Callbacks are taken within the block; what was taken is kept at its end."""
+        """Callbacks are accepted within the block, and stored at its end."""
         self._metrics = Metrics()
         self._room = asyncio.Semaphore(MAX_HELD)
         self._unsigned_room = asyncio.Semaphore(MAX_UNSIGNED_HELD)
@@ -170,7 +170,7 @@ class Receiver:
                 return self._refuse(body or Refusal.TOO_SLOW)
             configured = self._keyring.wiring.signing_secrets
             found = arrival.verify(body, request.headers, configured, self._store.signing_secrets)
-            if found in arrival.MAY_BE_NEW:  # a refused event is lost, so the ledger is asked for a new secret first
+            if found in arrival.MAY_BE_NEW:  # a refused event is lost, so the ledger is searched for a new secret first
                 await self._store.look_for_secrets()
                 found = arrival.verify(body, request.headers, configured, self._store.signing_secrets)
             if not isinstance(found, arrival.Signed):
@@ -241,7 +241,7 @@ class Receiver:
 
 
 def spool_name(ledger_url: sa.URL) -> str:
-    """The folder of a ledger's callbacks: what a receiver of another ledger left is not taken over."""
+    """The folder of a ledger's callbacks: those of a receiver of another ledger stay apart."""
     place = f"{ledger_url.host}:{ledger_url.port}/{ledger_url.database}"
     return hashlib.sha256(place.encode()).hexdigest()[:12]
 

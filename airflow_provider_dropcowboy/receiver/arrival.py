@@ -67,13 +67,13 @@ class Arrival:
         return Received(self._foreign_id(callback), attempt, callback, self._payload())
 
     def unread(self) -> Received:
-        """The payload alone, kept as one that cannot be read."""
+        """The payload alone, kept as a callback that cannot be read."""
         if isinstance(self.ticket, Ticket):
             return Received(self.ticket.foreign_id, self.ticket.attempt, None, self._payload())
         return Received(None, None, None, self._payload())
 
     def _payload(self) -> str:
-        # no database stores a NUL in a text; everything else of any bytes can be told from what is kept
+        # no database stores a NUL in a text; all other bytes can be restored from what is kept
         return self.body.decode(errors="backslashreplace").replace("\0", "\\x00")
 
     def _foreign_id(self, callback: Callback) -> str | None:
@@ -252,7 +252,7 @@ class Intake:
         self._metrics.received.inc(len(batch))
         try:
             is_kept = await self._keep([arrival for arrival, _, _ in batch])
-        except Exception as error:  # noqa: BLE001  # whatever it was, who waits is told, and the next batch is tried
+        except Exception as error:  # noqa: BLE001  # whatever it was, the waiting callers get it, and the next batch is tried
             log.error("a batch of callbacks could not be kept: %s", type(error).__name__)
         finally:
             kept_at = time.monotonic()

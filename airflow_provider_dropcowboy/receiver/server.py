@@ -160,7 +160,7 @@ class ReceiverServer(uvicorn.Server):
 
 
 class _Workers:
-    """Forked processes that share the listener; one that dies is replaced."""
+    """Forked processes that share the listener. A process that dies is replaced."""
 
     def __init__(self, config: uvicorn.Config, listener: socket.socket, *, is_lent: bool) -> None:
         self._config = config
@@ -229,7 +229,7 @@ class _Workers:
                 return False
             log.warning("worker %d ended; another one takes its place", worker)
             if time.monotonic() - forked_at < 1.0:
-                time.sleep(1.0)  # one that fails at once takes no CPU from the others
+                time.sleep(1.0)  # a process that fails at once takes no CPU from the others
             self._fork(mask)
         return True
 

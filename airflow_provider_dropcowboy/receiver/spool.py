@@ -110,7 +110,7 @@ class Spool:
             self._drop(chunk.file)
 
     def adopt(self) -> None:
-        """Take over the files of dead processes. One that cannot be read stays, and keeps no other one waiting."""
+        """Take over the files of dead processes. A file that cannot be read stays, and keeps no other waiting."""
         held = {file.path for file in self._files()}
         for path in sorted({*self._folder.glob("*.db"), *self._folder.glob("*.spool")} - held):
             try:

@@ -160,7 +160,7 @@ class Store:
             try:
                 self._metrics.stored(await self._at_ledger(_commit_patiently, ledger, chunk.arrivals))
             except Exception as error:  # noqa: BLE001  # whatever it was, the callbacks wait on disk
-                # one that the database does not take holds up the others: fewer at a time, until it is alone
+                # a callback that the database refuses holds up the others: fewer at a time, until it is alone
                 self._chunk_callbacks = max(1, len(chunk.arrivals) // 8)
                 self._lose(ledger, error)
                 return False
@@ -239,7 +239,7 @@ def _commit_patiently(ledger: Ledger, arrivals: Sequence[Arrival]) -> Counter[Ma
 
 
 def _warn_of_unreadable(received: Sequence[Received]) -> None:
-    """A result comes once: a person should look at one that nobody could read. In one line a batch."""
+    """A result comes once: a person should look at a callback that could not be read. One line for each batch."""
     unreadable = [item for item in received if item.callback is None and item.event is None]
     if unreadable:
         named = [item.foreign_id or "no send, by the account's webhook" for item in unreadable[:5]]

@@ -1,4 +1,4 @@
-"""What a receiver must be told: the secrets of its callbacks' URLs, and the ledger."""
+"""What a receiver needs to know: the secrets of its callbacks' URLs, and the ledger."""
 
 import asyncio
 import logging
@@ -89,7 +89,7 @@ class Keyring:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no token can be told from a forged one."""
+        """Whether nothing tells a true token from a forged token."""
         return not self._keys
 
     def known_ticket(self, token: str) -> Ticket | None:

@@ -28,8 +28,8 @@ NOT_READ: Final = "no longer in the source"
 """Why a row is withdrawn."""
 
 LATE_COMMIT: Final = timedelta(minutes=5)
-"""An instant is taken before its transaction is committed: what was written so long before ``since`` may have become
-visible after it."""
+"""An instant is read before its transaction commits: rows of so long before ``since`` may have become visible after
+it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +76,7 @@ def cells_of(columns: Sequence[str]) -> Callable[[Delivery], tuple[object, ...]]
 def read_campaign(ledger: Ledger, campaign: Campaign, *, include_not_sent: bool = False) -> Iterator[Delivery]:
     """Every send of the campaign.
 
-    :param include_not_sent: and each row that its runs read and did not send. One that the last run of its task did
+    :param include_not_sent: and each row that its runs read and did not send. A row that the last run of its task did
         not read any more is ``withdrawn``. Together they are all rows that were read.
     """
     with ledger.reading() as connection:
@@ -90,7 +90,7 @@ def read_campaign(ledger: Ledger, campaign: Campaign, *, include_not_sent: bool 
 
 
 def read_changed(ledger: Ledger, account: str, *, since: datetime) -> Iterator[Delivery]:
-    """Every send of the account to which anything happened since: claimed, answered, told, settled, expired.
+    """Every send of the account that changed since: claimed, answered, resulted, settled, expired.
 
     A few from shortly before come along.
 
@@ -149,10 +149,10 @@ def _delivery(campaign: Campaign, row: Any) -> Delivery:
 
 
 def _read_not_sent(ledger: Ledger, campaign: Campaign) -> Iterator[Delivery]:
-    """The rows without a send, chunk by chunk; a send that was given back unsent is told by its verdict."""
+    """The rows without a send, chunk by chunk; a send that was given back unsent shows its verdict."""
     maker = NOT_SENT.alias()
     makes_message = NOT_SENT.c.name == NOT_SENT.c.foreign_id
-    # the run that sent the message, or did not, read this row beside the one that makes it
+    # the run that sent the message, or did not, read this row beside the run that makes it
     is_beside = NOT_SENT.c.run_id == sa.func.coalesce(SENDS.c.run_id, maker.c.run_id)
     is_alone = sa.and_(SENDS.c.foreign_id.is_(None), maker.c.name.is_(None))
     select = (

@@ -71,7 +71,7 @@ def _write_csv(columns: Sequence[str], deliveries: Iterable[Delivery], file: IO[
 
 # OWASP, CSV Injection: these begin a formula, some programs read the wide ones too, and drop white space before them.
 # A plain number does no harm, and phone numbers stay what they are. Apostrophes in front are counted, so that whoever
-# reads the file can take away the one that was added.
+# reads the file can remove what was added.
 _FORMULA: Final = re.compile(r"'*\s*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 

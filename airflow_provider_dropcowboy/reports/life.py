@@ -33,8 +33,8 @@ class Life:
     """One message from its claim to what is known last.
 
     :param phone_number: masked; None: pruned or forgotten.
-    :param events: the last claim, its answer, callbacks, and all that was out of the ordinary, in order of time. What
-        earlier attempts of the same message came to is told by their answers alone where they were out of the ordinary.
+    :param events: the last claim, its answer, callbacks, and all that was out of the ordinary, in order of time. Of
+        earlier attempts of the same message, only answers that were out of the ordinary show the outcome.
     """
 
     foreign_id: str

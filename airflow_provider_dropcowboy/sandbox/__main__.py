@@ -112,7 +112,7 @@ async def serve(
 ) -> None:
     """Listen until SIGTERM or SIGINT.
 
-    :param port: 0 for one that is free.
+    :param port: 0: any free port.
     :param when_listening: called once with the API's base URL, as soon as requests are accepted.
     :raises OSError: the address cannot be listened on.
     """

@@ -121,7 +121,7 @@ async def _post(session: aiohttp.ClientSession, letter: Letter) -> str:
 
 
 class Callbacks:
-    """Tells the outcome of every take that has a ``callback_url``, a while after it was taken."""
+    """Posts the result of every take that has a ``callback_url``, a while after the request."""
 
     def __init__(self, state: State, outbox: Outbox) -> None:
         self._state = state
@@ -137,7 +137,7 @@ class Callbacks:
         self.last: deque[dict[str, str]] = deque(maxlen=MAX_SHOWN)
 
     def plan(self, ask: Ask, send: Send) -> None:
-        """Decide the outcome of a take, and have it told after ``callback_delay_s``; a silent one is never told."""
+        """Decide the result of a take, and post it after ``callback_delay_s``; a silent one is never posted."""
         outcome = outcome_of(ask.recipient, self._state.settings.outcomes)
         self.tell(ask, send, outcome=outcome, make_body=partial(callback_body, ask, outcome=outcome, take=send.takes))
 
@@ -194,7 +194,7 @@ def outcome_of(phone_number: str, shares: Mapping[str, float]) -> str:
 def callback_body(ask: Ask, *, outcome: str, take: int) -> dict[str, object]:
     """The callback of one take, with the fields of newer accounts that a reader must be able to ignore.
 
-    :param take: how many times the send has been taken; each take is a drop of its own.
+    :param take: how many times the send was accepted; each time is a drop of its own.
     """
     phone_number = ask.text("phone_number")
     foreign_id = ask.text("foreign_id")

@@ -1,6 +1,6 @@
 """What the sandbox saw, for tests (JSON) and for people (one page), and what a test may change while it runs.
 
-It asks for no credentials: the sandbox listens on this machine alone unless it is told otherwise.
+It needs no credentials: the sandbox listens on this machine alone unless ``--host`` says otherwise.
 """
 
 import json
@@ -166,12 +166,12 @@ class Control:
         return self._vendor.settings.shown()
 
     def reset(self, _told: object) -> dict[str, object]:
-        """Everything that was asked is forgotten, the faults too; the settings stay."""
+        """Forget all requests, and the faults too; the settings stay."""
         self._vendor.reset()
         return {}
 
     async def trap(self, request: web.Request) -> web.Response:
-        """A client that followed a redirect is seen here, and is told what it wants to hear."""
+        """A client that followed a redirect is seen here, and gets the answer that it wants."""
         raw = await request.read()
         secret = self._vendor.settings.secret
         self._vendor.state.trap["requests"] += 1

@@ -125,7 +125,7 @@ def _kinds() -> dict[str, FaultKind]:
 
 
 FAULT_KINDS: Final[Mapping[str, FaultKind]] = _kinds()
-"""Every fault by its name; ``_after`` means that the request was taken all the same."""
+"""Every fault by its name; ``_after`` means that the request was carried out all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

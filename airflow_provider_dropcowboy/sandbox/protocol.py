@@ -119,7 +119,7 @@ def json_answer(body: object, *, status: int = 200) -> Answer:
 
 
 QUEUED: Final = json_answer({"status": "queued"})
-"""API v1, POST /rvm and POST /sms: taken."""
+"""API v1, POST /rvm and POST /sms: accepted."""
 
 
 def queued() -> Answer:

@@ -34,7 +34,7 @@ Contact = dict[str, object]
 
 
 class Sends:
-    """Judges a send, counts it as taken and sees to its callback."""
+    """Judges a send, counts it as accepted and sees to its callback."""
 
     def __init__(self, state: State, callbacks: Callbacks) -> None:
         self._state = state
@@ -43,7 +43,7 @@ class Sends:
     def rvm(self, ask: Ask) -> Answer:
         """Take one ringless voicemail.
 
-        :raises RefusedError: 401 or 400; nothing was taken.
+        :raises RefusedError: 401 or 400; nothing was sent.
         """
         self._require_sender(ask)
         protocol.required_text(ask, "foreign_id", max_characters=MAX_FOREIGN_ID_CHARACTERS)
@@ -63,7 +63,7 @@ class Sends:
     def sms(self, ask: Ask) -> Answer:
         """Take one text message.
 
-        :raises RefusedError: 401 or 400; nothing was taken.
+        :raises RefusedError: 401 or 400; nothing was sent.
         """
         self._require_sender(ask)
         protocol.require_e164(ask, "phone_number")

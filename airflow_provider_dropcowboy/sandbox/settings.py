@@ -26,7 +26,7 @@ class SettingsError(ValueError):
 class Settings:
     """Credentials, pace and outcomes.
 
-    :param latency_ms: before every answer of the API; what was asked is done before, as at the vendor.
+    :param latency_ms: before every answer of the API; the request is carried out before, as at the vendor.
     :param max_concurrency: above so many requests at once the answer is 429; ``None``: no such limit.
     :param rate_per_s: above so many requests a second (a second's worth at once) the answer is 429; ``None``: no limit.
     :param callback_delay_s: from the taking of a send to its callback.
@@ -116,7 +116,7 @@ class Limits:
         return max(1.0, self._rate_per_s or 0.0)
 
     def admits(self, *, in_flight: int) -> bool:
-        """Whether a request may come in; one that does is counted.
+        """Whether a request may come in; if so, it is counted.
 
         :param in_flight: with this one.
         """

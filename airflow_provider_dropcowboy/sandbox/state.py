@@ -114,7 +114,7 @@ class Keys:
 
 @dataclass(slots=True)
 class Tally:
-    """How often something was asked for, and how often taken."""
+    """How often something was requested, and how often accepted."""
 
     asks: int = 0
     takes: int = 0
@@ -182,7 +182,7 @@ class State:
         self.notice()
 
     def count_ask(self, ask: Ask) -> None:
-        """A send was asked for, before anyone judged it; other routes and unreadable bodies are not counted here."""
+        """A send was requested, before anyone judged it; other routes and unreadable bodies are not counted here."""
         key = key_of(ask)
         if not key:
             return
@@ -196,7 +196,7 @@ class State:
         self.notice()
 
     def answer(self, ask: Ask, answer: str) -> None:
-        """A send that was counted as asked meets ``answer``, whether or not it reaches the client."""
+        """A send that was counted meets ``answer``, whether or not that reaches the client."""
         # a reset may have forgotten it meanwhile
         if (send := self.sends.get(key_of(ask))) is not None:
             send.answers = f"{send.answers} {answer}" if send.answers else answer
@@ -239,7 +239,7 @@ class State:
         return True
 
     def takes(self) -> dict[str, int]:
-        """The compact account of a large run; ``sends`` are distinct ones that were taken."""
+        """The compact account of a large run; ``sends`` are distinct sends that were accepted."""
         return {
             "sends": self.sends_taken,
             "taken_twice": self.sends_taken_twice,

@@ -1,4 +1,4 @@
-"""All parts of the stand-in, the routes of both versions, and the way of one request through them."""
+"""All parts of the sandbox, the routes of both versions, and the way of one request through them."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ Guard = Callable[[Ask], None]
 
 
 class Vendor:
-    """One account of the stand-in, with its state, lists, faults and callbacks."""
+    """One account of the sandbox, with its state, lists, faults and callbacks."""
 
     def __init__(self, settings: Settings, *, faults: tuple[Fault, ...] = ()) -> None:
         self.state = State(settings)
@@ -59,7 +59,7 @@ class Vendor:
         self._limits = Limits(self.settings)
 
     def reset(self) -> None:
-        """Everything that was asked is forgotten, the faults too; the settings stay."""
+        """Forget all requests, and the faults too; the settings stay."""
         for part in (
             self.state, self.outbox, self.callbacks, self.webhooks, self.lists, self.v2_account, self.v2_contacts,
             self.v2_sends,

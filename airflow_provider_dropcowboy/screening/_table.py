@@ -7,7 +7,7 @@ from airflow_provider_dropcowboy.errors import ConfigurationError
 
 
 class Table:
-    """A table whose keys are taken one after the other; at the :meth:`end` none may be left.
+    """A table whose keys are read one after the other; at the :meth:`end` none may be left.
 
     :param where: the table, as a person finds it: ``the file of calling hours, [[rule]] 3``.
     """

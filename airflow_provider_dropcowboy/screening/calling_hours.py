@@ -170,7 +170,7 @@ class CallingHours:
         next_day = min(edge for edge in (midnight, *begins_and_ends) if edge > now)
         gap = place.gap or _lawless(place, held)
         bans = [rule for rule in held if rule.ban and self._has_bans]
-        if bans and place.new_area_code:  # it may be there: neither called nor told that it is
+        if bans and place.new_area_code:  # the person may be there, or not: no call, and no text that names the place
             gap = f"the area code {place.new_area_code} is in no table: give a postal code"
         if gap or bans:
             reason = f"held: {gap}" if gap else f"{_BANNED[bans[0].ban]}: {_labels(bans)}"

@@ -34,7 +34,7 @@ class ZoneRules:
     def clock(self, name: str) -> pendulum.Timezone:
         """The clock of a zone.
 
-        :param name: one that :func:`is_zone` knows.
+        :param name: a name that :func:`is_zone` knows.
         :raises LookupError: this copy lacks the zone.
         """
         file = self.folder.joinpath(*name.split("/"))
@@ -62,7 +62,7 @@ def installed_copies() -> tuple[ZoneRules, ...]:
 
 
 def zone_rules() -> ZoneRules:
-    """The newest copy: every calling window is reckoned by it."""
+    """The newest copy: every calling window is computed with it."""
     return installed_copies()[0]
 
 
@@ -81,7 +81,7 @@ def is_zone(name: str) -> bool:
 def clock(name: str) -> pendulum.Timezone:
     """The clock of a zone, by the newest copy that has it: a lean operating system leaves out old names.
 
-    :param name: one that :func:`is_zone` knows.
+    :param name: a name that :func:`is_zone` knows.
     :raises LookupError: there is no such zone.
     """
     for copy in installed_copies():
@@ -132,7 +132,7 @@ class Place:
     :param regions: ISO 3166, such as ``US-FL`` or ``JM``.
     :param zones: IANA names.
     :param gap: why nobody can say what the hour is there, or None.
-    :param new_area_code: one that is newer than the tables: the person may be anywhere in these regions.
+    :param new_area_code: an area code newer than the tables: the person may be anywhere in these regions.
     """
 
     regions: tuple[str, ...]
@@ -142,7 +142,7 @@ class Place:
 
 
 class Places:
-    """The tables that ``tools/make_places.py`` makes. It keeps what it was asked: a few thousand places at most.
+    """The tables that ``tools/make_places.py`` makes. It keeps what it looked up: a few thousand places at most.
 
     :ivar zone_version: of the rules by which the tables merge time zones; older rules may need other zones.
     """
@@ -185,7 +185,7 @@ class Places:
         return place
 
     def is_region(self, region: str) -> bool:
-        """Whether a rule for this region can ever apply; of other countries than the US and Canada no part is told."""
+        """Whether a rule for this region can ever apply. Parts are known of the US and Canada alone."""
         return region in self._zones_of or region in ("US", "CA") or is_country(region)
 
     def _combine(self, area: Place, postal: Place | None, *, state: str | None, timezone: str | None) -> Place:

@@ -88,7 +88,7 @@ class Message:
     :param foreign_id: keyed digest of account, campaign, contact key and channel; the name of the send everywhere.
     :param earlier_ids: names under which it may have been sent before: account or contact key were spelled otherwise.
     :param number_digest: keyed digest of the number.
-    :param content_digest: keyed digest of what is asked for: differs when text, brand, pool or recording differ.
+    :param content_digest: keyed digest of the request: differs when text, brand, pool or recording differ.
     :param postal_code: of the contact: one of the places where the person may be.
     """
 
@@ -111,8 +111,8 @@ class Message:
 class Ruling:
     """Whether a person may be called at a moment.
 
-    :param is_open: somebody may be asked now, until ``closes_at``.
-    :param closes_at: aware, UTC; nothing is written from then on. The margin is taken off. None: no end, or not open.
+    :param is_open: the person may be contacted now, until ``closes_at``.
+    :param closes_at: aware, UTC; nothing is written from then on. The margin is subtracted. None: no end, or not open.
     :param opens_at: aware, UTC: the next opening; of open hours, the one after they close. None: none within
         two weeks, or unknown.
     :param is_banned: the law of a place forbids the message at any hour.

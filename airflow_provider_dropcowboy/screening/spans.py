@@ -14,7 +14,7 @@ Spans = list[tuple[float, float]]
 
 
 class RuleSpans:
-    """When rules are open in zones. It keeps what it was asked of one day: many places share rules and zones.
+    """When rules are open in zones. It keeps the answers of one day: many places share rules and zones.
 
     :param holidays: by region.
     """

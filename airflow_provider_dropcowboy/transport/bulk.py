@@ -249,7 +249,7 @@ class Pace:
         self._changed.set()
 
     def slow_down(self, retry_after_s: float | None) -> None:
-        """The vendor said 429: halve what may be under way, and stand still for as long as it asked.
+        """The vendor said 429: halve what may be under way, and stand still for as long as it says.
 
         The answers of one round count once: they were all written before the first of them came back.
         """

@@ -43,11 +43,11 @@ def send_once(
     foreign_id: str,
     callback_url: str | None = None,
 ) -> None:
-    """The vendor has taken this message. One request is written at most, whatever comes back.
+    """Send this message. One request is written at most, whatever comes back.
 
-    :raises ConfigurationError: the vendor would not take such a message; nothing was sent.
-    :raises AmbiguousError: it may have been taken.
-    :raises NotTakenError: surely not taken, and it may be asked again.
+    :raises ConfigurationError: the vendor accepts no such message; nothing was sent.
+    :raises AmbiguousError: it may have been sent.
+    :raises NotTakenError: it was not sent, and may be sent again.
     :raises VendorError: of another kind: refused, with the vendor's reason.
     """
     vendor = vendor_of(account)

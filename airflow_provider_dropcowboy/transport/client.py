@@ -79,7 +79,7 @@ class Client:
         self._adapter = WatchingAdapter(max_retries=0)
 
     def ask(self, call: Call[T]) -> T:
-        """The value of a call, asked for again where that does no harm: what only reads, and what was surely not taken.
+        """The value of a call. It is repeated where that does no harm: if it only reads, or was not carried out.
 
         :raises VendorError: one of its kinds, see ``replies.read_reply``.
         """
@@ -120,7 +120,7 @@ class Client:
         verify = settings["verify"]
         assert verify is not None
         # each call has a connection of its own: the server may close a kept one at this moment, which leaves a change
-        # in doubt, and an answer that nobody asked for on it would be taken for this call's
+        # in doubt, and a stray answer on it would pass for this call's
         self._adapter.close()  # it opens new ones when it is used again
         with watch_first_byte(may_write) as first_byte:
             try:

@@ -1,8 +1,8 @@
 """What is known of a request: whether its first byte was written, and what went wrong, in words.
 
-Whether a request was begun is the only proof that it was not taken. The class of an exception is no such proof: the
-same ConnectionError is raised for a refused port, where nobody heard anything, and for a reset after the whole request
-was written.
+That a request was not begun is the only proof that it was not carried out. The class of an exception is no such proof:
+the same ConnectionError is raised for a refused port, where nobody heard anything, and for a reset after the whole
+request was written.
 """
 
 import errno
@@ -28,7 +28,7 @@ from airflow_provider_dropcowboy.errors import ConfigurationError
 class FirstByte:
     """Whether the first byte of a request was about to be written on an established connection.
 
-    :param may_write: asked before it is.
+    :param may_write: called before it is.
     """
 
     may_write: Callable[[], bool]

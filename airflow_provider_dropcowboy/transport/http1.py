@@ -106,13 +106,13 @@ class Connection(asyncio.Protocol):
 
     @property
     def has_surplus(self) -> bool:
-        """Whether bytes came that no request had asked for."""
+        """Whether bytes came that belong to no request."""
         is_partial = self._is_broken or (self._is_reading and self._waiter is None)
         return self._is_spoilt or is_partial or bool(self._unread)
 
     @property
     def is_fit(self) -> bool:
-        """Whether another request may be written: it is open, and carried nothing that nobody asked for."""
+        """Whether another request may be written: it is open, and carried no stray bytes."""
         return self.is_open and not self.has_surplus
 
     def has_bytes(self) -> bool:
@@ -235,7 +235,7 @@ def _check_length(length: int) -> None:
 
 
 def _decode(body: bytes, encoding: str) -> bytes:
-    """The body without its content encoding, which no request asked for.
+    """The body without its content encoding, which no request wants.
 
     :raises AnswerError: the encoding is unknown or broken, or what it holds is too long.
     """

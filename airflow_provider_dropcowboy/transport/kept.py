@@ -4,7 +4,7 @@ An answer of HTTP/1.1 does not name its request. If a server, or a proxy, writes
 gets it, and each later request on that connection gets the answer to the one before. Nothing shows it until more
 answers came than requests were written. So:
 
-* No request is written on a connection on which bytes wait that nobody asked for. A connection is left alone until the
+* No request is written on a connection on which stray bytes wait. A connection is left alone until the
   slowest answer of late would have come, counted from its request. If the answer that was read was a stray one, the
   request's own answer shows in that time. Other connections carry the requests meanwhile.
 * An answer that would free a message (429, a rejection, a refusal) counts only after a check: a second request on the
@@ -47,7 +47,7 @@ TOO_FAST: Final = 0.5
 """Of the fastest answer's time: no acceptance is believed unchecked that took less, once so many have come:"""
 ENOUGH_ANSWERS: Final = 10
 IDLE_S: Final = 1.0
-"""After so long a server may be about to close it. The system is asked whether it has, which costs a system call."""
+"""After so long a server may be about to close it. A system call finds out whether it has."""
 IDLE_TIMEOUT: Final = 408
 """What a server sends that waits for a request in vain (RFC 9110, 15.5.9): no request is under way on its side."""
 

@@ -64,7 +64,7 @@ class Origin:
     async def connect(self, connection: Connection, *, timeout_s: float) -> None:
         """Open a connection, after a proxy's answer and TLS handshakes.
 
-        :raises ConnectError: the proxy opens no tunnel, or the other side spoke before it was asked.
+        :raises ConnectError: the proxy opens no tunnel, or the other side spoke before any request.
         :raises OSError: no connection, or no TLS; TimeoutError: not in time.
         """
         loop = asyncio.get_running_loop()

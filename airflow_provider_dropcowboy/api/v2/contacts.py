@@ -77,7 +77,7 @@ def get_list(list_id: str) -> Call[ContactList]:
 def append_contacts(
     list_id: str, fields: Sequence[str], *, values: Sequence[Sequence[Cell]], region: str = "US"
 ) -> Call[AppendResult]:
-    """``POST /contact/public/contacts``: contacts are in the list; one that was there keeps what it had."""
+    """``POST /contact/public/contacts``: contacts are in the list; a contact that was there keeps what it had."""
     below(CONTACTS, list_id)
     RULES.check(fields)
     check_rows(fields, values, rules=RULES)

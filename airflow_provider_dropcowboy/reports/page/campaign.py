@@ -37,7 +37,7 @@ STRIP_HOURS: Final = 12
 
 
 class Tone(StrEnum):
-    """How a status is to be taken at a glance."""
+    """How a status reads at a glance."""
 
     GOOD = "good"
     BUSY = "busy"

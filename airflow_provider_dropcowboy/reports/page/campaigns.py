@@ -21,7 +21,7 @@ PAGE_ROWS: Final = 25
 
 
 class Reader(Protocol):
-    """A person who is logged in; asked anew for each page."""
+    """A person who is logged in; checked anew for each page."""
 
     def may_see_dag(self, dag_id: str) -> bool:
         """Whether the person may read the runs of a DAG."""

@@ -42,7 +42,7 @@ class Sends:
     def send(self, ask: Ask) -> Answer:
         """``POST /rvm`` and ``POST /sms``.
 
-        :raises RefusedError: 401 without any credentials, 400 for a body that is no JSON object; nothing was taken.
+        :raises RefusedError: 401 without any credentials, 400 for a body that is no JSON object; nothing was sent.
         """
         if not ask.headers.get("x-key") and not ask.headers.get("x-secret"):
             raise RefusedError(401, "Unauthorized")
@@ -80,7 +80,7 @@ def is_taken(code: int) -> bool:
 
 
 def drawn_code(ask: Ask, settings: Settings) -> int | None:
-    """The result of a good request: of ``codes``, a simulated number, or the shares; ``None`` is never told."""
+    """The result of a good request: of ``codes``, a simulated number, or the shares; ``None`` is never posted."""
     forced = settings.codes.get(ask.recipient, settings.codes.get("*"))
     if forced is not None:
         return forced
@@ -175,9 +175,9 @@ def _length(text: str) -> int:
 
 
 class Result:
-    """One result, as the callback and the webhooks tell it.
+    """One result, as the callback and the webhooks bring it.
 
-    :param take: how many times the send has been taken; each take is a drop of its own.
+    :param take: how many times the send was accepted; each time is a drop of its own.
     """
 
     def __init__(self, ask: Ask, code: int, *, take: int, settings: Settings) -> None:
