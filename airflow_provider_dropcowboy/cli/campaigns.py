@@ -1,19 +1,13 @@
-"""What a person does to a campaign: ``dropcowboy pause``, ``resume``, ``unknown`` and ``rejected``."""
+"""``dropcowboy campaigns`` lists campaigns; ``pause``, ``resume``, ``unknown`` and ``rejected`` act on them."""
 
 import shlex
+from dataclasses import asdict
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from airflow_provider_dropcowboy.cli.failures import ExitCode
-from airflow_provider_dropcowboy.cli.options import (
-    account_option,
-    contacts_option,
-    json_option,
-    names_campaign,
-    optional_conn_option,
-    read_keys,
-)
+from airflow_provider_dropcowboy.cli import connection, console, options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,18 +16,79 @@ if TYPE_CHECKING:
     from airflow_provider_dropcowboy.ledger.campaigns import Campaign
     from airflow_provider_dropcowboy.ledger.database import Ledger
     from airflow_provider_dropcowboy.ledger.settling import Open
+    from airflow_provider_dropcowboy.reports.status import Listed
 
-_campaign = click.argument("campaign", required=False)
-reason_option: Final = click.option(
-    "--reason", required=True, metavar="TEXT", help="How you know. Kept permanently, so leave out names and numbers."
+_campaign: Final = click.argument("campaign", required=False)
+_reason: Final = click.option(
+    "--reason", required=True, metavar="TEXT", help="How you know. Kept permanently: no names or numbers."
 )
+_contacts: Final = click.option(
+    "--contact", "contacts", multiple=True, metavar="KEY", help="Only this contact. Repeatable.  [default: all]"
+)
+
+
+@click.command()
+@click.argument("search", required=False)
+@click.option(
+    "--state",
+    type=click.Choice(["sending", "waiting", "paused", "stopped", "finished"]),
+    help="Only campaigns in this state.  [default: all]",
+)
+@click.option("--dag", "dag_id", metavar="DAG_ID", help="Only campaigns whose last run was of this DAG.")
+@click.option("--since", callback=options.read_instant, metavar="TIME", help="Only campaigns that ran since this time.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="Most campaigns to list.")
+@options.finds_campaigns
+@options.as_json
+def campaigns(
+    *,
+    search: str | None,
+    state: str | None,
+    dag_id: str | None,
+    since: "datetime | None",
+    limit: int,
+    where: options.Where,
+    as_json: bool,
+) -> None:
+    """List campaigns, the newest first.
+
+    SEARCH is a part of the name. `dropcowboy report NAME` shows one campaign in full.
+
+    \b
+    Examples:
+      dropcowboy campaigns
+      dropcowboy campaigns reminder --state stopped --since 2026-11-24
+    """
+    from airflow_provider_dropcowboy.reports.status import Phase, read_overview
+
+    found = read_overview(
+        connection.open_ledger_of(where.conn),
+        search=search,
+        account=where.account,
+        channel=where.channel,
+        dag_id=dag_id,
+        since=since,
+        phase=None if state is None else Phase(state),
+    )
+    listed = list(islice(found, limit + 1))
+    shown = listed[:limit]
+    if as_json:
+        console.print_json([_as_dict(each) for each in shown])
+    elif shown:
+        console.print_table(
+            ["campaign", "channel", "state", "last run", "sends"],
+            [(each.name, each.channel, _state(each), each.last_run_at, _counts(each)) for each in shown],
+        )
+        if len(listed) > limit:
+            click.echo(f"These are the newest {limit}. More: --limit.", err=True)
+    else:
+        click.echo("No campaign matches.")
 
 
 @click.command()
 @_campaign
 @click.option("--all", "is_all", is_flag=True, help="Every campaign of every account.")
-@account_option
-@optional_conn_option
+@options.account
+@options.optional_conn
 def pause(*, campaign: str | None, is_all: bool, account: str | None, conn: str | None) -> None:
     """Stop sending: one campaign, or all.
 
@@ -45,24 +100,24 @@ def pause(*, campaign: str | None, is_all: bool, account: str | None, conn: str 
       dropcowboy pause spring
       dropcowboy pause --all
     """
-    from airflow_provider_dropcowboy.cli.console import campaign_label, instant
     from airflow_provider_dropcowboy.ledger.campaigns import pause_all, pause_campaign
 
     ledger = _open(campaign, is_all, account=account, conn=conn)
     if campaign is None:
-        click.echo(f"Paused: all campaigns, since {instant(pause_all(ledger))}. `dropcowboy resume --all` ends it.")
+        since = console.instant(pause_all(ledger))
+        click.echo(f"Paused: all campaigns, since {since}. `dropcowboy resume --all` ends it.")
         return
     for paused in pause_campaign(ledger, campaign, account=account):
         assert paused.paused_at is not None
-        click.echo(f"Paused: {campaign_label(paused)}, since {instant(paused.paused_at)}.")
+        click.echo(f"Paused: {console.campaign_label(paused)}, since {console.instant(paused.paused_at)}.")
     click.echo(f"`dropcowboy resume {shlex.quote(campaign)}` ends it.")
 
 
 @click.command()
 @_campaign
 @click.option("--all", "is_all", is_flag=True, help="End the pause of all. A campaign paused by name stays paused.")
-@account_option
-@optional_conn_option
+@options.account
+@options.optional_conn
 def resume(*, campaign: str | None, is_all: bool, account: str | None, conn: str | None) -> None:
     """Allow sending again. Clear the tasks that the pause stopped: they continue where they were.
 
@@ -71,20 +126,17 @@ def resume(*, campaign: str | None, is_all: bool, account: str | None, conn: str
       dropcowboy resume spring
       dropcowboy resume --all
     """
-    from airflow_provider_dropcowboy.cli.console import campaign_label
     from airflow_provider_dropcowboy.ledger.campaigns import read_pauses, resume_all, resume_campaign
 
     ledger = _open(campaign, is_all, account=account, conn=conn)
     if campaign is None:
-        since = resume_all(ledger)
-        click.echo(f"Resumed: all campaigns, {_was(since)}.")
+        click.echo(f"Resumed: all campaigns, {_was(resume_all(ledger))}.")
         for paused in read_pauses(ledger).campaigns:
-            click.echo(
-                f"Still paused by itself: {campaign_label(paused)} (dropcowboy resume {shlex.quote(paused.name)})."
-            )
+            command = f"dropcowboy resume {shlex.quote(paused.name)}"
+            click.echo(f"Still paused by itself: {console.campaign_label(paused)} ({command}).")
         return
     for resumed in resume_campaign(ledger, campaign, account=account):
-        click.echo(f"Resumed: {campaign_label(resumed)}, {_was(resumed.paused_at)}.")
+        click.echo(f"Resumed: {console.campaign_label(resumed)}, {_was(resumed.paused_at)}.")
     if read_pauses(ledger).all_since is not None:
         click.echo("Still paused: all campaigns (dropcowboy resume --all).")
 
@@ -100,16 +152,16 @@ def unknown() -> None:
 
 @unknown.command("list")
 @click.argument("campaign")
-@names_campaign
-@json_option
-def list_unknown(*, campaign: str, account: str | None, channel: str | None, conn: str | None, as_json: bool) -> None:
+@options.finds_campaigns
+@options.as_json
+def list_unknown(*, campaign: str, where: options.Where, as_json: bool) -> None:
     """List a campaign's sends in doubt, oldest first.
 
     Each with the time from which it may be settled.
     """
     from airflow_provider_dropcowboy.ledger.settling import list_unknown
 
-    _list(list_unknown, campaign, account=account, channel=channel, conn=conn, as_json=as_json)
+    _list(list_unknown, campaign, where, as_json=as_json)
 
 
 @unknown.command()
@@ -121,22 +173,10 @@ def list_unknown(*, campaign: str, account: str | None, channel: str | None, con
     type=click.Choice(["sent", "not-sent"]),
     help="sent: counts as accepted. not-sent: the next run sends it again.",
 )
-@reason_option
-@contacts_option
-@names_campaign
-@click.pass_context
-def settle(
-    ctx: click.Context,
-    /,
-    *,
-    campaign: str,
-    verdict: str,
-    reason: str,
-    contacts: tuple[str, ...],
-    account: str | None,
-    channel: str | None,
-    conn: str | None,
-) -> None:
+@_reason
+@_contacts
+@options.finds_campaigns
+def settle(*, campaign: str, verdict: str, reason: str, contacts: tuple[str, ...], where: options.Where) -> None:
     """Record whether sends in doubt were accepted.
 
     A wrong "not-sent" contacts people twice. Sends younger than 75 minutes are left alone: the request may still be on
@@ -148,20 +188,17 @@ def settle(
       dropcowboy unknown settle spring --as not-sent --contact 4711 \\
           --reason 'not in their log'
     """
-    from airflow_provider_dropcowboy.cli.connection import open_campaigns
     from airflow_provider_dropcowboy.ledger.settling import settle_unknown
 
-    contact_keys = read_keys(contacts)
-    ledger, campaigns = open_campaigns(campaign, account=account, channel=channel, conn=conn)
+    keys = options.read_keys(contacts)
+    ledger, found = where.campaigns(campaign)
     settled = [
-        settle_unknown(ledger, each, is_sent=verdict == "sent", reason=reason, contact_keys=contact_keys)
-        for each in campaigns
+        settle_unknown(ledger, each, is_sent=verdict == "sent", reason=reason, contact_keys=keys) for each in found
     ]
     click.echo(f"{sum(each.moved for each in settled)} sends of campaign {campaign} are settled as {verdict}.")
-    too_young = sum(each.too_young for each in settled)
-    if too_young:
+    if too_young := sum(each.too_young for each in settled):
         click.echo(f"{too_young} are too young and left as they are; `dropcowboy unknown list` says when.", err=True)
-        ctx.exit(ExitCode.UNFINISHED)
+        raise click.exceptions.Exit(console.ExitCode.UNFINISHED)
 
 
 @click.group()
@@ -171,100 +208,93 @@ def rejected() -> None:
 
 @rejected.command("list")
 @click.argument("campaign")
-@names_campaign
-@json_option
-def list_rejected(*, campaign: str, account: str | None, channel: str | None, conn: str | None, as_json: bool) -> None:
+@options.finds_campaigns
+@options.as_json
+def list_rejected(*, campaign: str, where: options.Where, as_json: bool) -> None:
     """List a campaign's refused sends, oldest first.
 
     Each with the API's reason.
     """
     from airflow_provider_dropcowboy.ledger.settling import list_rejected
 
-    _list(list_rejected, campaign, account=account, channel=channel, conn=conn, as_json=as_json)
+    _list(list_rejected, campaign, where, as_json=as_json)
 
 
 @rejected.command()
 @click.argument("campaign")
-@reason_option
-@contacts_option
-@names_campaign
-def release(
-    *,
-    campaign: str,
-    reason: str,
-    contacts: tuple[str, ...],
-    account: str | None,
-    channel: str | None,
-    conn: str | None,
-) -> None:
+@_reason
+@_contacts
+@options.finds_campaigns
+def release(*, campaign: str, reason: str, contacts: tuple[str, ...], where: options.Where) -> None:
     """Let the next run send refused messages again.
 
     Not needed if the request has changed: with another brand, text or recording, the next run sends it anyway.
     """
-    from airflow_provider_dropcowboy.cli.connection import open_campaigns
     from airflow_provider_dropcowboy.ledger.settling import release_rejected
 
-    contact_keys = read_keys(contacts)
-    ledger, campaigns = open_campaigns(campaign, account=account, channel=channel, conn=conn)
-    moved = sum(release_rejected(ledger, each, reason=reason, contact_keys=contact_keys).moved for each in campaigns)
-    click.echo(f"{moved} sends of campaign {campaign} are released: the next run asks for them.")
+    keys = options.read_keys(contacts)
+    ledger, found = where.campaigns(campaign)
+    moved = sum(release_rejected(ledger, each, reason=reason, contact_keys=keys).moved for each in found)
+    click.echo(f"{moved} sends of campaign {campaign} are released: the next run sends them.")
+
+
+def _state(campaign: "Listed") -> str:
+    status = campaign.status
+    if status.phase == "waiting" and status.opens_at is not None:
+        return f"waiting until {status.opens_at:%Y-%m-%d %H:%M} UTC"
+    return status.phase.value
+
+
+def _counts(campaign: "Listed") -> str:
+    return ", ".join(f"{count:,} {state}" for state, count in campaign.counts.items() if count) or "none"
+
+
+def _as_dict(campaign: "Listed") -> dict[str, object]:
+    return {
+        "campaign": campaign.name,
+        "channel": campaign.channel,
+        "account": campaign.account,
+        "state": campaign.status.phase.value,
+        "dag_id": campaign.dag_id,
+        "last_run_at": campaign.last_run_at,
+        "opens_at": campaign.status.opens_at,
+        "why": campaign.status.why,
+        "sends": {state.value: count for state, count in campaign.counts.items() if count},
+    }
 
 
 def _open(campaign: str | None, is_all: bool, *, account: str | None, conn: str | None) -> "Ledger":
-    from airflow_provider_dropcowboy.cli.connection import open_ledger_of
 
     if (campaign is not None) == is_all:
         raise click.UsageError("Give either the name of a campaign or --all.")
     if is_all and account is not None:
         raise click.UsageError("--all is every account; leave out --account.")
-    return open_ledger_of(conn, may_create=is_all)
+    return connection.open_ledger_of(conn, may_create=is_all)
 
 
 def _was(paused_at: "datetime | None") -> str:
-    from airflow_provider_dropcowboy.cli.console import instant
-
-    return "not paused before" if paused_at is None else f"paused since {instant(paused_at)}"
+    return "not paused before" if paused_at is None else f"paused since {console.instant(paused_at)}"
 
 
 def _list(
-    find: "Callable[[Ledger, Campaign], Sequence[Open]]",
-    name: str,
-    *,
-    account: str | None,
-    channel: str | None,
-    conn: str | None,
-    as_json: bool,
+    find: "Callable[[Ledger, Campaign], Sequence[Open]]", name: str, where: options.Where, *, as_json: bool
 ) -> None:
-    from airflow_provider_dropcowboy.cli.connection import open_campaigns
-    from airflow_provider_dropcowboy.cli.console import campaign_label, print_json, print_table
     from airflow_provider_dropcowboy.ledger.settling import MAX_LISTED
 
-    ledger, campaigns = open_campaigns(name, account=account, channel=channel, conn=conn)
+    ledger, campaigns = where.campaigns(name)
     found = [(campaign, find(ledger, campaign)) for campaign in campaigns]
     if as_json:
-        print_json([_as_dict(campaign, send) for campaign, sends in found for send in sends])
+        sends_of = [(each, send) for each, sends in found for send in sends]
+        console.print_json([{"campaign": each.name, "channel": each.channel} | asdict(send) for each, send in sends_of])
         return
     for campaign, sends in found:
         if not sends:
-            click.echo(f"campaign {campaign_label(campaign)}: none")
+            click.echo(f"campaign {console.campaign_label(campaign)}: none")
             continue
-        print_table(
+        console.print_table(
             ["contact", "why", "attempt", "claimed", "settle from"],
             [(send.contact_key, send.reason, send.attempt, send.claimed_at, send.settles_at) for send in sends],
-            title=f"campaign {campaign_label(campaign)}",
+            title=f"campaign {console.campaign_label(campaign)}",
         )
         if len(sends) == MAX_LISTED:
             click.echo(f"These are the oldest {MAX_LISTED}; there may be more.")
-
-
-def _as_dict(campaign: "Campaign", send: "Open") -> dict[str, object]:
-    return {
-        "campaign": campaign.name,
-        "channel": campaign.channel,
-        "contact_key": send.contact_key,
-        "foreign_id": send.foreign_id,
-        "reason": send.reason,
-        "attempt": send.attempt,
-        "claimed_at": send.claimed_at,
-        "settles_at": send.settles_at,
-    }

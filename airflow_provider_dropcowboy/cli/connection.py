@@ -13,10 +13,9 @@ from urllib.parse import urlsplit
 
 import click
 
-from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.api.versions import DEFAULT, vendor_of
 from airflow_provider_dropcowboy.api.wire import Call, NotWritten, Reply, Request, read_reply
-from airflow_provider_dropcowboy.cli.failures import UnreachedError
+from airflow_provider_dropcowboy.cli.console import UnreachedError
 from airflow_provider_dropcowboy.cli.options import DEFAULT_CONN
 from airflow_provider_dropcowboy.errors import ConfigurationError, NotTakenError
 from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
@@ -28,9 +27,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_dropcowboy.hooks.config import WrittenConnection
     from airflow_provider_dropcowboy.hooks.connection import Connection
-    from airflow_provider_dropcowboy.ledger.campaigns import Campaign
     from airflow_provider_dropcowboy.ledger.database import Ledger
     from airflow_provider_dropcowboy.screening.calling_hours import CallingHours
+    from airflow_provider_dropcowboy.transport.client import Client
 
 T = TypeVar("T")
 
@@ -138,17 +137,11 @@ def open_ledger_of(conn: str | None, *, may_create: bool = False) -> "Ledger":
     return ledger
 
 
-def open_campaigns(
-    name: str, *, account: str | None, channel: str | None, conn: str | None
-) -> "tuple[Ledger, list[Campaign]]":
-    """The ledger, and the campaigns of that name in it, one a channel.
+def client_of(settings: ConnectionSettings) -> "Client":
+    """A client for single calls; it is a context manager."""
+    from airflow_provider_dropcowboy.transport.client import Client
 
-    :raises DropCowboyError: there is no such ledger or campaign, or the name is not enough.
-    """
-    from airflow_provider_dropcowboy.ledger.campaigns import find_campaigns
-
-    ledger = open_ledger_of(conn)
-    return ledger, find_campaigns(ledger, name, account=account, channel=None if channel is None else Channel(channel))
+    return Client(settings.account, timeout_s=settings.timeout_s, verify=settings.verify)
 
 
 def fetch(settings: ConnectionSettings, call: Call[T]) -> T:
@@ -168,9 +161,7 @@ def reply_of(settings: ConnectionSettings, request: Request) -> Reply:
 
     :raises UnreachedError: no byte of it was written.
     """
-    from airflow_provider_dropcowboy.transport.client import Client
-
-    with Client(settings.account, timeout_s=settings.timeout_s, verify=settings.verify) as client:
+    with client_of(settings) as client:
         reply = client.call(request)
     if isinstance(reply, NotWritten):
         raise UnreachedError(

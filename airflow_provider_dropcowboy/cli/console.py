@@ -1,18 +1,27 @@
-"""How answers and logs look: tables or JSON on stdout, everything else on stderr."""
+"""How answers, logs and errors look, what a signal does, and what a command's end means to a shell."""
 
 import json
 import logging
+import signal
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING
+from enum import IntEnum
+from queue import SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from airflow_provider_dropcowboy.cli.failures import PACKAGE
+from airflow_provider_dropcowboy import errors
 
 if TYPE_CHECKING:
     from airflow_provider_dropcowboy.ledger.campaigns import Campaign
+
+PACKAGE: Final = "airflow_provider_dropcowboy"
+DISTRIBUTION: Final = "airflow-provider-dropcowboy"
 
 Cell = str | int | bool | datetime | None
 
@@ -72,6 +81,93 @@ def campaign_label(campaign: "Campaign") -> str:
     return f"{campaign.name} ({campaign.channel}, account {campaign.account})"
 
 
+class ExitCode(IntEnum):
+    """How a command ended."""
+
+    DONE = 0
+    UNFINISHED = 1  # released rows, a guard, or something that doctor found
+    WRONG_USE = 2
+    UNREACHED = 3
+    REFUSED = 4  # the credentials
+    INTERRUPTED = 130
+
+
+class UnreachedError(errors.DropCowboyError):
+    """The vendor was not reached, or does not serve now; nothing was sent."""
+
+
+def exit_code(error: BaseException) -> int:
+    """The exit code for what ended a command."""
+    match error:
+        case click.ClickException():
+            return error.exit_code
+        case KeyboardInterrupt() | click.Abort() | errors.InterruptedRunError():
+            return ExitCode.INTERRUPTED
+        case (
+            errors.ConfigurationError() | errors.NoLedgerError() | errors.SchemaVersionError() | errors.RejectedError()
+        ):
+            return ExitCode.WRONG_USE
+        case errors.AuthenticationError():
+            return ExitCode.REFUSED
+        case errors.NotTakenError() | errors.LedgerReplacedError():
+            return ExitCode.UNFINISHED
+        case UnreachedError() | errors.LedgerError() | errors.VendorError():
+            return ExitCode.UNREACHED
+        case _:
+            return ExitCode.UNFINISHED
+
+
+def print_error(error: BaseException) -> None:
+    """Say on stderr what ended a command; where it happened only with ``--debug``."""
+    if logging.getLogger(PACKAGE).isEnabledFor(logging.DEBUG):
+        for line in _frames(error):
+            click.echo(line, err=True, nl=False)
+    match error:
+        case click.ClickException():
+            error.show()
+        case KeyboardInterrupt() | click.Abort():
+            click.echo("Interrupted.", err=True)
+        case errors.DropCowboyError():
+            click.echo(f"Error: {error}", err=True)
+        case _:
+            click.echo(
+                f"Error: unexpected {type(error).__name__}. Its text is left out, since it may hold a person's values; "
+                "--debug shows where it was raised.",
+                err=True,
+            )
+
+
+@contextmanager
+def stopping_on_signals(stop: Callable[[str], object]) -> Iterator[None]:
+    """Within the block, SIGINT, SIGTERM and SIGHUP stop the run, which then ends in seconds.
+
+    A second signal changes nothing. SIGHUP stays ignored under ``nohup``.
+
+    :param stop: called with the reason.
+    """
+    # A handler runs in the main thread, in the middle of anything: also while that holds a lock which stopping needs.
+    # Putting into a SimpleQueue is safe there; a thread of its own does the rest.
+    came: SimpleQueue[int | None] = SimpleQueue()
+
+    def obey() -> None:
+        while (number := came.get()) is not None:
+            stop(f"{signal.Signals(number).name} came")
+
+    obeying = Thread(target=obey, name="dropcowboy-signals", daemon=True)
+    obeying.start()
+    wanted = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        wanted.append(signal.SIGHUP)
+    former = {number: signal.signal(number, lambda came_number, _frame: came.put(came_number)) for number in wanted}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+        came.put(None)
+        obeying.join()
+
+
 def _cell(value: Cell) -> str:
     match value:
         case None:
@@ -93,3 +189,14 @@ def _json_text(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
     raise TypeError(f"{type(value).__name__} has no JSON form here")
+
+
+def _frames(error: BaseException) -> list[str]:
+    """Where an error and its causes were raised, outermost cause first; only our own texts, which hold no secret."""
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    text = f": {error}" if isinstance(error, errors.DropCowboyError | click.ClickException) else ""
+    return [
+        *(_frames(cause) if cause is not None else []),
+        *traceback.format_tb(error.__traceback__),
+        f"{type(error).__name__}{text}\n",
+    ]

@@ -1,19 +1,51 @@
-"""``dropcowboy doctor``: everything a first send needs, checked without sending."""
+"""``dropcowboy doctor``, and what it finds in the settings and the installation."""
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from airflow_provider_dropcowboy.cli.options import conn_option
+from airflow_provider_dropcowboy.cli import options
+from airflow_provider_dropcowboy.cli.console import DISTRIBUTION
+from airflow_provider_dropcowboy.clock import utcnow
 
 if TYPE_CHECKING:
-    from airflow_provider_dropcowboy.cli.surroundings import Finding
+    from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
+
+TRIGGERER_SILENT_AFTER: Final = timedelta(seconds=60)
+EXTRAS: Final = {"postgres": ("psycopg",), "receiver": ("uvicorn", "prometheus_client"), "files": ("pyarrow",)}
+
+
+class Mark(StrEnum):
+    """How a check ended. WARN: nothing is wrong yet, and someone should look."""
+
+    OK = "ok"
+    WARN = "WARN"
+    FIX = "FIX"
+
+
+OK, WARN, FIX = Mark
+COLORS: Final = {OK: "green", WARN: "yellow", FIX: "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of ``dropcowboy doctor``.
+
+    :param text: what is well, or what is not and what to do.
+    """
+
+    about: str
+    mark: Mark
+    text: str
 
 
 @click.command()
-@conn_option
-@click.pass_context
-def doctor(ctx: click.Context, /, *, conn: str) -> None:
+@options.conn
+def doctor(*, conn: str) -> None:
     """Check everything that a first send needs.
 
     Connection, API, clocks, ledger, receiver, calling hours and versions. Nothing is sent, and no ledger is created.
@@ -22,17 +54,42 @@ def doctor(ctx: click.Context, /, *, conn: str) -> None:
     """
     from airflow_provider_dropcowboy.cli.checks import examine
 
-    is_well = True
+    marks = set()
     for finding in examine(conn):
-        is_well &= finding.is_ok
-        _show(finding)
-    if not is_well:
-        ctx.exit(1)
+        mark = click.style(f"{finding.mark:4}", fg=COLORS[finding.mark], bold=finding.mark is FIX)
+        click.echo(f"{mark} {finding.about}: {finding.text}")
+        marks.add(finding.mark)
+    if FIX in marks:
+        raise click.exceptions.Exit(1)
 
 
-def _show(finding: "Finding") -> None:
-    if finding.is_warning:
-        mark = click.style("WARN", fg="yellow")
-    else:
-        mark = click.style("ok  ", fg="green") if finding.is_ok else click.style("FIX ", fg="red", bold=True)
-    click.echo(f"{mark} {finding.about}: {finding.text}")
+def look_at_prices(settings: "ConnectionSettings") -> Finding:
+    """Whether costs are known: forecasts, ``budget_usd`` and the page need them."""
+    missing = " and no ".join(name for name in ("price_rvm_usd", "price_sms_usd") if getattr(settings, name) is None)
+    if missing:
+        return Finding(
+            "prices", WARN, f"no {missing}: no cost is forecast, and budget_usd is refused. Set your prices."
+        )
+    return Finding("prices", OK, f"${settings.price_rvm_usd} a voicemail, ${settings.price_sms_usd} a text")
+
+
+def look_at_triggerer(beat_at: datetime | None) -> Finding:
+    """Whether a triggerer lives: tasks that wait for calling hours, and deferrable sensors, need one.
+
+    :param beat_at: aware; the last sign of life of one. None: Airflow's database knows of none, or is not reached.
+    """
+    if beat_at is not None and utcnow() - beat_at <= TRIGGERER_SILENT_AFTER:
+        return Finding("triggerer", OK, "alive: tasks can wait for calling hours")
+    text = (
+        "none is alive, as far as Airflow's database says: a task that waits for calling hours would wait forever. "
+        "Start `airflow triggerer`. `dropcowboy send` and dag.test() need none."
+    )
+    return Finding("triggerer", WARN, text)
+
+
+def look_at_extras() -> Finding:
+    """Which optional parts of the package are installed."""
+    there = {name: all(find_spec(module) for module in modules) for name, modules in EXTRAS.items()}
+    missing = ",".join(name for name, is_there in there.items() if not is_there)
+    text = f"installed: {', '.join(name for name, is_there in there.items() if is_there) or 'none'}"
+    return Finding("extras", OK, f"{text}; for more, pip install '{DISTRIBUTION}[{missing}]'" if missing else text)

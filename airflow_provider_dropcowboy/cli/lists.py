@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from airflow_provider_dropcowboy.cli.options import DrawnOptions, conn_option, json_option, open_suppression, rows_of
+from airflow_provider_dropcowboy.cli import connection, console, options
 from airflow_provider_dropcowboy.lists.arguments import ListArguments
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from airflow_provider_dropcowboy.lists.upkeep import ListView, Upkeep
     from airflow_provider_dropcowboy.lists.wanted import ListSummary
 
-_OPTIONS: Final = DrawnOptions(ListArguments, without={"fields"})
+_OPTIONS: Final = options.DrawnOptions(ListArguments, without={"fields"})
 
 
 @click.group("list")
@@ -38,7 +38,7 @@ def lists() -> None:
         help="Vendor field and the column that fills it, such as phone=mobile. Repeatable, also for one field.",
     ),
 )
-def sync(**options: Any) -> None:
+def sync(**given: Any) -> None:
     """Sync a list with a file of contacts.
 
     \b
@@ -46,38 +46,35 @@ def sync(**options: Any) -> None:
       dropcowboy list sync --list-name leads --mode mirror --contacts leads.csv \\
           --key-column id --field record_id=id --field phone=mobile
     """
-    from airflow_provider_dropcowboy.cli.connection import ledger_url_of, load_settings
-    from airflow_provider_dropcowboy.cli.console import print_json
-    from airflow_provider_dropcowboy.cli.runs import stopping_on_signals
     from airflow_provider_dropcowboy.ledger.database import open_ledger
     from airflow_provider_dropcowboy.ledger.runs import Who
     from airflow_provider_dropcowboy.lists.sync import sync_list
     from airflow_provider_dropcowboy.lists.vendor import Stop
 
-    path = options["contacts"]
-    given = options | {
+    path = given["contacts"]
+    read = given | {
         "contacts": None,
         "path": str(path),
-        "fields": _mapping(options["fields"]),
-        "suppression_column": options["suppression_column"] or None,
+        "fields": _mapping(given["fields"]),
+        "suppression_column": given["suppression_column"] or None,
     }
     with _OPTIONS.words():
-        arguments = ListArguments.read(given)
-        settings = load_settings(options["conn"])
+        arguments = ListArguments.read(read)
+        settings = connection.load_settings(given["conn"])
     stop = Stop()
-    with ExitStack() as files, stopping_on_signals(stop.order):
-        rows = files.enter_context(rows_of("--contacts", path, columns=arguments.source_columns))
+    with ExitStack() as files, console.stopping_on_signals(stop.order):
+        rows = files.enter_context(options.rows_of("--contacts", path, columns=arguments.source_columns))
         summary = sync_list(
             arguments,
             settings,
-            open_ledger(ledger_url_of(settings), may_create=True),
+            open_ledger(connection.ledger_url_of(settings), may_create=True),
             rows=rows,
-            suppressed=open_suppression(files, options["suppression"], arguments),
+            suppressed=options.open_suppression(files, given["suppression"], arguments),
             stop=stop,
             who=Who(task_id="dropcowboy list sync"),
         )
-    if options["as_json"]:
-        print_json(summary.as_dict())
+    if given["as_json"]:
+        console.print_json(summary.as_dict())
     else:
         _print_summary(summary)
 
@@ -85,7 +82,7 @@ def sync(**options: Any) -> None:
 @lists.command()
 @click.argument("name")
 @click.argument("list_id", metavar="ID")
-@conn_option
+@options.conn
 def adopt(*, name: str, list_id: str, conn: str) -> None:
     """Register an existing Drop Cowboy list.
 
@@ -99,26 +96,24 @@ def adopt(*, name: str, list_id: str, conn: str) -> None:
 
 @lists.command()
 @click.argument("name")
-@conn_option
-@json_option
+@options.conn
+@options.as_json
 def show(*, name: str, conn: str, as_json: bool) -> None:
     """Show a list and its last syncs.
 
     How many contacts are in it, and who was refused or is in doubt.
     """
     from airflow_provider_dropcowboy.api.versions import vendor_of
-    from airflow_provider_dropcowboy.cli.connection import fetch
-    from airflow_provider_dropcowboy.cli.console import print_json
     from airflow_provider_dropcowboy.errors import RejectedError
 
     upkeep, settings = _open(conn)
     view = upkeep.view(name)
     try:
-        found = fetch(settings, vendor_of(settings.account).lists.get_list(view.current.vendor_id))
+        found = connection.fetch(settings, vendor_of(settings.account).lists.get_list(view.current.vendor_id))
     except RejectedError:
         found = None
     if as_json:
-        print_json(_as_dict(view, found))
+        console.print_json(_as_dict(view, found))
     else:
         _print_view(view, found)
 
@@ -126,7 +121,7 @@ def show(*, name: str, conn: str, as_json: bool) -> None:
 @lists.command()
 @click.argument("name")
 @click.argument("new_name")
-@conn_option
+@options.conn
 def rename(*, name: str, new_name: str, conn: str) -> None:
     """Rename a list at Drop Cowboy and in the ledger.
 
@@ -140,7 +135,7 @@ def rename(*, name: str, new_name: str, conn: str) -> None:
 @lists.command()
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
-@conn_option
+@options.conn
 def delete(*, name: str, yes: bool, conn: str) -> None:
     """Delete a list at Drop Cowboy for good.
 
@@ -156,7 +151,7 @@ def delete(*, name: str, yes: bool, conn: str) -> None:
 @lists.command()
 @click.argument("name")
 @click.option("--inside/--not-inside", required=True, default=None, help="Whether they are in the list at Drop Cowboy.")
-@conn_option
+@options.conn
 def settle(*, name: str, inside: bool, conn: str) -> None:
     """Settle the contacts of a list that are in doubt.
 
@@ -168,12 +163,11 @@ def settle(*, name: str, inside: bool, conn: str) -> None:
 
 
 def _open(conn: str, *, may_create: bool = False) -> "tuple[Upkeep, ConnectionSettings]":
-    from airflow_provider_dropcowboy.cli.connection import ledger_url_of, load_settings
     from airflow_provider_dropcowboy.ledger.database import open_ledger
     from airflow_provider_dropcowboy.lists.upkeep import Upkeep
 
-    settings = load_settings(conn)
-    ledger = open_ledger(ledger_url_of(settings), may_create=may_create)
+    settings = connection.load_settings(conn)
+    ledger = open_ledger(connection.ledger_url_of(settings), may_create=may_create)
     return Upkeep(settings=settings, ledger=ledger), settings
 
 
@@ -188,9 +182,8 @@ def _mapping(fields: tuple[str, ...]) -> dict[str, list[str]]:
 
 
 def _print_summary(summary: "ListSummary") -> None:
-    from airflow_provider_dropcowboy.cli.console import print_pairs
 
-    print_pairs(
+    console.print_pairs(
         [
             ("list", f"{summary.list_name} ({summary.list_id})"),
             *summary.counts().items(),
@@ -215,10 +208,9 @@ def _as_dict(view: "ListView", found: "ContactList | None") -> dict[str, object]
 
 
 def _print_view(view: "ListView", found: "ContactList | None") -> None:
-    from airflow_provider_dropcowboy.cli.console import print_pairs, print_table
 
     current = view.current
-    print_pairs(
+    console.print_pairs(
         [
             ("list", f"{current.name} ({current.list_id})"),
             ("at Drop Cowboy", "no such list any more" if found is None else f"{found.contact_count} contacts"),
@@ -229,10 +221,10 @@ def _print_view(view: "ListView", found: "ContactList | None") -> None:
         ]
     )
     if view.odd:
-        print_table(
+        console.print_table(
             ["contact key", "state", "why"], [(odd.contact_key, odd.state.value, odd.reason) for odd in view.odd]
         )
-    print_table(
+    console.print_table(
         ["started", "mode", "ended", "at", "why it ended early"],
         [(past.started_at, past.mode, past.ended_at, past.step, past.end_reason) for past in view.syncs],
     )

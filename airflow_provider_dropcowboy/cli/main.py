@@ -2,52 +2,43 @@
 
 import signal
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
-from importlib import import_module
+from pkgutil import resolve_name
 from types import FrameType
-from typing import Final
+from typing import Final, NamedTuple
 
 import click
 
-from airflow_provider_dropcowboy.cli.failures import exit_code, print_error
-
-DISTRIBUTION: Final = "airflow-provider-dropcowboy"
-_CLI: Final = "airflow_provider_dropcowboy.cli"
+from airflow_provider_dropcowboy.cli.console import DISTRIBUTION, PACKAGE, exit_code, log_to_stderr, print_error
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class Entry(NamedTuple):
     """Where a command is, and what the list of commands says of it without loading it."""
 
-    module: str
-    name: str
+    place: str
     help: str
 
 
-COMMANDS: Final[Mapping[str, _Entry]] = {
-    "send": _Entry(f"{_CLI}.send", "send", "Send a voicemail or text to each contact, once."),
-    "brands": _Entry(f"{_CLI}.catalog", "brands", "List the account's brands."),
-    "recordings": _Entry(f"{_CLI}.catalog", "recordings", "List the account's recordings."),
-    "media": _Entry(f"{_CLI}.catalog", "media", "List the account's media, or upload a file."),
-    "pools": _Entry(f"{_CLI}.catalog", "pools", "List the account's number pools."),
-    "list": _Entry(f"{_CLI}.lists", "lists", "Sync, show and manage contact lists."),
-    "campaigns": _Entry(f"{_CLI}.campaign_list", "campaigns", "List campaigns, the newest first."),
-    "report": _Entry(f"{_CLI}.report", "report", "Report the results of a campaign or a message."),
-    "export": _Entry(f"{_CLI}.report", "export", "Export each send of a campaign to a file."),
-    "unknown": _Entry(f"{_CLI}.campaigns", "unknown", "List and settle sends in doubt."),
-    "rejected": _Entry(f"{_CLI}.campaigns", "rejected", "List and release sends that the API refused."),
-    "suppress": _Entry(f"{_CLI}.suppress", "suppress", "Keep numbers from being contacted."),
-    "rules": _Entry(f"{_CLI}.rules", "rules", "Show which laws apply to whom, and their age."),
-    "pause": _Entry(f"{_CLI}.campaigns", "pause", "Stop sending: one campaign, or all."),
-    "resume": _Entry(f"{_CLI}.campaigns", "resume", "Allow sending again."),
-    "ledger": _Entry(f"{_CLI}.ledger", "ledger", "Inspect, back up, upgrade and prune the ledger."),
-    "doctor": _Entry(f"{_CLI}.doctor", "doctor", "Check everything that a first send needs."),
-    "receiver": _Entry(f"{_CLI}.receiver", "receiver", "Receive the vendor's callbacks into the ledger."),
-    "sandbox": _Entry(
-        "airflow_provider_dropcowboy.sandbox.__main__", "sandbox", "Simulate the API locally; nobody is called."
-    ),
+COMMANDS: Final = {
+    "send": Entry("cli.send:send", "Send a voicemail or text to each contact, once."),
+    "brands": Entry("cli.catalog:brands", "List the account's brands."),
+    "recordings": Entry("cli.catalog:recordings", "List the account's recordings."),
+    "media": Entry("cli.catalog:media", "List the account's media, or upload a file."),
+    "pools": Entry("cli.catalog:pools", "List the account's number pools."),
+    "list": Entry("cli.lists:lists", "Sync, show and manage contact lists."),
+    "campaigns": Entry("cli.campaigns:campaigns", "List campaigns, the newest first."),
+    "report": Entry("cli.report:report", "Report the results of a campaign or a message."),
+    "export": Entry("cli.report:export", "Export each send of a campaign to a file."),
+    "unknown": Entry("cli.campaigns:unknown", "List and settle sends in doubt."),
+    "rejected": Entry("cli.campaigns:rejected", "List and release sends that the API refused."),
+    "suppress": Entry("cli.suppress:suppress", "Keep numbers from being contacted."),
+    "rules": Entry("cli.rules:rules", "Show which laws apply to whom, and their age."),
+    "pause": Entry("cli.campaigns:pause", "Stop sending: one campaign, or all."),
+    "resume": Entry("cli.campaigns:resume", "Allow sending again."),
+    "ledger": Entry("cli.ledger:ledger", "Inspect, back up, upgrade and prune the ledger."),
+    "doctor": Entry("cli.doctor:doctor", "Check everything that a first send needs."),
+    "receiver": Entry("cli.receiver:receiver", "Receive the vendor's callbacks into the ledger."),
+    "sandbox": Entry("sandbox.__main__:sandbox", "Simulate the API locally; nobody is called."),
 }
 
 
@@ -63,7 +54,7 @@ class Program(click.Group):
         entry = COMMANDS.get(cmd_name)
         if entry is None:
             return None
-        command: click.Command = getattr(import_module(entry.module), entry.name)
+        command: click.Command = resolve_name(f"{PACKAGE}.{entry.place}")
         return command
 
     def resolve_command(
@@ -99,8 +90,6 @@ def program(*, is_debug: bool) -> None:
                   "host": "http://127.0.0.1:8765"}'
       dropcowboy doctor --conn env:DC
     """
-    from airflow_provider_dropcowboy.cli.console import log_to_stderr
-
     log_to_stderr(is_debug=is_debug)
 
 

@@ -3,12 +3,15 @@
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.argument_kinds import DURATION, FLAG, read_duration
 from airflow_provider_dropcowboy.arguments import Argument, Arguments
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
@@ -16,6 +19,8 @@ from airflow_provider_dropcowboy.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from airflow_provider_dropcowboy.contacts.source import SourceArguments
+    from airflow_provider_dropcowboy.ledger.campaigns import Campaign
+    from airflow_provider_dropcowboy.ledger.database import Ledger
     from airflow_provider_dropcowboy.phone import Phone
 
 Function = Callable[..., Any]
@@ -24,7 +29,7 @@ Rows = Iterator[Mapping[str, object]]
 
 DEFAULT_CONN: Final = "dropcowboy_default"
 
-conn_option: Final = click.option(
+conn: Final = click.option(
     "--conn",
     default=DEFAULT_CONN,
     show_default=True,
@@ -32,35 +37,57 @@ conn_option: Final = click.option(
     help="Airflow connection, or the environment variable that holds one as URI or JSON.",
 )
 
-optional_conn_option: Final = click.option(
+optional_conn: Final = click.option(
     "--conn",
     metavar="ID|env:NAME",
     help=f"Airflow connection whose ledger to use.  [default: that of {DEFAULT_CONN}, else Airflow's setting or "
     "DROPCOWBOY_LEDGER_URL]",
 )
 
-json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print the output as JSON.")
+as_json: Final = click.option("--json", "as_json", is_flag=True, help="Print the output as JSON.")
 
-region_option: Final = click.option(
+region: Final = click.option(
     "--region", default="US", show_default=True, metavar="CC", help="Country of numbers without a country code."
 )
 
-channel_option: Final = click.option(
+channel: Final = click.option(
     "--channel", type=click.Choice(["rvm", "sms"]), help="Only voicemails, or only texts.  [default: both]"
 )
-account_option: Final = click.option(
+account: Final = click.option(
     "--account", metavar="TEAM@HOST", help="Needed if several accounts have a campaign of that name."
 )
-contacts_option: Final = click.option(
-    "--contact", "contacts", multiple=True, metavar="KEY", help="Only this contact. Repeatable.  [default: all]"
-)
+FILE: Final = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 
 
-def names_campaign(function: Function) -> Function:
-    """The options by which a command finds its campaigns in the ledger; ``CAMPAIGN`` itself is its argument."""
-    for option in (optional_conn_option, channel_option, account_option):
-        function = option(function)
-    return function
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which ledger and which campaigns in it, as the options of a command say."""
+
+    account: str | None
+    channel: str | None
+    conn: str | None
+
+    def campaigns(self, name: str) -> "tuple[Ledger, list[Campaign]]":
+        """The ledger, and the campaigns of that name in it, one a channel.
+
+        :raises DropCowboyError: there is no such ledger or campaign, or the name is not enough.
+        """
+        from airflow_provider_dropcowboy.cli.connection import open_ledger_of
+        from airflow_provider_dropcowboy.ledger.campaigns import find_campaigns
+
+        channel = None if self.channel is None else Channel(self.channel)
+        ledger = open_ledger_of(self.conn)
+        return ledger, find_campaigns(ledger, name, account=self.account, channel=channel)
+
+
+def finds_campaigns(function: Function) -> Function:
+    """Options that tell campaigns of one name apart; the command gets them as ``where``."""
+
+    @wraps(function)
+    def command(*args: object, account: str | None, channel: str | None, conn: str | None, **others: object) -> object:
+        return function(*args, where=Where(account, channel, conn), **others)
+
+    return account(channel(optional_conn(command)))
 
 
 def read_time(_ctx: click.Context, _param: click.Parameter, value: str) -> timedelta:
@@ -148,15 +175,13 @@ NO_OPTIONS: Final = frozenset(
 )
 """Arguments of a task's source, for which files and ``--conn`` stand."""
 
-_FILE: Final = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
-
 _CONTACTS: Final = click.option(
-    "--contacts", required=True, type=_FILE, help="File of contacts: .csv, .jsonl, .ndjson (each also .gz) or .parquet."
+    "--contacts", required=True, type=FILE, help="File of contacts: .csv, .jsonl, .ndjson (each also .gz) or .parquet."
 )
 _SUPPRESSION: Final = (
     click.option(
         "--suppression",
-        type=_FILE,
+        type=FILE,
         metavar="FILE",
         help="File of numbers not to contact, in any format of --contacts. The ledger's own list always applies.",
     ),
@@ -187,7 +212,7 @@ class DrawnOptions:
         drawn = [self._option(item) for item in kind.declared() if item.name not in self._without]
 
         def decorate(function: Function) -> Function:
-            options: list[Option] = [_CONTACTS, *drawn, conn_option, *_SUPPRESSION, *others, json_option]
+            options: list[Option] = [_CONTACTS, *drawn, conn, *_SUPPRESSION, *others, as_json]
             for option in reversed(options):
                 function = option(function)
             return function

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airflow_provider_dropcowboy.cli.options import DEFAULT_CONN
+from airflow_provider_dropcowboy.cli import connection, console, options
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     "--conn",
     "conns",
     multiple=True,
-    default=[DEFAULT_CONN],
+    default=[options.DEFAULT_CONN],
     show_default=True,
     metavar="ID|env:NAME",
     help="Connection whose callbacks are received. Repeatable; all must share one ledger.",
@@ -108,11 +108,10 @@ def register_webhook(conn: str, *, rotates: bool) -> None:
     """
     from airflow_provider_dropcowboy.api.callbacks import EVENT_TYPES
     from airflow_provider_dropcowboy.api.versions import vendor_of
-    from airflow_provider_dropcowboy.cli.connection import fetch, load_settings, open_ledger_of
     from airflow_provider_dropcowboy.errors import ConfigurationError
     from airflow_provider_dropcowboy.ledger.webhooks import keep_secret, reseal
 
-    settings = load_settings(conn)
+    settings = connection.load_settings(conn)
     routes = vendor_of(settings.account).routes
     if routes is None:
         raise ConfigurationError(
@@ -124,18 +123,18 @@ def register_webhook(conn: str, *, rotates: bool) -> None:
             f"Connection {conn} lacks callback_url (where the receiver is reached from outside) or callback_secret "
             "(under which the ledger keeps the signing secret). Nothing was registered. Set both in the extra."
         )
-    ledger = open_ledger_of(conn, may_create=True)
+    ledger = connection.open_ledger_of(conn, may_create=True)
     hook_url = f"{settings.callback_url}/events"
-    same = [hook for hook in fetch(settings, routes.webhooks()) if hook.hook_url == hook_url]
+    same = [hook for hook in connection.fetch(settings, routes.webhooks()) if hook.hook_url == hook_url]
     for extra in same[1:]:
         click.echo(f"Webhook {extra.webhook_id} has the same address: events come twice. Delete it.", err=True)
     if same and not rotates and reseal(ledger, same[0].webhook_id, keys=settings.callback_secrets()):
         click.echo(f"{hook_url} is registered as webhook {same[0].webhook_id}.")
         return
     if same:
-        made = fetch(settings, routes.rotate_secret(same[0].webhook_id))
+        made = connection.fetch(settings, routes.rotate_secret(same[0].webhook_id))
     else:
-        made = fetch(settings, routes.register_webhook(hook_url, event_types=EVENT_TYPES, name="Airflow"))
+        made = connection.fetch(settings, routes.register_webhook(hook_url, event_types=EVENT_TYPES, name="Airflow"))
     if made.signing_secret is None:
         raise ConfigurationError("Drop Cowboy answered without a signing secret. Run this again with --rotate.")
     keep_secret(
@@ -166,10 +165,9 @@ def _address(listener: socket.socket) -> str:
 
 def make_receiver(conns: tuple[str, ...], spool: Path, *, takes_unsigned: bool, is_debug: bool) -> "ASGIApp":
     """The app, made in the process that serves it."""
-    from airflow_provider_dropcowboy.cli.console import log_to_stderr
     from airflow_provider_dropcowboy.receiver.app import receiver_app
 
-    log_to_stderr(is_debug=is_debug)
+    console.log_to_stderr(is_debug=is_debug)
     return receiver_app(partial(find_wiring, conns), spool_folder=spool, takes_unsigned=takes_unsigned)
 
 
@@ -178,16 +176,15 @@ def find_wiring(conns: tuple[str, ...]) -> "Wiring":
 
     :raises ConfigurationError: one is not there or wrong, or they have different ledgers.
     """
-    from airflow_provider_dropcowboy.cli.connection import ledger_url_of, load_settings
     from airflow_provider_dropcowboy.receiver.wiring import Connected, wire
 
-    found = {conn: load_settings(conn) for conn in conns}
+    found = {conn: connection.load_settings(conn) for conn in conns}
     return wire(
         [
             Connected(
                 conn,
                 settings.callback_secrets(),
-                ledger_url_of(settings),
+                connection.ledger_url_of(settings),
                 settings.account.name,
                 settings.webhook_secrets,
             )

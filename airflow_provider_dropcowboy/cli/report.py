@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from airflow_provider_dropcowboy.cli.options import json_option, names_campaign, read_key, read_time
+from airflow_provider_dropcowboy.cli import connection, console, options
 from airflow_provider_dropcowboy.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -27,23 +27,21 @@ MAX_REASONS: Final = 5
 @click.option("--gaps", "is_gaps", is_flag=True, help="Show accepted sends without a result, by hour and campaign.")
 @click.option(
     "--quiet-after",
-    callback=read_time,
+    callback=options.read_time,
     default="1h",
     show_default=True,
     metavar="TIME",
     help="With --gaps: how long a send may go without a result.",
 )
-@names_campaign
-@json_option
+@options.finds_campaigns
+@options.as_json
 def report(
     *,
     campaign: str | None,
     contact: str | None,
     is_gaps: bool,
     quiet_after: timedelta,
-    account: str | None,
-    channel: str | None,
-    conn: str | None,
+    where: options.Where,
     as_json: bool,
 ) -> None:
     """Report the results of a campaign or a message.
@@ -57,36 +55,33 @@ def report(
       dropcowboy report --gaps
     """
     if is_gaps and contact is None:
-        _show_gaps(campaign, quiet_after=quiet_after, conn=conn, as_json=as_json)
+        _show_gaps(campaign, quiet_after=quiet_after, conn=where.conn, as_json=as_json)
     elif campaign is None or is_gaps:
         raise click.UsageError("Name a campaign, with or without --contact; or give --gaps.")
     elif contact is None:
-        _show_funnels(campaign, account=account, channel=channel, conn=conn, as_json=as_json)
+        _show_funnels(campaign, where, as_json=as_json)
     else:
-        _show_lives(campaign, contact, account=account, channel=channel, conn=conn, as_json=as_json)
+        _show_lives(campaign, contact, where, as_json=as_json)
 
 
-def _show_funnels(name: str, *, account: str | None, channel: str | None, conn: str | None, as_json: bool) -> None:
-    from airflow_provider_dropcowboy.cli.connection import open_campaigns
-    from airflow_provider_dropcowboy.cli.console import print_json
+def _show_funnels(name: str, where: options.Where, *, as_json: bool) -> None:
     from airflow_provider_dropcowboy.reports.funnel import read_funnel
 
-    ledger, campaigns = open_campaigns(name, account=account, channel=channel, conn=conn)
+    ledger, campaigns = where.campaigns(name)
     funnels = [read_funnel(ledger, campaign) for campaign in campaigns]
     if as_json:
-        print_json([funnel.as_dict() for funnel in funnels])
+        console.print_json([funnel.as_dict() for funnel in funnels])
         return
     for funnel in funnels:
         _print_funnel(funnel)
 
 
 def _print_funnel(funnel: "Funnel") -> None:
-    from airflow_provider_dropcowboy.cli.console import campaign_label, print_pairs, print_table
     from airflow_provider_dropcowboy.states import State
 
     sends = funnel.counts.total()
     states = [state for state in State if funnel.counts[state]]
-    print_table(
+    console.print_table(
         ["state", "sends", "share", "why"],
         [
             ("sent", funnel.sent, "", ""),
@@ -100,11 +95,11 @@ def _print_funnel(funnel: "Funnel") -> None:
                 for state in states
             ),
         ],
-        title=f"campaign {campaign_label(funnel.campaign)}",
+        title=f"campaign {console.campaign_label(funnel.campaign)}",
     )
     not_sent = funnel.not_sent
     if not_sent.counts:
-        print_table(
+        console.print_table(
             ["verdict", "rows", "why"],
             [(state, rows, _most(not_sent.reasons_of(state))) for state, rows in not_sent.counts.most_common()],
             title="not sent",
@@ -112,7 +107,7 @@ def _print_funnel(funnel: "Funnel") -> None:
     took = ", ".join(
         f"{percentile} % within {_time(seconds)}" for percentile, seconds in funnel.seconds_to_delivery.items()
     )
-    print_pairs(
+    console.print_pairs(
         [
             ("first sent", funnel.first_claimed_at),
             ("last result", funnel.last_final_at),
@@ -143,17 +138,12 @@ def _time(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 120 else str(timedelta(seconds=round(seconds)))
 
 
-def _show_lives(
-    name: str, contact: str, *, account: str | None, channel: str | None, conn: str | None, as_json: bool
-) -> None:
+def _show_lives(name: str, contact: str, where: options.Where, *, as_json: bool) -> None:
     from airflow_provider_dropcowboy.campaign.messages import Identity
-    from airflow_provider_dropcowboy.cli.connection import open_campaigns
-    from airflow_provider_dropcowboy.cli.console import campaign_label, print_json
-    from airflow_provider_dropcowboy.errors import ConfigurationError
     from airflow_provider_dropcowboy.reports.life import read_life
 
-    key = read_key(contact)
-    ledger, campaigns = open_campaigns(name, account=account, channel=channel, conn=conn)
+    key = options.read_key(contact)
+    ledger, campaigns = where.campaigns(name)
     found = []
     for campaign in campaigns:
         # by the message's own name, which also finds it after its person was pruned
@@ -166,19 +156,18 @@ def _show_lives(
             "or the number in E.164 where there is none."
         )
     if as_json:
-        print_json(
+        console.print_json(
             [{"campaign": campaign.name, "channel": campaign.channel, **life.as_dict()} for campaign, life in found]
         )
         return
     for campaign, life in found:
-        _print_life(f"campaign {campaign_label(campaign)}", life)
+        _print_life(f"campaign {console.campaign_label(campaign)}", life)
 
 
 def _print_life(heading: str, life: "Life") -> None:
-    from airflow_provider_dropcowboy.cli.console import print_pairs, print_table
 
     click.echo(heading)
-    print_pairs(
+    console.print_pairs(
         [
             ("foreign_id", life.foreign_id),
             ("number", life.phone_number),
@@ -189,22 +178,20 @@ def _print_life(heading: str, life: "Life") -> None:
             ("network", life.network),
         ]
     )
-    print_table(
+    console.print_table(
         ["at", "event", "state", "attempt", "by", "reason"],
         [(event.at, event.event, event.state, event.attempt, event.by, event.reason) for event in life.events],
     )
 
 
 def _show_gaps(name: str | None, *, quiet_after: timedelta, conn: str | None, as_json: bool) -> None:
-    from airflow_provider_dropcowboy.cli.connection import open_ledger_of
-    from airflow_provider_dropcowboy.cli.console import print_json, print_table
     from airflow_provider_dropcowboy.reports.results import LOOK_BACK, read_gaps
 
-    gaps = read_gaps(open_ledger_of(conn), quiet_after=quiet_after, campaign=name)
+    gaps = read_gaps(connection.open_ledger_of(conn), quiet_after=quiet_after, campaign=name)
     if as_json:
-        print_json([gap.as_dict() for gap in gaps])
+        console.print_json([gap.as_dict() for gap in gaps])
     elif gaps:
-        print_table(
+        console.print_table(
             ["accepted in the hour", "campaign", "channel", "without result", "of"],
             [(gap.hour_at, gap.campaign, gap.channel, gap.untold, gap.accepted) for gap in gaps],
         )
@@ -222,15 +209,13 @@ def _show_gaps(name: str | None, *, quiet_after: timedelta, conn: str | None, as
     help="Its name ends in .jsonl, .csv or .parquet. An existing file is replaced once the new one is complete.",
 )
 @click.option("--include-not-sent", is_flag=True, help="Also export each row that was not sent, with its verdict.")
-@names_campaign
+@options.finds_campaigns
 def export(
     *,
     campaign: str,
     output: Path,
     include_not_sent: bool,
-    account: str | None,
-    channel: str | None,
-    conn: str | None,
+    where: options.Where,
 ) -> None:
     """Export each send of a campaign to a file.
 
@@ -243,12 +228,11 @@ def export(
     """
     from itertools import chain
 
-    from airflow_provider_dropcowboy.cli.connection import open_campaigns
     from airflow_provider_dropcowboy.reports.deliveries import ALL_COLUMNS, COLUMNS, read_campaign
     from airflow_provider_dropcowboy.reports.files import writer_for
 
     write = writer_for(output.name, ALL_COLUMNS if include_not_sent else COLUMNS)
-    ledger, campaigns = open_campaigns(campaign, account=account, channel=channel, conn=conn)
+    ledger, campaigns = where.campaigns(campaign)
     counted = _Counted(
         chain.from_iterable(read_campaign(ledger, each, include_not_sent=include_not_sent) for each in campaigns)
     )

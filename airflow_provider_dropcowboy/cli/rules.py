@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from airflow_provider_dropcowboy.cli.failures import ExitCode
-from airflow_provider_dropcowboy.cli.options import json_option, read_instant, read_phone, read_time, region_option
+from airflow_provider_dropcowboy.cli import connection, console, options
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from airflow_provider_dropcowboy.cli.console import Cell
     from airflow_provider_dropcowboy.screening.rules import Hours, Rule, Rulebook
 
 MAX_AGE: Final = timedelta(days=90)
@@ -22,7 +20,6 @@ MAX_AGE: Final = timedelta(days=90)
 channel_option: Final = click.option(
     "--channel", type=click.Choice(["rvm", "sms"]), default="rvm", show_default=True, help="Voicemails or texts."
 )
-file_argument: Final = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 
 
 @click.group()
@@ -36,22 +33,21 @@ def rules() -> None:
 
 @rules.command()
 @click.argument("region")
-@json_option
+@options.as_json
 def show(*, region: str, as_json: bool) -> None:
     """Show the laws of a region and of its country.
 
     REGION is like US-PA, CA-BC or GB. Hours, consent, bans, caps, source and date.
     """
-    from airflow_provider_dropcowboy.cli.console import print_json, print_table
 
     book = _load()
     found = [rule for rule in book.rules if rule.region in {region.upper(), region.upper()[:2]}]
     if not found:
         raise click.UsageError(f"No rule is for {region!r}. Write a country or a state, like US, US-PA or CA-BC.")
     if as_json:
-        print_json([_as_json(rule) for rule in found])
+        console.print_json([_as_json(rule) for rule in found])
         return
-    print_table(
+    console.print_table(
         ["place", "for", "what the law says", "law", "source"],
         [(rule.region, _channels(rule), _says(rule), _law(rule), _source(rule)) for rule in found],
         title=f"calling hours {book.version}",
@@ -61,7 +57,7 @@ def show(*, region: str, as_json: bool) -> None:
 @rules.command()
 @click.argument("number")
 @click.option("--postal-code", metavar="CODE", help="Postal code of the row: the person may be there as well.")
-@click.option("--at", callback=read_instant, metavar="TIME", help="Time to check, ISO 8601.  [default: now]")
+@click.option("--at", callback=options.read_instant, metavar="TIME", help="Time to check, ISO 8601.  [default: now]")
 @channel_option
 @click.option(
     "--message-kind",
@@ -73,8 +69,8 @@ def show(*, region: str, as_json: bool) -> None:
 @click.option(
     "--mode", type=click.Choice(["state", "federal"]), default="state", show_default=True, help="As in calling_hours."
 )
-@region_option
-@json_option
+@options.region
+@options.as_json
 def check(
     *,
     number: str,
@@ -87,23 +83,21 @@ def check(
     as_json: bool,
 ) -> None:
     """Show whether a number may be called, and why. The laws that apply are listed with their sources."""
-    from airflow_provider_dropcowboy.cli.connection import load_hours
-    from airflow_provider_dropcowboy.cli.console import print_json, print_pairs, print_table
     from airflow_provider_dropcowboy.clock import utcnow
     from airflow_provider_dropcowboy.contacts.key import read_postal_code
 
-    phone = read_phone(number, region)
+    phone = options.read_phone(number, region)
     code = read_postal_code(postal_code, region=region)
     if postal_code and code is None:
         raise click.UsageError(f"--postal-code {postal_code!r} is none. Write it like 90210 or K1A 0B1.")
-    hours = load_hours(mode, channel=channel, message_kind=message_kind)
+    hours = connection.load_hours(mode, channel=channel, message_kind=message_kind)
     assert hours is not None  # it is not off
     moment = at or utcnow()
     ruling = hours.judge(phone.e164, postal_code=code, at=moment)
     laws = hours.laws(phone.e164, postal_code=code, at=moment)
     verdict = "banned" if ruling.is_banned else "open" if ruling.is_open else "held"
     if as_json:
-        print_json(
+        console.print_json(
             {
                 "verdict": verdict,
                 "closes_at": ruling.closes_at,
@@ -117,7 +111,7 @@ def check(
             }
         )
         return
-    print_pairs(
+    console.print_pairs(
         [
             ("number", str(phone)),
             ("at", moment),
@@ -132,15 +126,15 @@ def check(
         ]
     )
     click.echo()
-    print_table(
+    console.print_table(
         ["place", "what the law says", "law", "source"],
         [(rule.region, _says(rule), _law(rule), _source(rule)) for rule in laws],
     )
 
 
 @rules.command()
-@click.argument("old", type=file_argument)
-@click.argument("new", type=file_argument, required=False)
+@click.argument("old", type=options.FILE)
+@click.argument("new", type=options.FILE, required=False)
 def diff(*, old: Path, new: Path | None) -> None:
     """Show the changes from one rules file to another.
 
@@ -163,10 +157,14 @@ def diff(*, old: Path, new: Path | None) -> None:
 
 @rules.command()
 @click.option(
-    "--max-age", callback=read_time, default="90d", show_default=True, metavar="TIME", help="Older rules are stale."
+    "--max-age",
+    callback=options.read_time,
+    default="90d",
+    show_default=True,
+    metavar="TIME",
+    help="Older rules are stale.",
 )
-@click.pass_context
-def stale(ctx: click.Context, /, *, max_age: timedelta) -> None:
+def stale(*, max_age: timedelta) -> None:
     """Show how old the rules are. Also unverified laws and the known holidays. Exit code 1 if it is time to update."""
     from airflow_provider_dropcowboy.clock import utcnow
     from airflow_provider_dropcowboy.screening.places import zone_rules
@@ -184,7 +182,7 @@ def stale(ctx: click.Context, /, *, max_age: timedelta) -> None:
         click.echo(
             "It is time: install a newer version of this package, and have counsel look at the changes.", err=True
         )
-        ctx.exit(ExitCode.UNFINISHED)
+        raise click.exceptions.Exit(console.ExitCode.UNFINISHED)
 
 
 def is_stale(book: "Rulebook", today: date, *, max_age: timedelta = MAX_AGE) -> bool:
@@ -197,10 +195,9 @@ def _age(book: "Rulebook", today: date) -> str:
 
 
 def _load() -> "Rulebook":
-    from airflow_provider_dropcowboy.cli.connection import load_own_rules
     from airflow_provider_dropcowboy.screening.rules import Rulebook
 
-    return Rulebook.load(load_own_rules())
+    return Rulebook.load(connection.load_own_rules())
 
 
 def _read(path: Path) -> "Rulebook":
@@ -285,7 +282,7 @@ def _source(rule: "Rule") -> str:
     return f"{rule.confidence}, {rule.checked or 'no date'}: {rule.source}"
 
 
-def _as_json(rule: "Rule") -> "dict[str, Cell]":
+def _as_json(rule: "Rule") -> "dict[str, console.Cell]":
     return {
         "region": rule.region,
         "channels": ", ".join(sorted(rule.channels)),

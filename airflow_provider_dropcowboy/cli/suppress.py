@@ -8,14 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from airflow_provider_dropcowboy.cli.failures import ExitCode
-from airflow_provider_dropcowboy.cli.options import (
-    check_region,
-    optional_conn_option,
-    read_allowance,
-    read_phone,
-    region_option,
-)
+from airflow_provider_dropcowboy.cli import connection, console, options
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,35 +32,33 @@ def suppress() -> None:
 @suppress.command()
 @phone_argument
 @why_option
-@region_option
-@optional_conn_option
+@options.region
+@options.optional_conn
 def add(*, phone: str, reason: str | None, region: str, conn: str | None) -> None:
     """Add a number to the list.
 
     Runs under way heed it from their next batch on.
     """
-    from airflow_provider_dropcowboy.cli.connection import open_ledger_of
     from airflow_provider_dropcowboy.ledger.suppressions import suppress
 
-    number = read_phone(phone, region)
-    is_new = suppress(open_ledger_of(conn, may_create=True), [number], source=SOURCE, reason=reason) == 1
+    number = options.read_phone(phone, region)
+    is_new = suppress(connection.open_ledger_of(conn, may_create=True), [number], source=SOURCE, reason=reason) == 1
     click.echo(f"{number} is suppressed." if is_new else f"{number} was suppressed already.")
 
 
 @suppress.command()
 @phone_argument
-@region_option
-@optional_conn_option
+@options.region
+@options.optional_conn
 def remove(*, phone: str, region: str, conn: str | None) -> None:
     """Remove a number from the list.
 
     It may be contacted again, even if the person had opted out.
     """
-    from airflow_provider_dropcowboy.cli.connection import open_ledger_of
     from airflow_provider_dropcowboy.ledger.suppressions import find_suppression, unsuppress
 
-    number = read_phone(phone, region)
-    ledger = open_ledger_of(conn, may_create=True)
+    number = options.read_phone(phone, region)
+    ledger = connection.open_ledger_of(conn, may_create=True)
     found = find_suppression(ledger, number)
     was_there = unsuppress(ledger, number)
     click.echo(f"{number} is no longer suppressed." if was_there else f"{number} was not suppressed.")
@@ -77,10 +68,9 @@ def remove(*, phone: str, region: str, conn: str | None) -> None:
 
 def _law_on_opt_outs(number: "Phone", added_at: "datetime") -> str | None:
     """The law that keeps an opt-out longest, if one as old as this still holds."""
-    from airflow_provider_dropcowboy.cli.connection import load_hours
     from airflow_provider_dropcowboy.clock import utcnow
 
-    hours = load_hours("state", channel="sms", message_kind="informational")
+    hours = connection.load_hours("state", channel="sms", message_kind="informational")
     assert hours is not None  # it is not off
     laws = [rule for rule in hours.laws(number.e164, postal_code=None, at=utcnow()) if rule.opt_out]
     longest = max(laws, key=lambda rule: rule.opt_out or timedelta(), default=None)
@@ -91,25 +81,23 @@ def _law_on_opt_outs(number: "Phone", added_at: "datetime") -> str | None:
 
 @suppress.command()
 @phone_argument
-@region_option
-@optional_conn_option
+@options.region
+@options.optional_conn
 def check(*, phone: str, region: str, conn: str | None) -> None:
     """Show whether a number is on the list, and why."""
-    from airflow_provider_dropcowboy.cli.connection import open_ledger_of
-    from airflow_provider_dropcowboy.cli.console import instant
     from airflow_provider_dropcowboy.ledger.suppressions import find_suppression
 
-    number = read_phone(phone, region)
-    found = find_suppression(open_ledger_of(conn), number)
+    number = options.read_phone(phone, region)
+    found = find_suppression(connection.open_ledger_of(conn), number)
     if found is None:
         click.echo(f"{number} is not suppressed.")
         return
     why = f", {found.reason}" if found.reason else ""
-    click.echo(f"{number} is suppressed since {instant(found.added_at)} by {found.source}{why}.")
+    click.echo(f"{number} is suppressed since {console.instant(found.added_at)} by {found.source}{why}.")
 
 
 @suppress.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path))
+@click.argument("file", type=options.FILE)
 @click.option(
     "--phone-column",
     "columns",
@@ -121,17 +109,14 @@ def check(*, phone: str, region: str, conn: str | None) -> None:
     "--max-unreadable",
     default="0",
     show_default=True,
-    callback=read_allowance,
+    callback=options.read_allowance,
     metavar="N|SHARE",
     help="Most entries that may be unreadable: 10, or a share such as 0.1%. Above it, the exit code is 1.",
 )
 @why_option
-@region_option
-@optional_conn_option
-@click.pass_context
+@options.region
+@options.optional_conn
 def import_file(
-    ctx: click.Context,
-    /,
     *,
     file: Path,
     columns: tuple[str, ...],
@@ -146,14 +131,13 @@ def import_file(
     where a killed import stopped. Exit code 1 if an entry is not a phone number: all others are suppressed, and that
     person is not.
     """
-    from airflow_provider_dropcowboy.cli.connection import open_ledger_of
     from airflow_provider_dropcowboy.contacts.files import read_rows
     from airflow_provider_dropcowboy.contacts.suppression import SuppressionList, UnreadableSuppressionsError
     from airflow_provider_dropcowboy.ledger.suppressions import suppress
 
-    check_region(region)
+    options.check_region(region)
     failure: UnreadableSuppressionsError | None = None
-    ledger = open_ledger_of(conn, may_create=True)
+    ledger = connection.open_ledger_of(conn, may_create=True)
     with file.open("rb") as opened, closing(read_rows(opened, file.name, columns=columns or None)) as rows:
         numbers = SuppressionList(
             rows,
@@ -177,6 +161,6 @@ def import_file(
     click.echo(f"{added} numbers are suppressed that were not before.")
     if failure is not None:
         click.echo(f"{failure}", err=True)
-        ctx.exit(ExitCode.UNFINISHED)
+        raise click.exceptions.Exit(console.ExitCode.UNFINISHED)
     if numbers.unreadable:
         click.echo(f"{numbers.unreadable} of {numbers.entries} entries cannot be read as phone numbers.", err=True)

@@ -17,7 +17,7 @@ from typing import Any, Final
 import pytest
 from click.testing import CliRunner
 
-from airflow_provider_dropcowboy.cli.failures import PACKAGE
+from airflow_provider_dropcowboy.cli.console import PACKAGE
 from airflow_provider_dropcowboy.cli.main import main
 
 PROGRAM: Final = Path(sys.executable).with_name("dropcowboy")

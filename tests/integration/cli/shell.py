@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import click
 from click.testing import CliRunner
 
-from airflow_provider_dropcowboy.cli.failures import PACKAGE, exit_code
+from airflow_provider_dropcowboy.cli.console import PACKAGE, exit_code
 from airflow_provider_dropcowboy.cli.main import program
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
 from tests.integration.cli.program import Ended, Program

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from airflow_provider_dropcowboy.api.content import Channel
-from airflow_provider_dropcowboy.cli.checks import examine
-from airflow_provider_dropcowboy.cli.surroundings import Finding, compare_clocks, look_at_rules, look_at_triggerer
+from airflow_provider_dropcowboy.cli.checks import compare_clocks, examine, look_at_rules
+from airflow_provider_dropcowboy.cli.doctor import FIX, OK, WARN, Finding, look_at_triggerer
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.ledger.campaigns import bind_campaign
 from airflow_provider_dropcowboy.ledger.database import HEAD, open_ledger, upgrade_ledger
@@ -39,7 +39,7 @@ def test_what_doctor_finds_ends_with_1_and_shows_no_secret(program: Program) -> 
 def test_every_part_of_a_healthy_set_up_is_told(in_process: pytest.MonkeyPatch, program: Program) -> None:
     upgrade_ledger(program.ledger_url)
     findings = list(examine("dropcowboy_default"))
-    assert all(finding.is_ok for finding in findings)
+    assert FIX not in {finding.mark for finding in findings}
     told = " ".join(finding.text for finding in findings)
     for words in (
         "accepts the credentials",
@@ -94,14 +94,14 @@ def test_a_team_that_the_ledger_knows_under_another_name_is_found_with_what_to_s
     moved = {**program.connection, "host": "http://new.invalid", "extra": extra}
     in_process.setenv("AIRFLOW_CONN_DROPCOWBOY_DEFAULT", json.dumps(moved))
     (found,) = (finding for finding in examine("dropcowboy_default") if finding.about == "account")
-    assert not found.is_ok
+    assert found.mark is FIX
     assert f'{{"account": "{before}"}}' in found.text
     assert "127.0.0.1:1" not in found.text
     in_process.setenv(
         "AIRFLOW_CONN_DROPCOWBOY_DEFAULT",
         json.dumps({**moved, "extra": {"account": f"{sandbox.team_id}@OLD.example:443"}}),
     )
-    assert {finding.is_ok for finding in examine("dropcowboy_default") if finding.about == "account"} == {True}
+    assert {finding.mark for finding in examine("dropcowboy_default") if finding.about == "account"} == {OK}
 
 
 def test_an_api_that_answers_503_is_found(in_process: pytest.MonkeyPatch, sandbox: SandboxProcess) -> None:
@@ -111,33 +111,33 @@ def test_an_api_that_answers_503_is_found(in_process: pytest.MonkeyPatch, sandbo
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_clocks_that_differ_by_more_than_half_a_minute_are_found(sign: int) -> None:
-    assert compare_clocks("the API's", sign * timedelta(seconds=30)).is_ok
+    assert compare_clocks("the API's", sign * timedelta(seconds=30)).mark is OK
     found = compare_clocks("the API's", sign * timedelta(seconds=31))
-    assert not found.is_ok
+    assert found.mark is FIX
     assert "differ by 31 s" in found.text
 
 
 def test_rules_older_than_90_days_are_warned_of_and_are_no_fault() -> None:
     book = Rulebook.load()
     assert book.as_of is not None
-    assert not look_at_rules(book, today=book.as_of + timedelta(days=90)).is_warning
+    assert look_at_rules(book, today=book.as_of + timedelta(days=90)).mark is OK
     found = look_at_rules(book, today=book.as_of + timedelta(days=91))
-    assert (found.is_ok, found.is_warning) == (True, True)
+    assert found.mark is WARN
     assert "were checked 91 days ago" in found.text
     assert "`dropcowboy rules stale` says more" in found.text
-    assert look_at_rules(book, today=book.holidays_until - timedelta(days=89)).is_warning
+    assert look_at_rules(book, today=book.holidays_until - timedelta(days=89)).mark is WARN
 
 
 @pytest.mark.parametrize("age_s", [None, 61, 59])
 def test_a_triggerer_that_is_not_alive_is_warned_of(age_s: int | None) -> None:
     found = look_at_triggerer(None if age_s is None else utcnow() - timedelta(seconds=age_s))
-    assert (found.is_ok, found.is_warning) == (True, age_s != 59)
+    assert found.mark is (OK if age_s == 59 else WARN)
 
 
 def wrong() -> str:
     """The one thing that is wrong, with versions told all the same."""
     findings = list(examine("dropcowboy_default"))
     assert findings[-1].about == "versions"
-    (finding,) = [finding for finding in findings if not finding.is_ok]
+    (finding,) = [finding for finding in findings if finding.mark is FIX]
     assert isinstance(finding, Finding)
     return f"{finding.about}: {finding.text}"

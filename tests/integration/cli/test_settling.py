@@ -66,7 +66,7 @@ def test_what_was_refused_is_listed_with_the_reason_and_asked_again_once_release
     released = run("rejected", "release", "spring", "--reason", "they mended it")
     assert (released.code, released.stdout) == (
         0,
-        "1 sends of campaign spring are released: the next run asks for them.\n",
+        "1 sends of campaign spring are released: the next run sends them.\n",
     )
     assert run("rejected", "list", "spring").stdout.endswith(": none\n")
     assert run(*command).json["asked"] == 1

@@ -6,7 +6,7 @@ import click
 import pytest
 
 from airflow_provider_dropcowboy import errors
-from airflow_provider_dropcowboy.cli.failures import PACKAGE, UnreachedError, exit_code, print_error
+from airflow_provider_dropcowboy.cli.console import PACKAGE, UnreachedError, exit_code, print_error
 
 
 @pytest.mark.parametrize(
