@@ -159,6 +159,7 @@ def test_a_mirror_is_exact_whatever_breaks_and_whoever_is_killed(task: Task) -> 
     assert task.sandbox.stats()["requests"]["append"] == appends
 
 
+@pytest.mark.parametrize("task", ["postgresql"], indirect=True)  # the rules of tests/integration/lists hold on both
 @pytest.mark.timeout(1200)
 def test_an_appended_list_has_nobody_twice_whatever_breaks_and_whoever_is_killed(task: Task) -> None:
     task.sandbox.faults(*({"name": name, "share": SHARE, "route": "lists"} for name in BREAKS))

@@ -16,7 +16,7 @@ from tests.integration.ledger.conftest import Desk, begin
 from tests.integration.ledger.workers import at_once, claim_all, held, seek_shares, set_up
 from tests.postgres_server import PostgresServer
 
-MESSAGES = 2_000
+MESSAGES = 1_000
 
 
 def test_processes_that_claim_the_same_messages_get_each_of_them_once(ledger: Ledger, ledger_url: str) -> None:
@@ -36,7 +36,7 @@ def test_processes_that_begin_runs_share_the_accounts_connections(ledger: Ledger
 
 
 def test_two_first_senders_set_a_file_up_once(tmp_path: Path) -> None:
-    urls = [f"sqlite:///{tmp_path / f'{number}.db'}" for number in range(30)]
+    urls = [f"sqlite:///{tmp_path / f'{number}.db'}" for number in range(12)]
     first, *others = at_once(set_up, urls, processes=4)
     assert len(set(first)) == len(urls)
     assert all(ids == first for ids in others)

@@ -93,7 +93,7 @@ _names = (f"campaign {number}" for number in itertools.count())
 
 
 @given(plan=st.lists(steps, max_size=12))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # a campaign of its own is enough
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)  # each on its own campaign
 def test_the_counts_that_are_kept_are_those_of_the_rows(ledger: Ledger, plan: list[Step]) -> None:
     sent = Sent(ledger, next(_names))
     for step in plan:
@@ -112,7 +112,7 @@ def test_the_counts_that_are_kept_are_those_of_the_rows(ledger: Ledger, plan: li
 def test_nobody_waits_for_the_counts_and_nothing_is_lost_while_they_are_added_up(
     ledger: Ledger, ledger_url: str
 ) -> None:
-    at_once(move_back_and_forth, ledger_url, 1_000)
+    at_once(move_back_and_forth, ledger_url, 600)
     assert kept(ledger) == recount(ledger)
     assert parts(ledger) < 1_000, "of thousands of parts"
 

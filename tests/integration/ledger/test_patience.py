@@ -71,52 +71,48 @@ def never() -> bool:
     return False
 
 
-@pytest.mark.parametrize("fates", list(itertools.product(FATES, repeat=3)))
-def test_a_claim_whose_commit_got_no_answer_is_found_again_or_made_anew(
-    desk: Desk, commits: Commits, fates: tuple[str, ...]
-) -> None:
-    asked = messages(range(5))
-    commits.meet(fates)
-    judgement, _ = claim_patiently(desk.ledger, desk.run, candidates=list(map(Candidate, asked)), give_up=never)
-    commits.meet([])
-    assert sorted(claim.message.contact_key for claim in judgement.claimed) == [item.contact_key for item in asked]
-    assert (judgement.already, judgement.stopped) == ([], [])
-    for claim in judgement.claimed:
-        row = desk.row(claim.message)
-        assert (row.state, row.attempt, row.claim_id) == (State.CLAIMED, claim.attempt, claim.claim_id)
-        assert claim.attempt == 1
+def test_a_claim_whose_commit_got_no_answer_is_found_again_or_made_anew(desk: Desk, commits: Commits) -> None:
+    for turn, fates in enumerate(itertools.product(FATES, repeat=3)):
+        asked = messages(range(10 * turn, 10 * turn + 5))
+        commits.meet(fates)
+        judgement, _ = claim_patiently(desk.ledger, desk.run, candidates=list(map(Candidate, asked)), give_up=never)
+        commits.meet([])
+        claimed = {claim.message.contact_key for claim in judgement.claimed}
+        assert (len(judgement.claimed), claimed) == (5, {item.contact_key for item in asked}), fates
+        assert (judgement.already, judgement.stopped) == ([], []), fates
+        for claim in judgement.claimed:
+            row = desk.row(claim.message)
+            assert (row.state, row.attempt, row.claim_id) == (State.CLAIMED, claim.attempt, claim.claim_id), fates
+            assert claim.attempt == 1, fates
 
 
-@pytest.mark.parametrize("fates", list(itertools.product(FATES, repeat=2)))
-def test_a_campaign_and_a_run_whose_commit_got_no_answer_are_entered_once(
-    desk: Desk, commits: Commits, fates: tuple[str, ...]
-) -> None:
-    commits.meet(fates)
-    campaign = bind_patiently(desk.ledger, ACCOUNT, name="autumn", channel=Channel.RVM, prefix="ab" * 6)
-    commits.meet(["kept", *fates])  # the first one is of a transaction that reads the clock
-    run = begin_patiently(desk.ledger, campaign, who=Who(task_id="test"), wanted=10)
-    commits.meet([])
-    other = begin_patiently(desk.ledger, campaign, who=Who(task_id="test"), wanted=10)
-    with desk.ledger.reading() as connection:
-        campaigns = connection.execute(sa.select(CAMPAIGNS.c.id).where(CAMPAIGNS.c.name == "autumn")).scalars().all()
-        runs = connection.execute(sa.select(RUNS.c.id).where(RUNS.c.campaign_id == campaign.id)).scalars().all()
-    assert campaigns == [campaign.id]
-    assert sorted(runs) == [run.id, other.id]
+def test_a_campaign_and_a_run_whose_commit_got_no_answer_are_entered_once(desk: Desk, commits: Commits) -> None:
+    for turn, fates in enumerate(itertools.product(FATES, repeat=2)):
+        name = f"autumn after {fates}"
+        commits.meet(fates)
+        campaign = bind_patiently(desk.ledger, ACCOUNT, name=name, channel=Channel.RVM, prefix=f"{turn:012x}")
+        commits.meet(["kept", *fates])  # the first one is of a transaction that reads the clock
+        run = begin_patiently(desk.ledger, campaign, who=Who(task_id="test"), wanted=10)
+        commits.meet([])
+        other = begin_patiently(desk.ledger, campaign, who=Who(task_id="test"), wanted=10)
+        with desk.ledger.reading() as connection:
+            campaigns = connection.execute(sa.select(CAMPAIGNS.c.id).where(CAMPAIGNS.c.name == name)).scalars().all()
+            runs = connection.execute(sa.select(RUNS.c.id).where(RUNS.c.campaign_id == campaign.id)).scalars().all()
+        assert campaigns == [campaign.id], fates
+        assert sorted(runs) == [run.id, other.id], fates
 
 
-@pytest.mark.parametrize("fates", list(itertools.product(FATES, repeat=3)))
-def test_a_further_attempt_whose_commit_got_no_answer_is_found_again_or_made_anew(
-    desk: Desk, commits: Commits, fates: tuple[str, ...]
-) -> None:
-    first = desk.claim(*messages(range(5))).claimed
-    commits.meet(fates)
-    judgement, _ = reclaim_patiently(desk.ledger, desk.run, claims=first, give_up=never)
-    commits.meet([])
-    assert len(judgement.claimed) == 5
-    assert judgement.already == []
-    for claim in judgement.claimed:
-        row = desk.row(claim.message)
-        assert (row.state, row.attempt, row.claim_id) == (State.CLAIMED, 2, claim.claim_id)
+def test_a_further_attempt_whose_commit_got_no_answer_is_found_again_or_made_anew(desk: Desk, commits: Commits) -> None:
+    for turn, fates in enumerate(itertools.product(FATES, repeat=3)):
+        first = desk.claim(*messages(range(10 * turn, 10 * turn + 5))).claimed
+        commits.meet(fates)
+        judgement, _ = reclaim_patiently(desk.ledger, desk.run, claims=first, give_up=never)
+        commits.meet([])
+        assert len(judgement.claimed) == 5, fates
+        assert judgement.already == [], fates
+        for claim in judgement.claimed:
+            row = desk.row(claim.message)
+            assert (row.state, row.attempt, row.claim_id) == (State.CLAIMED, 2, claim.claim_id), fates
 
 
 @pytest.mark.parametrize("fate", ["lost before", "lost after"])

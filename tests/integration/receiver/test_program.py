@@ -12,11 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from airflow_provider_dropcowboy.ledger.database import open_ledger
+from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
 from tests.integration.cli.program import Program
 from tests.integration.receiver.conftest import kept
 from tests.integration.receiver.running import CALLBACK_SECRET, Asked, body
-from tests.postgres_server import PostgresServer
 
 
 @pytest.fixture
@@ -85,34 +84,34 @@ def test_several_workers_count_together_and_one_that_dies_is_replaced(program: P
     ledger.engine.dispose()
 
 
-def test_it_ends_though_the_ledger_hangs_and_what_it_answered_is_on_disk(program: Program, tmp_path: Path) -> None:
-    with PostgresServer() as server:
-        program.ledger_url = server.url(server.create_database())
-        open_ledger(program.ledger_url, may_create=True).engine.dispose()
-        with started(program) as (receiver, process), ThreadPoolExecutor(1) as vendor:
-            receiver.wait_for_ledger()
-            observer = open_ledger(program.ledger_url)
-            with observer.reading() as connection:
-                others = "SELECT pid FROM pg_stat_activity WHERE client_port > 0 AND pid <> pg_backend_pid()"
-                frozen = [psutil.Process(pid) for pid in connection.exec_driver_sql(others).scalars()]
-            observer.engine.dispose()
-            assert frozen
+def test_it_ends_though_the_ledger_hangs_and_what_it_answered_is_on_disk(
+    program: Program, postgres_ledger: Ledger
+) -> None:
+    program.ledger_url = postgres_ledger.engine.url.render_as_string(hide_password=False)
+    postgres_ledger.engine.dispose()
+    with started(program) as (receiver, process), ThreadPoolExecutor(1) as vendor:
+        receiver.wait_for_ledger()
+        with postgres_ledger.reading() as connection:
+            others = (
+                "SELECT pid FROM pg_stat_activity "
+                "WHERE datname = current_database() AND client_port > 0 AND pid <> pg_backend_pid()"
+            )
+            frozen = [psutil.Process(pid) for pid in connection.exec_driver_sql(others).scalars()]
+        assert frozen
+        for each in frozen:
+            each.suspend()
+        try:
+            answer = vendor.submit(receiver.post, "f1")
+            while receiver.metric("dropcowboy_callbacks_received_total") < 1:
+                pass
+            program.end(process, signal.SIGTERM)
+            assert answer.result().status_code == 200
+        finally:
             for each in frozen:
-                each.suspend()
-            try:
-                answer = vendor.submit(receiver.post, "f1")
-                while receiver.metric("dropcowboy_callbacks_received_total") < 1:
-                    pass
-                program.end(process, signal.SIGTERM)
-                assert answer.result().status_code == 200
-            finally:
-                for each in frozen:
-                    each.resume()
-        with started(program) as (receiver, _):
-            receiver.wait_for_ledger()
-        ledger = open_ledger(program.ledger_url)
-        assert {row.foreign_id for row in kept(ledger)} == {"f1"}
-        ledger.engine.dispose()
+                each.resume()
+    with started(program) as (receiver, _):
+        receiver.wait_for_ledger()
+    assert {row.foreign_id for row in kept(postgres_ledger)} == {"f1"}
 
 
 @pytest.mark.parametrize("silent", [600, 0])
