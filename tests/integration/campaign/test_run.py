@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from itertools import cycle
 
 import pytest
 import sqlalchemy as sa
@@ -77,13 +78,20 @@ def test_no_more_requests_are_under_way_than_the_plan_allows(
     assert 1 <= sandbox.stats()["max_in_flight"] <= concurrency
 
 
+DATABASES = ("sqlite", "postgresql")
+"""Where what is tested is the wire, each fault meets one of them; tests of the ledger write each outcome on both."""
+
+DOUBTS = (
+    "lose_answer", "drop_request", "reset_after", "reset_before", "truncated_after", "500_after", "500_before",
+    "502_after", "503_before", "503_retry_after_before", "504_after", "timeout_408", "conflict", "odd_json_after",
+    "html_200_after", "html_200_before", "redirect_302", "redirect_307",
+)  # fmt: skip
+
+
 class TestDoubt:
     @pytest.mark.parametrize(
-        "fault",
-        ["lose_answer", "drop_request", "reset_after", "reset_before", "truncated_after", "500_after", "500_before",
-         "502_after", "503_before", "503_retry_after_before", "504_after", "timeout_408", "conflict", "odd_json_after",
-         "html_200_after", "html_200_before", "redirect_302", "redirect_307"],
-    )  # fmt: skip
+        ("ledger_url", "fault"), list(zip(cycle(DATABASES), DOUBTS, strict=False)), indirect=["ledger_url"]
+    )
     def test_what_may_have_been_taken_is_never_asked_again(
         self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, ledger: Ledger, fault: str
     ) -> None:
@@ -220,7 +228,9 @@ UUID_KEY = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
         ("1.50", 1.5),
     ],
 )
-@pytest.mark.parametrize("is_of_older_release", [False, True])
+@pytest.mark.parametrize(
+    ("ledger_url", "is_of_older_release"), [("sqlite", False), ("postgresql", True)], indirect=["ledger_url"]
+)
 def test_a_person_is_sent_to_once_whatever_the_notation_of_the_key(
     plan: MakePlan, run: RunPlan, monkeypatch: pytest.MonkeyPatch, before: str, after: object, is_of_older_release: bool
 ) -> None:

@@ -32,7 +32,12 @@ def states_by_name(ledger: Ledger) -> dict[str, State]:
         return {row.foreign_id: State(row.state) for row in connection.execute(sa.select(SENDS)).all()}
 
 
-@pytest.mark.parametrize("others", [(), OTHERS], ids=["alone", "among other faults"])
+@pytest.mark.parametrize(
+    ("ledger_url", "others"),
+    [("sqlite", ()), ("postgresql", OTHERS)],
+    ids=["alone, sqlite", "among other faults, postgresql"],
+    indirect=["ledger_url"],
+)
 @pytest.mark.parametrize("unasked", UNASKED.values(), ids=UNASKED)
 def test_nobody_is_called_twice_and_no_acceptance_is_invented(
     sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, ledger: Ledger, unasked: Faults, others: Faults
