@@ -21,7 +21,7 @@ from tests.in_airflow.conftest import (  # noqa: F401  # fixtures
 )
 from tests.postgres_server import connection_fields
 from tests.warehouses import engines
-from tests.warehouses.engines import MARIADB, WHEELS, Warehouse
+from tests.warehouses.engines import MARIADB, SERVERS, WHEELS, Warehouse
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +42,12 @@ def mariadb_port() -> Iterator[int]:
         yield port
 
 
-@pytest.fixture(params=[*WHEELS, *(pytest.param(name, marks=pytest.mark.mariadb) for name in MARIADB)])
+@pytest.fixture(
+    params=[
+        *(pytest.param(name, marks=[pytest.mark.xdist_group(name)] if name in SERVERS else []) for name in WHEELS),
+        *(pytest.param(name, marks=pytest.mark.mariadb) for name in MARIADB),
+    ]
+)
 def warehouse(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Warehouse:
     """A database of the test's own; the Airflow connection ``warehouse`` leads to it."""
     return make_warehouse(request.param, request, monkeypatch, tmp_path)

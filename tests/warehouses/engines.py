@@ -142,4 +142,6 @@ def mariadb_server() -> Iterator[int]:
 
 
 WHEELS: Final = ("sqlite", "duckdb", "psycopg", "psycopg2", "clickhouse", "snowflake")
+SERVERS: Final = ("clickhouse", "snowflake")
+"""Those that start a server of their own, which takes seconds: their tests run on one xdist worker."""
 MARIADB: Final = ("mysqlclient", "pymysql", "mysql-connector-python")

@@ -36,6 +36,7 @@ def example(name: str, ledger: Ledger) -> DAG:
     return dag
 
 
+@pytest.mark.xdist_group("snowflake")
 def test_out_of_snowflake_and_back(
     request: pytest.FixtureRequest, sandbox: SandboxProcess, ledger: Ledger, monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,

@@ -87,7 +87,7 @@ def test_who_wants_no_results_has_nothing_to_mend() -> None:
 def test_no_credential_goes_to_the_callback_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password mine\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    with ScriptedServer(answer(404)) as server:
+    with ScriptedServer(answer(404), answer(404)) as server:
         look_at_receiver(replace(SETTINGS, callback_url=server.base_url()))
     said = b"".join(server.requests).lower()
     assert b"get /v1/callbacks/doctor.0." in said

@@ -70,8 +70,16 @@ def failure_of(act: Callable[[], object]) -> DropCowboyError | None:
     return None
 
 
-@pytest.mark.parametrize("route", ["create", "show", "rename", "delete", "append"])
-@pytest.mark.parametrize("fault", FAULTS)
+ROUTES = ("create", "show", "rename", "delete", "append")
+MEETINGS = [
+    (("sqlite", "postgresql")[(row + column) % 2], route, fault)
+    for row, route in enumerate(ROUTES)
+    for column, fault in enumerate(FAULTS)
+]
+"""Each fault on each route, on one of the databases: what they hold is tested on both."""
+
+
+@pytest.mark.parametrize(("ledger_url", "route", "fault"), MEETINGS, indirect=["ledger_url"])
 def test_a_mirror_is_exact_though_every_second_request_fails(
     route: str, fault: str, sync: Sync, sandbox: SandboxProcess
 ) -> None:
