@@ -8,7 +8,7 @@ from airflow.sdk import DAG, Param
 
 from airflow_provider_dropcowboy.operators.rvm import SendRvmOperator
 
-# All three tasks send, or count, one campaign: whom the first asked, the rest does not ask.
+# All three tasks send, or count, one campaign: `rest` does not contact anybody again.
 OFFER: Final[dict[str, Any]] = {
     "campaign": "{{ params.campaign }}",
     "sql": "SELECT contact_id, phone, postal_code, consented FROM due_today",
@@ -28,12 +28,12 @@ with DAG(
     doc_md="""
     ### A dry run, an approval, twenty people, then everybody
 
-    `count` judges every row and sends nothing. A person reads under *Required Actions* how many would be called where,
-    from when until when and for how much, and approves or rejects; rejected, nothing is sent. `first` sends to twenty,
-    so that a wrong recording reaches twenty people and not all of them; if too many of its requests fail, `rest` does
+    `count` screens every row and sends nothing. Under *Required Actions*, a person reads how many people would be
+    called, where, when, and for how much, and approves or rejects. After a rejection nothing is sent. `first` sends to
+    twenty people, so that a wrong recording reaches twenty and not all. If too many of its requests fail, `rest` does
     not begin. `rest` sends to the others: both tasks name the same campaign.
 
-    Triggered again with the same `campaign`, it asks only people who were not asked.
+    Triggered again with the same `campaign`, it contacts only people it has not contacted.
 
     Needs the connections `dropcowboy_default` and `warehouse`.
     """,

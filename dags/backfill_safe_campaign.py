@@ -1,4 +1,4 @@
-"""Every day: a voicemail to those with an appointment on the next one; a backfill asks only whom a run missed."""
+"""Every day: a voicemail to people with an appointment tomorrow. A backfill contacts only those a run missed."""
 
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ with DAG(
     * The campaign is named after the same date. It is so by default, `{dag_id}.{task_id}@{logical_date}`; here it is
       written out, so that it stays the same when somebody renames the DAG or the task.
 
-    So a backfill, a clear or a retry of a day finds the day's campaign, and asks only those who were not asked.
+    So a backfill, a clear or a retry of a day finds the day's campaign, and contacts only people it has not contacted.
 
     A scheduled or backfilled run that is more than a day late is skipped (`max_staleness`), since a reminder of last
     week helps nobody. Where it is meant, give the backfill the conf `{"dropcowboy_allow_stale": true}`.
@@ -41,6 +41,6 @@ with DAG(
         sql_conn_id="warehouse",
         key_column="contact_id",
         campaign="appointment reminder {{ ds }}",
-        message_kind="informational",  # it sells nothing: no law wants consent to sales by recording
+        message_kind="informational",  # it sells nothing, so laws on recorded sales messages do not apply
         recording_id="a0000000-0000-4000-8000-000000000002",  # one of your account; this is the sandbox's
     )

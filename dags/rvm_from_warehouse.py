@@ -12,7 +12,7 @@ with DAG(
     schedule="@daily",
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,  # a voicemail of last week is of no use today
-    # A retry asks only those who were surely not asked yet, so there is nothing to fear from it.
+    # A retry contacts only people who were not contacted yet, so it is safe.
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
     doc_md="""
     ### A voicemail from a warehouse table
@@ -30,7 +30,7 @@ with DAG(
         sql="SELECT contact_id, phone, postal_code, consented FROM due_today",
         sql_conn_id="warehouse",
         key_column="contact_id",  # names a person for good, even when the number changes
-        postal_code_column="postal_code",  # tells the vendor where it is day; a number may have moved
+        postal_code_column="postal_code",  # says where the person lives, for calling hours; a number may have moved
         opt_in_column="consented",  # who did not consent is counted as suppressed
         recording_id="a0000000-0000-4000-8000-000000000001",  # one of your account; this is the sandbox's
     )

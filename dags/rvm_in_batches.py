@@ -17,12 +17,12 @@ with DAG(
     doc_md="""
     ### A large campaign as mapped tasks
 
-    Each of the four mapped tasks reads the same query and takes the contacts that belong to its part, so that one can
-    be watched, cleared and retried without the others. They are one campaign: nobody is in two parts, and cutting the
-    source anew, say in eight, still asks nobody twice.
+    Each of the four mapped tasks reads the same query and sends to the contacts of its part, so that you can watch,
+    clear and retry each alone. They are one campaign: nobody is in two parts. If you cut the source anew, say in eight,
+    still nobody is contacted twice.
 
-    This is for a better view, not for speed: one task alone can use all connections the vendor allows an account, and
-    the four share them.
+    This is for a better view, not for speed: one task alone can use all connections that Drop Cowboy allows an account,
+    and the four share them.
 
     Needs the connections `dropcowboy_default` and `warehouse`.
     """,

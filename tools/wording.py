@@ -1,4 +1,4 @@
-"""Prints how often the package uses private words, and fails if it does: a part of `make docs`.
+"""Prints how often the package and its example DAGs use private words, and fails if they do: a part of `make docs`.
 
 Counted are all texts for people: errors, logs, reasons, help, pages, docstrings and comments. Words that the vendor
 wrote, and texts that older ledgers hold, are not ours.
@@ -17,7 +17,8 @@ from typing import Final
 
 from tools.readability import PRIVATE_WORDS
 
-PACKAGE: Final = Path(__file__).parents[1] / "airflow_provider_dropcowboy"
+ROOT: Final = Path(__file__).parents[1]
+FOLDERS: Final = ("airflow_provider_dropcowboy", "dags")
 
 _NAMES: Final = re.compile(r"`+[^`]+`+|:(?:param|ivar) \w+:")
 _STATEMENT: Final = re.compile(r"\s*(SELECT|UPDATE|INSERT|DELETE|WITH)\b")
@@ -25,7 +26,8 @@ _STATEMENT: Final = re.compile(r"\s*(SELECT|UPDATE|INSERT|DELETE|WITH)\b")
 
 def main() -> None:
     """Print the counts; exit with 1 if there is any use."""
-    found = [use for path in sorted(PACKAGE.rglob("*")) for use in uses_in(path)]
+    paths = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*"))]
+    found = [use for path in paths for use in uses_in(path)]
     counts = Counter(word for _place, word, _text in found)
     print(", ".join(f"{word} {counts[word]}" for word in PRIVATE_WORDS))
     for place, word, text in found:
@@ -36,7 +38,7 @@ def main() -> None:
 
 def uses_in(path: Path) -> Iterator[tuple[str, str, str]]:
     """Where the texts of a file use a private word: place, word, and text."""
-    name = path.relative_to(PACKAGE)
+    name = path.relative_to(ROOT)
     if "migrations" in name.parts:
         return
     if path.suffix == ".html":

@@ -82,7 +82,7 @@ def begin(plan: Plan, ledger: Ledger, *, rows: Iterable[object]) -> Begun:
 
 
 def check_account(plan: Plan, ledger: Ledger) -> None:
-    """Return unless the campaign seems to be one that was sent under another key of the account.
+    """Return unless the campaign seems to have been sent under another key of the account.
 
     :raises ConfigurationError: it does; nobody may be contacted before a person has named the account.
     """

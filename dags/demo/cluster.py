@@ -1,4 +1,4 @@
-"""All that a large installation has, on one machine: PostgreSQL, broker, Airflow with Celery, receiver, stand-in."""
+"""All that a large installation has, on one machine: PostgreSQL, broker, Airflow with Celery, receiver, sandbox."""
 
 import json
 import subprocess
@@ -45,7 +45,7 @@ class Cluster:
 
     :param folder: a new one, for logs and for what Airflow writes.
     :param rows: of the warehouse's table, each a person of its own.
-    :param sandbox_options: words of the stand-in's command line.
+    :param sandbox_options: words of the sandbox's command line.
     :ivar numbers: of these people.
     """
 
@@ -110,11 +110,11 @@ class Cluster:
         return found
 
     def wait_for_takes(self, count: int) -> None:
-        """The stand-in has taken so many; what ends meanwhile is started again."""
-        self.airflow.wait_until(lambda: self.sandbox.takes()["takes"] >= count, until=f"{count} messages are taken")
+        """The sandbox has accepted so many; what ends meanwhile is started again."""
+        self.airflow.wait_until(lambda: self.sandbox.takes()["takes"] >= count, until=f"{count} messages are accepted")
 
     def wait_for_success(self, run_id: str) -> None:
-        """The run has ended well, with as many tries as that takes."""
+        """The run has ended well, with as many tries as it needs."""
         state = self.airflow.wait_for_run(DAG_ID, run_id)
         assert state == "success", f"the run ended as {state}; the logs are in {self._folder}"
 

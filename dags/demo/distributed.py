@@ -33,12 +33,12 @@ MAX_DOUBT: Final = 3 * CONCURRENCY * SLOTS
 class Ended:
     """Where everything stands at the end.
 
-    :param funnel: as ``dropcowboy report --json`` tells it.
+    :param funnel: as ``dropcowboy report --json`` shows it.
     :param parts: the summary of each mapped task, as Airflow keeps it.
     :param waited: what the sensor returned: the counts of the whole campaign.
-    :param takes: the stand-in's account.
-    :param asks: how often the stand-in was asked for each message.
-    :param told: results that the receiver has taken.
+    :param takes: the sandbox's account.
+    :param asks: requests for each message at the sandbox.
+    :param told: results that the receiver accepted.
     """
 
     funnel: dict[str, Any]
@@ -68,7 +68,7 @@ class Ended:
 
     @property
     def twice(self) -> int:
-        """Messages and numbers that the stand-in took more than once."""
+        """Messages and numbers that the sandbox accepted more than once."""
         return self.takes["taken_twice"] + self.takes["by_phone_taken_more_than_once"]
 
     @property
@@ -87,12 +87,12 @@ def main(folder: Path) -> int:
             del os.environ[name]  # the user's own Airflow, ledger and account have no part in this
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    with console.status("PostgreSQL, broker, Airflow, receiver and stand-in start …"):
+    with console.status("PostgreSQL, broker, Airflow, receiver and sandbox start …"):
         cluster = Cluster(folder, rows=ROWS, sandbox_options=SANDBOX)
     with cluster:
         console.print(f"  Airflow    {cluster.airflow.url}, 2 Celery workers of {SLOTS} slots")
         console.print("  PostgreSQL one server: Airflow's own tables, the warehouse, the ledger")
-        console.print(f"  stand-in   {LATENCY_MS} ms an answer, loses 1 in 1,000 answers")
+        console.print(f"  sandbox    {LATENCY_MS} ms an answer, loses 1 in 1,000 answers")
         console.print(f"  logs       in {folder.name}/")
         console.print(f"\n[bold]1. {DAG_ID} sends to {ROWS:,} people, in {PARTS} parts[/]")
         run_id = cluster.trigger()
@@ -119,9 +119,9 @@ def break_things(cluster: Cluster, console: Console) -> None:
     """A worker is killed, the scheduler is away for a while, PostgreSQL is restarted."""
 
     def wait_for(share: float) -> str:
-        with console.status(f"waiting until {share:.0%} are taken …"):
+        with console.status(f"waiting until {share:.0%} are sent …"):
             cluster.wait_for_takes(int(ROWS * share))
-        return f"  {share:>4.0%} taken:"
+        return f"  {share:>4.0%} sent:"
 
     said = wait_for(0.2)
     cluster.airflow.kill("worker-1")
@@ -144,8 +144,8 @@ def _promises(first: Ended, ended: Ended) -> list[tuple[bool, str]]:
     stand = sum(count for part in ended.parts for name, count in part.items() if name in set(State))
     asked_again = sum(part["asked"] for part in ended.parts)
     return [
-        (ended.twice == 0, "the stand-in took no message twice, and called no number twice"),
-        (set(ended.asks.values()) == {1}, "it was asked once for each message"),
+        (ended.twice == 0, "the sandbox accepted no message twice, and called no number twice"),
+        (set(ended.asks.values()) == {1}, "it had one request for each message"),
         (
             sum(part["read"] for part in ended.parts) == stand == ROWS,
             f"the counts of the {PARTS} parts add up to the {ROWS:,} rows",
@@ -171,8 +171,8 @@ def _table(ended: Ended) -> Table:
     table.add_column(style="dim")
     delivered, failed, doubt = (ended.count(state) for state in (State.DELIVERED, State.FAILED, State.UNKNOWN))
     table.add_row(f"{ROWS:,}", "rows", "of the warehouse's table")
-    table.add_row(f"{delivered + failed + ended.count(State.ACCEPTED):,}", "accepted", "taken by the vendor")
-    table.add_row(f"{doubt:,}", "in doubt", "by the killed worker: perhaps taken, so not asked again")
+    table.add_row(f"{delivered + failed + ended.count(State.ACCEPTED):,}", "accepted", "by the vendor")
+    table.add_row(f"{doubt:,}", "in doubt", "by the killed worker: perhaps sent, so not sent again")
     table.add_row(f"{delivered:,}", "delivered", "arrived, says the vendor")
     table.add_row(f"{failed:,}", "failed", "did not arrive, says the vendor")
     table.add_row(f"{ended.rate_per_s:,.0f}", "a second", "with all that was away in between")

@@ -184,7 +184,7 @@ def main(folder: Path, *, api: str = "v1") -> int:
     finished = folder / "finished"
     if playground.is_port_taken:
         console.print(
-            "[yellow]The sandbox's port is taken by another program, so it listens on another one. That makes it "
+            "[yellow]Another program uses the sandbox's port, so it listens on another one. That makes it "
             "another account, which has contacted nobody: everybody is contacted once more.[/]"
         )
         finished.unlink(missing_ok=True)

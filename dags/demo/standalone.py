@@ -81,7 +81,7 @@ class Standalone:
 
     def stop(self) -> None:
         """It has ended, and every process that it started."""
-        # Its tasks first, and in order: a send task that is told to end records what is in flight.
+        # Its tasks first, and in order: a send task that has to end records what is in flight.
         for end in (signal.SIGTERM, signal.SIGKILL):
             for process in (members := self._members()):
                 with suppress(psutil.NoSuchProcess):
@@ -191,7 +191,7 @@ def main(folder: Path) -> None:
     console = Console(highlight=False)
     playground = Playground(folder)
     if playground.is_port_taken:
-        console.print("[yellow]The sandbox's port is taken, so it listens on another one, as another account.[/]")
+        console.print("[yellow]Another program uses the sandbox's port. It listens on another, as another account.[/]")
     with playground.start_sandbox("--latency-ms", "20") as sandbox:
         output = f"its output is in {folder.name}/{playground.log.name}"
         with console.status(f"Airflow starts, which takes a minute or two; {output} …"):

@@ -1,4 +1,4 @@
-"""One campaign over all workers: eight mapped tasks, and one that tells what became of the whole."""
+"""One campaign over all workers: eight mapped tasks, and a task that returns the counts of the whole."""
 
 from datetime import timedelta
 
@@ -18,7 +18,7 @@ with DAG(
     ### A large campaign on several workers
 
     The eight parts are one campaign: they share its limits, its budget and the account's connections, and whatever is
-    run again asks nobody twice. `wait` returns the counts of all of it.
+    run again contacts nobody twice. `wait` returns the counts of all of it.
 
     Needs the connections `dropcowboy_default` and `warehouse`, and a ledger on PostgreSQL.
     """,
