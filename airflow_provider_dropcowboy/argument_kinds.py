@@ -90,9 +90,15 @@ def read_number(value: object) -> Decimal | None:
     return number if number.is_finite() else None
 
 
-def _number_kind(
+def number_kind(
     wanted: str, is_right: Callable[[Decimal], bool], convert: Callable[[Decimal], object], metavar: str
 ) -> Kind:
+    """A number.
+
+    :param wanted: what to write, for the error of a number that is not right.
+    :param convert: to the type that is used.
+    """
+
     def read(name: str, value: object) -> object:
         number = read_number(value)
         if number is None or not is_right(number):
@@ -182,9 +188,9 @@ REGION: Final = _text_that(re.compile(r"[A-Z]{2}").fullmatch, "{} is not a count
 E164: Final = Kind(_e164, is_text=True, metavar="E.164")
 PATH: Final = Kind(_path, is_text=True, metavar="PATH")
 FLAG: Final = Kind(_flag)
-RATE: Final = _number_kind("a number above 0", lambda number: number > 0, float, "N")
-SHARE: Final = _number_kind("a share from 0 to 1, such as 0.2", lambda number: 0 <= number <= 1, float, "SHARE")
-AMOUNT: Final = _number_kind("an amount in US dollars above 0", lambda number: number > 0, Decimal, "USD")
+RATE: Final = number_kind("a number above 0", lambda number: number > 0, float, "N")
+SHARE: Final = number_kind("a share from 0 to 1, such as 0.2", lambda number: 0 <= number <= 1, float, "SHARE")
+AMOUNT: Final = number_kind("an amount in US dollars above 0", lambda number: number > 0, Decimal, "USD")
 DURATION: Final = Kind(_duration, metavar="TIME")
 MAPPING: Final = Kind(_mapping)
 ANYTHING: Final = Kind(lambda _name, value: value, is_text=True)

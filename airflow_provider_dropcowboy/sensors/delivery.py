@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
-from airflow_provider_dropcowboy.argument_kinds import DURATION, FLAG, NAME, SHARE
-from airflow_provider_dropcowboy.arguments import Arguments, Kind, argument
+from airflow_provider_dropcowboy.argument_kinds import DURATION, FLAG, NAME, SHARE, number_kind
+from airflow_provider_dropcowboy.arguments import Arguments, argument, wrong
 from airflow_provider_dropcowboy.errors import ConfigurationError, DropCowboyError
 from airflow_provider_dropcowboy.hooks.arguments import ArgumentsMixin, is_deferrable, template_fields_of
 from airflow_provider_dropcowboy.hooks.ledger import Results, may_pass, open_results
@@ -23,39 +23,27 @@ if TYPE_CHECKING:
     from airflow_provider_dropcowboy.reports.results import Progress
 
 
-def _bounded(kind: Kind, must: str, *, refused: object = None) -> Kind:
-    """The kind with its bounds in words, and without one value of it."""
-
-    def read(name: str, value: object) -> object:
-        try:
-            found = kind.read(name, value)
-        except ConfigurationError:
-            found = refused
-        if found == refused:
-            raise ConfigurationError(f"{name}={value!r} must be {must}.")
-        return found
-
-    return Kind(read)
-
-
 @dataclass(frozen=True, kw_only=True, repr=False)
 class DeliverySensorArguments(Arguments):
     """Which results the sensor waits for, and how."""
 
     campaign: str = argument(NAME, "As the send task's XCom names it.", default="")
     min_final_share: float = argument(
-        _bounded(SHARE, "above 0, and at most 1 for all", refused=0), "Above 0, up to 1.", default=1.0
+        number_kind("a share above 0, and at most 1 for all", lambda share: 0 < share <= 1, float, "SHARE"),
+        "Above 0, up to 1.",
+        default=1.0,
     )
-    fail_below_delivered: float | None = argument(
-        _bounded(SHARE, "from 0 to 1, or None"), "Fail if a smaller share of the final sends was delivered."
-    )
+    fail_below_delivered: float | None = argument(SHARE, "Fail if a smaller share of the final sends was delivered.")
     expire_after: timedelta = argument(
-        _bounded(DURATION, "a time above 0", refused=timedelta(0)),
-        "An accepted send counts as final after so long without a result.",
-        default=timedelta(hours=72),
+        DURATION, "An accepted send counts as final after so long without a result.", default=timedelta(hours=72)
     )
     dropcowboy_conn_id: str = argument(NAME, "Airflow connection of type `dropcowboy`.", default="dropcowboy_default")
     deferrable: bool | None = argument(FLAG, "Wait in the triggerer.")
+
+    @classmethod
+    def _check_together(cls, values: Mapping[str, object]) -> None:
+        if values["expire_after"] == timedelta(0):
+            raise wrong("expire_after", "is 0", "Write a time above 0.")
 
 
 class DropCowboyDeliverySensor(ArgumentsMixin, BaseSensorOperator):
