@@ -1,4 +1,4 @@
-"""What the API lets a connection do, in words for a person: the Test button's, and those of ``dropcowboy doctor``."""
+"""Whether a connection can send, in words for a person: for the Test button and for ``dropcowboy doctor``."""
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def check_access(settings: "ConnectionSettings") -> tuple[bool, str]:
     """Whether the connection can send, and if not, why and what to do. Nothing is sent.
 
-    :returns: without any secret; Airflow shows it as it is.
+    :returns: the verdict, and a text without any secret: Airflow shows it as it is.
     """
     from airflow_provider_dropcowboy.transport.client import Client
 
@@ -36,10 +36,10 @@ def access_call(settings: "ConnectionSettings") -> "Call[Access]":
 
 
 def read_access(settings: "ConnectionSettings", reply: "Reply") -> "Access":
-    """Whether the account can send, from what came back for ``access_call``.
+    """Whether the account can send, from the reply to ``access_call``.
 
-    :raises DropCowboyError: there was no such answer; its text says which of host, network, credentials, funds and
-        rights it may be.
+    :raises DropCowboyError: the reply does not say. The text says what may be wrong: host, network, credentials, funds
+        or rights.
     """
     from airflow_provider_dropcowboy.api.reading import error_reason
     from airflow_provider_dropcowboy.api.versions import vendor_of
@@ -59,7 +59,7 @@ def read_access(settings: "ConnectionSettings", reply: "Reply") -> "Access":
 
 
 def host_of(settings: "ConnectionSettings") -> str:
-    """Where the connection leads, for a person."""
+    """The host that the connection leads to, for a person."""
     return urlsplit(settings.account.base_url).netloc
 
 

@@ -1,4 +1,4 @@
-"""A task's arguments: from what Airflow hands over to checked values."""
+"""The arguments of tasks: how they are kept, rendered, resolved, mapped and checked."""
 
 import inspect
 import re
@@ -46,7 +46,7 @@ def is_deferrable(given: bool | None) -> bool:
 
 
 def refuse_misspelt(kind: type, names: Iterable[str]) -> None:
-    """Nothing, if no name is a misspelt argument. A name that resembles none is left for Airflow to refuse.
+    """Refuse a misspelt argument. Airflow itself refuses names that resemble none.
 
     :param kind: of the operator, sensor or notifier.
     :raises ConfigurationError: says which name was meant.
@@ -74,9 +74,9 @@ def _arguments_of(kind: type) -> frozenset[str]:
 
 
 def refuse_unstable_campaign(campaign: object) -> None:
-    """Nothing, if a template of a campaign's name can be the same in every try of a run.
+    """Refuse a campaign's name with a part that changes in each try: each try would contact everybody again.
 
-    :raises ConfigurationError: it has a part that changes with each try: each would contact everybody again.
+    :raises ConfigurationError: names the part.
     """
     if not isinstance(campaign, str):
         return
@@ -91,7 +91,7 @@ def refuse_unstable_campaign(campaign: object) -> None:
 
 
 class ArgumentsMixin:
-    """Operators, sensors and the notifier keep, render, check and read their arguments in this way."""
+    """What operators, sensors and the notifier do with their arguments: keep, check, render and read them."""
 
     _rendered_to_nothing: Collection[str] = ()
 
@@ -117,7 +117,7 @@ class ArgumentsMixin:
                 XComArg.apply_upstream_relationship(cast("BaseOperator", self), value)
 
     def _check(self, kind: type[Arguments]) -> None:
-        """Check what is known of the arguments when the DAG is parsed.
+        """Check the arguments that are known when the DAG is parsed.
 
         :raises ConfigurationError: names the argument and says what to write.
         """

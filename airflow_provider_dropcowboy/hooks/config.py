@@ -1,4 +1,4 @@
-"""Airflow's settings and connections, read without Airflow where that is certain: importing it takes two seconds."""
+"""Airflow's settings and connections. Read without Airflow where that is safe: importing it needs two seconds."""
 
 import json
 import os
@@ -18,7 +18,7 @@ _BUILT_IN: Final = {("core", "executor"): "LocalExecutor"}
 
 @dataclass(slots=True)
 class WrittenConnection:
-    """A connection written as JSON, read as Airflow reads it, without Airflow, which takes two seconds."""
+    """A connection that is written as JSON, read as Airflow would read it."""
 
     conn_type: str | None = None
     login: str | None = field(default=None, repr=False)
@@ -30,7 +30,7 @@ class WrittenConnection:
 
 
 def read_connection(text: str) -> WrittenConnection | None:
-    """A connection of plain JSON; None: Airflow reads it, or says what is wrong with it."""
+    """Read a connection of plain JSON. None: only Airflow can read it, or say what is wrong with it."""
     try:
         written = json.loads(text)
         extra = written.pop("extra", None) or {}
@@ -43,10 +43,10 @@ def read_connection(text: str) -> WrittenConnection | None:
 
 
 def setting(section: str, key: str) -> str | None:
-    """What Airflow's configuration says; None: nothing.
+    """A value of Airflow's configuration; None: it is not set.
 
-    In a process of Airflow, Airflow says it. In any other, the environment and ``airflow.cfg`` are read as they are,
-    as long as that cannot come to another value: no command, no secrets backend, nothing to fill in.
+    In a process of Airflow, Airflow reads it. In any other, the environment and ``airflow.cfg`` are read as they are,
+    unless Airflow could find another value: by a command, a secrets backend, or something to fill in.
     """
     if "airflow" not in sys.modules and (found := _read_plainly(section, key)) is not None:
         return found or _BUILT_IN.get((section, key))
@@ -94,7 +94,7 @@ def is_set_up() -> bool:
 
 
 def calling_hours(mode: str, *, channel: str, message_kind: str) -> "CallingHours | None":
-    """Who judges them; None: ``off``, nobody does.
+    """The calling hours of a send; None for mode ``off``.
 
     :param channel: ``rvm`` or ``sms``.
     :raises ConfigurationError: ``[dropcowboy] calling_hours_rules`` names a file that cannot be read.

@@ -44,11 +44,11 @@ class ConnectionSettings:
     """A connection's settings, checked.
 
     :param callback_url: public base URL of the receiver, without a trailing slash.
-    :param retired_callback_secrets: of sends that may still be answered; the receiver takes them too.
-    :param webhook_secrets: with which API v2 signs webhooks that were not made by ``dropcowboy receiver --register``.
-    :param byoc: the vendor's ``byoc`` object; it holds a carrier's credentials.
+    :param retired_callback_secrets: former secrets. Results of earlier sends still come with them.
+    :param webhook_secrets: API v2 signs with these webhooks that ``dropcowboy receiver --register`` did not make.
+    :param byoc: Drop Cowboy's ``byoc`` object; it holds a carrier's credentials.
     :param account_webhook: whether the account's own webhook posts to the receiver's ``/webhook``.
-    :param verify: False, or the path of a CA bundle on the worker.
+    :param verify: whether TLS certificates are checked, or the path of a CA bundle on the worker.
     """
 
     account: Account
@@ -89,11 +89,11 @@ class ConnectionSettings:
         return cls(account=account, **{_ATTRIBUTES.get(name, name): value for name, value in read.items()})
 
     def callback_secrets(self) -> tuple[Secret, ...]:
-        """The one in use, and the retired ones: what a receiver tells a true callback by."""
+        """The secret in use, then the retired ones: the receiver knows a true callback by them."""
         return (*((self.callback_secret,) if self.callback_secret else ()), *self.retired_callback_secrets)
 
     def secrets(self) -> Iterator[Secret]:
-        """Every credential in here, for a log's masker."""
+        """Every credential of the connection, for Airflow's masker of logs."""
         yield from (self.account.secret, *self.callback_secrets(), *map(Secret, texts_in(self.byoc)))
         yield from self.webhook_secrets
 
@@ -108,7 +108,7 @@ def _read(name: str, value: object) -> object:
 
 
 def _check_names(extra: Mapping[str, object]) -> None:
-    """Refuse a field that is meant for one of these: it would not count, and nobody would notice."""
+    """Refuse a misspelt field: it would not count, and nobody would notice."""
     for name in extra.keys() - _FIELDS.keys():
         meant = _OTHER_NAMES.get(name) or next(iter(get_close_matches(name.lower(), _FIELDS, n=1, cutoff=0.8)), None)
         if meant is not None:

@@ -33,13 +33,13 @@ log = logging.getLogger(__name__)
 
 
 def ledger_url(settings: ConnectionSettings | None) -> URL:
-    """Where the ledger is: one place for everything that sends, receives or reports.
+    """The URL of the ledger: the same for everything that sends, receives or reports.
 
-    ``ledger_conn_id`` of the connection, ``[dropcowboy] ledger_conn_id`` of Airflow's configuration, the variable
-    ``DROPCOWBOY_LEDGER_URL``; without any, a file under ``AIRFLOW_HOME``.
+    It comes from ``ledger_conn_id`` of the connection, ``[dropcowboy] ledger_conn_id`` of Airflow's configuration, or
+    the variable ``DROPCOWBOY_LEDGER_URL``. Without any of them, it is a file under ``AIRFLOW_HOME``.
 
-    :param settings: None: there is no connection, as for somebody who only looks.
-    :raises ConfigurationError: two of them name different databases; or none does and tasks run on several machines.
+    :param settings: of the connection; None: there is none.
+    :raises ConfigurationError: two of them name different databases, or none is set and tasks run on several machines.
     """
     found: dict[str, URL] = {}
     if settings is not None and settings.ledger_conn_id:
@@ -60,7 +60,7 @@ def ledger_url(settings: ConnectionSettings | None) -> URL:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """An open ledger, and whose connection it was found by."""
+    """An open ledger, and the connection that names it."""
 
     ledger: "Ledger"
     settings: ConnectionSettings
@@ -75,9 +75,9 @@ class Results:
 
 @contextmanager
 def open_results(dropcowboy_conn_id: str) -> Iterator[Results]:
-    """The ledger of a connection; all its database connections are closed at the end.
+    """Open the ledger of a connection. At the end, all its database connections are closed.
 
-    :raises NoLedgerError: there is none, and it is not made here.
+    :raises NoLedgerError: there is none; this does not make it.
     :raises DropCowboyError: the connection is wrong, or the ledger was not reached.
     """
     from airflow_provider_dropcowboy.hooks.dropcowboy import DropCowboyHook
@@ -92,7 +92,7 @@ def open_results(dropcowboy_conn_id: str) -> Iterator[Results]:
 
 
 def may_pass(error: errors.DropCowboyError) -> bool:
-    """Whether looking again later may help: the vendor or the ledger's database was away."""
+    """Whether a later look may succeed: the vendor or the ledger's database was away."""
     is_final = (errors.AuthenticationError, errors.RejectedError, errors.NoLedgerError, errors.SchemaVersionError)
     return isinstance(error, errors.VendorError | errors.LedgerError) and not isinstance(error, is_final)
 
@@ -106,11 +106,11 @@ class CountedList:
 
 
 def look_at_list(dropcowboy_conn_id: str, *, list_name: str | None, list_id: str | None) -> CountedList | None:
-    """The list; None: there is none of this name yet.
+    """Look up a list at the vendor. None: there is none of this name yet.
 
     A name is looked up in the ledger anew each time: a mirror has another id after it was rebuilt.
 
-    :raises DropCowboyError: it cannot be found out; ``may_pass`` says whether it can later.
+    :raises DropCowboyError: the look failed; ``may_pass`` says whether a later look may succeed.
     """
     from airflow_provider_dropcowboy.api.versions import vendor_of
     from airflow_provider_dropcowboy.hooks.dropcowboy import DropCowboyHook
@@ -170,7 +170,8 @@ def _of_connection(conn_id: str) -> URL:
 def _libpq_options(conn_id: str, extra: Mapping[str, object]) -> dict[str, str]:
     """What a Postgres connection's extra says to libpq, as Airflow's own hook passes it on.
 
-    :raises ConfigurationError: libpq does not know a key; it would be dropped, and with it the safety it stands for.
+    :raises ConfigurationError: libpq does not know a key. It would be ignored, and the connection might be less
+        safe than meant.
     """
     from airflow_provider_dropcowboy.ledger.postgres import check_driver
 
@@ -201,7 +202,7 @@ def _refuse(conn_id: str, names: list[str], why: str) -> None:
 
 
 def _database(url: URL) -> tuple[str, ...]:
-    """What makes a place another ledger's: the server, the database, and the schema where the path names one."""
+    """What tells two ledgers apart: the server, the database, and the schema if the search path names one."""
     if url.get_backend_name() == "sqlite":
         return "sqlite", str(Path(url.database or "").resolve())
     query = {name: value if isinstance(value, str) else ",".join(value) for name, value in url.query.items()}

@@ -1,4 +1,4 @@
-"""Opens what a task reads its contacts from; the core reads it."""
+"""Opens the source of a task's contacts: a query, a file, or rows of the DAG. The core reads it."""
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
@@ -17,9 +17,9 @@ Rows = Iterator[Mapping[str, object]]
 
 
 def open_rows(arguments: "SourceArguments", *, columns: Collection[str]) -> AbstractContextManager[Rows]:
-    """The rows of the one source.
+    """The rows of the source.
 
-    :param columns: those that are used; a Parquet file's others are not read.
+    :param columns: those that are used; of a Parquet file, the others are not read.
     """
     if arguments.sql is not None:
         assert arguments.sql_conn_id is not None
