@@ -49,6 +49,11 @@ def invalid_name(foreign_id: str) -> str:
     return foreign_id[: FOREIGN_ID_CHARACTERS - len(_INVALID)] + _INVALID
 
 
+def invalid_name_in(foreign_id: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    """``invalid_name`` of a column, as SQL."""
+    return sa.func.substr(foreign_id, 1, FOREIGN_ID_CHARACTERS - len(_INVALID), type_=sa.String).concat(_INVALID)
+
+
 def keep_verdicts(ledger: Ledger, run: Run, rows: Sequence[NotSent]) -> None:
     """The rows have these verdicts now, by this run. Doing it again changes nothing.
 

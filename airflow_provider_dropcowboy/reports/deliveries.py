@@ -20,6 +20,7 @@ from airflow_provider_dropcowboy.ledger.counts import (
 )
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.schema import HISTORY, NOT_SENT, RUNS, SENDS
+from airflow_provider_dropcowboy.ledger.verdicts import invalid_name_in
 from airflow_provider_dropcowboy.states import State
 
 CHUNK_ROWS: Final = 2_000
@@ -150,22 +151,29 @@ def _delivery(campaign: Campaign, row: Any) -> Delivery:
 
 def _read_not_sent(ledger: Ledger, campaign: Campaign) -> Iterator[Delivery]:
     """The rows without a send, chunk by chunk; a send that was given back unsent shows its verdict."""
-    maker = NOT_SENT.alias()
+    # a message's name may stand for two rows: a row that makes it, and a row that cannot be used
+    other = NOT_SENT.alias()
     makes_message = NOT_SENT.c.name == NOT_SENT.c.foreign_id
-    # the run that sent the message, or did not, read this row beside the run that makes it
-    is_beside = NOT_SENT.c.run_id == sa.func.coalesce(SENDS.c.run_id, maker.c.run_id)
-    is_alone = sa.and_(SENDS.c.foreign_id.is_(None), maker.c.name.is_(None))
+    other_name = sa.case((makes_message, invalid_name_in(NOT_SENT.c.foreign_id)), else_=NOT_SENT.c.foreign_id)
+    other_run, send_run = sa.func.coalesce(other.c.run_id, 0), sa.func.coalesce(SENDS.c.run_id, 0)
+    is_sent = sa.and_(SENDS.c.foreign_id.is_not(None), SENDS.c.state != State.RELEASED.value)
+    # the run that sent the message, or did not, read this row beside the row that makes it
+    is_beside = sa.case(
+        (is_sent, NOT_SENT.c.run_id == send_run),
+        else_=sa.or_(NOT_SENT.c.run_id == send_run, NOT_SENT.c.run_id == other_run),
+    )
+    is_newest = sa.and_(~is_sent, NOT_SENT.c.run_id >= send_run, NOT_SENT.c.run_id >= other_run)
     select = (
         sa.select(NOT_SENT, is_beside.label("is_beside"), RUNS.c.dag_id, RUNS.c.task_id, RUNS.c.map_index)
         .join_from(NOT_SENT, RUNS, RUNS.c.id == NOT_SENT.c.run_id)
         .outerjoin(SENDS, SENDS.c.foreign_id == NOT_SENT.c.foreign_id)
-        .outerjoin(maker, sa.and_(maker.c.name == NOT_SENT.c.foreign_id, ~makes_message))
+        .outerjoin(other, sa.and_(other.c.name == other_name, NOT_SENT.c.foreign_id.is_not(None)))
         .where(
             *range_of(NOT_SENT.c.name, campaign),
             sa.case(
                 (NOT_SENT.c.foreign_id.is_(None), sa.true()),
-                (makes_message, sa.or_(SENDS.c.foreign_id.is_(None), _STANDS_FOR_ITS_SEND)),
-                else_=sa.or_(is_alone, is_beside),
+                (makes_message, is_newest),
+                else_=sa.or_(is_newest, sa.and_(is_sent, is_beside)),
             ),
         )
         .order_by(NOT_SENT.c.name)
@@ -222,7 +230,11 @@ def usd(micros: int | None) -> Decimal | None:
 
 
 _STANDS_FOR_ITS_SEND: Final = sa.and_(
-    NOT_SENT.c.name == SENDS.c.foreign_id, SENDS.c.state == State.RELEASED.value, NOT_SENT.c.run_id >= SENDS.c.run_id
+    SENDS.c.state == State.RELEASED.value,
+    sa.or_(
+        sa.and_(NOT_SENT.c.name == SENDS.c.foreign_id, NOT_SENT.c.run_id >= SENDS.c.run_id),
+        sa.and_(NOT_SENT.c.name == invalid_name_in(SENDS.c.foreign_id), NOT_SENT.c.run_id > SENDS.c.run_id),
+    ),
 )
 """Drop Cowboy did not accept the send, and a run said since why the row is not sent."""
 

@@ -7,8 +7,10 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.contacts.contact import ContactColumns
 from airflow_provider_dropcowboy.contacts.partition import Partition
+from airflow_provider_dropcowboy.errors import DropCowboyError
 from airflow_provider_dropcowboy.ledger.campaigns import find_campaigns
 from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.ledger.judgement import ClaimRules
 from airflow_provider_dropcowboy.ledger.runs import Who
 from airflow_provider_dropcowboy.ledger.schema import METADATA, NOT_SENT
 from airflow_provider_dropcowboy.reports import deliveries
@@ -16,6 +18,7 @@ from airflow_provider_dropcowboy.reports.deliveries import NOT_READ, Delivery, r
 from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
 from tests.integration.campaign.test_verdicts_kept import NEVER_IN_LOUISIANA
 from tests.integration.conftest import MakePlan, RunPlan, people
+from tests.sandbox_process import SandboxProcess
 
 NUMBERS = ["+12125550101", "+12125550102", "+12125550103"]
 
@@ -74,6 +77,33 @@ def test_a_row_is_a_send_once_it_was_sent_and_withdrawn_once_it_is_gone(
         ("8", "withdrawn", NOT_READ),
     }
     assert {row.contact_key: row.foreign_id for row in exported(ledger)} == names
+
+
+def test_a_row_that_was_held_and_cannot_be_used_now_is_exported_as_it_is_now(
+    plan: MakePlan, run: RunPlan, ledger: Ledger
+) -> None:
+    limited = plan(claim_rules=ClaimRules(limit=1))
+    run(limited, people(2))
+    names = {row.contact_key: row.foreign_id for row in exported(ledger)}
+    summary = run(limited, [*people(1), {"id": 1, "phone": "12"}])
+    assert states(ledger) == summary.counts == {"accepted": 1, "invalid": 1}
+    assert {row.contact_key: row.foreign_id for row in exported(ledger)} == names
+    summary = run(limited, [*people(2), {"id": 1, "phone": "12"}])
+    assert states(ledger) == summary.counts == {"accepted": 1, "held": 1, "invalid": 1}
+    run(limited, people(2))
+    assert states(ledger) == {"accepted": 1, "held": 1}
+
+
+def test_a_released_send_whose_row_cannot_be_used_now_is_exported_as_it_is_now(
+    sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, ledger: Ledger
+) -> None:
+    sandbox.fault("429")
+    with pytest.raises(DropCowboyError):
+        run(plan(), people(1))
+    assert states(ledger) == {"released": 1}
+    assert run(plan(), [{"id": 0, "phone": "12"}]).counts == states(ledger) == {"invalid": 1}
+    sandbox.clear_faults()
+    assert run(plan(), people(1)).counts == states(ledger) == {"accepted": 1}
 
 
 def test_a_held_row_names_its_rule_and_its_next_opening(plan: MakePlan, run: RunPlan, ledger: Ledger) -> None:
