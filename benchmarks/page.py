@@ -1,6 +1,6 @@
 """How long the report page takes with five million sends in the ledger, against ten thousand.
 
-``python -m benchmarks.page``: fills a ledger of each size on each database, and asks for pages over HTTP. It takes some
+``python -m benchmarks.page``: fills a ledger of each size on each database, and opens pages over HTTP. It takes some
 minutes and gigabytes of disk.
 """
 
@@ -28,8 +28,9 @@ from benchmarks.filled import LARGEST as LARGEST_SENDS
 from tests.integration.reports.page.page_server import PageServer, name_message, text_of
 from tests.postgres_server import PostgresServer
 
-ASKED: Final = 30
-"""Times that each page is asked for; the median counts, and the slowest is told too."""
+TIMES: Final = 30
+"""Each page is opened so often; the median counts, and the slowest is printed too."""
+GOAL_MS: Final = 300
 
 LARGEST: Final = "filled 0001"
 KEY: Final = "looked up"
@@ -42,7 +43,7 @@ def main() -> None:
     parser.add_argument("--small", type=int, default=10_000)
     options = parser.parse_args()
     sizes = (f"{size:,} sends, ms" for size in (options.small, options.sends))
-    table = Table("page", "database", *sizes, "slowest, ms", "ratio")
+    table = Table("page", "database", *sizes, "slowest, ms", "ratio", f"under {GOAL_MS} ms")
     with tempfile.TemporaryDirectory() as folder, PostgresServer() as server:
         places: dict[str, Callable[[int], str]] = {
             "SQLite": lambda sends: f"sqlite:///{Path(folder) / f'{sends}.db'}",
@@ -52,7 +53,8 @@ def main() -> None:
             small, large = (measure(place(sends), sends) for sends in (options.small, options.sends))
             for page, took in large.items():
                 before, now = median(small[page]), median(took)
-                table.add_row(page, database, f"{before:.1f}", f"{now:.1f}", f"{max(took):.1f}", f"{now / before:.2f}")
+                figures = (f"{before:.1f}", f"{now:.1f}", f"{max(took):.1f}", f"{now / before:.2f}")
+                table.add_row(page, database, *figures, "✓" if now < GOAL_MS else "✗")
     Console().print(table)
 
 
@@ -71,17 +73,17 @@ def measure(url: str, sends: int) -> dict[str, list[float]]:
             "a DAG run": lambda: page.get("run", dag_id="daily", run_id="scheduled__1"),
             "one message": lambda: page.post("message", **campaign, contact=KEY),
         }
-        asked = min(sends, LARGEST_SENDS)
-        assert f"Rows read {asked:,} " in text_of(pages["the largest campaign"]()), "the page tells something else"
-        took = {name: [clock(ask) for _ in range(ASKED + 1)][1:] for name, ask in pages.items()}
+        rows = min(sends, LARGEST_SENDS)
+        assert f"Rows read {rows:,} " in text_of(pages["the largest campaign"]()), "the page shows something else"
+        took = {name: [clock(open_page) for _ in range(TIMES + 1)][1:] for name, open_page in pages.items()}
     ledger.engine.dispose()
     return took
 
 
-def clock(ask: Callable[[], requests.Response]) -> float:
+def clock(open_page: Callable[[], requests.Response]) -> float:
     """Milliseconds until the whole page is there."""
     began = time.perf_counter()
-    answer = ask()
+    answer = open_page()
     took = (time.perf_counter() - began) * 1_000
     answer.raise_for_status()
     return took
