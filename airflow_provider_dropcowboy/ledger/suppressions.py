@@ -94,13 +94,20 @@ def _add_all(ledger: Ledger, numbers: Mapping[str, str], *, source: str, reason:
     rest = iter(sorted(numbers.items()))
     while numbers_of_batch := list(islice(rest, BATCH_NUMBERS)):
         with ledger.writing() as connection:
-            added += _add(connection, numbers_of_batch, source=source, reason=reason)
+            added += _add(connection, numbers_of_batch, source=source, reason=reason, at=now(connection))
     return added
+
+
+def suppress_number(
+    connection: sa.Connection, digest: str, phone_number: str | None, *, source: str, at: datetime
+) -> None:
+    """The person wants no more calls; an entry that is there already stays as it is."""
+    _add(connection, [(digest, phone_number)], source=source, reason="opted out", at=at)
 
 
 def suppress_forgotten(connection: sa.Connection, digest: str, *, reason: str) -> None:
     """The number of this digest is suppressed, and nothing but the digest says which it is."""
-    _add(connection, [(digest, None)], source="forgotten", reason=reason)
+    _add(connection, [(digest, None)], source="forgotten", reason=reason, at=now(connection))
     connection.execute(SUPPRESSIONS.update().where(SUPPRESSIONS.c.number_digest == digest).values(phone_number=None))
 
 
@@ -121,12 +128,16 @@ def find_suppression(ledger: Ledger, phone: Phone) -> Suppression | None:
 
 
 def _add(
-    connection: sa.Connection, numbers: Sequence[tuple[str, str | None]], *, source: str, reason: str | None
+    connection: sa.Connection,
+    numbers: Sequence[tuple[str, str | None]],
+    *,
+    source: str,
+    reason: str | None,
+    at: datetime,
 ) -> int:
-    rows = as_parameter(numbers)
-    same = {"added_at": now(connection), "source": source, "reason": reason}
+    same = {"added_at": at, "source": source, "reason": reason}
     insert = _insert(connection.dialect.name).execution_options(preserve_rowcount=True)
-    return connection.execute(insert, {"rows": rows, **same}).rowcount
+    return connection.execute(insert, {"rows": as_parameter(numbers), **same}).rowcount
 
 
 @cache
@@ -137,19 +148,3 @@ def _insert(dialect: str) -> sa.Insert:
     # SQLite cannot tell ON CONFLICT from a join's ON without a WHERE before it
     rows = sa.select(*new.c, *same.values()).where(sa.true())
     return insert(SUPPRESSIONS).from_select([*new.c.keys(), *same], rows).on_conflict_do_nothing()
-
-
-def suppress_number(
-    connection: sa.Connection, digest: str, phone_number: str | None, *, source: str, at: datetime
-) -> None:
-    """The person wants no more calls; an entry that is there already stays."""
-    is_there = sa.exists().where(SUPPRESSIONS.c.number_digest == digest)
-    values = (
-        sa.literal(digest),
-        sa.literal(phone_number),
-        sa.bindparam("added_at", at, type_=SUPPRESSIONS.c.added_at.type),
-        sa.literal(source),
-        sa.literal("opted out"),
-    )
-    new = sa.select(*values).where(~is_there)
-    connection.execute(SUPPRESSIONS.insert().from_select(SUPPRESSIONS.c.keys(), new))

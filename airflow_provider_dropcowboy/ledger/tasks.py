@@ -1,7 +1,7 @@
 """How a task instance ended, or what it waits for, where no run of a campaign tells it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 
@@ -46,25 +46,11 @@ class TaskNote:
 
 def note_task(ledger: Ledger, note: TaskNote) -> None:
     """The note takes the place of an earlier one of the same task instance."""
-    instance = {
-        "dag_id": note.dag_id,
-        "run_id": note.run_id,
-        "task_id": note.task_id,
-        "map_index": -1 if note.map_index is None else note.map_index,
-    }
+    values = asdict(note) | {"map_index": -1 if note.map_index is None else note.map_index, "state": note.state.value}
+    instance = (TASKS.c[name] == values[name] for name in ("dag_id", "run_id", "task_id", "map_index"))
     with ledger.writing() as connection:
-        connection.execute(TASKS.delete().where(*(TASKS.c[name] == value for name, value in instance.items())))
-        connection.execute(
-            TASKS.insert().values(
-                **instance,
-                noted_at=now(connection),
-                state=note.state.value,
-                message=note.message,
-                account=note.account,
-                campaign=note.campaign,
-                min_final_share=note.min_final_share,
-            )
-        )
+        connection.execute(TASKS.delete().where(*instance))
+        connection.execute(TASKS.insert().values(values | {"noted_at": now(connection)}))
 
 
 def of_tasks(
@@ -90,18 +76,11 @@ def read_notes(
         rows = connection.execute(sa.select(TASKS).where(*which).order_by(TASKS.c.noted_at.desc(), TASKS.c.id.desc()))
         return [
             TaskNote(
-                dag_id=row.dag_id,
-                run_id=row.run_id,
-                task_id=row.task_id,
-                map_index=None if row.map_index < 0 else row.map_index,
-                state=TaskState(row.state),
-                message=row.message,
-                account=row.account,
-                campaign=row.campaign,
-                min_final_share=row.min_final_share,
-                noted_at=row.noted_at,
+                **{item.name: row[item.name] for item in fields(TaskNote) if item.name not in {"map_index", "state"}},
+                map_index=None if row["map_index"] < 0 else row["map_index"],
+                state=TaskState(row["state"]),
             )
-            for row in rows
+            for row in rows.mappings()
         ]
 
 

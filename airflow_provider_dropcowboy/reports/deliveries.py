@@ -9,15 +9,8 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from airflow_provider_dropcowboy.ledger import counts
 from airflow_provider_dropcowboy.ledger.campaigns import Campaign, campaigns_of
-from airflow_provider_dropcowboy.ledger.counts import (
-    ACCEPTED_AT,
-    EXPIRE_AFTER,
-    accepted_before,
-    range_of,
-    rows_of,
-    standing,
-)
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.schema import HISTORY, NOT_SENT, RUNS, SENDS
 from airflow_provider_dropcowboy.ledger.verdicts import invalid_name_in
@@ -48,16 +41,16 @@ class Delivery:
     campaign: str
     channel: str
     contact_key: str | None = field(repr=False)
-    phone_number: str | None = field(repr=False)
+    phone_number: str | None = field(default=None, repr=False)
     foreign_id: str
     state: str
     reason: str | None
-    claimed_at: datetime | None
-    answered_at: datetime | None
-    final_at: datetime | None
-    drop_id: str | None
-    cost_usd: Decimal | None
-    network: str | None
+    claimed_at: datetime | None = None
+    answered_at: datetime | None = None
+    final_at: datetime | None = None
+    drop_id: str | None = None
+    cost_usd: Decimal | None = None
+    network: str | None = None
     rule: str | None = None
     opens_at: datetime | None = None
 
@@ -109,8 +102,8 @@ def _has_changed(start: datetime, at: datetime) -> sa.ColumnElement[bool]:
     told = sa.exists().where(HISTORY.c.foreign_id == SENDS.c.foreign_id, HISTORY.c.at >= start)
     expired = sa.and_(
         SENDS.c.state == State.ACCEPTED.value,
-        accepted_before(start, EXPIRE_AFTER) <= ACCEPTED_AT,
-        accepted_before(at, EXPIRE_AFTER) > ACCEPTED_AT,
+        counts.accepted_before(start, counts.EXPIRE_AFTER) <= counts.ACCEPTED_AT,
+        counts.accepted_before(at, counts.EXPIRE_AFTER) > counts.ACCEPTED_AT,
     )
     happened = (column >= start for column in (SENDS.c.claimed_at, SENDS.c.answered_at, SENDS.c.final_at))
     return sa.or_(*happened, expired, told)
@@ -118,7 +111,7 @@ def _has_changed(start: datetime, at: datetime) -> sa.ColumnElement[bool]:
 
 def _read(ledger: Ledger, campaign: Campaign, *which: sa.ColumnElement[bool], at: datetime) -> Iterator[Delivery]:
     """Chunk by chunk along the primary key: memory holds one, and no transaction is open while a row is written out."""
-    select = sa.select(*_READ, standing(at).label("standing")).where(*rows_of(campaign), *which)
+    select = sa.select(*_READ, counts.standing(at).label("standing")).where(*counts.rows_of(campaign), *which)
     select = select.order_by(SENDS.c.foreign_id).limit(CHUNK_ROWS)
     rows: Sequence[Any] = ()
     while True:
@@ -169,7 +162,7 @@ def _read_not_sent(ledger: Ledger, campaign: Campaign) -> Iterator[Delivery]:
         .outerjoin(SENDS, SENDS.c.foreign_id == NOT_SENT.c.foreign_id)
         .outerjoin(other, sa.and_(other.c.name == other_name, NOT_SENT.c.foreign_id.is_not(None)))
         .where(
-            *range_of(NOT_SENT.c.name, campaign),
+            *counts.range_of(NOT_SENT.c.name, campaign),
             sa.case(
                 (NOT_SENT.c.foreign_id.is_(None), sa.true()),
                 (makes_message, is_newest),
@@ -209,16 +202,9 @@ def _not_sent(campaign: Campaign, row: Any, *, is_read: bool) -> Delivery:
         campaign=campaign.name,
         channel=campaign.channel.value,
         contact_key=row.contact_key,
-        phone_number=None,
         foreign_id=row.foreign_id if is_named_by_message else row.name,
         state=row.state if is_read else State.WITHDRAWN.value,
         reason=row.reason if is_read else NOT_READ,
-        claimed_at=None,
-        answered_at=None,
-        final_at=None,
-        drop_id=None,
-        cost_usd=None,
-        network=None,
         rule=row.rule if is_read else None,
         opens_at=row.opens_at if is_read else None,
     )

@@ -22,10 +22,10 @@ class Event:
 
     at: datetime
     event: str
-    state: str | None
+    state: str | None = None
     attempt: int | None
     by: str | None
-    reason: str | None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,11 +78,9 @@ def read_life(ledger: Ledger, foreign_id: str) -> Life | None:
 def _sent(connection: sa.Connection, send: "sa.Row[tuple[object, ...]]") -> list[Event]:
     by = _run(connection, send.run_id)
     # by which rule it was let pass: an auditor asks why somebody was called at that hour
-    events = [Event(at=send.claimed_at, event="claimed", state=None, attempt=send.attempt, by=by, reason=send.rule)]
+    events = [Event(at=send.claimed_at, event="claimed", attempt=send.attempt, by=by, reason=send.rule)]
     if send.answered_at is not None:
-        events.append(
-            Event(at=send.answered_at, event="answered", state=None, attempt=send.attempt, by=by, reason=None)
-        )
+        events.append(Event(at=send.answered_at, event="answered", attempt=send.attempt, by=by))
     return events
 
 
@@ -95,7 +93,6 @@ def _told(connection: sa.Connection, foreign_id: str) -> list[Event]:
             state=row.status,
             attempt=row.attempt,
             by="signed URL" if row.is_verified else "account webhook",
-            reason=None,
         )
         for row in rows
     ]

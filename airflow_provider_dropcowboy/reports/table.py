@@ -10,18 +10,8 @@ from typing import Final, Protocol
 
 from airflow_provider_dropcowboy.contacts.sql_errors import what_failed
 from airflow_provider_dropcowboy.errors import DropCowboyError
+from airflow_provider_dropcowboy.reports import dialects
 from airflow_provider_dropcowboy.reports.deliveries import Delivery, cells_of
-from airflow_provider_dropcowboy.reports.dialects import (
-    MERGING,
-    REPLACING,
-    SESSIONS,
-    Parameters,
-    Table,
-    definition,
-    ids_of,
-    mark_of,
-    merge_statement,
-)
 
 CHUNK_ROWS: Final = 500
 """Rows a statement; at most fifteen parameters each, of 32,766 that SQLite and 65,535 that PostgreSQL take."""
@@ -59,16 +49,16 @@ class Connection(Protocol):
         """Drop what was written."""
 
 
-def create_table(connection: Connection, table: Table) -> None:
+def create_table(connection: Connection, table: dialects.Table) -> None:
     """The table is there, with all columns of an export if this made it.
 
     :raises TableError: the database refused.
     """
     with _cursor(connection, table) as cursor:
-        cursor.execute(definition(table))
+        cursor.execute(dialects.definition(table))
 
 
-def write_deliveries(connection: Connection, table: Table, *, deliveries: Iterable[Delivery]) -> int:
+def write_deliveries(connection: Connection, table: dialects.Table, *, deliveries: Iterable[Delivery]) -> int:
     """The table says of each of these sends what the ledger says.
 
     Only rows that differ are written, and nobody sees a row gone: they are deleted by foreign_id and inserted in one
@@ -79,9 +69,9 @@ def write_deliveries(connection: Connection, table: Table, *, deliveries: Iterab
     :returns: rows written.
     :raises TableError: the database failed; whole chunks stand.
     """
-    if table.dialect in SESSIONS:
+    if table.dialect in dialects.SESSIONS:
         with _cursor(connection, table) as cursor:
-            cursor.execute(SESSIONS[table.dialect])
+            cursor.execute(dialects.SESSIONS[table.dialect])
     written = 0
     rest = iter(deliveries)
     while chunk := list(islice(rest, CHUNK_ROWS)):
@@ -94,10 +84,10 @@ def write_deliveries(connection: Connection, table: Table, *, deliveries: Iterab
     return written
 
 
-def _known(cursor: Cursor, table: Table, foreign_ids: Sequence[str]) -> dict[object, dict[str, object]]:
-    parameters = Parameters(cursor)
-    among = ids_of(foreign_ids, parameters, table.dialect)
-    final = " FINAL" if table.dialect in REPLACING else ""
+def _known(cursor: Cursor, table: dialects.Table, foreign_ids: Sequence[str]) -> dict[object, dict[str, object]]:
+    parameters = dialects.Parameters(cursor)
+    among = dialects.ids_of(foreign_ids, parameters, table.dialect)
+    final = " FINAL" if table.dialect in dialects.REPLACING else ""
     # the table's name was checked, the columns are our own words
     statement = f"SELECT {', '.join(table.columns)} FROM {table.quoted}{final} WHERE foreign_id IN ({among})"  # noqa: S608
     bound = parameters.bound()
@@ -127,18 +117,20 @@ def _changed(
             yield wanted
 
 
-def _replace(cursor: Cursor, table: Table, changed: Sequence[Delivery]) -> None:
+def _replace(cursor: Cursor, table: dialects.Table, changed: Sequence[Delivery]) -> None:
     dialect, cells = table.dialect, cells_of(table.columns)
-    if dialect in MERGING:
-        cursor.execute(merge_statement(table, changed))
+    if dialect in dialects.MERGING:
+        cursor.execute(dialects.merge_statement(table, changed))
         return
     if table.is_transactional:
-        gone = Parameters(cursor)
+        gone = dialects.Parameters(cursor)
         among = ", ".join(gone.mark(delivery.foreign_id) for delivery in changed)
         cursor.execute(f"DELETE FROM {table.quoted} WHERE foreign_id IN ({among})", gone.bound())  # noqa: S608
     for rows in [[delivery] for delivery in changed] if dialect == "oracle" else [changed]:  # its VALUES has one row
-        added = Parameters(cursor)
-        values = ", ".join(f"({', '.join(mark_of(added, dialect, cell) for cell in cells(row))})" for row in rows)
+        added = dialects.Parameters(cursor)
+        values = ", ".join(
+            f"({', '.join(dialects.mark_of(added, dialect, cell) for cell in cells(row))})" for row in rows
+        )
         insert = f"INSERT INTO {table.quoted} ({', '.join(table.columns)}) VALUES {values}"  # noqa: S608
         cursor.execute(insert, added.bound())
 
@@ -163,7 +155,7 @@ def _notation(name: str, value: object) -> object:
 
 
 @contextmanager
-def _cursor(connection: Connection, table: Table, chunk: Sequence[Delivery] = ()) -> Iterator[Cursor]:
+def _cursor(connection: Connection, table: dialects.Table, chunk: Sequence[Delivery] = ()) -> Iterator[Cursor]:
     """A cursor, whose changes are kept together if the warehouse has transactions."""
     try:
         with closing(connection.cursor()) as cursor:
