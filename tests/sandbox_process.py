@@ -13,6 +13,8 @@ import requests
 
 START_TIMEOUT_S: Final = 30.0
 STOP_TIMEOUT_S: Final = 10.0
+PATIENCE_S: Final = 120.0
+"""For anything that the sandbox is to meet; far above what it takes, so that it only ends a wait in vain."""
 _LISTENING: Final = "sandbox listening on "
 
 Account = TypeVar("Account", dict[str, int], dict[str, Any])
@@ -76,7 +78,7 @@ class SandboxProcess:
         shown: dict[str, Any] = self._get("stats")
         return shown
 
-    def takes(self, *, wait_for: int = 0, timeout_s: float = 30.0) -> dict[str, int]:
+    def takes(self, *, wait_for: int = 0, timeout_s: float = PATIENCE_S) -> dict[str, int]:
         """The compact account, as soon as there are ``wait_for`` takes.
 
         :raises TimeoutError: there were not so many in time.
@@ -84,7 +86,7 @@ class SandboxProcess:
         shown: dict[str, int] = self._get("takes", takes=wait_for, timeout_s=timeout_s)
         return _reached(shown, "takes", wait_for)
 
-    def wait_for_asks(self, count: int, *, timeout_s: float = 30.0) -> dict[str, int]:
+    def wait_for_asks(self, count: int, *, timeout_s: float = PATIENCE_S) -> dict[str, int]:
         """The compact account, as soon as there are so many asks, taken or not.
 
         :raises TimeoutError: there were not so many in time.
@@ -110,7 +112,7 @@ class SandboxProcess:
         shown: dict[str, dict[str, Any]] = self._get("lists")
         return shown
 
-    def callbacks(self, *, wait_for: int = 0, timeout_s: float = 30.0) -> dict[str, Any]:
+    def callbacks(self, *, wait_for: int = 0, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
         """Counts of callbacks and the last hundred, as soon as ``wait_for`` were answered or given up.
 
         :raises TimeoutError: there were not so many in time.
@@ -118,7 +120,7 @@ class SandboxProcess:
         shown: dict[str, Any] = self._get("callbacks", done=wait_for, timeout_s=timeout_s)
         return _reached(shown, "done", wait_for)
 
-    def webhooks(self, *, done: int = 0, attempts: int = 0, timeout_s: float = 30.0) -> dict[str, Any]:
+    def webhooks(self, *, done: int = 0, attempts: int = 0, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
         """The webhooks, counts and the last attempts, as soon as so many events are done and attempts were made.
 
         :raises TimeoutError: there were not so many in time.

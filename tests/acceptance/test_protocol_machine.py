@@ -27,6 +27,8 @@ from tests.acceptance._protocol_machine import ProtocolMachine
 from tests.acceptance._protocol_sender import Sender, World
 from tests.acceptance._protocol_vendor import Fate, Witness
 
+pytestmark = pytest.mark.timeout(900)  # a thousand commits, on a machine that may be busy
+
 A, B, A_CORRECTED = ("a", "+15045550101"), ("b", "+15045550101"), ("a", "+15045550102")
 
 NewWorld = Callable[[], World]

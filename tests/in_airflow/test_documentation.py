@@ -90,7 +90,6 @@ def test_the_quick_start_on_the_command_line_delivers_to_each_once(sandbox: Sand
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     assert sandbox.takes_by_phone() == numbers(1, 2)
