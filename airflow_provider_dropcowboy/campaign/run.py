@@ -17,7 +17,6 @@ from airflow_provider_dropcowboy.campaign.heartbeat import Heartbeat, Progress, 
 from airflow_provider_dropcowboy.campaign.judge import old_objects_left_alone
 from airflow_provider_dropcowboy.campaign.messages import Identity
 from airflow_provider_dropcowboy.campaign.plan import GRACE_S, Plan, Rows
-from airflow_provider_dropcowboy.campaign.recording import Recording
 from airflow_provider_dropcowboy.campaign.sending import Sending
 from airflow_provider_dropcowboy.campaign.shared import Shared
 from airflow_provider_dropcowboy.campaign.source import Source
@@ -92,7 +91,6 @@ class Pipeline:
         self._source = Source(shared, identity, rows=rows, suppressed=suppressed)
         self._sending = Sending(shared)
         self._claiming = Claiming(shared, self._source, self._sending)
-        self._recording = Recording(shared)
         self._heartbeat = Heartbeat(shared, self._sending, progress)
         self._settling: asyncio.Task[None] | None = None
 
@@ -106,7 +104,7 @@ class Pipeline:
             timeout_s=plan.timeout_s,
             verify=plan.verify,
             clock=shared.clock,
-            on_doubt=self._recording.take_back,
+            on_doubt=self._claiming.take_back,
         )
         await shared.adjust()
         async with wire, asyncio.TaskGroup() as stages:
@@ -114,7 +112,7 @@ class Pipeline:
             self._sending.start(wire, stages)
             others = [
                 stages.create_task(stage)
-                for stage in (self._claiming.claim_retries(), self._recording.record(), self._heartbeat.beat())
+                for stage in (self._claiming.claim_retries(), self._claiming.record(stages), self._heartbeat.beat())
             ]
             claiming = stages.create_task(self._claiming.claim())
             shared.control.listen(lambda order: loop.call_soon_threadsafe(self._obey, order))
@@ -133,8 +131,8 @@ class Pipeline:
 
     def close(self) -> None:
         """Wait for the threads. The reader may still be in the user's source: nobody may close that before."""
-        for stage in (self._source, self._claiming, self._recording, self._heartbeat):
-            stage.thread.shutdown()
+        for thread in (self._source.thread, *self._claiming.threads, self._heartbeat.thread):
+            thread.shutdown()
 
     def _obey(self, order: Order) -> None:
         """What is not written yet is released at once; what is under way is awaited."""

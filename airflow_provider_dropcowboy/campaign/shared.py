@@ -152,6 +152,18 @@ class InFlightLimit:
             self.claims += claims
             return claims
 
+    def take_at_once(self, wanted: int, *, freed: int) -> int:
+        """Count a batch if it fits under the limit at once; 0: it does not.
+
+        :param freed: claims that are recorded in the moment in which these are made.
+        """
+        room = self._room() + freed
+        if not wanted or room < min(wanted, self._least, self._limit):
+            return 0
+        claims = min(wanted, room)
+        self.claims += max(claims - freed, 0)  # on disk are the old ones or the new ones
+        return claims
+
     async def give_back(self, claims: int) -> None:
         """So many are recorded, or were not claimed after all."""
         async with self._changed:

@@ -22,7 +22,7 @@ from airflow_provider_dropcowboy.screening.screen import Candidate, Verdict
 JUDGE_ROWS: Final = 24
 """Rows judged in the event loop before others have their turn: half a millisecond. In a thread of its own the judge
 would take the interpreter from the loop for 5 ms at a time: a quarter of the rate where the vendor is fast."""
-MAX_AHEAD_BATCHES: Final = 2
+MAX_AHEAD_BATCHES: Final = 4
 NAME_ROWS: Final = 64
 """As ``JUDGE_ROWS``: rows named in the event loop before others have their turn."""
 LOOK_WITHIN_S: Final = 0.2
@@ -78,8 +78,13 @@ class Source:
             await self._changed.wait()
         return len(self._judged)
 
+    @property
+    def ready(self) -> int:
+        """How many judged messages wait to be claimed."""
+        return len(self._judged)
+
     def take(self, size: int) -> list[Candidate]:
-        """The next so many messages, or fewer if the run was stopped meanwhile."""
+        """The next so many messages, or fewer if there are no more."""
         self._changed.set()
         return [self._judged.popleft() for _ in range(min(size, len(self._judged)))]
 

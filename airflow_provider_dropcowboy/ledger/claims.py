@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -22,6 +22,7 @@ from airflow_provider_dropcowboy.ledger.judgement import (
     sort_out,
 )
 from airflow_provider_dropcowboy.ledger.limits import book, day_of
+from airflow_provider_dropcowboy.ledger.outcomes import Answered, write_outcomes
 from airflow_provider_dropcowboy.ledger.runs import Run, read_order
 from airflow_provider_dropcowboy.ledger.schema import HISTORY
 from airflow_provider_dropcowboy.ledger.sends import by_foreign_id, state_now
@@ -29,6 +30,9 @@ from airflow_provider_dropcowboy.ledger.statements import CLAIM_ANEW, NEXT_ATTEM
 from airflow_provider_dropcowboy.ledger.suppressions import suppressed_among
 from airflow_provider_dropcowboy.screening.screen import Candidate, Facts
 from airflow_provider_dropcowboy.states import BINDING, State
+
+JOINT_WAIT_S: Final = 1
+"""Answers wait no longer than this for the account's lock. They need it only to share the commit of claims."""
 
 
 def new_claim_id() -> str:
@@ -56,32 +60,27 @@ def claim(
     :returns: only the caller may send what is claimed, before ``LEASE`` is over.
     :raises LedgerError: whether it is on disk is not known: ask ``find_claims`` before anything else.
     """
-    judgement = Judgement()
     with ledger.claiming(run.campaign.account) as connection:
-        judgement.stop, at = read_order(connection, run.campaign, run=run)
-        if judgement.stop is not None:
-            return judgement
-        inserts: list[Candidate] = []
-        updates: list[dict[str, object]] = []
-        records = read_records(connection, run.campaign, candidates=candidates, rules=rules, met=met or {}, at=at)
-        for candidate, row in sort_out(candidates, records=records, rules=rules, judgement=judgement):
-            new = _claim_of(candidate, row, claim_id=claim_id, rules=rules, at=at)
-            judgement.claimed.append(new)
-            if row is None:
-                inserts.append(candidate)
-            else:
-                updates.append(_replacement(new, run, row, rule=candidate.rule, rules=rules, at=at))
-        if inserts:
-            _insert(connection, run, candidates=inserts, claim_id=claim_id, rules=rules, at=at)
-        if updates:
-            _replace(connection, judgement, updates=updates, claim_id=claim_id)
-        book(
-            connection,
-            run.campaign.id,
-            sends=sum(not new.is_doubtful for new in judgement.claimed),
-            price_micros=rules.price_micros,
-        )
-    return judgement
+        return _claim(connection, run, candidates=candidates, claim_id=claim_id, rules=rules, met=met or {})
+
+
+def record_and_claim(
+    ledger: Ledger,
+    run: Run,
+    *,
+    answered: Sequence[Answered],
+    candidates: Sequence[Candidate],
+    claim_id: str,
+    rules: ClaimRules,
+    met: Mapping[str, str],
+) -> tuple[int, Judgement]:
+    """``record``, then ``claim``, in one transaction: both are on disk, or neither is.
+
+    :raises LedgerError: not known whether they are on disk. Record the answers first; then claim, as after ``claim``.
+    """
+    with ledger.claiming(run.campaign.account, wait_s=JOINT_WAIT_S) as connection:
+        conflicts = write_outcomes(connection, run, answered=answered)
+        return conflicts, _claim(connection, run, candidates=candidates, claim_id=claim_id, rules=rules, met=met)
 
 
 def reclaim(
@@ -157,6 +156,42 @@ def find_claims(ledger: Ledger, run: Run, *, candidates: Sequence[Candidate], cl
         # a row that a callback settled meanwhile keeps its claim's name, and is not to be sent
         if row and (row.claim_id, row.state) == (claim_id, State.CLAIMED)
     ]
+
+
+def _claim(
+    connection: sa.Connection,
+    run: Run,
+    *,
+    candidates: Sequence[Candidate],
+    claim_id: str,
+    rules: ClaimRules,
+    met: Mapping[str, str],
+) -> Judgement:
+    judgement = Judgement()
+    judgement.stop, at = read_order(connection, run.campaign, run=run)
+    if judgement.stop is not None:
+        return judgement
+    inserts: list[Candidate] = []
+    updates: list[dict[str, object]] = []
+    records = read_records(connection, run.campaign, candidates=candidates, rules=rules, met=met, at=at)
+    for candidate, row in sort_out(candidates, records=records, rules=rules, judgement=judgement):
+        new = _claim_of(candidate, row, claim_id=claim_id, rules=rules, at=at)
+        judgement.claimed.append(new)
+        if row is None:
+            inserts.append(candidate)
+        else:
+            updates.append(_replacement(new, run, row, rule=candidate.rule, rules=rules, at=at))
+    if inserts:
+        _insert(connection, run, candidates=inserts, claim_id=claim_id, rules=rules, at=at)
+    if updates:
+        _replace(connection, judgement, updates=updates, claim_id=claim_id)
+    book(
+        connection,
+        run.campaign.id,
+        sends=sum(not new.is_doubtful for new in judgement.claimed),
+        price_micros=rules.price_micros,
+    )
+    return judgement
 
 
 def _claim_of(candidate: Candidate, row: Any, *, claim_id: str, rules: ClaimRules, at: datetime) -> Claim:

@@ -64,17 +64,18 @@ class Ledger:
             yield connection
 
     @contextmanager
-    def writing(self, *, one_at_a_time: str | None = None) -> Iterator[sa.Connection]:
+    def writing(self, *, one_at_a_time: str | None = None, wait_s: int = LOCK_TIMEOUT_S) -> Iterator[sa.Connection]:
         """A transaction that is on disk when the block ends without an error.
 
         :param one_at_a_time: an account: such transactions wait for each other, so that what is read in one cannot
             have changed when it is written.
-        :raises LedgerError: the database was not reached, or a lock was not had within ``LOCK_TIMEOUT_S``.
+        :param wait_s: for each lock, on PostgreSQL.
+        :raises LedgerError: the database was not reached, or a lock was not had in time.
         """
         # a role or database may have switched the first off, and then a failover forgets who was contacted
         begin = (
             f"BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = on; SET LOCAL lock_timeout = "
-            f"'{LOCK_TIMEOUT_S}s'; SET LOCAL idle_in_transaction_session_timeout = '{MAX_IDLE_S}s'"
+            f"'{wait_s}s'; SET LOCAL idle_in_transaction_session_timeout = '{MAX_IDLE_S}s'"
         )
         if one_at_a_time is not None:
             # a statement of its own, after which the next one's snapshot is younger than the lock
@@ -83,9 +84,9 @@ class Ledger:
             yield connection
 
     @contextmanager
-    def claiming(self, account: str) -> Iterator[sa.Connection]:
+    def claiming(self, account: str, *, wait_s: int = LOCK_TIMEOUT_S) -> Iterator[sa.Connection]:
         """``writing``, one transaction an account at a time."""
-        with self.writing(one_at_a_time=account) as connection:
+        with self.writing(one_at_a_time=account, wait_s=wait_s) as connection:
             yield connection
 
     @contextmanager

@@ -66,22 +66,27 @@ def record(ledger: Ledger, run: Run, *, answered: Sequence[Answered]) -> int:
     :raises LedgerError: not known whether they are on disk: call again.
     """
     with ledger.writing() as connection:
-        corrections = [item for item in answered if item.is_correction]
-        answered = [item for item in answered if not item.is_correction]
-        rows = sorted(map(_row, answered), key=itemgetter(0))
-        # apart, because what was not accepted no longer counts against the campaign's limit and budget
-        taken = _move(connection, [row for row in rows if row[-1]])
-        not_taken = _move(connection, [row for row in rows if not row[-1]])
-        book(connection, run.campaign.id, sends=-not_taken)
-        is_usual = taken + not_taken == len(answered)
-        if is_usual and not corrections:
-            return 0
-        at = now(connection)
-        for item in corrections:  # after the acceptances, which may be among the same answers
-            _correct(connection, run, item=item, at=at)
-        if is_usual:
-            return 0
-        return sum(_judge_unmoved(connection, run, item=item, at=at) for item in answered)
+        return write_outcomes(connection, run, answered=answered)
+
+
+def write_outcomes(connection: sa.Connection, run: Run, *, answered: Sequence[Answered]) -> int:
+    """``record``, within a transaction."""
+    corrections = [item for item in answered if item.is_correction]
+    answered = [item for item in answered if not item.is_correction]
+    rows = sorted(map(_row, answered), key=itemgetter(0))
+    # apart, because what was not accepted no longer counts against the campaign's limit and budget
+    taken = _move(connection, [row for row in rows if row[-1]])
+    not_taken = _move(connection, [row for row in rows if not row[-1]])
+    book(connection, run.campaign.id, sends=-not_taken)
+    is_usual = taken + not_taken == len(answered)
+    if is_usual and not corrections:
+        return 0
+    at = now(connection)
+    for item in corrections:  # after the acceptances, which may be among the same answers
+        _correct(connection, run, item=item, at=at)
+    if is_usual:
+        return 0
+    return sum(_judge_unmoved(connection, run, item=item, at=at) for item in answered)
 
 
 def _move(connection: sa.Connection, rows: Sequence[tuple[object, ...]], target: State = State.ACCEPTED) -> int:

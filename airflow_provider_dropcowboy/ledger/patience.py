@@ -69,11 +69,13 @@ def claim_patiently(
     rules: ClaimRules = NO_RULES,
     met: Mapping[str, str] | None = None,
     clock: Clock = SYSTEM_CLOCK,
+    uncertain: str | None = None,
 ) -> tuple[Judgement, Deadline]:
     """``claim``, again until it is known to be on disk.
 
     :param give_up: called before each further try.
     :param met: as ``claim`` has it.
+    :param uncertain: name of a claim of theirs whose COMMIT got no answer.
     :returns: the judgement, and when the lease of its claims ends. It counts from before the first try.
     :raises LedgerError: the database did not come back in time; what may have been claimed is not sent.
     """
@@ -84,6 +86,7 @@ def claim_patiently(
         claim_rest=lambda claim_id, rest: claim(ledger, run, candidates=rest, claim_id=claim_id, rules=rules, met=met),
         give_up=give_up,
         clock=clock,
+        uncertain=uncertain,
     )
 
 
@@ -154,10 +157,10 @@ def _patiently(
     claim_rest: Callable[[str, Sequence[Candidate]], Judgement],
     give_up: GiveUp,
     clock: Clock,
+    uncertain: str | None = None,
 ) -> tuple[Judgement, Deadline]:
     lease_ends = clock.deadline(LEASE)
     found: list[Claim] = []
-    uncertain: str | None = None
     for attempt in tenacity.Retrying(
         retry=tenacity.retry_if_exception(_may_pass),
         stop=lambda state: give_up() or tenacity.stop_after_delay(CLAIM_PATIENCE_S)(state),

@@ -14,6 +14,7 @@ from airflow_provider_dropcowboy.clock import Deadline
 from airflow_provider_dropcowboy.errors import LedgerError, LedgerReplacedError, NotTakenError
 from airflow_provider_dropcowboy.ledger import patience
 from airflow_provider_dropcowboy.ledger.claims import claim as real_claim
+from airflow_provider_dropcowboy.ledger.claims import record_and_claim
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
 from airflow_provider_dropcowboy.ledger.judgement import Claim, Judgement
 from airflow_provider_dropcowboy.ledger.patience import reclaim_patiently
@@ -83,6 +84,53 @@ def test_a_claim_that_nobody_confirmed_is_not_sent_and_the_run_says_that_the_led
     monkeypatch.undo()
     summary = run(plan(), people(30))
     assert dict(summary.counts) == {"unknown": 10, "accepted": 20}
+
+
+@pytest.mark.parametrize("is_carried_out", [True, False])
+def test_answers_and_claims_whose_common_commit_fails_each_time_are_settled_apart(
+    sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, monkeypatch: pytest.MonkeyPatch, is_carried_out: bool
+) -> None:
+    failed: list[int] = []
+
+    def lost(*arguments: Any, **named: Any) -> Judgement:
+        failed.append(len(named["candidates"]))
+        if is_carried_out:
+            record_and_claim(*arguments, **named)
+        raise LedgerError("the answer to the COMMIT was lost")
+
+    sandbox.fault("429", times=5)
+    monkeypatch.setattr(claiming, "record_and_claim", lost)
+    summary = run(plan(), people(300))
+    assert failed
+    assert dict(summary.counts) == {"accepted": 300}
+    assert taken_once(sandbox, 300)
+
+
+@pytest.mark.parametrize("is_carried_out", [True, False])
+def test_a_common_commit_that_nobody_confirmed_sends_nothing_of_its_claims(
+    sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, monkeypatch: pytest.MonkeyPatch, is_carried_out: bool
+) -> None:
+    def lost(*arguments: Any, **named: Any) -> Judgement:
+        if is_carried_out:
+            record_and_claim(*arguments, **named)
+        monkeypatch.setattr(patience, "CLAIM_PATIENCE_S", 0)
+        monkeypatch.setattr(patience, "find_claims", away)
+        raise LedgerError("the answer to the COMMIT was lost")
+
+    def away(*_arguments: Any, **_named: Any) -> list[Claim]:
+        raise LedgerError("the database is away")
+
+    monkeypatch.setattr(claiming, "record_and_claim", lost)
+    with pytest.raises(LedgerError, match="away"):
+        run(plan(), people(300))
+    contacted = sandbox.takes()["takes"]
+    assert 0 < contacted < 300
+    monkeypatch.undo()
+    summary = run(plan(), people(300))
+    assert summary.counts["accepted"] + summary.counts.get("unknown", 0) == 300
+    assert summary.counts.get("unknown", 0) == (300 - sandbox.takes()["takes"])
+    assert bool(summary.counts.get("unknown", 0)) == is_carried_out
+    assert taken_once(sandbox, sandbox.takes()["takes"])
 
 
 def test_a_callback_while_a_message_waits_for_its_next_request_settles_it(

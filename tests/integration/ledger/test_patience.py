@@ -13,7 +13,8 @@ from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.errors import LedgerError
 from airflow_provider_dropcowboy.ledger import patience
-from airflow_provider_dropcowboy.ledger.claims import find_claims
+from airflow_provider_dropcowboy.ledger.claims import find_claims, new_claim_id, record_and_claim
+from airflow_provider_dropcowboy.ledger.judgement import NO_RULES
 from airflow_provider_dropcowboy.ledger.outcomes import Answered
 from airflow_provider_dropcowboy.ledger.patience import (
     begin_patiently,
@@ -123,6 +124,57 @@ def test_an_outcome_whose_commit_got_no_answer_is_written_again(desk: Desk, comm
     assert record_patiently(desk.ledger, desk.run, answered=answered) == 0
     assert {desk.row(claim.message).state for claim in claims} == {State.ACCEPTED}
     assert desk.history() == []
+
+
+@pytest.mark.parametrize("fates", list(itertools.product(FATES, repeat=3)))
+def test_answers_and_claims_that_share_a_commit_without_answer_are_each_written_once(
+    desk: Desk, commits: Commits, fates: tuple[str, ...]
+) -> None:
+    claims = desk.claim(*messages(range(5))).claimed
+    answered = [Answered(claim, SendOutcome(Outcome.ACCEPTED)) for claim in claims]
+    candidates, claim_id = list(map(Candidate, messages(range(5, 10)))), new_claim_id()
+    commits.meet(fates)
+    try:
+        conflicts, judgement = record_and_claim(
+            desk.ledger,
+            desk.run,
+            answered=answered,
+            candidates=candidates,
+            claim_id=claim_id,
+            rules=NO_RULES,
+            met={},
+        )
+    except LedgerError:
+        assert fates[0] != "kept"
+        conflicts = record_patiently(desk.ledger, desk.run, answered=answered)
+        judgement, _ = claim_patiently(desk.ledger, desk.run, candidates=candidates, give_up=never, uncertain=claim_id)
+    commits.meet([])
+    assert (conflicts, desk.history()) == (0, [])
+    assert {desk.row(claim.message).state for claim in claims} == {State.ACCEPTED}
+    assert [claim.message.contact_key for claim in judgement.claimed] == ["5", "6", "7", "8", "9"]
+    for claim in judgement.claimed:
+        row = desk.row(claim.message)
+        assert (row.state, row.attempt, row.claim_id) == (State.CLAIMED, 1, claim.claim_id)
+
+
+def test_answers_are_recorded_although_the_account_is_locked(desk: Desk) -> None:
+    claims = desk.claim(*messages(range(5))).claimed
+    if desk.ledger.engine.dialect.name == "sqlite":
+        return  # one lock for all writers
+    answered = [Answered(claim, SendOutcome(Outcome.ACCEPTED)) for claim in claims]
+    with desk.ledger.claiming(ACCOUNT):
+        with pytest.raises(LedgerError):
+            record_and_claim(
+                desk.ledger,
+                desk.run,
+                answered=answered,
+                candidates=people(6)[5:],
+                claim_id=new_claim_id(),
+                rules=NO_RULES,
+                met={},
+            )
+        assert record_patiently(desk.ledger, desk.run, answered=answered) == 0
+    assert {desk.row(claim.message).state for claim in claims} == {State.ACCEPTED}
 
 
 def test_what_is_claimed_meanwhile_by_another_run_is_left_to_it(
