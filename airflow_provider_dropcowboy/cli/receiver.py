@@ -62,7 +62,7 @@ def receiver(
     """Receive the vendor's callbacks into the ledger.
 
     The connection's callback_url names where this is reached from outside: put it behind a proxy that does TLS, and let
-    only /callbacks/ through.
+    only /callbacks/ and /events through.
     """
     if register or rotate:
         for conn in conns:
