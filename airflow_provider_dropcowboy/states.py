@@ -25,6 +25,8 @@ class State(StrEnum):
     FAILED = "failed"
     EXPIRED = "expired"
 
+    __hash__ = str.__hash__  # that of an Enum is a function of Python's, and each row is counted by its state
+
 
 VERDICTS = frozenset(
     {State.INVALID, State.SUPPRESSED, State.DUPLICATE, State.CAPPED, State.HELD, State.WITHDRAWN},

@@ -12,7 +12,6 @@ from datetime import timedelta
 from inspect import signature
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.campaign.arguments import Template  # type: ignore[attr-defined]  # in both builds
 from airflow_provider_dropcowboy.campaign.control import Control
 from airflow_provider_dropcowboy.campaign.plan import (  # type: ignore[attr-defined]  # in both builds
     ContactColumns,
@@ -27,6 +26,11 @@ from airflow_provider_dropcowboy.ledger.judgement import ClaimRules
 from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
 from airflow_provider_dropcowboy.screening.places import DATA
 from airflow_provider_dropcowboy.secret import Secret
+
+try:
+    from airflow_provider_dropcowboy.contacts.contact import Template
+except ImportError:  # an older build has it elsewhere
+    from airflow_provider_dropcowboy.contacts.text import Template  # type: ignore[import-not-found,no-redef]
 
 CAPS = ((3, timedelta(days=1)),)
 TEXT = "Hello {first_name}, this is a reminder of your appointment. " + "Please call us if it does not suit you. " * 4

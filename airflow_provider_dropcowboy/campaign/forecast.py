@@ -1,19 +1,18 @@
 """What a dry run foresees: whom a run would reach where, in which waves, from when until when, and for how much."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from airflow_provider_dropcowboy.api.content import Sms, count_outside_gsm
 from airflow_provider_dropcowboy.campaign.plan import Plan
-from airflow_provider_dropcowboy.contacts.contact import Contact, Unusable
+from airflow_provider_dropcowboy.contacts.contact import Contact
 from airflow_provider_dropcowboy.ledger.judgement import Judgement
-from airflow_provider_dropcowboy.ledger.sends import Found
 from airflow_provider_dropcowboy.phone import Phone
-from airflow_provider_dropcowboy.screening.places import Place, Places, load_places
+from airflow_provider_dropcowboy.screening.places import Places, load_places
 from airflow_provider_dropcowboy.screening.screen import Candidate, Message, Ruling
 from airflow_provider_dropcowboy.states import State
 
@@ -158,51 +157,42 @@ class Outlook:
         self._openings: Counter[datetime] = Counter()
         self._hours_end_at: datetime | None = None
         self._outside_gsm = 0
-        self._regions: dict[str, Counter[State]] = defaultdict(Counter)
-        self._zones: dict[str, Counter[State]] = defaultdict(Counter)
+        self._where: Counter[tuple[tuple[str, ...], tuple[str, ...], State]] = Counter()
 
-    def sent(self, contact: Contact | Unusable, found: Found, *, key: str, foreign_id: str) -> JudgedRow:
+    def add_sent(self, contact: Contact, state: State) -> None:
         """One more row, whose message was sent before."""
-        phone = None
-        if isinstance(contact, Contact):
-            phone = contact.phone
-            self._place(phone, found.state, postal_code=contact.postal_code)
-        return JudgedRow(found.state, found.reason, key, foreign_id, phone)
+        self._place(contact.phone, state, postal_code=contact.postal_code)
 
-    def rows(self, judgement: Judgement, ready: Sequence[Candidate]) -> Iterator[JudgedRow]:
+    def add(self, candidates: Sequence[Candidate], *, judgement: Judgement, ready: Sequence[Candidate]) -> None:
         """The rows of one batch that made messages.
 
         :param ready: those that would be sent now.
         """
+        rulings = {id(candidate.message): candidate.ruling for candidate in candidates}
         for row in judgement.already:
             self._place(row.message.phone, row.state, postal_code=row.message.postal_code)
-            yield _row(row.message, row.state, row.reason)
         for message, verdict in judgement.stopped:
             if verdict.opens_at is not None:
                 self._openings[verdict.opens_at] += 1
-            self._add(message, verdict.state, is_for_sending=verdict.opens_at is not None)
-            yield _row(message, verdict.state, verdict.reason, rule=verdict.rule, opens_at=verdict.opens_at)
+            is_for_sending = verdict.opens_at is not None
+            self._add(message, verdict.state, is_for_sending=is_for_sending, ruling=rulings[id(message)])
         for candidate in ready:
             self._ready += 1
             if candidate.ruling is not None and (closes_at := candidate.ruling.closes_at) is not None:
                 self._hours_end_at = min(self._hours_end_at or closes_at, closes_at)
             self._add(candidate.message, State.READY, is_for_sending=True, ruling=candidate.ruling)
-            yield _row(candidate.message, State.READY, None, rule=candidate.rule)
 
-    def _add(self, message: Message, state: State, *, is_for_sending: bool, ruling: Ruling | None = None) -> None:
-        if ruling is not None and ruling.zones:
-            self._count(ruling, state)
+    def _add(self, message: Message, state: State, *, is_for_sending: bool, ruling: Ruling | None) -> None:
+        if ruling is not None and ruling.zones:  # it was made for the places of the number and the postal code
+            self._where[ruling.regions, ruling.zones, state] += 1
         else:
             self._place(message.phone, state, postal_code=message.postal_code)
         if is_for_sending and isinstance(message.content, Sms) and count_outside_gsm(message.content.sms_body):
             self._outside_gsm += 1
 
     def _place(self, phone: Phone, state: State, *, postal_code: str | None) -> None:
-        self._count(self._places.locate(phone.e164, postal_code=postal_code), state)
-
-    def _count(self, place: Place | Ruling, state: State) -> None:
-        self._regions[_only(place.regions)][state] += 1
-        self._zones[_only(place.zones)][state] += 1
+        place = self._places.locate(phone.e164, postal_code=postal_code)
+        self._where[place.regions, place.zones, state] += 1
 
     def forecast(self, *, allowed: int | None) -> Forecast:
         """What the rows so far come to.
@@ -224,16 +214,24 @@ class Outlook:
             waves=waves,
             left=dict(openings[len(waited_for) :]),
             hours_end_at=self._hours_end_at,
-            regions=_by_size(self._regions),
-            zones=_by_size(self._zones),
+            regions=_by_size((regions, state, rows) for (regions, _, state), rows in self._where.items()),
+            zones=_by_size((zones, state, rows) for (_, zones, state), rows in self._where.items()),
             outside_gsm=self._outside_gsm,
         )
 
 
-def _row(
-    message: Message, state: State, reason: str | None, *, rule: str | None = None, opens_at: datetime | None = None
-) -> JudgedRow:
-    return JudgedRow(state, reason, message.contact_key, message.foreign_id, message.phone, rule, opens_at)
+def judged_rows(judgement: Judgement, ready: Sequence[Candidate]) -> Iterator[JudgedRow]:
+    """What is said of the rows of one batch that made messages."""
+
+    def row(message: Message, state: State, reason: str | None, *law: Any) -> JudgedRow:
+        return JudgedRow(state, reason, message.contact_key, message.foreign_id, message.phone, *law)
+
+    for sent in judgement.already:
+        yield row(sent.message, sent.state, sent.reason)
+    for message, verdict in judgement.stopped:
+        yield row(message, verdict.state, verdict.reason, verdict.rule, verdict.opens_at)
+    for candidate in ready:
+        yield row(candidate.message, State.READY, None, candidate.rule)
 
 
 def _waves(openings: Sequence[tuple[datetime, int]], *, rate_per_s: float, allowed: int | None) -> Iterator[Wave]:
@@ -260,7 +258,10 @@ def _only(names: tuple[str, ...]) -> str:
             return SEVERAL
 
 
-def _by_size(places: Mapping[str, Counter[State]]) -> dict[str, dict[State, int]]:
+def _by_size(found: Iterable[tuple[tuple[str, ...], State, int]]) -> dict[str, dict[State, int]]:
+    places: dict[str, Counter[State]] = defaultdict(Counter)
+    for names, state, rows in found:
+        places[_only(names)][state] += rows
     largest_first = sorted(places.items(), key=lambda item: (-item[1].total(), item[0]))
     return {name: {state: counts[state] for state in State if counts[state]} for name, counts in largest_first}
 

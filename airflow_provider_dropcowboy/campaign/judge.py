@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Final
 
 from airflow_provider_dropcowboy.campaign.messages import Identity, framed_content
-from airflow_provider_dropcowboy.campaign.plan import MessageTemplate, Plan, Rows
+from airflow_provider_dropcowboy.campaign.plan import Plan, Rows
 from airflow_provider_dropcowboy.campaign.seen import Seen
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.contacts.contact import Contact, ContactReader, TextError, Unusable, find_column
@@ -66,12 +66,15 @@ class SentBefore:
 
 
 class Judge:
-    """Judges the rows of a source once, in their order. Used by one thread at a time."""
+    """Judges the rows of a source once, in their order. Used by one thread at a time.
 
-    def __init__(self, plan: Plan, identity: Identity, *, seen: Seen) -> None:
+    :param has_sends: there may be earlier sends, whose content is compared; only a dry run without a ledger has none.
+    """
+
+    def __init__(self, plan: Plan, identity: Identity, *, seen: Seen, has_sends: bool = True) -> None:
         self._plan = plan
         self._reader = ContactReader(plan.columns)
-        self._composer = _Composer(plan.template, identity)
+        self._same = framed_content(plan.template.same()) if has_sends else None
         self._identity = identity
         self._seen = seen
 
@@ -144,7 +147,7 @@ class Judge:
             if contact is None:
                 batch.elsewhere += 1
                 continue
-            message = contact if isinstance(contact, Unusable) else self._composer.compose(contact)
+            message = contact if isinstance(contact, Unusable) else self._compose(contact)
             if isinstance(message, Unusable):
                 batch.verdicts.append(self._invalid(message, contact))
             elif isinstance(contact, Contact):
@@ -209,34 +212,28 @@ class Judge:
         named = frozenset[Consent]() if column is None else read_kinds(_cell(row, column))
         return named | {Consent.EXPRESS} if self._plan.has_express_consent else named
 
-
-class _Composer:
-    """Makes the messages of one campaign."""
-
-    def __init__(self, template: MessageTemplate, identity: Identity) -> None:
-        self._template = template
-        self._identity = identity
-        self._same = framed_content(template.same())
-
-    def compose(self, contact: Contact) -> Message | Unusable:
+    def _compose(self, contact: Contact) -> Message | Unusable:
         """The contact's message, with the names it has in every run; or why its row cannot be used."""
+        identity = self._identity
         try:
-            content = self._template.fill_in(contact)
+            content = self._plan.template.fill_in(contact)
         except TextError as error:
             return Unusable(contact.key, str(error))
+        content_digest = (
+            ""
+            if self._same is None
+            else identity.content_digest(
+                self._same, text=content.text, postal_code=contact.postal_code, contact_id=content.contact_id
+            )
+        )
         return Message(
-            foreign_id=self._identity.foreign_id(contact.key),
-            earlier_ids=self._identity.earlier_ids(contact.key),
+            foreign_id=identity.foreign_id(contact.key),
+            earlier_ids=identity.earlier_ids(contact.key),
             contact_key=contact.key,
             phone=contact.phone,
             content=content,
-            number_digest=self._identity.number_digest(contact.phone),
-            content_digest=self._identity.content_digest(
-                self._same,
-                text=content.text,
-                postal_code=contact.postal_code,
-                contact_id=content.contact_id,
-            ),
+            number_digest=identity.number_digest(contact.phone),
+            content_digest=content_digest,
             postal_code=contact.postal_code,
         )
 

@@ -4,21 +4,23 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
 from airflow_provider_dropcowboy.campaign.beginning import check_account, warn_of_plan
 from airflow_provider_dropcowboy.campaign.ending import is_all_done, warn_of_bans, why_nothing
-from airflow_provider_dropcowboy.campaign.forecast import Forecast, JudgedRow, Outlook
+from airflow_provider_dropcowboy.campaign.forecast import Forecast, JudgedRow, Outlook, judged_rows
 from airflow_provider_dropcowboy.campaign.judge import LOOK_ROWS, Judge, old_objects_left_alone
 from airflow_provider_dropcowboy.campaign.messages import Identity
 from airflow_provider_dropcowboy.campaign.plan import Plan, Rows
 from airflow_provider_dropcowboy.campaign.seen import Seen, Unsent
 from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
 from airflow_provider_dropcowboy.clock import utcnow
+from airflow_provider_dropcowboy.contacts.contact import Contact
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.foresight import Foresight
+from airflow_provider_dropcowboy.screening.screen import Verdict
 from airflow_provider_dropcowboy.states import State
 
 BATCH_ROWS: Final = 500
@@ -54,16 +56,15 @@ def preview_campaign(
     outlook = Outlook(plan, at=utcnow(), waits_for=waits_for)
     foresight = Foresight(ledger, plan.account.name, name=plan.campaign, channel=plan.channel, rules=plan.claim_rules)
     identity = Identity.of(foresight.key, foresight.campaign)
-    say = observe or (lambda _row: None)
     with Seen() as keys, Unsent() as unsent, old_objects_left_alone():
-        judge = Judge(plan, identity, seen=keys)
+        judge = Judge(plan, identity, seen=keys, has_sends=ledger is not None)
         if suppressed is not None:
             judge.read_suppressed(suppressed)
             tally.unreadable_suppressions = suppressed.unreadable
         source = iter(rows)
         while read := list(islice(source, LOOK_ROWS)):
             if not foresight.campaign.is_new:
-                read = _count_sent(foresight, judge, read, tally=tally, outlook=outlook, say=say)
+                read = _count_sent(foresight, judge, read, tally=tally, outlook=outlook, observe=observe)
             for start in range(0, len(read), BATCH_ROWS):
                 some = read[start : start + BATCH_ROWS]
                 batch = judge.judge(some)
@@ -72,13 +73,14 @@ def preview_campaign(
                 judgement, ready = foresight.screen(batch.candidates, met=met)
                 for verdict in batch.verdicts:
                     tally.count(verdict.state, verdict.reason)
-                    say(JudgedRow(verdict.state, verdict.reason, verdict.key))
                 tally.count_unclaimed(judgement, run_id=None)
                 unsent.add_all(judgement)
                 tally.states[State.READY] += len(ready)
                 unsent.add((candidate.message, State.READY) for candidate in ready)
-                for row in outlook.rows(judgement, ready):
-                    say(row)
+                outlook.add(batch.candidates, judgement=judgement, ready=ready)
+                if observe is not None:
+                    for row in chain(map(_without_message, batch.verdicts), judged_rows(judgement, ready)):
+                        observe(row)
     tally.check_rows()
     forecast = outlook.forecast(allowed=foresight.allowed())
     summary = Summary.of(
@@ -98,7 +100,7 @@ def preview_campaign(
 
 
 def _count_sent(
-    foresight: Foresight, judge: Judge, rows: Rows, *, tally: Tally, outlook: Outlook, say: Observer
+    foresight: Foresight, judge: Judge, rows: Rows, *, tally: Tally, outlook: Outlook, observe: Observer | None
 ) -> list[Mapping[str, object]]:
     """Count the rows that were sent before; the others of this partition are returned, and are to be judged."""
     named = judge.name(rows)
@@ -107,11 +109,21 @@ def _count_sent(
     tally.read += len(sent) + len(repeated)
     for each in sent:
         tally.count_sent(each.found)
-        say(outlook.sent(judge.contact(each.row), each.found, key=each.key, foreign_id=each.foreign_id))
+        contact = judge.contact(each.row)
+        phone = contact.phone if isinstance(contact, Contact) else None
+        if isinstance(contact, Contact):
+            outlook.add_sent(contact, each.found.state)
+        if observe is not None:
+            observe(JudgedRow(each.found.state, each.found.reason, each.key, each.foreign_id, phone))
     for verdict in repeated:
         tally.count(verdict.state, verdict.reason)
-        say(JudgedRow(verdict.state, verdict.reason, verdict.key))
+        if observe is not None:
+            observe(_without_message(verdict))
     return rest
+
+
+def _without_message(verdict: Verdict) -> JudgedRow:
+    return JudgedRow(verdict.state, verdict.reason, verdict.key)
 
 
 def _warn_of_forecast(forecast: Forecast) -> None:

@@ -1,6 +1,5 @@
 """What a run remembers of its rows, in memory that does not grow: those it has met, and those that it does not send."""
 
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Self
@@ -89,10 +88,11 @@ class Seen(_OnDisk):
 class Unsent(_OnDisk):
     """Messages of a run that own their number and were not sent: a later message to that number is their duplicate.
 
-    The ledger does not know them, and without them the verdict would depend on which rows came in one batch.
+    The ledger does not know them, and without them the verdict would depend on which rows came in one batch. Of the
+    number's digest, twelve bytes are kept, as in ``Seen``.
     """
 
-    _TABLES = ("CREATE TABLE unsent (number TEXT PRIMARY KEY, foreign_id TEXT, is_held INTEGER) WITHOUT ROWID",)
+    _TABLES = ("CREATE TABLE unsent (number BLOB PRIMARY KEY, foreign_id BLOB, is_held INTEGER) WITHOUT ROWID",)
 
     def __init__(self) -> None:
         super().__init__()
@@ -100,14 +100,16 @@ class Unsent(_OnDisk):
 
     def add(self, messages: Iterable[tuple[Message, State]]) -> None:
         """The numbers are the messages', unless others have them; each message with the state of its row."""
-        rows = [
-            (message.number_digest, message.foreign_id, state is State.HELD)
-            for message, state in messages
-            if state not in {State.SUPPRESSED, State.DUPLICATE}  # these own no number
-        ]
-        if rows:
-            self._is_empty = False
-            self._connection.executemany("INSERT OR IGNORE INTO unsent VALUES (?, ?, ?)", rows)
+        held: list[str] = []
+        others: list[str] = []
+        for message, state in messages:
+            if state is not State.SUPPRESSED and state is not State.DUPLICATE:  # these own no number
+                pair = message.number_digest[-2 * _BYTES :] + message.foreign_id
+                (held if state is State.HELD else others).append(pair)
+        for pairs, is_held in ((held, True), (others, False)):
+            if pairs:
+                self._is_empty = False
+                self._connection.execute(_ADD_UNSENT, (len(pairs), bytes.fromhex("".join(pairs)), is_held))
 
     def add_all(self, judgement: Judgement) -> None:
         """The messages of a batch that neither this run nor another one claimed."""
@@ -119,14 +121,14 @@ class Unsent(_OnDisk):
         """Whose these numbers are: number digest to foreign_id."""
         if self._is_empty:
             return {}
-        return dict(self._connection.execute(_OWNERS, (json.dumps(number_digests),)))
+        short = {bytes.fromhex(digest[-2 * _BYTES :]): digest for digest in number_digests}
+        found = self._connection.execute(_BATCH + _OWNERS, (len(short), b"".join(short)))
+        return {short[number]: foreign_id.hex() for number, foreign_id in found}
 
     def held(self) -> Iterator[str]:
         """The foreign_ids that a later wave may send."""
-        return (name for (name,) in self._connection.execute("SELECT foreign_id FROM unsent WHERE is_held"))
+        return (name.hex() for (name,) in self._connection.execute("SELECT foreign_id FROM unsent WHERE is_held"))
 
-
-_OWNERS: Final = "SELECT number, foreign_id FROM unsent WHERE number IN (SELECT value FROM json_each(?))"
 
 _BYTES: Final = 12
 # one parameter holds the digests of a whole batch, and SQLite has nothing to parse
@@ -139,6 +141,12 @@ _NAMES: Final = "SELECT digest FROM batch WHERE digest IN names"
 _ADD_INVALID: Final = "INSERT OR IGNORE INTO invalid SELECT digest FROM batch RETURNING digest"
 _ADD_NUMBERS: Final = "INSERT OR IGNORE INTO numbers SELECT digest FROM batch RETURNING digest"
 _NUMBERS: Final = "SELECT digest FROM batch WHERE digest IN numbers"
+_OWNERS: Final = "SELECT number, foreign_id FROM batch JOIN unsent ON number = digest"
+# each pair is 12 bytes of the number and 24 of the name
+_ADD_UNSENT: Final = """
+WITH RECURSIVE place(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM place WHERE n + 1 < ?1)
+INSERT OR IGNORE INTO unsent SELECT substr(?2, n * 36 + 1, 12), substr(?2, n * 36 + 13, 24), ?3 FROM place
+"""
 
 
 WRITE_ROWS: Final = 500

@@ -208,6 +208,8 @@ class Places:
         return self._make(regions, zones, gap=gap, new_area_code=new_code)
 
     def _find_postal_code(self, postal_code: str) -> Place | None:
+        if len(postal_code) == 5 and (place := self._postal_codes.get(postal_code)):  # most: a ZIP code, as it is
+            return place
         code = postal_code.strip().upper()
         prefixes = (code[:5], code[:3]) if len(code) >= 5 and code[:5].isdecimal() else (code[:2], code[:1])
         return self._postal_codes.get(prefixes[0]) or self._postal_codes.get(prefixes[1])

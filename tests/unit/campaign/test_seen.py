@@ -5,7 +5,11 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_dropcowboy.campaign.seen import Seen
+from airflow_provider_dropcowboy.api.content import Rvm
+from airflow_provider_dropcowboy.campaign.seen import Seen, Unsent
+from airflow_provider_dropcowboy.phone import Phone
+from airflow_provider_dropcowboy.screening.screen import Message
+from airflow_provider_dropcowboy.states import State
 
 NAMES = st.lists(st.integers(0, 30).map("{:048x}".format))
 
@@ -37,3 +41,35 @@ def test_many_names_are_remembered() -> None:
     with Seen() as seen:
         assert seen.add(names) == set(names)
         assert not seen.add(names[::100])
+
+
+def _message(number: int, person: int) -> Message:
+    return Message(
+        foreign_id=f"{person:048x}",
+        contact_key=str(person),
+        phone=Phone("+15045550101"),
+        content=Rvm(),
+        number_digest=f"{number:032x}",
+        content_digest="",
+    )
+
+
+UNSENT = st.sampled_from([State.HELD, State.CAPPED, State.READY, State.SUPPRESSED, State.DUPLICATE])
+
+
+@given(st.lists(st.dictionaries(st.integers(0, 20), st.tuples(st.integers(0, 30), UNSENT))))
+def test_a_number_is_the_first_messages_that_owns_one(batches: list[dict[int, tuple[int, State]]]) -> None:
+    owners: dict[str, str] = {}
+    held: set[str] = set()
+    with Unsent() as unsent:
+        for batch in batches:
+            messages = [(_message(number, person), state) for number, (person, state) in batch.items()]
+            unsent.add(messages)
+            for message, state in messages:
+                is_new = message.number_digest not in owners and state not in {State.SUPPRESSED, State.DUPLICATE}
+                if is_new:
+                    owners[message.number_digest] = message.foreign_id
+                if is_new and state is State.HELD:
+                    held.add(message.foreign_id)
+        assert unsent.owners([f"{number:032x}" for number in range(21)]) == owners
+        assert set(unsent.held()) == held
