@@ -152,6 +152,8 @@ class Judge:
                 batch.verdicts.append(self._invalid(message, contact))
             elif isinstance(contact, Contact):
                 composed.append((contact, message))
+        if not composed:  # rows of another partition, most of them
+            return batch
         new = self._seen.add([message.foreign_id for _contact, message in composed])
         suppressed = self._seen.suppressed([message.number_digest for _contact, message in composed])
         at = utcnow()

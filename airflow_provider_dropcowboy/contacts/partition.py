@@ -44,8 +44,8 @@ class Partition:
         if key is None:
             return self.index == 1
         # md5, because every database has it; seven hex digits, because they fit a signed 32-bit integer
-        digest = md5(key.encode(), usedforsecurity=False).hexdigest()
-        return int(digest[:7], 16) % self.count == self.index - 1
+        digest = md5(key.encode(), usedforsecurity=False).digest()
+        return (int.from_bytes(digest[:4]) >> 4) % self.count == self.index - 1
 
     def condition(self, column: str, conn_type: str) -> str | None:
         """The rule in the SQL of a warehouse, for a WHERE; None: it has no MD5 (SQLite), or its SQL is not known here.
