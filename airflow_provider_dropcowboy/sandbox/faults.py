@@ -1,7 +1,7 @@
 """Faults by name: which one a request meets. What each does to a connection is in ``endings``."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from random import Random
 from typing import Final, Self
@@ -12,32 +12,19 @@ from airflow_provider_dropcowboy.sandbox.settings import SettingsError
 HTML: Final = "text/html; charset=utf-8"
 TRAP_PATH: Final = "/_sandbox/trap"
 
-ROUTES: Final = (
-    "rvm",
-    "sms",
-    "create",
-    "show",
-    "rename",
-    "delete",
-    "append",
-    "brand",
-    "recording",
-    "media",
-    "pool",
-)
+SENDS: Final = ("rvm", "sms")
+LISTS: Final = ("create", "show", "rename", "delete", "append")
+ROUTES: Final = (*SENDS, *LISTS, "brand", "recording", "media", "pool")
 """Every route of API v1 by a name of its own."""
 
 V2_ROUTES: Final = (
-    *("readiness", "medias", "upload", "put_upload", "complete", "voices", "lines", "byoc", "campaigns", "contacts"),
-    *("append_contacts", "consent", "webhooks", "register", "update_webhook", "delete_webhook", "rotate", "secrets"),
+    *("readiness", "medias", "upload", "put_upload", "complete", "voices", "lines", "byoc", "campaigns", "token"),
+    *("contacts", "append_contacts", "change_contact", "delete_contact", "consent"),
+    *("webhooks", "register", "update_webhook", "delete_webhook", "rotate", "secrets"),
 )
 """Those of API v2, beside ``rvm`` and ``sms``."""
 
-ROUTE_GROUPS: Final[Mapping[str, Collection[str]]] = {
-    "sends": ("rvm", "sms"),
-    "lists": ("create", "show", "rename", "delete", "append"),
-    "any": (*ROUTES, *V2_ROUTES),
-}
+ROUTE_GROUPS: Final[Mapping[str, Collection[str]]] = {"sends": SENDS, "lists": LISTS, "any": (*ROUTES, *V2_ROUTES)}
 
 
 class Ending(StrEnum):
@@ -231,15 +218,4 @@ class Faults:
 
     def shown(self) -> list[dict[str, object]]:
         """Every fault in force, and how often it was met."""
-        return [
-            {
-                "name": active.fault.name,
-                "share": active.fault.share,
-                "to": active.fault.to,
-                "times": active.fault.times,
-                "route": active.fault.route,
-                "delay_s": active.fault.wait_s,
-                "met": active.met,
-            }
-            for active in self._active
-        ]
+        return [{**asdict(active.fault), "delay_s": active.fault.wait_s, "met": active.met} for active in self._active]

@@ -11,11 +11,14 @@ OUTCOMES: Final = ("success", "failure", "dnc", "silent")
 DEFAULT_OUTCOMES: Final[Mapping[str, float]] = {"success": 0.88, "failure": 0.08, "dnc": 0.03, "silent": 0.01}
 """Shares of the sends. ``silent``: no callback ever. What is left of 1 when only some are given goes to ``success``."""
 
-CHANGEABLE: Final = (
-    *("latency_ms", "max_concurrency", "rate_per_s", "callback_delay_s", "callback_lost", "outcomes", "codes"),
-    *("webhook_twice", "webhook_spread_s", "funds_usd", "audio_url_allowed", "test_numbers_only", "byoc"),
-)
-"""What ``POST /_sandbox/settings`` may change while the sandbox runs."""
+LEAST: Final[Mapping[str, float]] = {
+    **dict.fromkeys(("callback_lost", "webhook_twice", "latency_ms", "callback_delay_s", "webhook_spread_s"), 0),
+    "funds_usd": 0,
+    "max_concurrency": 1,
+    "rate_per_s": 0.001,
+    "callback_concurrency": 1,
+}
+"""Bounds of the settings that are numbers."""
 
 
 class SettingsError(ValueError):
@@ -70,16 +73,13 @@ class Settings:
         for name in ("audio_url_allowed", "test_numbers_only", "byoc"):
             if not isinstance(getattr(self, name), bool):
                 raise SettingsError(f"{name} must be true or false")
-        _require_codes(self.codes)
-        for name in ("callback_lost", "webhook_twice"):
-            _require_at_least(0, getattr(self, name), name=name)
-        for name in ("latency_ms", "callback_delay_s", "webhook_spread_s", "funds_usd"):
-            _require_at_least(0, getattr(self, name), name=name)
-        if self.max_concurrency is not None:
-            _require_at_least(1, self.max_concurrency, name="max_concurrency")
-        if self.rate_per_s is not None:
-            _require_at_least(0.001, self.rate_per_s, name="rate_per_s")
-        _require_at_least(1, self.callback_concurrency, name="callback_concurrency")
+        codes: object = self.codes
+        if not isinstance(codes, Mapping) or not all(type(code) is int for code in codes.values()):
+            raise SettingsError("codes must be an object of whole numbers by phone number")
+        for name, minimum in LEAST.items():
+            value: object = getattr(self, name)
+            if value is not None or name not in {"max_concurrency", "rate_per_s"}:
+                _require_at_least(minimum, value, name=name)
         object.__setattr__(self, "outcomes", complete_outcomes(self.outcomes))
 
     def changed(self, changes: Mapping[str, object]) -> Self:
@@ -99,6 +99,14 @@ class Settings:
     def shown(self) -> dict[str, object]:
         """All settings without the secret, for JSON."""
         return {item.name: getattr(self, item.name) for item in fields(self) if item.name != "secret"}
+
+
+CHANGEABLE: Final = tuple(
+    item.name
+    for item in fields(Settings)
+    if item.name not in {"team_id", "key", "secret", "callback_concurrency", "seed"}
+)
+"""What ``POST /_sandbox/settings`` may change while the sandbox runs."""
 
 
 class Limits:
@@ -154,11 +162,6 @@ def complete_outcomes(given: Mapping[str, float]) -> dict[str, float]:
     if shares["success"] < -1e-9:
         raise SettingsError(f"the shares of the outcomes add up to {1.0 - rest:g}, more than 1")
     return shares
-
-
-def _require_codes(codes: object) -> None:
-    if not isinstance(codes, Mapping) or not all(type(code) is int for code in codes.values()):
-        raise SettingsError("codes must be an object of whole numbers by phone number")
 
 
 def _require_at_least(minimum: float, value: object, *, name: str) -> None:

@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import product
 from typing import Any, ClassVar, Final
+from uuid import uuid4
 
-from airflow_provider_dropcowboy.api.callbacks import Callback, DeliveryStatus
+from airflow_provider_dropcowboy.api.callbacks import Callback, DeliveryStatus, Event
+from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.api.v2.vendor import KEY_LASTS
 from airflow_provider_dropcowboy.api.wire import Reply
 from airflow_provider_dropcowboy.ledger.judgement import Claim, ClaimRules
@@ -19,6 +21,7 @@ from tests.acceptance._protocol_vendor import FINAL, Fate, Take, Witness
 MEMORY: Final = timedelta(hours=24)
 """API v2, section 3: how long the vendor knows a key."""
 SENT, REJECTED, REFUSED = 0, 3033, 3007
+UNRESOLVED: Final = frozenset({State.CLAIMED, State.ACCEPTED, State.UNKNOWN})
 STATE_OF_CODE: Final[Mapping[int, State]] = {REJECTED: State.REJECTED, REFUSED: State.RELEASED}
 
 
@@ -53,6 +56,7 @@ class Told(Take):
     """A request that was carried out, and what its result says."""
 
     code: int = SENT
+    drop_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +75,15 @@ class KeyedWitness(Witness):
         self._keys: dict[tuple[str, int], _Known] = {}
         self._doubtful_keys: dict[str, int] = {}
         self._freed: set[tuple[str, int | None]] = set()
+        self._mistaken: set[str] = set()
 
     def has_read(self, foreign_id: str) -> bool:
         """A request is accepted before anybody looks at it."""
-        return any(told.foreign_id == foreign_id for told in self.results)
+        return foreign_id in self._mistaken or any(told.foreign_id == foreign_id for told in self.results)
+
+    def see_mistaken(self, foreign_id: str) -> None:
+        """A webhook about another message of the number counts as this one's: it names none."""
+        self._mistaken.add(foreign_id)
 
     def see_resend(self, foreign_id: str, attempt: int) -> None:
         super().see_resend(foreign_id, attempt)
@@ -94,7 +103,7 @@ class KeyedWitness(Witness):
         assert generation is not None, "a request without a key"
         foreign_id, number = message.foreign_id, message.number_digest
         if fate.is_taken and not self._is_known(claim):
-            told = Told(foreign_id, message.phone, number, generation, fate.code)
+            told = Told(foreign_id, message.phone, number, generation, fate.code, f"drop {len(self.results)}")
             self.results.append(told)
             if fate.code == SENT:
                 others = [take for take in self.takes if foreign_id == take.foreign_id or number == take.number_digest]
@@ -140,16 +149,52 @@ class KeyedMachine(ProtocolMachine):
     def __init__(self, world: World) -> None:
         self.witness = KeyedWitness(world.clock)
         self._freed: set[tuple[str, int | None]] = set()
+        self._happened_at: dict[Told, datetime] = {}
         super().__init__(replace(world, witness=self.witness))
 
     def results(self) -> Sequence[Told]:
         return self.witness.results
 
+    def webhooks(self) -> Sequence[Told]:
+        return self.witness.results
+
+    def a_webhook_comes(self, told: Told, is_delivered: bool) -> None:
+        """Before the callback, after it, or in its place; it names number and drop, and no message."""
+        event = Event(
+            self.campaign.account,
+            str(uuid4()),
+            "contact.rvm.status",
+            self._happened_at.setdefault(told, self.world.clock.now()),
+            Channel.RVM,
+            self._result_of(told, is_delivered),
+        )
+        received = Received(None, None, event.result, payload="{}", event=event)
+        matches = reconcile(self.world.ledger, [received])
+        rows = self.read()
+        moved = [row for row in rows.values() if row.state != self.rows[row.foreign_id].state]
+        for row in moved:
+            assert row.state in FINAL, "P1: a webhook names no message, and freed one"
+            assert row.number_digest == told.number_digest, "P3: a webhook moved a message to another number"
+            if row.foreign_id != told.foreign_id:
+                self.witness.see_mistaken(row.foreign_id)
+        assert len(moved) <= matches[Match.APPLIED], "P3: a message moved without a result"
+        before = self.rows[told.foreign_id]
+        rivals = [row for row in self.rows.values() if row.number_digest == told.number_digest and row is not before]
+        is_last = told.attempt == request_of(before) and before.number_digest == told.number_digest
+        if before.state in UNRESOLVED and is_last and not any(row.state in UNRESOLVED for row in rivals):
+            assert rows[told.foreign_id].state in FINAL, "P3: a webhook changed nothing"
+        assert not reconcile(self.world.ledger, [received]), "an event counted twice"
+
+    def _result_of(self, told: Told, is_delivered: bool) -> Callback:
+        code = told.code if told.code != SENT else SENT if is_delivered else 4000
+        status, number = DeliveryStatus.OTHER, told.phone.e164
+        return Callback(status=status, reason_code=code, phone_number=number, drop_id=told.drop_id)
+
     def a_callback_comes(self, take: Take, is_delivered: bool) -> None:
         assert isinstance(take, Told)
         before = self.rows[take.foreign_id]
-        code = take.code if take.code != SENT else SENT if is_delivered else 4000
-        callback = Callback(status=DeliveryStatus.OTHER, reason_code=code, phone_number=take.phone.e164)
+        self._happened_at.setdefault(take, self.world.clock.now())
+        callback = self._result_of(take, is_delivered)
         received = Received(take.foreign_id, take.attempt, callback, payload="{}")
         matches = reconcile(self.world.ledger, [received])
         # what was not sent may have gone to another number since

@@ -100,7 +100,7 @@ class ProtocolMachine(RuleBasedStateMachine):
         done = [sender for sender in has_begun if sender.is_done]
         at_work = [sender for sender in senders if not sender.is_done]
         rows = sorted(row.contact_key for row in self.rows.values())
-        results = self.results()
+        results, webhooks = self.results(), self.webhooks()
         rejected = [row for row in self.rows.values() if row.state == State.REJECTED]
         possible: list[tuple[int, object, str, tuple[st.SearchStrategy[Any], ...]]] = [
             (3, unread, "claim", (some_of(unread, unique_by=itemgetter(0)), SELDOM)),
@@ -115,6 +115,7 @@ class ProtocolMachine(RuleBasedStateMachine):
             (1, done, "end", (st.sampled_from(done),)),
             (3, rows, "time_passes", (st.sampled_from(self.times),)),
             (1, results, "a_callback_comes", (st.sampled_from(results), booleans)),
+            (1, webhooks, "a_webhook_comes", (st.sampled_from(webhooks), booleans)),
             (1, rows, "a_person_settles", (st.sampled_from(rows),)),
             (2, rejected, "a_person_releases_what_was_rejected", ()),
         ]
@@ -201,6 +202,10 @@ class ProtocolMachine(RuleBasedStateMachine):
     def results(self) -> Sequence[Take]:
         """What callbacks may still come of."""
         return self.world.witness.takes
+
+    def webhooks(self) -> Sequence[Take]:
+        """What signed webhooks may tell of: API v1 signs none."""
+        return ()
 
     def is_overruled(self, claim: Claim) -> bool:
         """Whether the claim's send has moved on without its run."""
