@@ -71,6 +71,7 @@ bench-full: $(INSTALLED) ## measure with a million contacts, and millions of sen
 	$(BIN)/python -m benchmarks.page
 	$(BIN)/python -m benchmarks.lists
 	$(BIN)/python -m benchmarks.screening
+	$(BIN)/python -m benchmarks.commands
 
 torture: $(INSTALLED) ## kill runs 200 times while the sandbox fails, on each database; print messages sent twice or lost
 	$(BIN)/python -m tests.acceptance.torture --kills 200 --rows 4000 --database sqlite

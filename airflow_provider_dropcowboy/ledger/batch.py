@@ -3,11 +3,15 @@
 import json
 from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import Any, Final, Literal
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.ledger.schema import Instant
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects.sqlite import Insert  # PostgreSQL's has the same methods
 
 Kind = Literal["text", "integer", "bigint", "boolean", "timestamptz"]
 
@@ -38,6 +42,12 @@ def batch(dialect: str, *columns: tuple[str, Kind]) -> sa.Subquery:
     # names and kinds are this package's own words
     text = sa.text(f"SELECT {select} FROM {source}")  # noqa: S608
     return text.columns(*(sa.column(name, _TYPES[kind]) for name, kind in columns)).subquery("batch")
+
+
+def insert_into(table: sa.Table, dialect: str) -> "Insert":
+    """An INSERT that can say ON CONFLICT. The other dialect is not imported: each takes a while."""
+    insert: Insert = import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
+    return insert
 
 
 def as_parameter(rows: Iterable[Sequence[object]]) -> str:

@@ -9,10 +9,9 @@ from itertools import islice
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from airflow_provider_dropcowboy.errors import BalanceError
-from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch
+from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch, insert_into
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.list_schema import LIST_APPENDS, LIST_CONTACTS, LISTS
 from airflow_provider_dropcowboy.ledger.syncs import Hold
@@ -266,7 +265,7 @@ def _claims(dialect: str) -> Any:
         sa.bindparam("append_id", type_=sa.Integer),
         rows.c.contact_key,
     ).where(sa.text("1 = 1"))  # SQLite would read ON CONFLICT as the condition of a join
-    insert = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(LIST_CONTACTS).from_select(
+    insert = insert_into(LIST_CONTACTS, dialect).from_select(
         ["list", "key_digest", "content_digest", "state", "append_id", "contact_key"], source
     )
     was_inside = _contact.state == ContactState.ACCEPTED.value

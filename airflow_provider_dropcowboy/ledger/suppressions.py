@@ -9,9 +9,8 @@ from itertools import islice
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch, is_among, names
+from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch, insert_into, is_among, names
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.digest import number_digest
 from airflow_provider_dropcowboy.ledger.schema import SUPPRESSIONS
@@ -143,8 +142,8 @@ def _add(
 @cache
 def _insert(dialect: str) -> sa.Insert:
     new = batch(dialect, ("number_digest", "text"), ("phone_number", "text"))
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     same = {name: sa.bindparam(name, type_=SUPPRESSIONS.c[name].type) for name in ("added_at", "source", "reason")}
     # SQLite cannot tell ON CONFLICT from a join's ON without a WHERE before it
     rows = sa.select(*new.c, *same.values()).where(sa.true())
-    return insert(SUPPRESSIONS).from_select([*new.c.keys(), *same], rows).on_conflict_do_nothing()
+    insert = insert_into(SUPPRESSIONS, dialect)
+    return insert.from_select([*new.c.keys(), *same], rows).on_conflict_do_nothing()

@@ -9,9 +9,8 @@ from itertools import islice
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch
+from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch, insert_into
 from airflow_provider_dropcowboy.ledger.campaigns import Campaign
 from airflow_provider_dropcowboy.ledger.counts import rows_of
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
@@ -93,8 +92,7 @@ def _upsert(dialect: str) -> sa.Insert:
     columns = (new.c[column] for column in _WRITTEN)
     # without a WHERE, SQLite reads ON CONFLICT as the beginning of a join
     rows = sa.select(*columns, sa.bindparam("run_id", type_=sa.Integer)).where(sa.true())
-    insert_into = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    insert = insert_into(NOT_SENT).from_select([*_WRITTEN, "run_id"], rows)
+    insert = insert_into(NOT_SENT, dialect).from_select([*_WRITTEN, "run_id"], rows)
     changed = {column: insert.excluded[column] for column in (*_WRITTEN, "run_id") if column != "name"}
     return insert.on_conflict_do_update(index_elements=[NOT_SENT.c.name], set_=changed)
 

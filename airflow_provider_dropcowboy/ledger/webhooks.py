@@ -4,12 +4,12 @@ import logging
 from base64 import urlsafe_b64encode
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.callbacks import Event
-from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch, is_among, names
+from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch, insert_into, is_among, names
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.digest import number_digest
 from airflow_provider_dropcowboy.ledger.limits import day_of
@@ -54,7 +54,7 @@ def _note(connection: sa.Connection, event_ids: Iterable[str], *, at: datetime) 
     received_at = sa.bindparam("received_at", type_=EVENTS.c.received_at.type)
     # "WHERE true": without it, SQLite reads ON CONFLICT as a join
     rows = sa.select(new.c.event_id, received_at).where(sa.true())
-    insert: Any = _insert(connection).from_select(["event_id", "received_at"], rows)
+    insert = insert_into(EVENTS, connection.dialect.name).from_select(["event_id", "received_at"], rows)
     written = insert.on_conflict_do_nothing(index_elements=["event_id"]).returning(EVENTS.c.event_id)
     # in one order: two receivers do not wait for each other in a circle
     parameters = {"rows": as_parameter((event_id,) for event_id in sorted(set(event_ids))), "received_at": at}
@@ -163,16 +163,6 @@ def reseal(ledger: Ledger, webhook_id: str, *, keys: Sequence[Secret]) -> bool:
 
 def _signs(webhook_id: str) -> sa.ColumnElement[bool]:
     return sa.and_(WEBHOOKS.c.webhook_id == webhook_id, WEBHOOKS.c.rotated_at.is_(None))
-
-
-def _insert(connection: sa.Connection) -> Any:
-    if connection.dialect.name == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-
-        return postgresql_insert(EVENTS)
-    from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-
-    return sqlite_insert(EVENTS)
 
 
 def _digest(event: Event, key: bytes) -> str | None:
