@@ -1,7 +1,9 @@
 """How a run begins: what is checked before anything is claimed, and the run that the ledger then knows."""
 
+import gc
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from operator import length_hint
 from typing import Final, NamedTuple
@@ -180,3 +182,18 @@ def warn_of_plan(plan: Plan) -> None:
             )
         case _:
             pass
+
+
+@contextmanager
+def old_objects_left_alone() -> Iterator[None]:
+    """The garbage collector looks only at what is made within the block.
+
+    A full collection over all that Airflow has loaded holds every thread for some 40 ms, again and again.
+    """
+    is_frozen = gc.get_freeze_count() > 0  # Airflow's executor does it, to share memory with its tasks
+    gc.freeze()
+    try:
+        yield
+    finally:
+        if not is_frozen:
+            gc.unfreeze()

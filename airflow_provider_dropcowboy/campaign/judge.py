@@ -1,8 +1,6 @@
 """From rows to messages and verdicts: reading the source, screening and composing."""
 
-import gc
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -131,9 +129,10 @@ class Judge:
                 repeated.append(_met_before(before.key))
         return once, repeated, rest
 
-    def contact(self, row: Mapping[str, object]) -> Contact | Unusable:
-        """Whom the row names."""
-        return self._reader.read(row)
+    def contact(self, row: Mapping[str, object]) -> Contact | None:
+        """Whom the row names; None: nobody who can be contacted."""
+        contact = self._reader.read(row)
+        return contact if isinstance(contact, Contact) else None
 
     def judge(self, rows: Rows) -> Batch:
         """The rows' candidates and verdicts; a row of another partition has neither.
@@ -246,18 +245,3 @@ def _met_before(key: str) -> Verdict:
 
 def _cell(row: Mapping[str, object], column: str) -> object:
     return row[column] if column in row else row[find_column(column, row)]
-
-
-@contextmanager
-def old_objects_left_alone() -> Iterator[None]:
-    """The garbage collector looks only at what is made within the block.
-
-    A full collection over all that Airflow has loaded holds every thread for some 40 ms, again and again.
-    """
-    is_frozen = gc.get_freeze_count() > 0  # Airflow's executor does it, to share memory with its tasks
-    gc.freeze()
-    try:
-        yield
-    finally:
-        if not is_frozen:
-            gc.unfreeze()

@@ -7,16 +7,15 @@ from datetime import timedelta
 from itertools import chain, islice
 from typing import Final
 
-from airflow_provider_dropcowboy.campaign.beginning import check_account, warn_of_plan
+from airflow_provider_dropcowboy.campaign.beginning import check_account, old_objects_left_alone, warn_of_plan
 from airflow_provider_dropcowboy.campaign.ending import is_all_done, warn_of_bans, why_nothing
 from airflow_provider_dropcowboy.campaign.forecast import Forecast, JudgedRow, Outlook, judged_rows
-from airflow_provider_dropcowboy.campaign.judge import LOOK_ROWS, Judge, old_objects_left_alone
+from airflow_provider_dropcowboy.campaign.judge import LOOK_ROWS, Judge
 from airflow_provider_dropcowboy.campaign.messages import Identity
 from airflow_provider_dropcowboy.campaign.plan import Plan, Rows
 from airflow_provider_dropcowboy.campaign.seen import Seen, Unsent
 from airflow_provider_dropcowboy.campaign.summary import Summary, Tally
 from airflow_provider_dropcowboy.clock import utcnow
-from airflow_provider_dropcowboy.contacts.contact import Contact
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.foresight import Foresight
@@ -110,8 +109,8 @@ def _count_sent(
     for each in sent:
         tally.count_sent(each.found)
         contact = judge.contact(each.row)
-        phone = contact.phone if isinstance(contact, Contact) else None
-        if isinstance(contact, Contact):
+        phone = None if contact is None else contact.phone
+        if contact is not None:
             outlook.add_sent(contact, each.found.state)
         if observe is not None:
             observe(JudgedRow(each.found.state, each.found.reason, each.key, each.foreign_id, phone))

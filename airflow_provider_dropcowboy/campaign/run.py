@@ -9,13 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Self
 
-from airflow_provider_dropcowboy.campaign.beginning import begin
+from airflow_provider_dropcowboy.campaign.beginning import Begun, begin, old_objects_left_alone
 from airflow_provider_dropcowboy.campaign.claiming import Claiming
 from airflow_provider_dropcowboy.campaign.control import Control, Order
 from airflow_provider_dropcowboy.campaign.ending import balance, conclude, leave
 from airflow_provider_dropcowboy.campaign.heartbeat import Heartbeat, Progress, Watch, wait_for_connections
-from airflow_provider_dropcowboy.campaign.judge import old_objects_left_alone
-from airflow_provider_dropcowboy.campaign.messages import Identity
 from airflow_provider_dropcowboy.campaign.plan import GRACE_S, Plan, Rows
 from airflow_provider_dropcowboy.campaign.sending import Sending
 from airflow_provider_dropcowboy.campaign.shared import Shared
@@ -56,15 +54,15 @@ def run_campaign(
     :raises NothingAcceptedError: each message was refused or is in doubt, however few they are.
     :raises DropCowboyError: what stopped the run, else.
     """
-    run, identity, expected = begin(plan, ledger, rows=rows)
+    begun = begin(plan, ledger, rows=rows)
     started_s = clock.boot_s()
-    with closing(Shared(plan=plan, ledger=ledger, run=run, control=control, clock=clock)) as shared:
+    with closing(Shared(plan=plan, ledger=ledger, run=begun.run, control=control, clock=clock)) as shared:
         pipeline = Pipeline(
             shared,
-            identity,
+            begun,
             rows=rows,
             suppressed=suppressed,
-            progress=Progress(shared.tally, expected=expected, watch=watch, clock=clock),
+            progress=Progress(shared.tally, expected=begun.expected, watch=watch, clock=clock),
         )
         failure: BaseException | None = None
         try:
@@ -85,10 +83,10 @@ class Pipeline:
     """One run, from its rows to its records. ``run`` is called once, in an event loop of its own thread."""
 
     def __init__(
-        self, shared: Shared, identity: Identity, *, rows: Rows, suppressed: SuppressionList | None, progress: Progress
+        self, shared: Shared, begun: Begun, *, rows: Rows, suppressed: SuppressionList | None, progress: Progress
     ) -> None:
         self._shared = shared
-        self._source = Source(shared, identity, rows=rows, suppressed=suppressed)
+        self._source = Source(shared, begun.identity, rows=rows, suppressed=suppressed)
         self._sending = Sending(shared)
         self._claiming = Claiming(shared, self._source, self._sending)
         self._heartbeat = Heartbeat(shared, self._sending, progress)

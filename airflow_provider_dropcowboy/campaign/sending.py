@@ -75,9 +75,13 @@ class Sending:
                 self.give_back(ask, verdict)
 
     def give_back(self, ask: Ask, verdict: Verdict) -> None:
-        """The claim is released, and its row counts by the verdict that stopped it."""
-        outcome = OPTED_OUT if verdict.state is State.SUPPRESSED else HOURS_ENDED
-        self._answers.put_nowait(Answered(ask.claim, outcome, held_back=verdict))
+        """The claim is released, and its row counts by the verdict that stopped it, or as in doubt if it was before."""
+        if ask.claim.is_doubtful:
+            outcome = SendOutcome(Outcome.RELEASED, f"not sent again: {verdict.reason}")
+            self._answers.put_nowait(Answered(ask.claim, outcome))
+        else:
+            outcome = OPTED_OUT if verdict.state is State.SUPPRESSED else HOURS_ENDED
+            self._answers.put_nowait(Answered(ask.claim, outcome, held_back=verdict))
 
     def start(self, wire: BulkSender, stages: asyncio.TaskGroup) -> None:
         """Begin to send: a worker for each connection, which goes on to the next ask in the moment it has an answer.

@@ -26,11 +26,12 @@ from airflow_provider_dropcowboy.errors import (
 )
 from airflow_provider_dropcowboy.ledger.campaigns import bind_campaign, find_campaign
 from airflow_provider_dropcowboy.ledger.database import Ledger
-from airflow_provider_dropcowboy.ledger.judgement import Judgement
+from airflow_provider_dropcowboy.ledger.judgement import Claim, Judgement
 from airflow_provider_dropcowboy.ledger.patience import reclaim_patiently
 from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconcile
 from airflow_provider_dropcowboy.ledger.runs import Run, beat, begin_run
 from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
+from airflow_provider_dropcowboy.ledger.suppressions import suppress
 from airflow_provider_dropcowboy.sandbox.catalog import LIST_ID, POOL_ID, RECORDING_ID, SITE_ID
 from airflow_provider_dropcowboy.secret import Secret
 from airflow_provider_dropcowboy.transport.client import Client
@@ -129,6 +130,25 @@ def test_a_machine_that_slept_longer_than_the_vendor_remembers_repeats_nothing(
 
     assert dict(run(plan_v2(), people(3)).counts) == {"accepted": 2, "unknown": 1}
     assert {row.reason for row in sends(ledger)} == {None, claiming.KEY_OVER.reason}
+    assert (keys(sandbox)["first"], keys(sandbox)["repeated"]) == (3, 0)
+
+
+def test_a_message_in_doubt_stays_in_doubt_when_its_person_opts_out_before_the_repeat(
+    sandbox: SandboxProcess, ledger: Ledger, plan_v2: MakePlan, run: RunPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opted_out(*arguments: Any, claims: list[Claim], **named: Any) -> tuple[Judgement, Deadline]:
+        suppress(ledger, [claim.message.phone for claim in claims], source="test")
+        return reclaim_patiently(*arguments, claims=claims, **named)
+
+    sandbox.fault("lose_answer", times=1)
+    monkeypatch.setattr(claiming, "reclaim_patiently", opted_out)
+
+    summary = run(plan_v2(), people(3))
+
+    # its first request may have been accepted: the run says so, as the ledger does
+    assert (dict(summary.counts), summary.asked) == ({"accepted": 2, "unknown": 1}, 3)
+    (doubtful,) = (row for row in sends(ledger) if row.state == "unknown")
+    assert doubtful.reason.startswith("not sent again: ")
     assert (keys(sandbox)["first"], keys(sandbox)["repeated"]) == (3, 0)
 
 
