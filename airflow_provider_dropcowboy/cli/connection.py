@@ -15,8 +15,7 @@ import click
 
 from airflow_provider_dropcowboy.api.versions import DEFAULT, vendor_of
 from airflow_provider_dropcowboy.api.wire import Call, NotWritten, Reply, Request, read_reply
-from airflow_provider_dropcowboy.cli.console import UnreachedError
-from airflow_provider_dropcowboy.cli.options import DEFAULT_CONN
+from airflow_provider_dropcowboy.cli.console import DEFAULT_CONN, UnreachedError
 from airflow_provider_dropcowboy.errors import ConfigurationError, NotTakenError
 from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PACKAGE: Final = "airflow_provider_dropcowboy"
 DISTRIBUTION: Final = "airflow-provider-dropcowboy"
+DEFAULT_CONN: Final = "dropcowboy_default"
 
 Cell = str | int | bool | datetime | None
 

@@ -14,6 +14,7 @@ import click
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.argument_kinds import DURATION, FLAG, read_duration
 from airflow_provider_dropcowboy.arguments import Argument, Arguments
+from airflow_provider_dropcowboy.cli.console import DEFAULT_CONN
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.errors import ConfigurationError
 
@@ -27,7 +28,6 @@ Function = Callable[..., Any]
 Option = Callable[[Function], Function]
 Rows = Iterator[Mapping[str, object]]
 
-DEFAULT_CONN: Final = "dropcowboy_default"
 
 conn: Final = click.option(
     "--conn",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airflow_provider_dropcowboy.cli import connection, console, options
+from airflow_provider_dropcowboy.cli import connection, console
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     "--conn",
     "conns",
     multiple=True,
-    default=[options.DEFAULT_CONN],
+    default=[console.DEFAULT_CONN],
     show_default=True,
     metavar="ID|env:NAME",
     help="Connection whose callbacks are received. Repeatable; all must share one ledger.",

@@ -74,14 +74,10 @@ class Refusal(StrEnum):
 
 def refusal_of(evidence: Evidence) -> Refusal | None:
     """The first reason in ``REFUSALS`` that applies; None: go on. Only the clocks outweigh what a person confirmed."""
-    return next(
-        (
-            refusal
-            for refusal, applies in REFUSALS
-            if applies(evidence) and (refusal is Refusal.CLOCKS_DIFFER or not evidence.is_adopted)
-        ),
-        None,
-    )
+    for refusal, applies in REFUSALS:
+        if applies(evidence) and (refusal is Refusal.CLOCKS_DIFFER or not evidence.is_adopted):
+            return refusal
+    return None
 
 
 def check_campaign(
