@@ -98,5 +98,5 @@ def see_funnel(page: FrameLocator, site: Site) -> None:
     expect(figures).to_contain_text([*(f"{name}{count}" for name, count in counts.items()), "Cost"])
     expect(page.get_by_role("img", name="and state")).to_be_visible()
     expect(page.get_by_role("row").filter(has_text="Rows read")).to_contain_text("1 invalid")
-    expect(page.get_by_role("row").filter(has_text="Accepted")).to_contain_text(f"{failed} failed")
+    expect(page.get_by_role("row", name=f"Accepted {CONTACTS}")).to_contain_text(f"{failed} failed")
     assert site.sandbox.takes()["takes"] == CONTACTS
