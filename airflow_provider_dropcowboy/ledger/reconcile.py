@@ -120,6 +120,8 @@ class _Work:
             log.warning("send %s: a result that the vendor does not document: %s", send.foreign_id, reading.reason)
         if reading.result in _NOT_SENT and (item.event is None or reading.result is Result.FAULT):
             return self._free(send, item, reading)
+        if reading.result in _NOT_SENT and send.state in OPEN:
+            return Match.REPEATED  # the callback of this drop has freed the message, and nothing was sent for it
         if reading.result is Result.REFUSED:
             stop_runs(self._connection, send.run_id, reason=reading.reason)
         # a webhook names no send: what it says proves too little to send again, so the message counts as failed

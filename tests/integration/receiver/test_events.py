@@ -186,6 +186,8 @@ def test_what_a_webhook_refuses_is_failed_until_the_callback_frees_it(
     assert desk.row(message).state == State.FAILED, "it names no send: nothing is sent again for it"
     receiver.post(message.foreign_id, drop_id="d1", reason_code=3001, status="failure")
     assert desk.row(message).state == State.REJECTED
+    post(receiver, result(message, code=3001))  # through a second webhook, under an event ID of its own
+    assert desk.row(message).state == State.REJECTED, "the same refusal binds what the callback freed"
 
 
 @pytest.mark.parametrize(
