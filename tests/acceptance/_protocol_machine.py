@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from airflow_provider_dropcowboy.api.callbacks import Callback, DeliveryStatus
 from airflow_provider_dropcowboy.api.content import Channel
+from airflow_provider_dropcowboy.campaign.control import STOPPED
 from airflow_provider_dropcowboy.ledger.campaigns import bind_campaign
 from airflow_provider_dropcowboy.ledger.counts import count_campaign, rows_of
 from airflow_provider_dropcowboy.ledger.judgement import Claim, Judgement
@@ -165,6 +166,10 @@ class ProtocolMachine(RuleBasedStateMachine):
             row, claim, target = rows[item.claim.message.foreign_id], item.claim, item.state
             if self.is_overruled(claim):
                 explained += 1
+                continue
+            if item.outcome == STOPPED and row.run_id == sender.run.id and row.attempt > claim.attempt:
+                # the COMMIT of its next attempt got no answer, and a result came before the stopping run looked
+                assert row.state in FINAL, "P1: a claim was not binding"
                 continue
             if row.resent_at is not None and target in OPEN:
                 target = State.UNKNOWN  # the first request is still in doubt

@@ -22,7 +22,7 @@ from tests.acceptance._protocol_broken import (
     SettledAtAnyTime,
 )
 from tests.acceptance._protocol_clocks import NOON, MachineClock, PostgresClock
-from tests.acceptance._protocol_keyed import REJECTED, SENT, KeyedFate, KeyedMachine
+from tests.acceptance._protocol_keyed import REFUSED, REJECTED, SENT, KeyedFate, KeyedMachine
 from tests.acceptance._protocol_machine import ProtocolMachine
 from tests.acceptance._protocol_sender import Sender, World
 from tests.acceptance._protocol_vendor import Fate, Witness
@@ -128,6 +128,23 @@ def test_a_result_that_rejects_a_resend_leaves_the_first_request_in_doubt(new_wo
     machine.do("claim", (second, [B]), False)
     assert [row.state for row in machine.rows.values()] == [State.UNKNOWN]
     assert not second.to_write
+
+
+def test_a_result_before_a_stopping_run_looks_up_its_next_attempt_is_no_contradiction(new_world: NewWorld) -> None:
+    machine = KeyedMachine(new_world())
+    run = _begin(machine)
+    other = ("c", "+15045550103")
+    machine.do("claim", (run, [A, other]), False)
+    machine.do("write", (run, "a"), KeyedFate(Fate.LOST_AFTER_TAKING, SENT))
+    machine.do("write", (run, "c"), KeyedFate(Fate.LOST_AFTER_TAKING, REFUSED))
+    machine.do("ask_again", (run, ["a"]), True)
+    delivered, refused = machine.results()
+    machine.do("a_callback_comes", delivered, True)
+    machine.do("a_callback_comes", refused, True)  # it stops the runs of the account
+    machine.do("look_up_a_claim_whose_commit_got_no_answer", run)
+    machine.do("record", (run, ["a", "c"]))
+    machine.do("end", run)
+    assert {row.state for row in machine.rows.values()} == {State.DELIVERED, State.RELEASED}
 
 
 def test_a_callback_that_overtakes_a_resend_is_no_contradiction(machine: ProtocolMachine) -> None:
