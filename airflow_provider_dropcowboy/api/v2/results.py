@@ -74,7 +74,7 @@ CODES: Final[Mapping[int, Code]] = {
     6002: Code(_A, "pool suspended", "Look into the Trust Center of Drop Cowboy."),
     6003: Code(_A, "pool not ready", "Wait until Drop Cowboy says that it is ready."),
     6004: Code(_M, "opt-in flagged", "Record the person's consent at Drop Cowboy."),
-    6005: Code(_M, "opt-in revoked"),
+    6005: Code(_M, "opt-in revoked", suppresses=True),
     6006: Code(_M, "opt-in pending", "Send it again when the person has confirmed."),
     6011: Code(_M, "opt-in missing", "Record the person's consent at Drop Cowboy."),
 }

@@ -236,6 +236,18 @@ def test_a_code_decides_where_a_send_stands(
     assert sent.state == state
 
 
+@pytest.mark.parametrize("code", [4016, 4017, 6005], ids=["do not contact", "litigator", "opt-in revoked"])
+def test_a_code_that_forbids_the_number_suppresses_it_for_every_campaign(
+    code: int, ledger: Ledger, plan_v2: MakePlan, run: RunPlan
+) -> None:
+    run(plan_v2(), people(1))
+    result(ledger, sends(ledger)[0].foreign_id, code)
+
+    again = run(plan_v2(campaign="another"), people(1))
+
+    assert dict(again.counts) == {"suppressed": 1}
+
+
 def test_an_account_without_funds_is_stopped_before_the_first_claim(
     sandbox: SandboxProcess, ledger: Ledger, plan_v2: MakePlan, run: RunPlan
 ) -> None:
