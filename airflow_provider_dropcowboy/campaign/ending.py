@@ -103,7 +103,7 @@ def conclude(shared: Shared, *, seconds: float, tell: Callable[[Summary], object
     if tell is not None:
         tell(summary)
     warn_of_bans(tally)
-    warn_of_doubt(summary)
+    warn_of_doubt(summary, is_repeated=plan.claim_rules.key_lasts is not None)
     try:
         raise_if_not_done(plan, tally, shared.control)
         if not plan.is_alert and not plan.waits_for(tally.next_opening):
@@ -139,13 +139,18 @@ def warn_of_bans(tally: Tally) -> None:
         )
 
 
-def warn_of_doubt(summary: Summary) -> None:
-    """After the last send: whom nobody knows to have been called or not."""
+def warn_of_doubt(summary: Summary, *, is_repeated: bool) -> None:
+    """After the last send: the messages that may or may not have been accepted.
+
+    :param is_repeated: the next run repeats them, while the vendor knows their keys.
+    """
+    further = "the next run repeats those whose keys still hold" if is_repeated else "no run sends them again"
     if count := summary.counts.get(State.UNKNOWN, 0):
         log.warning(
-            "in doubt: %d messages may have been accepted or not, and no run sends them again. A callback "
-            "settles them; `dropcowboy unknown list '%s'` names them and says from when a person may",
+            "in doubt: %d messages may have been accepted or not, and %s. A callback settles them; `dropcowboy unknown "
+            "list '%s'` names them and says from when a person may",
             count,
+            further,
             summary.campaign,
         )
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from airflow_provider_dropcowboy.api.content import Channel
-from airflow_provider_dropcowboy.cli.doctor import compare_clocks, examine, look_at_rules
+from airflow_provider_dropcowboy.cli.checks import compare_clocks, examine, look_at_rules
 from airflow_provider_dropcowboy.cli.findings import FIX, OK, WARN, Finding, look_at_triggerer
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.ledger.campaigns import bind_campaign

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.cli.doctor import look_at_receiver
+from airflow_provider_dropcowboy.cli.checks import look_at_receiver
 from airflow_provider_dropcowboy.cli.findings import FIX, OK, WARN
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_dropcowboy.cli.doctor import look_at_zones
+from airflow_provider_dropcowboy.cli.checks import look_at_zones
 from airflow_provider_dropcowboy.cli.findings import FIX, OK
 from airflow_provider_dropcowboy.screening import places
 from airflow_provider_dropcowboy.screening.places import ZoneRules, clock, find_copies, is_older, is_zone, load_places
