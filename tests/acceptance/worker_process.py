@@ -1,6 +1,7 @@
 """A run of a campaign as a process that can be killed."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -72,6 +73,7 @@ class WorkerProcess:
     def __init__(self, task: Task) -> None:
         self._ledger_url = task.ledger_url
         self._ended: Ended | None = None
+        self._log = task.log
         with task.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.acceptance.worker", *_words(task)], stdout=subprocess.PIPE, stderr=log
@@ -98,7 +100,12 @@ class WorkerProcess:
 
     def freeze(self) -> None:
         """It does nothing until ``thaw``, and the ledger takes it for dead."""
-        let_silence_pass(self._ledger_url, [self.pid], meanwhile=lambda: self._process.send_signal(signal.SIGSTOP))
+        let_silence_pass(self._ledger_url, [self.pid], meanwhile=self._stop)
+
+    def _stop(self) -> None:
+        """Its threads stand still: one that does not yet could still take a lock, and keep it."""
+        self._process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED)
 
     def thaw(self) -> None:
         """It goes on where it stood."""
@@ -114,8 +121,12 @@ class WorkerProcess:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_error: object) -> None:
-        self.kill()
+    def __exit__(self, error: type[BaseException] | None, *_more: object) -> None:
+        is_alive = self.is_alive
+        ended = self.kill()
+        if error is not None:  # pytest shows it below the failure
+            print(f"process {self.pid} {'still ran' if is_alive else f'had ended: {ended}'}; end of the runs' log:")
+            print(self._log.read_text()[-4000:])
 
 
 def _words(task: Task) -> list[str]:
