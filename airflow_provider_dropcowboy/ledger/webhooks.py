@@ -12,6 +12,7 @@ from airflow_provider_dropcowboy.api.callbacks import Event
 from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch, insert_into, is_among, names
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.digest import number_digest
+from airflow_provider_dropcowboy.ledger.health import MAX_CLOCK_SKEW
 from airflow_provider_dropcowboy.ledger.limits import day_of
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, EVENTS, SENDS, WEBHOOKS
 from airflow_provider_dropcowboy.phone import Phone, PhoneError
@@ -65,7 +66,7 @@ def _sends_of(connection: sa.Connection, key: bytes, events: Sequence[Event], *,
     """The sends that results are about: foreign_ids by event_id. An event that fits none, or several, is left out.
 
     It has no foreign_id. It is about the send with its drop_id; else about the one send of its account, number
-    and channel that is open and was sent before it happened.
+    and channel that is open and was sent before it happened, by clocks that may differ by ``MAX_CLOCK_SKEW``.
     """
     wanted = {event.event_id: digest for event in events if (digest := _digest(event, key)) is not None}
     if not wanted:
@@ -97,7 +98,9 @@ def _sends_of(connection: sa.Connection, key: bytes, events: Sequence[Event], *,
         fitting = [row for row in same if drop_id is not None and row.drop_id == drop_id] or [
             row
             for row in same
-            if row.state in _OPEN and event.at is not None and row.begun_at <= event.at <= row.begun_at + RESULT_WITHIN
+            if row.state in _OPEN
+            and event.at is not None
+            and row.begun_at - MAX_CLOCK_SKEW <= event.at <= row.begun_at + RESULT_WITHIN
         ]
         if len(fitting) == 1:
             matched[event.event_id] = fitting[0].foreign_id

@@ -170,12 +170,14 @@ class Receiver:
                 return self._refuse(body or Refusal.TOO_SLOW)
             configured = self._keyring.wiring.signing_secrets
             found = arrival.verify(body, request.headers, configured, self._store.signing_secrets)
+            is_sure = True
             if found in arrival.MAY_BE_NEW:  # a refused event is lost, so the ledger is searched for a new secret first
-                await self._store.look_for_secrets()
+                is_sure = await self._store.look_for_secrets()
                 found = arrival.verify(body, request.headers, configured, self._store.signing_secrets)
             if not isinstance(found, arrival.Signed):
                 self._metrics.forged.inc()
-                return JSONResponse({"error": found}, 503 if found == arrival.NOT_CONFIGURED else 401)
+                is_refused = is_sure and found != arrival.NOT_CONFIGURED
+                return JSONResponse({"error": found}, 401 if is_refused else 503)  # after a 503 it comes again
             if not arrival.is_object(body):
                 return JSONResponse({"error": "invalid_body"}, 400)
             if await self._intake.submit(arrival.Arrival(found, body)):

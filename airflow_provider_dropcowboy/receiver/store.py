@@ -96,16 +96,21 @@ class Store:
         self._show_spool()
         return is_kept
 
-    async def look_for_secrets(self) -> None:
-        """Read what signs webhooks, unless that was just done; what cannot be read now stays as it was."""
+    async def look_for_secrets(self) -> bool:
+        """Read what signs webhooks, unless that was just done; what cannot be read now stays as it was.
+
+        :returns: whether it was read. If not, the ledger may have a secret that is not known here.
+        """
         ledger, now_s = self._ledger, time.monotonic()
         if ledger is None or now_s - self._looked_at < LOOK_AT_MOST_EVERY_S:
-            return
+            return False
         self._looked_at = now_s
         try:
             self.signing_secrets = await self._at_ledger(partial(kept_secrets, keys=self.callback_secrets), ledger)
         except Exception as error:  # noqa: BLE001  # whatever it was: those that are known still count
             log.warning("the secrets of webhooks could not be read: %s", type(error).__name__)
+            return False
+        return True
 
     async def run(self) -> None:
         """Until cancelled: open the ledger, bring in what waits on disk, look for what dead processes left."""

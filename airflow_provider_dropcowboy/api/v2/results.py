@@ -67,7 +67,7 @@ CODES: Final[Mapping[int, Code]] = {
     4013: Code(_M, "too many attempts on the number", "Send it again later: `dropcowboy rejected release`."),
     4016: Code(_F, "on the do-not-contact list", suppresses=True),
     4017: Code(_F, "known litigator", suppresses=True),
-    4019: Code(_F, "number reassigned"),
+    4019: Code(_F, "number reassigned", suppresses=True),  # who consented has it no more: FCC 18-177; 47 CFR 64.1200(m)
     4021: Code(_F, "check of the number failed"),
     6000: Code(_A, "carrier denied the use case", "Look into the Trust Center of Drop Cowboy."),
     6001: Code(_A, "suspended by the carrier", "Look into the Trust Center of Drop Cowboy."),

@@ -83,7 +83,9 @@ def test_a_code_decides_where_a_send_stands(
     assert sent.state == state
 
 
-@pytest.mark.parametrize("code", [4016, 4017, 6005], ids=["do not contact", "litigator", "opt-in revoked"])
+@pytest.mark.parametrize(
+    "code", [4016, 4017, 4019, 6005], ids=["do not contact", "litigator", "reassigned", "opt-in revoked"]
+)
 def test_a_code_that_forbids_the_number_suppresses_it_for_every_campaign(
     code: int, ledger: Ledger, plan_v2: MakePlan, run: RunPlan
 ) -> None:

@@ -52,7 +52,8 @@ def accepted(desk: Desk) -> Accepted:
 
 
 @pytest.fixture
-def receiver(start: Start, ledger: Ledger, desk: Desk) -> RunningReceiver:
+def receiver(start: Start, ledger: Ledger, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> RunningReceiver:
+    monkeypatch.setattr(store, "LOOK_AT_MOST_EVERY_S", 0.0)
     account, url = desk.run.campaign.account, ledger.engine.url
     secrets = {account: (Secret(OTHER), Secret(SIGNING))}
     running = start(find=lambda: Wiring((Secret(CALLBACK_SECRET),), url, (), secrets))
@@ -178,6 +179,18 @@ def test_an_event_that_fits_no_open_send_or_several_is_kept_and_changes_nothing(
     assert len(kept(desk.ledger)) == 5
 
 
+def test_an_event_counts_although_the_vendors_clock_is_behind_the_ledgers(
+    receiver: RunningReceiver, desk: Desk, accepted: Accepted
+) -> None:
+    (message,) = accepted(1)
+    begun_at = desk.row(message).keyed_at
+    told = json.loads(result(message))["data"]
+    for seconds, state in ((31, State.ACCEPTED), (29, State.DELIVERED)):
+        at_ms = round((begun_at - timedelta(seconds=seconds)).timestamp() * 1_000)
+        assert post(receiver, body("contact.rvm.status", told, at_ms=at_ms)).status_code == 200
+        assert desk.row(message).state == state
+
+
 def test_what_a_webhook_refuses_is_failed_until_the_callback_frees_it(
     receiver: RunningReceiver, desk: Desk, accepted: Accepted
 ) -> None:
@@ -231,6 +244,24 @@ def test_a_secret_that_is_new_in_the_ledger_counts_at_once_and_the_old_one_for_a
     assert post(running, result(second, drop_id="d2")).status_code == 200
     assert post(running, result(third, drop_id="d3"), secret=OTHER).status_code == 200
     assert {desk.row(message).state for message in (first, second, third)} == {State.DELIVERED}
+
+
+def test_an_event_under_a_secret_that_may_be_new_comes_again_while_the_ledger_cannot_be_asked(
+    receiver: RunningReceiver, desk: Desk, accepted: Accepted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (message,) = accepted(1)
+    event, new = result(message), "a-secret-of-a-moment-ago"
+    monkeypatch.setattr(store, "LOOK_AT_MOST_EVERY_S", 3600.0)
+    keep_secret(
+        desk.ledger, desk.run.campaign.account, webhook_id="w", secret=Secret(new), under=Secret(CALLBACK_SECRET)
+    )
+    assert post(receiver, event, secret=new).status_code == 503, "the ledger was asked a moment ago"
+    monkeypatch.setattr(store, "LOOK_AT_MOST_EVERY_S", 0.0)
+    with monkeypatch.context() as away:
+        away.setattr(store, "kept_secrets", lambda *_, **__: 1 / 0)
+        assert post(receiver, event, secret=new).status_code == 503, "the ledger is away"
+    assert post(receiver, event, secret=new).status_code == 200
+    assert desk.row(message).state == State.DELIVERED
 
 
 def test_who_reads_the_ledger_alone_has_no_signing_secret(desk: Desk) -> None:
