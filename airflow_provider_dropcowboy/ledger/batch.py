@@ -1,4 +1,4 @@
-"""A batch of rows as one parameter of one statement: a parameter a value costs more CPU than the request itself."""
+"""Rows for one statement: a batch of them is one parameter, since a parameter a value costs more CPU than a request."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -44,15 +44,38 @@ def batch(dialect: str, *columns: tuple[str, Kind]) -> sa.Subquery:
     return text.columns(*(sa.column(name, _TYPES[kind]) for name, kind in columns)).subquery("batch")
 
 
-def insert_into(table: sa.Table, dialect: str) -> "Insert":
-    """An INSERT that can say ON CONFLICT. The other dialect is not imported: each takes a while."""
+def insert_batch(table: sa.Table, dialect: str, columns: Sequence[str], *, same: Sequence[str] = ()) -> "Insert":
+    """An INSERT of the batch's rows, which can say ON CONFLICT.
+
+    :param columns: of the table, in the order of the rows' values.
+    :param same: columns with one value for all rows: a parameter of the column's name.
+    """
+    new = batch(dialect, *((name, _kind_of(table.c[name])) for name in columns))
+    values = (sa.bindparam(name, type_=table.c[name].type) for name in same)
+    # SQLite cannot tell ON CONFLICT from a join's ON without a WHERE before it
+    rows = sa.select(*new.c, *values).where(sa.true())
+    # the other dialect is not imported: each takes a while
     insert: Insert = import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
-    return insert
+    return insert.from_select([*columns, *same], rows)
+
+
+def _kind_of(column: sa.Column[Any]) -> Kind:
+    return next((kind for kind, type_ in reversed(_TYPES.items()) if isinstance(column.type, type(type_))), "text")
 
 
 def as_parameter(rows: Iterable[Sequence[object]]) -> str:
     """Rows as the parameter of a ``batch``."""
     return json.dumps(list(rows))
+
+
+def insert_row(connection: sa.Connection, table: sa.Table, **values: object) -> int:
+    """Write one row.
+
+    :returns: its id.
+    """
+    key = connection.execute(table.insert().values(values)).inserted_primary_key
+    assert key is not None
+    return int(key[0])
 
 
 def is_among(column: sa.ColumnElement[str], dialect: str, *, parameter: str) -> sa.ColumnElement[bool]:

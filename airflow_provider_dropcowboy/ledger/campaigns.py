@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from airflow_provider_dropcowboy.api.account import spell_account
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.ledger.batch import insert_row
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, LEDGER
 
@@ -53,13 +54,9 @@ def bind_campaign(ledger: Ledger, account: str, *, name: str, channel: Channel, 
     with ledger.claiming(account) as connection:
         if (known := _known(connection, account, name, channel)) is not None:
             return known
-        key = connection.execute(
-            CAMPAIGNS.insert().values(
-                account=account, name=name, channel=channel, prefix=prefix, created_at=now(connection)
-            )
-        ).inserted_primary_key
-        assert key is not None
-        return Campaign(key[0], account, name, channel, prefix, True)
+        new = {"account": account, "name": name, "channel": channel, "prefix": prefix}
+        campaign_id = insert_row(connection, CAMPAIGNS, created_at=now(connection), **new)
+        return Campaign(campaign_id, account, name, channel, prefix, True)
 
 
 def read_campaigns(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> list[Campaign]:

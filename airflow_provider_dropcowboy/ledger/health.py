@@ -16,8 +16,7 @@ from airflow_provider_dropcowboy.ledger.campaigns import Campaign, bind_campaign
 from airflow_provider_dropcowboy.ledger.counts import lost_results
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.facts import read_timeline
-from airflow_provider_dropcowboy.ledger.list_schema import LISTS
-from airflow_provider_dropcowboy.ledger.lists import OPEN, ListState
+from airflow_provider_dropcowboy.ledger.lists import LISTS, OPEN, ListState
 from airflow_provider_dropcowboy.ledger.runs import Who
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, LEDGER, RUNS
 

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from airflow_provider_dropcowboy.ledger.batch import is_among, names
 from airflow_provider_dropcowboy.ledger.campaigns import Campaign
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.list_schema import SYNCS
 from airflow_provider_dropcowboy.ledger.runs import Run, live_runs
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, RUNS, SENDS
+from airflow_provider_dropcowboy.ledger.syncs import SYNCS
 from airflow_provider_dropcowboy.states import BINDING
 
 

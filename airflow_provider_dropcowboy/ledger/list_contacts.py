@@ -11,12 +11,41 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.errors import BalanceError
-from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch, insert_into
+from airflow_provider_dropcowboy.ledger.batch import as_parameter, insert_batch, insert_row
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.list_schema import LIST_APPENDS, LIST_CONTACTS, LISTS
+from airflow_provider_dropcowboy.ledger.lists import LISTS, KnownList
+from airflow_provider_dropcowboy.ledger.schema import METADATA, Instant, Name
 from airflow_provider_dropcowboy.ledger.syncs import Hold
 
+LIST_CONTACTS: Final = sa.Table(
+    "dropcowboy_list_contacts",
+    METADATA,
+    sa.Column("list", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("key_digest", Name, primary_key=True),
+    sa.Column("content_digest", Name, nullable=False),
+    sa.Column("content_before", Name),  # what is in the list, while other values are being appended, or were refused
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("append_id", sa.Integer, nullable=False, index=True),
+    sa.Column("contact_key", sa.String),  # None once it is accepted: then nobody needs to know who it is
+    sa.Column("reason", sa.String),
+)
+
+LIST_APPENDS: Final = sa.Table(
+    "dropcowboy_list_appends",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("list", sa.Integer, nullable=False, index=True),
+    sa.Column("sync_id", sa.Integer, nullable=False),  # that claimed it
+    sa.Column("row_count", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("accepted_count", sa.Integer),
+    sa.Column("claimed_at", Instant, nullable=False),
+    sa.Column("answered_at", Instant),
+)
+
 READ_ROWS: Final = 5_000
+FORGET_ROWS: Final = 20_000
+"""Of a deleted list, in one transaction: a sender does not wait long for the lock."""
 
 _contact: Final = LIST_CONTACTS.c
 
@@ -68,23 +97,14 @@ def claim_append(hold: Hold, list_row: int, *, contacts: Sequence[tuple[str, str
     :returns: the append's id in the ledger.
     """
     with hold.writing("append") as connection:
-        key = connection.execute(
-            LIST_APPENDS.insert().values(
-                list=list_row,
-                sync_id=hold.sync.id,
-                row_count=len(contacts),
-                state=ContactState.CLAIMED.value,
-                claimed_at=now(connection),
-            )
-        ).inserted_primary_key
-        assert key is not None
-        rows = as_parameter(contacts)
-        values = {"rows": rows, "list_row": list_row, "append_id": key[0]}
-        counting = {"preserve_rowcount": True}
-        done = connection.execute(_claims(connection.dialect.name), values, execution_options=counting)
+        claimed = ContactState.CLAIMED.value
+        counts = {"list": list_row, "sync_id": hold.sync.id, "row_count": len(contacts)}
+        append_id = insert_row(connection, LIST_APPENDS, state=claimed, claimed_at=now(connection), **counts)
+        values = {"rows": as_parameter(contacts), "list": list_row, "append_id": append_id, "state": claimed}
+        done = connection.execute(_claims(connection.dialect.name), values)
         if done.rowcount != len(contacts):
             raise BalanceError(f"The ledger took {done.rowcount} of {len(contacts)} contacts. None was appended.")
-        return int(key[0])
+        return append_id
 
 
 def record_append(
@@ -94,11 +114,10 @@ def record_append(
 
     :param rejected: key digest and reason of those who were refused.
     """
-    of_append = sa.and_(_contact.append_id == append_id, _contact.state == ContactState.CLAIMED.value)
     with hold.writing("record") as connection:
         _end(connection, append_id, ContactState.ACCEPTED, accepted_count=accepted_count)
         if rejected:
-            refused = LIST_CONTACTS.update().where(of_append, _contact.list == list_row)
+            refused = LIST_CONTACTS.update().where(_is_open(append_id), _contact.list == list_row)
             connection.execute(
                 refused.where(_contact.key_digest == sa.bindparam("b_key_digest")).values(
                     state=ContactState.REJECTED.value, reason=sa.bindparam("b_reason")
@@ -107,7 +126,7 @@ def record_append(
             )
         connection.execute(
             LIST_CONTACTS.update()
-            .where(of_append)
+            .where(_is_open(append_id))
             .values(state=ContactState.ACCEPTED.value, content_before=None, contact_key=None, reason=None)
         )
         connection.execute(
@@ -117,13 +136,12 @@ def record_append(
 
 def release_append(hold: Hold, *, append_id: int) -> None:
     """An append was not carried out: its contacts are as they were before."""
-    of_append = sa.and_(_contact.append_id == append_id, _contact.state == ContactState.CLAIMED.value)
     with hold.writing("release") as connection:
         _end(connection, append_id, ContactState.RELEASED)
-        connection.execute(LIST_CONTACTS.delete().where(of_append, _contact.content_before.is_(None)))
+        connection.execute(LIST_CONTACTS.delete().where(_is_open(append_id), _contact.content_before.is_(None)))
         connection.execute(
             LIST_CONTACTS.update()
-            .where(of_append)
+            .where(_is_open(append_id))
             .values(
                 state=ContactState.ACCEPTED.value,
                 content_digest=_contact.content_before,
@@ -143,7 +161,7 @@ def hold_unknown(hold: Hold, list_row: int, *, appends: Iterable[OpenAppend], co
             _end(connection, append.id, ContactState.UNKNOWN)
             connection.execute(
                 LIST_CONTACTS.update()
-                .where(_contact.append_id == append.id, _contact.state == ContactState.CLAIMED.value)
+                .where(_is_open(append.id))
                 .values(state=ContactState.UNKNOWN.value, reason="the answer to its append was lost")
             )
         connection.execute(LISTS.update().where(LISTS.c.id == list_row).values(counted=counted))
@@ -153,14 +171,19 @@ def settle_unknown(hold: Hold, list_row: int, *, is_inside: bool) -> int:
     """A person says whether the contacts in doubt are in the list; how many there were."""
     with hold.writing("settle") as connection:
         unknown = sa.and_(_contact.list == list_row, _contact.state == ContactState.UNKNOWN.value)
-        done = connection.execute(
-            LIST_CONTACTS.update()
-            .where(unknown)
-            .values(state=ContactState.ACCEPTED.value, contact_key=None, reason=None)
-            if is_inside
-            else LIST_CONTACTS.delete().where(unknown)
-        )
-        return int(done.rowcount)
+        inside = LIST_CONTACTS.update().values(state=ContactState.ACCEPTED.value, contact_key=None, reason=None)
+        settled = inside.where(unknown) if is_inside else LIST_CONTACTS.delete().where(unknown)
+        return connection.execute(settled).rowcount
+
+
+def forget_contacts(hold: Hold, known: KnownList) -> None:
+    """Nothing is remembered of what was in a list that is gone."""
+    some = sa.select(LIST_CONTACTS.c.key_digest).where(LIST_CONTACTS.c.list == known.id).limit(FORGET_ROWS)
+    statement = LIST_CONTACTS.delete().where(LIST_CONTACTS.c.list == known.id, LIST_CONTACTS.c.key_digest.in_(some))
+    while True:
+        with hold.writing("forget") as connection:
+            if connection.execute(statement).rowcount < FORGET_ROWS:
+                return
 
 
 def open_appends(ledger: Ledger, list_row: int) -> list[OpenAppend]:
@@ -177,12 +200,7 @@ def open_appends(ledger: Ledger, list_row: int) -> list[OpenAppend]:
 def contents(ledger: Ledger, list_row: int) -> Iterator[Inside]:
     """All that is known of a list's contacts, in the order of their keys, streamed."""
     statement = (
-        sa.select(
-            _contact.key_digest,
-            _contact.content_digest,
-            _contact.content_before,
-            _contact.state,
-        )
+        sa.select(_contact.key_digest, _contact.content_digest, _contact.content_before, _contact.state)
         .where(_contact.list == list_row)
         .order_by(_contact.key_digest)
         .execution_options(stream_results=True, yield_per=READ_ROWS)
@@ -197,15 +215,12 @@ def restate_contents(hold: Hold, list_row: int, *, contents: Iterable[tuple[str,
 
     :param contents: key digest, content digest as it is, and as it is to be.
     """
-    statement = (
-        LIST_CONTACTS.update()
-        .where(
-            _contact.list == list_row,
-            _contact.key_digest == sa.bindparam("b_key_digest"),
-            _contact.content_digest == sa.bindparam("b_old"),
-        )
-        .values(content_digest=sa.bindparam("b_new"))
+    restated = LIST_CONTACTS.update().where(
+        _contact.list == list_row,
+        _contact.key_digest == sa.bindparam("b_key_digest"),
+        _contact.content_digest == sa.bindparam("b_old"),
     )
+    statement = restated.values(content_digest=sa.bindparam("b_new"))
     rest = iter(contents)
     while chunk := list(islice(rest, READ_ROWS)):
         with hold.writing("compare") as connection:
@@ -241,6 +256,11 @@ def _odd(list_row: int) -> tuple[sa.ColumnElement[bool], ...]:
     return _contact.list == list_row, _contact.state != ContactState.ACCEPTED.value
 
 
+def _is_open(append_id: int) -> sa.ColumnElement[bool]:
+    """Which contacts are of an append without an answer."""
+    return sa.and_(_contact.append_id == append_id, _contact.state == ContactState.CLAIMED.value)
+
+
 def _end(connection: sa.Connection, append_id: int, state: ContactState, *, accepted_count: int | None = None) -> None:
     done = connection.execute(
         LIST_APPENDS.update()
@@ -256,20 +276,10 @@ def _end(connection: sa.Connection, append_id: int, state: ContactState, *, acce
 
 @cache
 def _claims(dialect: str) -> Any:
-    rows = batch(dialect, ("key_digest", "text"), ("content_digest", "text"), ("contact_key", "text"))
-    source = sa.select(
-        sa.bindparam("list_row", type_=sa.Integer),
-        rows.c.key_digest,
-        rows.c.content_digest,
-        sa.literal(ContactState.CLAIMED.value, literal_execute=True),
-        sa.bindparam("append_id", type_=sa.Integer),
-        rows.c.contact_key,
-    ).where(sa.text("1 = 1"))  # SQLite would read ON CONFLICT as the condition of a join
-    insert = insert_into(LIST_CONTACTS, dialect).from_select(
-        ["list", "key_digest", "content_digest", "state", "append_id", "contact_key"], source
-    )
+    columns = ("key_digest", "content_digest", "contact_key")
+    insert = insert_batch(LIST_CONTACTS, dialect, columns, same=("list", "append_id", "state"))
     was_inside = _contact.state == ContactState.ACCEPTED.value
-    return insert.on_conflict_do_update(
+    replacing = insert.on_conflict_do_update(
         index_elements=[_contact.list, _contact.key_digest],
         set_={
             "content_before": sa.case((was_inside, _contact.content_digest), else_=_contact.content_before),
@@ -280,3 +290,4 @@ def _claims(dialect: str) -> Any:
             "reason": None,
         },
     )
+    return replacing.execution_options(preserve_rowcount=True)

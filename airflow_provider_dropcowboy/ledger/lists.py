@@ -8,12 +8,35 @@ from typing import Final
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.errors import BalanceError
+from airflow_provider_dropcowboy.ledger.batch import insert_row
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.list_schema import LIST_CONTACTS, LISTS, SYNCS
-from airflow_provider_dropcowboy.ledger.syncs import DONE, Hold
+from airflow_provider_dropcowboy.ledger.schema import METADATA, Instant, Name
+from airflow_provider_dropcowboy.ledger.syncs import DONE, SYNCS, Hold
 
-FORGET_ROWS: Final = 20_000
-"""Of a deleted list, in one transaction: a sender does not wait long for the lock."""
+LISTS: Final = sa.Table(
+    "dropcowboy_lists",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("account", sa.String, nullable=False),
+    sa.Column("name", sa.String, nullable=False),  # what it stands for; a list that is known by its id alone: that id
+    sa.Column("list_id", Name, index=True),  # the vendor's; None: nobody knows it, or not yet
+    sa.Column("vendor_name", sa.String, nullable=False),  # what it was called last at the vendor
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("is_known", sa.Boolean, nullable=False),  # all that is in it stands in dropcowboy_list_contacts
+    sa.Column("counted", sa.Integer, nullable=False),  # what its contact_count must be, by the answers so far
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("changed_at", Instant, nullable=False),
+    sa.Column("freed_at", Instant),  # a person adopted it
+)
+sa.Index("dropcowboy_lists_name", LISTS.c.account, LISTS.c.name)
+sa.Index(
+    "dropcowboy_lists_current",
+    LISTS.c.account,
+    LISTS.c.name,
+    unique=True,
+    sqlite_where=sa.text("state = 'current'"),
+    postgresql_where=sa.text("state = 'current'"),
+)
 
 
 class ListState(StrEnum):
@@ -116,9 +139,8 @@ def add_list(
     }
     with hold.writing(f"add {state}") as connection:
         at = now(connection)
-        inserted = connection.execute(LISTS.insert().values(**values, created_at=at, changed_at=at))
-        assert inserted.inserted_primary_key is not None
-    return _read(hold.ledger, LISTS.c.id == inserted.inserted_primary_key[0])[0]
+        row_id = insert_row(connection, LISTS, created_at=at, changed_at=at, **values)
+    return _read(hold.ledger, LISTS.c.id == row_id)[0]
 
 
 def move_list(hold: Hold, known: KnownList, state: ListState, *, list_id: str | None = None) -> None:
@@ -183,16 +205,6 @@ def rename_in_ledger(hold: Hold, known: KnownList, name: str) -> None:
         of_name = sa.and_(LISTS.c.account == hold.sync.account, LISTS.c.name == hold.sync.name)
         connection.execute(LISTS.update().where(of_name).values(name=name, changed_at=now(connection)))
         connection.execute(LISTS.update().where(LISTS.c.id == known.id).values(vendor_name=name))
-
-
-def forget_contacts(hold: Hold, known: KnownList) -> None:
-    """Nothing is remembered of what was in a list that is gone."""
-    some = sa.select(LIST_CONTACTS.c.key_digest).where(LIST_CONTACTS.c.list == known.id).limit(FORGET_ROWS)
-    statement = LIST_CONTACTS.delete().where(LIST_CONTACTS.c.list == known.id, LIST_CONTACTS.c.key_digest.in_(some))
-    while True:
-        with hold.writing("forget") as connection:
-            if connection.execute(statement).rowcount < FORGET_ROWS:
-                return
 
 
 def _read(ledger: Ledger, *conditions: sa.ColumnElement[bool]) -> list[KnownList]:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.digest import number_digest
-from airflow_provider_dropcowboy.ledger.list_schema import LIST_APPENDS, LIST_CONTACTS
+from airflow_provider_dropcowboy.ledger.list_contacts import LIST_APPENDS, LIST_CONTACTS
 from airflow_provider_dropcowboy.ledger.reconcile import Match
 from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, HELD, NOT_SENT, RUNS, SENDS, TASKS
 from airflow_provider_dropcowboy.ledger.suppressions import suppress_forgotten

@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final
@@ -11,6 +11,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.errors import LedgerReplacedError
+from airflow_provider_dropcowboy.ledger.batch import insert_row
 from airflow_provider_dropcowboy.ledger.campaigns import Campaign
 from airflow_provider_dropcowboy.ledger.database import Ledger, clock_of, clock_parameters, now
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, LEDGER, RUNS
@@ -101,22 +102,20 @@ def begin_run(
         entered = connection.execute(sa.select(RUNS.c.id).where(is_it)).scalar() if started_at is not None else None
         if entered is not None:
             return Run(entered, campaign)
-        key = connection.execute(
-            RUNS.insert().values(
-                campaign_id=campaign.id,
-                account=campaign.account,
-                **who.columns(),
-                started_at=started_at or at,
-                heartbeat_at=at,
-                wanted=wanted,
-                connections=0,
-                counts={},
-                gets_results=terms.gets_results,
-                budget_micros=terms.budget_micros,
-            )
-        ).inserted_primary_key
-        assert key is not None
-        return Run(key[0], campaign)
+        run_id = insert_row(
+            connection,
+            RUNS,
+            campaign_id=campaign.id,
+            account=campaign.account,
+            **who.columns(),
+            started_at=started_at or at,
+            heartbeat_at=at,
+            wanted=wanted,
+            connections=0,
+            counts={},
+            **asdict(terms),
+        )
+        return Run(run_id, campaign)
 
 
 def beat(ledger: Ledger, run: Run, *, counts: Mapping[str, int]) -> str | None:

@@ -10,7 +10,7 @@ from airflow_provider_dropcowboy.states import State, sources_of
 VERSION_TABLE: Final = "dropcowboy_alembic_version"
 
 METADATA: Final = sa.MetaData()
-"""Of all tables of the ledger; those of the contact lists are in a file of their own."""
+"""Of all tables of the ledger; those of contact lists are beside what reads and writes them."""
 
 
 class Instant(sa.types.TypeDecorator[datetime]):

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch, insert_into, is_among, names
+from airflow_provider_dropcowboy.ledger.batch import as_parameter, insert_batch, is_among, names
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.digest import number_digest
 from airflow_provider_dropcowboy.ledger.schema import SUPPRESSIONS
@@ -141,9 +141,6 @@ def _add(
 
 @cache
 def _insert(dialect: str) -> sa.Insert:
-    new = batch(dialect, ("number_digest", "text"), ("phone_number", "text"))
-    same = {name: sa.bindparam(name, type_=SUPPRESSIONS.c[name].type) for name in ("added_at", "source", "reason")}
-    # SQLite cannot tell ON CONFLICT from a join's ON without a WHERE before it
-    rows = sa.select(*new.c, *same.values()).where(sa.true())
-    insert = insert_into(SUPPRESSIONS, dialect)
-    return insert.from_select([*new.c.keys(), *same], rows).on_conflict_do_nothing()
+    same = ("added_at", "source", "reason")
+    insert = insert_batch(SUPPRESSIONS, dialect, ("number_digest", "phone_number"), same=same)
+    return insert.on_conflict_do_nothing()

@@ -10,10 +10,34 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_dropcowboy.errors import InterruptedRunError
+from airflow_provider_dropcowboy.ledger.batch import insert_row
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.list_schema import SYNCS
 from airflow_provider_dropcowboy.ledger.runs import Who
+from airflow_provider_dropcowboy.ledger.schema import METADATA, Instant
 from airflow_provider_dropcowboy.ledger.tasks import of_tasks
+
+SYNCS: Final = sa.Table(
+    "dropcowboy_syncs",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("account", sa.String, nullable=False),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("mode", sa.String(8), nullable=False),
+    sa.Column("dag_id", sa.String),
+    sa.Column("task_id", sa.String),
+    sa.Column("run_id", sa.String),
+    sa.Column("try_number", sa.Integer),
+    sa.Column("map_index", sa.Integer),
+    sa.Column("worker", sa.String, nullable=False),  # host and process
+    sa.Column("started_at", Instant, nullable=False),
+    sa.Column("held_until", Instant, nullable=False),  # nobody else touches the list before
+    sa.Column("ended_at", Instant),
+    sa.Column("step", sa.String, nullable=False),
+    sa.Column("counts", sa.JSON, nullable=False),
+    sa.Column("end_reason", sa.String),
+)
+sa.Index("dropcowboy_syncs_name", SYNCS.c.account, SYNCS.c.name)
+
 
 LEASE: Final = timedelta(seconds=60)
 """How long after a step was written down its call may be begun; every step and every heartbeat begins it anew."""
@@ -71,20 +95,19 @@ def begin_sync(ledger: Ledger, account: str, *, name: str, mode: str, who: Who, 
         if other is not None:
             task = ".".join(filter(None, (other.dag_id, other.task_id)))
             return Held(other.id, f"{task or 'a sync'} on {other.worker}", other.held_until, at)
-        key = connection.execute(
-            SYNCS.insert().values(
-                account=account,
-                name=name,
-                mode=mode,
-                **who.columns(),
-                started_at=at,
-                held_until=at + quiet_after,
-                step="begin",
-                counts={},
-            )
-        ).inserted_primary_key
-        assert key is not None
-        return Sync(key[0], account, name, quiet_after)
+        row_id = insert_row(
+            connection,
+            SYNCS,
+            account=account,
+            name=name,
+            mode=mode,
+            **who.columns(),
+            started_at=at,
+            held_until=at + quiet_after,
+            step="begin",
+            counts={},
+        )
+        return Sync(row_id, account, name, quiet_after)
 
 
 class Hold:

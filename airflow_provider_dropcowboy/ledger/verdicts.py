@@ -10,7 +10,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch, insert_into
+from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch, insert_batch
 from airflow_provider_dropcowboy.ledger.campaigns import Campaign
 from airflow_provider_dropcowboy.ledger.counts import rows_of
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
@@ -84,15 +84,7 @@ def _as_text(instant: datetime, dialect: str) -> str:
 
 @cache
 def _upsert(dialect: str) -> sa.Insert:
-    new = batch(
-        dialect,
-        *((column, "text") for column in _WRITTEN if column != "opens_at"),
-        ("opens_at", "timestamptz"),
-    )
-    columns = (new.c[column] for column in _WRITTEN)
-    # without a WHERE, SQLite reads ON CONFLICT as the beginning of a join
-    rows = sa.select(*columns, sa.bindparam("run_id", type_=sa.Integer)).where(sa.true())
-    insert = insert_into(NOT_SENT, dialect).from_select([*_WRITTEN, "run_id"], rows)
+    insert = insert_batch(NOT_SENT, dialect, _WRITTEN, same=["run_id"])
     changed = {column: insert.excluded[column] for column in (*_WRITTEN, "run_id") if column != "name"}
     return insert.on_conflict_do_update(index_elements=[NOT_SENT.c.name], set_=changed)
 

@@ -9,7 +9,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.callbacks import Event
-from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch, insert_into, is_among, names
+from airflow_provider_dropcowboy.ledger.batch import as_parameter, insert_batch, is_among, names
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.digest import number_digest
 from airflow_provider_dropcowboy.ledger.health import MAX_CLOCK_SKEW
@@ -51,11 +51,7 @@ def _note(connection: sa.Connection, event_ids: Iterable[str], *, at: datetime) 
     :returns: those that were not known. Another process that has the same one waits for this transaction.
     """
     connection.execute(EVENTS.delete().where(EVENTS.c.received_at < at - SEEN_FOR))
-    new = batch(connection.dialect.name, ("event_id", "text"))
-    received_at = sa.bindparam("received_at", type_=EVENTS.c.received_at.type)
-    # "WHERE true": without it, SQLite reads ON CONFLICT as a join
-    rows = sa.select(new.c.event_id, received_at).where(sa.true())
-    insert = insert_into(EVENTS, connection.dialect.name).from_select(["event_id", "received_at"], rows)
+    insert = insert_batch(EVENTS, connection.dialect.name, ["event_id"], same=["received_at"])
     written = insert.on_conflict_do_nothing(index_elements=["event_id"]).returning(EVENTS.c.event_id)
     # in one order: two receivers do not wait for each other in a circle
     parameters = {"rows": as_parameter((event_id,) for event_id in sorted(set(event_ids))), "received_at": at}

@@ -75,7 +75,7 @@ class Builder:
         """Lists that were replaced, or came to nothing, are gone."""
         for known in self._lists(lists.ListState.RETIRED):
             self._vendor.delete(known.vendor_id)
-            lists.forget_contacts(self._hold, known)
+            list_contacts.forget_contacts(self._hold, known)
             lists.move_list(self._hold, known, lists.ListState.GONE)
 
     def _unfinished(self) -> lists.KnownList | None:
@@ -126,7 +126,7 @@ class Builder:
             if old is not None:
                 lists.note(self._hold, old, is_known=False)  # it lost its name: only another one can be put in place
             lists.move_list(self._hold, new, lists.ListState.GONE)
-            lists.forget_contacts(self._hold, new)
+            list_contacts.forget_contacts(self._hold, new)
             return None
         lists.swap_lists(self._hold, new=new, old=old, name=new.name)
         return lists.read_again(self._hold.ledger, new)

@@ -117,7 +117,7 @@ class Upkeep:
             retired = lists.lists_of(self.ledger, self._account, name=name, states=[lists.ListState.RETIRED])
             for known in retired:
                 vendor.delete(known.vendor_id)
-                lists.forget_contacts(vendor.hold, known)
+                list_contacts.forget_contacts(vendor.hold, known)
                 lists.move_list(vendor.hold, known, lists.ListState.GONE)
             return [known.vendor_id for known in retired]
 

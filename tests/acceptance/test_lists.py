@@ -16,8 +16,8 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.ledger.database import open_ledger
-from airflow_provider_dropcowboy.ledger.list_schema import LISTS, SYNCS
-from airflow_provider_dropcowboy.ledger.lists import ListState
+from airflow_provider_dropcowboy.ledger.lists import LISTS, ListState
+from airflow_provider_dropcowboy.ledger.syncs import SYNCS
 from tests.acceptance.databases import DATABASES, Databases
 from tests.acceptance.lists_worker import RUN_AGAIN, rows
 from tests.sandbox_process import SandboxProcess

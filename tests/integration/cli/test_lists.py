@@ -4,8 +4,7 @@ import pytest
 
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.api.v1.lists import create_list
-from airflow_provider_dropcowboy.ledger.list_contacts import hold_unknown, open_appends
-from airflow_provider_dropcowboy.ledger.list_schema import LIST_APPENDS, LIST_CONTACTS
+from airflow_provider_dropcowboy.ledger.list_contacts import LIST_APPENDS, LIST_CONTACTS, hold_unknown, open_appends
 from airflow_provider_dropcowboy.ledger.lists import names_of
 from airflow_provider_dropcowboy.ledger.runs import Who
 from airflow_provider_dropcowboy.ledger.syncs import Hold, Sync, begin_sync

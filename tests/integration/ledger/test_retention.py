@@ -9,7 +9,7 @@ from airflow_provider_dropcowboy.api.answers import Outcome
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.ledger import retention
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.list_schema import LIST_APPENDS, LIST_CONTACTS
+from airflow_provider_dropcowboy.ledger.list_contacts import LIST_APPENDS, LIST_CONTACTS
 from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconcile
 from airflow_provider_dropcowboy.ledger.retention import MIN_AGE, Pruned, forget, prune
 from airflow_provider_dropcowboy.ledger.schema import METADATA, NOT_SENT, SENDS

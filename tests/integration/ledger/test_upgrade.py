@@ -16,8 +16,7 @@ from airflow_provider_dropcowboy.errors import SchemaVersionError
 from airflow_provider_dropcowboy.ledger import database
 from airflow_provider_dropcowboy.ledger.campaigns import campaigns_of, find_campaigns, pause_campaign
 from airflow_provider_dropcowboy.ledger.database import HEAD, open_ledger, upgrade_ledger
-from airflow_provider_dropcowboy.ledger.list_schema import LISTS
-from airflow_provider_dropcowboy.ledger.lists import current_list
+from airflow_provider_dropcowboy.ledger.lists import LISTS, current_list
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, COUNTS, METADATA, RUNS
 from airflow_provider_dropcowboy.reports.results import read_progress
 from airflow_provider_dropcowboy.secret import Secret

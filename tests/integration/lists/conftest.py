@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from airflow_provider_dropcowboy.api.account import Account
 from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
 from airflow_provider_dropcowboy.ledger.database import Ledger
-from airflow_provider_dropcowboy.ledger.list_schema import SYNCS
 from airflow_provider_dropcowboy.ledger.runs import Who
+from airflow_provider_dropcowboy.ledger.syncs import SYNCS
 from airflow_provider_dropcowboy.lists.arguments import ListArguments
 from airflow_provider_dropcowboy.lists.sync import sync_list
 from airflow_provider_dropcowboy.lists.vendor import Stop
