@@ -43,25 +43,41 @@ def print_json(value: Mapping[str, object] | Sequence[Mapping[str, object]]) -> 
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, title: str | None = None) -> None:
-    """The answer as a table.
+    """The answer as a table, or a row below the other where the terminal is too narrow for it.
 
-    The first column is never wrapped: it holds the id that is copied. Numbers stand to the right.
+    No word is broken: it may be an id that is copied. The first column is never wrapped. Numbers stand to the right.
     """
     from rich import box  # the help of a command needs no tables
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
 
     if title is not None:  # of its own width: a table's title is wrapped to the table's
         click.echo(_shown(title))
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     rows = list(rows)
-    for index, name in enumerate(columns):
-        is_number = bool(rows) and all(type(row[index]) in {int, type(None)} for row in rows)
-        table.add_column(name, no_wrap=index == 0, overflow="fold", justify="right" if is_number else "left")
-    for row in rows:
-        table.add_row(*map(_cell, row))
+    texts = [[_cell(value) for value in row] for row in rows]
+    by_column = list(zip(columns, *texts, strict=True))
+    least = [max(cell_len(word) for text in column for word in text.split() or [""]) for column in by_column]
+    widths = [max(map(cell_len, column)) for column in by_column]
+    least[0] = widths[0]
     # no markup: a name such as "[red]" is a name
-    Console(markup=False, highlight=False, emoji=False).print(table)
+    console = Console(markup=False, highlight=False, emoji=False)
+    free = console.width - (2 * len(columns) - 1)  # one space, and one line of the box, after each
+    if sum(least) > free:
+        for texts_of_row in texts:
+            click.echo(texts_of_row[0])
+            print_pairs((f"  {name}", text) for name, text in zip(columns[1:], texts_of_row[1:], strict=True))
+        return
+    while sum(widths) > free:
+        widest = max(range(len(widths)), key=lambda index: (widths[index] > least[index], widths[index]))
+        widths[widest] -= 1
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    for index, (name, width) in enumerate(zip(columns, widths, strict=True)):
+        is_number = bool(rows) and all(type(row[index]) in {int, type(None)} for row in rows)
+        table.add_column(name, width=width, no_wrap=index == 0, justify="right" if is_number else "left")
+    for cells in texts:
+        table.add_row(*cells)
+    console.print(table)
 
 
 def print_pairs(pairs: Iterable[tuple[str, Cell]]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from airflow_provider_dropcowboy.cli import connection, console, options
-from airflow_provider_dropcowboy.lists.arguments import ListArguments
+from airflow_provider_dropcowboy.lists.arguments import LIKE, ListArguments
 
 if TYPE_CHECKING:
     from airflow_provider_dropcowboy.api.lists import ContactList
@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from airflow_provider_dropcowboy.lists.upkeep import ListView, Upkeep
     from airflow_provider_dropcowboy.lists.wanted import ListSummary
 
-_OPTIONS: Final = options.DrawnOptions(ListArguments, without={"fields"})
+_OPTIONS: Final = options.DrawnOptions(
+    ListArguments,
+    without={"fields"},
+    also={"fields has": "--field has", LIKE: "Write --field phone=COLUMN."},
+)
 
 
 @click.group("list")
@@ -58,11 +62,10 @@ def sync(**given: Any) -> None:
         "fields": _mapping(given["fields"]),
         "suppression_column": given["suppression_column"] or None,
     }
-    with _OPTIONS.words():
+    stop = Stop()
+    with _OPTIONS.words(), ExitStack() as files, console.stopping_on_signals(stop.order):
         arguments = ListArguments.read(read)
         settings = connection.load_settings(given["conn"])
-    stop = Stop()
-    with ExitStack() as files, console.stopping_on_signals(stop.order):
         rows = files.enter_context(options.rows_of("--contacts", path, columns=arguments.source_columns))
         summary = sync_list(
             arguments,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -16,7 +17,7 @@ from airflow_provider_dropcowboy.argument_kinds import DURATION, FLAG, read_dura
 from airflow_provider_dropcowboy.arguments import Argument, Arguments
 from airflow_provider_dropcowboy.cli.console import DEFAULT_CONN
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
-from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.errors import ConfigurationError, GuardError
 
 if TYPE_CHECKING:
     from airflow_provider_dropcowboy.contacts.source import SourceArguments
@@ -199,13 +200,18 @@ class DrawnOptions:
     """The options of a command whose contacts come from a file: one for each argument of a task.
 
     :param kinds: of arguments; ``without`` these.
+    :param also: further texts about arguments, and what the command line says for each.
     """
 
-    def __init__(self, *kinds: type[Arguments], without: Collection[str]) -> None:
+    def __init__(
+        self, *kinds: type[Arguments], without: Collection[str], also: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self._without = {*NO_OPTIONS, *without}
+        self._also = also
         names = {item.name for kind in kinds for item in kind.declared()} - self._without
-        several = "|".join(name for name in names if "_" in name)
-        self._argument = re.compile(rf"(?<!default_)\b(?:{several})\b|^(?:{'|'.join(names)})\b")
+        several, every = "|".join(name for name in names if "_" in name), "|".join(names)
+        name = rf"(?<!default_)\b(?:{several})\b|^(?:{every})\b|\b(?:{every})(?==)"
+        self._argument = re.compile(rf"({name})(?:=(\"?)(\w+)\2)?")
 
     def of(self, kind: type[Arguments], *others: Option) -> Option:
         """The file's options, one for each argument, and others, in the order in which the help shows them."""
@@ -224,16 +230,15 @@ class DrawnOptions:
         """Errors about arguments are worded about options."""
         try:
             yield
-        except ConfigurationError as error:
-            wrong = self.worded(str(error))
-            kind = type(error)
-        else:
-            return
-        raise kind(wrong)
+        except (ConfigurationError, GuardError) as error:
+            error.args = (self.worded(str(error)),)
+            raise
 
     def worded(self, text: str) -> str:
-        """A text about arguments, in the words of the command line."""
-        return self._argument.sub(lambda match: option_name(match[0]), text.replace("opt_in=True", "opt_in"))
+        """A text about arguments, in the words of the command line: ``--mode mirror`` for ``mode="mirror"``."""
+        for theirs, ours in self._also.items():
+            text = text.replace(theirs, ours)
+        return self._argument.sub(_as_option, text)
 
     def _option(self, item: Argument) -> Option:
         """The option of an argument; its text is read with the others, as a template's is."""
@@ -258,6 +263,11 @@ class DrawnOptions:
 def option_name(argument: str) -> str:
     """``--tts-body`` for ``tts_body``."""
     return "--" + argument.replace("_", "-")
+
+
+def _as_option(found: re.Match[str]) -> str:
+    name, value = option_name(found[1]), found[3]
+    return name if value in (None, "True") else f"{name} {'off' if value == 'None' else value}"
 
 
 @contextmanager

@@ -36,18 +36,18 @@ class Fields:
         """
         written: object = mapping  # a DAG's arguments come unchecked
         if not isinstance(written, Mapping):
-            raise wrong("fields", f"is a {type(written).__name__}", _LIKE)
+            raise wrong("fields", f"is a {type(written).__name__}", LIKE)
         names: list[str] = []
         columns: list[str] = []
         for name, given in written.items():
             several = given if isinstance(given, list | tuple) else [given]
             if not several or not all(isinstance(column, str) and column for column in several):
-                raise wrong("fields", f"names no column for {name}", _LIKE)
+                raise wrong("fields", f"names no column for {name}", LIKE)
             names += [PHONE if name == MAIN_PHONE else name] * len(several)
             columns += several
         check_fields(names)
         if PHONE not in names:
-            raise wrong("fields", f"has no {PHONE}: a contact without a number cannot be reached", _LIKE)
+            raise wrong("fields", f"has no {PHONE}: a contact without a number cannot be reached", LIKE)
         return cls(tuple(names), tuple(columns))
 
     def places_of(self, name: str) -> tuple[int, ...]:
@@ -55,7 +55,7 @@ class Fields:
         return tuple(place for place, found in enumerate(self.names) if found == name)
 
 
-_LIKE: Final = 'Write them like {"record_id": "id", "phone": ["mobile", "home"]}.'
+LIKE: Final = 'Write them like {"record_id": "id", "phone": ["mobile", "home"]}.'
 
 
 def _list(name: str, value: object) -> str:

@@ -252,7 +252,7 @@ class _Sync:
             lost = max(lost, current.counted - self._wanted.count)
         if lost > self._arguments.max_shrink * size:
             raise GuardError(
-                f"Contact list {self._arguments.title} would lose {lost} of its {size} contacts; the task allows "
+                f"Contact list {self._arguments.title} would lose {lost} of its {size} contacts; max_shrink allows "
                 f"{self._arguments.max_shrink:.0%}. Nothing was changed. Look at the query ({self._wanted.count} rows "
                 "can be in the list); if it is right, raise max_shrink for one run."
             )

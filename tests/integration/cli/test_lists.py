@@ -51,10 +51,27 @@ def test_numbers_of_a_suppression_file_are_left_out(program: Program, contacts: 
     assert names(sandbox) == {"leads": 2}
 
 
-def test_a_wrong_option_of_a_sync_is_named_as_it_is_written(contacts: str) -> None:
-    ended = run("list", "sync", "--list-id", "7", "--mode", "mirror", *FIELDS, "--contacts", contacts)
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("--list-id", "7", "--mode", "mirror", *FIELDS), "--list-id is given with --mode mirror, where"),
+        (("--list-name", "a", "--on-change", "append", "--mode", "mirror", *FIELDS), "is for --mode append: a mirror"),
+        (("--list-name", "a", "--field", "record_id=id"), "--field has no phone: "),
+        (("--list-name", "a", "--field", "record_id=id"), "Write --field phone=COLUMN."),
+    ],
+)
+def test_a_wrong_option_of_a_sync_is_named_as_it_is_written(contacts: str, words: tuple[str, ...], named: str) -> None:
+    ended = run("list", "sync", *words, "--contacts", contacts)
     assert ended.code == 2
-    assert "--list-id is given with" in ended.stderr
+    assert named in ended.stderr
+
+
+def test_a_mirror_that_would_lose_too_much_names_the_option_that_allows_it(program: Program, contacts: str) -> None:
+    run(*MIRROR, "--contacts", contacts)
+    ended = run(*MIRROR, "--contacts", program.write("one.csv", "id,phone,first_name\n1,+15045550101,Annabel\n"))
+    assert ended.code == 1
+    assert "would lose 2 of its 3 contacts; --max-shrink allows 50%" in ended.stderr
+    assert "raise --max-shrink for one run" in ended.stderr
 
 
 def test_a_summary_is_shown_to_people(contacts: str) -> None:

@@ -63,7 +63,7 @@ def test_a_changed_or_removed_row_puts_a_new_list_in_the_old_ones_place(sync: Sy
 def test_a_mirror_that_would_lose_more_than_half_fails_and_changes_nothing(sync: Sync, sandbox: SandboxProcess) -> None:
     sync(persons(10))
     before = calls(sandbox)
-    with pytest.raises(GuardError, match="would lose 10 of its 10 contacts; the task allows 50%"):
+    with pytest.raises(GuardError, match="would lose 10 of its 10 contacts; max_shrink allows 50%"):
         sync([])
     assert calls(sandbox) == before
     assert len(inside(sandbox)["leads"]) == 10
