@@ -189,7 +189,7 @@ class Claiming:
         elif not is_recorded:
             tally.settle(State.UNKNOWN, NOT_RECORDED)
         elif item.held_back is None:
-            tally.settle(item.state, item.outcome.reason)
+            tally.settle(item.standing, item.outcome.reason)
         else:
             tally.hold_back(item.held_back)
             self._shared.unsent.add([(item.claim.message, item.held_back.state)])

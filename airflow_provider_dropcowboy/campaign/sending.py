@@ -76,7 +76,7 @@ class Sending:
 
     def give_back(self, ask: Ask, verdict: Verdict) -> None:
         """The claim is released, and its row counts by the verdict that stopped it, or as in doubt if it was before."""
-        if ask.claim.is_doubtful:
+        if ask.claim.is_doubtful or ask.claim.is_resend:
             outcome = SendOutcome(Outcome.RELEASED, f"not sent again: {verdict.reason}")
             self._answers.put_nowait(Answered(ask.claim, outcome))
         else:

@@ -127,11 +127,9 @@ class Tally:
         own = +self.own
         recorded = +recorded
         recorded[State.UNKNOWN] += recorded.pop(State.CLAIMED, 0)  # the run is over: nobody will answer for these
-        held_back = self.held_back
-        for state in (State.RELEASED, State.UNKNOWN):  # the latter: it was a resend, and the first request is in doubt
-            given_back = min(held_back, max(recorded[state] - own[state], 0))
-            recorded[state] -= given_back
-            held_back -= given_back
+        given_back = min(self.held_back, max(recorded[State.RELEASED] - own[State.RELEASED], 0))
+        recorded[State.RELEASED] -= given_back
+        held_back = self.held_back - given_back  # claimed by another run meanwhile
         recorded = +recorded
         # a message that was not accepted, or is in doubt, may by now be another run's
         movable = own[State.RELEASED] + own[State.REJECTED] + own[State.UNKNOWN]

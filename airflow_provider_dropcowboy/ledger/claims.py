@@ -151,6 +151,7 @@ def find_claims(ledger: Ledger, run: Run, *, candidates: Sequence[Candidate], cl
             key_generation=None if row.keyed_at is None else row.key_generation,
             # an earlier request may have gone out under its key: no clock tells, since it may stand still or be set
             is_doubtful=row.keyed_at is not None and row.attempt > 1,
+            is_resend=row.resent_at is not None,
         )
         for candidate, row in found
         # a row that a callback settled meanwhile keeps its claim's name, and is not to be sent
@@ -197,12 +198,13 @@ def _claim(
 def _claim_of(candidate: Candidate, row: Any, *, claim_id: str, rules: ClaimRules, at: datetime) -> Claim:
     """The next claim of a message. Its key is another one than before, unless the same request is repeated."""
     attempt = 1 if row is None else row.attempt + 1
-    if rules.key_lasts is None:
-        return Claim(candidate, attempt, claim_id)
-    if row is not None and may_repeat(row, candidate.message, rules, at=at):
-        return Claim(candidate, attempt, claim_id, key_generation=row.key_generation, is_doubtful=True)
-    generation = 1 if row is None else (row.key_generation or 0) + 1
-    return Claim(candidate, attempt, claim_id, key_generation=generation)
+    is_repeat = row is not None and may_repeat(row, candidate.message, rules, at=at)
+    generation = None
+    if rules.key_lasts is not None:
+        generation = 1 if row is None else row.key_generation if is_repeat else (row.key_generation or 0) + 1
+    # an open row is in no doubt from an earlier request
+    is_resend = row is not None and (row.resent_at is not None if is_repeat else row.state in BINDING)
+    return Claim(candidate, attempt, claim_id, generation, is_doubtful=is_repeat, is_resend=is_resend)
 
 
 def _insert(
@@ -256,8 +258,8 @@ def _replacement(
         "rule": rule,
         "answered_at": None,
         "final_at": None,
-        # an open row is in no doubt from an earlier request; repeated with its key, it is no further message
-        "resent_at": row.resent_at if new.is_doubtful else at if row.state in BINDING else None,
+        # repeated with its key, it is no further message
+        "resent_at": row.resent_at if new.is_doubtful else at if new.is_resend else None,
         "is_repeated": new.is_doubtful,
         "b_foreign_id": row.foreign_id,
         "b_attempt": row.attempt,

@@ -29,6 +29,8 @@ class Claim:
     :param key_generation: of the idempotency key that its request has; None: it has none.
     :param is_doubtful: a request under the same key may have been carried out: whatever becomes of this one, the
         message is not free.
+    :param is_resend: an earlier request, without that key, may have been carried out: likewise, but this one is one
+        more send.
     """
 
     candidate: Candidate
@@ -36,6 +38,7 @@ class Claim:
     claim_id: str
     key_generation: int | None = None
     is_doubtful: bool = False
+    is_resend: bool = False
 
     @property
     def message(self) -> Message:

@@ -54,6 +54,14 @@ class Answered:
         state = STATE_OF[self.outcome.kind]
         return State.UNKNOWN if self.claim.is_doubtful and state in OPEN else state
 
+    @property
+    def standing(self) -> State:
+        """Where the message stands by all its requests: of a resend that was not accepted, the first is in doubt.
+
+        The ledger says so too, after it has taken the resend out of the campaign's limit and budget.
+        """
+        return State.UNKNOWN if self.claim.is_resend and self.state in OPEN else self.state
+
 
 def record(ledger: Ledger, run: Run, *, answered: Sequence[Answered]) -> int:
     """Write outcomes down; each is its owner's last act on the claim. Doing it twice does no harm.

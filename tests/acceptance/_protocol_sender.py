@@ -160,7 +160,7 @@ class Sender:
         answered = [self.answers.pop(key) for key in keys]
         conflicts = self.write_down(answered)
         for item in answered:
-            self.tally.settle(item.state)
+            self.tally.settle(item.standing)
             self.recorded[item.claim.message.contact_key] = item
         self.tally.conflicts += conflicts
         return conflicts

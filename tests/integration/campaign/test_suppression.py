@@ -1,6 +1,7 @@
 """Who asked not to be called is not called, whichever list says so and whenever it does."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,12 +11,13 @@ from airflow_provider_dropcowboy.campaign.control import Control
 from airflow_provider_dropcowboy.campaign.heartbeat import Standing
 from airflow_provider_dropcowboy.campaign.preview import preview_campaign
 from airflow_provider_dropcowboy.campaign.run import run_campaign
-from airflow_provider_dropcowboy.clock import Deadline
+from airflow_provider_dropcowboy.clock import Deadline, utcnow
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.errors import ConfigurationError, SourceError
 from airflow_provider_dropcowboy.ledger.database import Ledger
-from airflow_provider_dropcowboy.ledger.judgement import Judgement
+from airflow_provider_dropcowboy.ledger.judgement import ClaimRules, Judgement
 from airflow_provider_dropcowboy.ledger.patience import reclaim_patiently
+from airflow_provider_dropcowboy.ledger.schema import SENDS
 from airflow_provider_dropcowboy.ledger.suppressions import suppress, unsuppress
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.states import State
@@ -106,6 +108,29 @@ def test_who_opts_out_between_two_requests_is_not_asked_again(
         summary = run(plan(), people(10))
         assert dict(summary.counts) == {"suppressed": 1, "accepted": 9}
     assert sandbox.takes_by_phone()[ANYBODY.e164] == 0
+
+
+def test_who_opts_out_before_a_resend_is_still_in_doubt(
+    sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def after_an_opt_out(ledger: Ledger, *arguments: Any, **named: Any) -> tuple[Judgement, Deadline]:
+        suppress(ledger, [ANYBODY], source="test")
+        return reclaim_patiently(ledger, *arguments, **named)
+
+    sandbox.fault("lose_answer", to=ANYBODY.e164, times=1)
+    run(plan(), people(10))
+    with ledger.writing() as connection:
+        connection.execute(SENDS.update().values(claimed_at=utcnow() - timedelta(days=1)))
+    sandbox.fault("429", to=ANYBODY.e164, times=1)
+    monkeypatch.setattr(claiming, "reclaim_patiently", after_an_opt_out)
+
+    summary = run(plan(claim_rules=ClaimRules(resend_after=timedelta(hours=2))), people(10))
+
+    # its first request may have been accepted: the run says so, as the ledger does
+    assert (dict(summary.counts), dict(summary.own)) == ({"accepted": 9, "unknown": 1}, {"unknown": 1})
+    assert summary.reasons_of("unknown") == "not sent again: on the ledger's suppression list (1)"
+    assert states(ledger) == {State.ACCEPTED: 9, State.UNKNOWN: 1}
+    assert sandbox.takes_by_phone()[ANYBODY.e164] == 1
 
 
 def test_who_opts_out_between_the_claim_and_the_request_is_not_called(
