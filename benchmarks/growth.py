@@ -18,8 +18,8 @@ import sqlalchemy as sa
 from rich.console import Console
 from rich.table import Column, Table
 
-from airflow_provider_dropcowboy.api.answers import ACCEPTED
 from airflow_provider_dropcowboy.api.content import Channel, Rvm
+from airflow_provider_dropcowboy.api.wire import ACCEPTED
 from airflow_provider_dropcowboy.ledger.campaigns import Campaign, bind_campaign, find_campaign
 from airflow_provider_dropcowboy.ledger.claims import claim, new_claim_id
 from airflow_provider_dropcowboy.ledger.database import Ledger, now, open_ledger

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.api.v1.lists import RULES, create_list
+from airflow_provider_dropcowboy.api.v1.vendor import V1
 from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
 from airflow_provider_dropcowboy.ledger.database import open_ledger
 from airflow_provider_dropcowboy.ledger.limits import MAX_OF_SYNC
@@ -114,11 +114,11 @@ def sync(base_url: str, count: int) -> dict[str, float]:
 def loop(base_url: str, count: int) -> dict[str, float]:
     """What ``hook.append_contacts`` does, a call's worth of rows at a time."""
     with Client(Account(ACCOUNT_OF[0], Secret(ACCOUNT_OF[1]), base_url)) as client:
-        list_id = client.ask(create_list("loop")).list_id
+        list_id = client.ask(V1().create_list("loop")).list_id
         begun_at = time.perf_counter()
         source = rows(count)
-        for start in range(0, count, RULES.max_rows):
-            size = min(RULES.max_rows, count - start)
+        for start in range(0, count, V1.list_rules.max_rows):
+            size = min(V1.list_rules.max_rows, count - start)
             values = [[str(row["id"]), str(row["mobile"]), str(row["first"])] for row, _ in zip(source, range(size))]  # noqa: B905
             append_all(client, list_id, fields=list(FIELDS), values=values)
         return {"made": time.perf_counter() - begun_at}
@@ -141,7 +141,7 @@ def main() -> None:
     finally:
         server.kill()
         server.communicate()
-    appends = ceil(options.rows / RULES.max_rows)
+    appends = ceil(options.rows / V1.list_rules.max_rows)
     bound_s = ceil(appends / MAX_OF_SYNC) * options.latency_ms / 1000
     print(f"{options.rows:,} contacts in {appends} appends of {options.latency_ms:g} ms, {MAX_OF_SYNC} at once")
     for name, seconds in (

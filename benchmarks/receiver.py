@@ -16,7 +16,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.api.callback_url import CallbackUrls, Ticket
+from airflow_provider_dropcowboy.api.callbacks import CallbackUrls, Ticket
 from airflow_provider_dropcowboy.api.content import Channel, Rvm
 from airflow_provider_dropcowboy.ledger.campaigns import bind_campaign
 from airflow_provider_dropcowboy.ledger.claims import claim, new_claim_id

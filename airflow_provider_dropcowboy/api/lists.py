@@ -1,12 +1,11 @@
-"""Contact lists at the vendor, and the calls that change them."""
+"""Contact lists at the vendor: what they are, and what one append may hold."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import isfinite
-from typing import Final, Protocol
+from typing import Final
 
-from airflow_provider_dropcowboy.api.wire import Call
 from airflow_provider_dropcowboy.errors import AmbiguousError, ConfigurationError
 
 CONTACT_FIELDS: Final = frozenset(
@@ -94,31 +93,18 @@ class ListRules:
                 "A contact of API v2 has one number. No contact was sent. Name exactly one column for phone."
             )
 
+    def check_rows(self, fields: Sequence[str], values: Sequence[Sequence[Cell]]) -> None:
+        """Nothing, if one append can hold these rows.
 
-class ListRoutes(Protocol):
-    """The calls of a version of the API that keeps contact lists."""
-
-    def create_list(self, list_name: str) -> Call[ContactList]:
-        """There is a new list; two lists may have one name."""
-        ...
-
-    def get_list(self, list_id: str) -> Call[ContactList]:
-        """The list, with its ``contact_count``."""
-        ...
-
-    def rename_list(self, list_id: str, list_name: str) -> Call[None]:
-        """The list has another name."""
-        ...
-
-    def delete_list(self, list_id: str) -> Call[None]:
-        """The list is gone, for good."""
-        ...
-
-    def append_contacts(
-        self, list_id: str, fields: Sequence[str], *, values: Sequence[Sequence[Cell]], region: str = "US"
-    ) -> Call[AppendResult]:
-        """Up to ``ListRules.max_rows`` rows are in the list, but for those that the result names."""
-        ...
+        :raises ConfigurationError: too many, or a row that is not one value a field; nothing was sent.
+        """
+        if not 0 < len(values) <= self.max_rows:
+            raise ConfigurationError(
+                f"One append takes 1 to {self.max_rows:,} contacts, not {len(values):,}. None was sent."
+            )
+        for index, row in enumerate(values):
+            if type(row) is not list or len(row) != len(fields) or not {*map(type, row)} <= _PLAIN:
+                _check_row(index, row, fields)
 
 
 def check_fields(fields: Sequence[str], *, known: Collection[str] = CONTACT_FIELDS) -> None:
@@ -135,20 +121,6 @@ def check_fields(fields: Sequence[str], *, known: Collection[str] = CONTACT_FIEL
             f"Drop Cowboy does not know these contact fields: {named}. No contact was sent. "
             f"Use {', '.join(sorted(known))}."
         )
-
-
-def check_rows(fields: Sequence[str], values: Sequence[Sequence[Cell]], *, rules: ListRules) -> None:
-    """Nothing, if one append can hold these rows.
-
-    :raises ConfigurationError: too many, or a row that is not one value a field; nothing was sent.
-    """
-    if not 0 < len(values) <= rules.max_rows:
-        raise ConfigurationError(
-            f"One append takes 1 to {rules.max_rows:,} contacts, not {len(values):,}. None was sent."
-        )
-    for index, row in enumerate(values):
-        if type(row) is not list or len(row) != len(fields) or not {*map(type, row)} <= _PLAIN:
-            _check_row(index, row, fields)
 
 
 _PLAIN: Final = frozenset({str, int, type(None)})

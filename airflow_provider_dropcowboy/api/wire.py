@@ -1,13 +1,16 @@
-"""A request before it is written, what came back, and what that means to all but a send, which ``answers`` reads."""
+"""A request before it is written, what came back, and what that means: for a send, and for any other call."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from functools import lru_cache
 from typing import Final, Generic, Literal, TypeVar, assert_never
 
 from airflow_provider_dropcowboy import errors
-from airflow_provider_dropcowboy.api.reading import error_reason
+from airflow_provider_dropcowboy.api.reading import MAX_REASON_CHARACTERS, error_reason, read_json, refusal, scrub
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 T = TypeVar("T")
@@ -16,9 +19,16 @@ T_co = TypeVar("T_co", covariant=True)
 LIMITED: Final = 429
 CREDENTIAL_REFUSALS: Final = frozenset({401, 402, 403})
 """Credentials, funds, rights."""
-REFUSALS: Final = frozenset({400, 404, 405, 413, 415, 422})
-"""The vendor read the request and did not carry it out."""
+ROUTE_REFUSALS: Final = frozenset({404, 405})
+REJECTIONS: Final = frozenset({400, 413, 415, 422})
+"""The vendor read this request and refused it. Of a send only if the body is JSON: a proxy's page proves nothing."""
 MAX_RETRY_AFTER_S: Final = 300.0
+
+ODD_SHAPE: Final = (
+    "Drop Cowboy accepted a message in other words than the documented ones: %s. A JSON object that names no refusal "
+    "counts as accepted. See whether results arrive for these messages (docs/answers.md)"
+)
+"""A warning, with an outcome's ``odd_shape``: once a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +98,60 @@ class Broken:
 Reply = Answer | NotWritten | Broken
 
 
+class Outcome(StrEnum):
+    """What one ask came to."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    RELEASED = "released"  # not accepted: may be sent again
+    REFUSED = "refused"  # not accepted, and nothing else would be: the run stops
+    UNKNOWN = "unknown"  # may have been accepted: it is not sent again
+
+
+@dataclass(frozen=True, slots=True)
+class SendOutcome:
+    """An outcome with its reason.
+
+    :param reason: for people and for counting; without numbers and quoted values.
+    :param retry_after_s: how long to leave the vendor alone, at most ``MAX_RETRY_AFTER_S``; None: it did not say.
+    :param odd_shape: of an acceptance in other words than the documented ones: the keys of its body, no value.
+    """
+
+    kind: Outcome
+    reason: str = ""
+    retry_after_s: float | None = None
+    odd_shape: str | None = None
+
+
+ACCEPTED: Final = SendOutcome(Outcome.ACCEPTED)
+
+
+def read_send_answer(reply: Reply) -> SendOutcome:
+    """What became of one ``POST /rvm`` or ``POST /sms``. ``docs/answers.md`` shows the table, drawn from here.
+
+    Both versions answer alike. A 202 of API v2 says less: it is no verdict on number, content or credentials.
+    Only an answer that proves that the message was not accepted lets it be sent again. A 503 with Retry-After is no
+    such proof: proxies send it after they passed the request on.
+    """
+    match reply:
+        case NotWritten(why=why):
+            return SendOutcome(Outcome.RELEASED, f"not written: {why}")
+        case Broken(why=why):
+            return SendOutcome(Outcome.UNKNOWN, f"no answer: {why}")
+        case Answer(status=200):
+            return _read_usual(reply.body)
+        case Answer(status=status) if status == LIMITED:
+            return SendOutcome(Outcome.RELEASED, "HTTP 429: too many requests", retry_after_s(reply))
+        case Answer(status=status) if status in CREDENTIAL_REFUSALS | ROUTE_REFUSALS:
+            return SendOutcome(Outcome.REFUSED, ": ".join(filter(None, (f"HTTP {status}", error_reason(reply.body)))))
+        case Answer(status=status) if 200 <= status < 300:
+            return _read_success(reply)
+        case Answer(status=status) if status in REJECTIONS and isinstance(read_json(reply.body), dict | list | str):
+            return SendOutcome(Outcome.REJECTED, error_reason(reply.body) or f"HTTP {status} without a reason")
+        case _:
+            return SendOutcome(Outcome.UNKNOWN, f"HTTP {reply.status}: may have been accepted")
+
+
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T_co]):
     """A request, and how its answer is read.
@@ -112,7 +176,11 @@ def read_reply(call: Call[T], reply: Reply) -> T:
     """
     match reply:
         case Answer(status=status) if 200 <= status < 300:
-            return _read_success(call, reply)
+            try:
+                return call.read(reply)
+            except ValueError as error:
+                unreadable = f"HTTP {status} came back, but not the documented answer ({error})"
+            raise _unclear(call, unreadable)
         case Answer():
             raise _answer_error(call, reply)
         case NotWritten(why=why):
@@ -145,8 +213,7 @@ def retry_after_s(reply: Reply) -> float | None:
         return None
     if text.isascii() and text.isdigit():
         return min(float(text), MAX_RETRY_AFTER_S)
-    until = http_date(text)
-    if until is None:
+    if (until := http_date(text)) is None:
         return None
     since = http_date(reply.date or "") or datetime.now(UTC)
     return min(max((until - since).total_seconds(), 0.0), MAX_RETRY_AFTER_S)
@@ -161,14 +228,6 @@ def http_date(text: str) -> datetime | None:
         return None
 
 
-def _read_success(call: Call[T], answer: Answer) -> T:
-    try:
-        return call.read(answer)
-    except ValueError as error:
-        unreadable = f"HTTP {answer.status} came back, but not the documented answer ({error})"
-    raise _unclear(call, unreadable)
-
-
 def _answer_error(call: Call[T], answer: Answer) -> errors.VendorError:
     reason = error_reason(answer.body)
     said = f"HTTP {answer.status}: {reason}" if reason else f"HTTP {answer.status}"
@@ -177,8 +236,8 @@ def _answer_error(call: Call[T], answer: Answer) -> errors.VendorError:
             f"Drop Cowboy refused {_name(call)} ({said}). Nothing was changed. "
             "Check the team id (login) and the secret (password) of the connection, and what the account may do."
         )
-    if answer.status in REFUSALS:
-        where = " Check the id, and the host of the connection." if answer.status in {404, 405} else ""
+    if answer.status in ROUTE_REFUSALS | REJECTIONS:
+        where = " Check the id, and the host of the connection." if answer.status in ROUTE_REFUSALS else ""
         return errors.RejectedError(f"Drop Cowboy refused {_name(call)} ({said}). Nothing was changed.{where}")
     if answer.status == LIMITED:
         return _not_taken(call, said)
@@ -202,3 +261,40 @@ def _unclear(call: Call[T], why: str) -> errors.VendorError:
 
 def _name(call: Call[T]) -> str:
     return f"{call.request.method} {call.request.path}"
+
+
+def _read_success(answer: Answer) -> SendOutcome:
+    """Accepted needs a JSON object that names no refusal: a 200 page of a proxy is no acceptance, and no proof of the
+    contrary. Accepted or unknown, the message is not sent again; only the count differs.
+    """
+    content = read_json(answer.body)
+    match content:
+        case {"rejected": [first, *_], "accepted_count": 0 | "0", **rest} if rest.get("status") != "queued":
+            return SendOutcome(
+                Outcome.REJECTED, error_reason(json.dumps(first).encode()) or "rejected without a reason"
+            )
+        case {"rejected": [_, *_], "accepted_count": _} | {"rejected": [_, *_], "status": "queued"}:
+            return _in_doubt(answer, "accepted and rejected at once")
+        case {"rejected": [_, *_]}:
+            return _in_doubt(answer, "rejected, but it does not say that none was accepted")
+        case {"status": "queued", "accepted_count": 0 | "0"}:
+            return _in_doubt(answer, "accepted and rejected at once")
+        case {"status": "queued"} | {"accepted_count": 1 | "1"}:
+            return ACCEPTED
+        case dict() if (words := refusal(answer.body)) is not None:
+            return _in_doubt(answer, words)
+        case dict():
+            # its keys alone: what it says may be a person's
+            return SendOutcome(Outcome.ACCEPTED, odd_shape=f"HTTP {answer.status} {{{scrub(', '.join(content))}}}")
+        case _:
+            return _in_doubt(answer, "not the documented answer")
+
+
+def _in_doubt(answer: Answer, why: str) -> SendOutcome:
+    return SendOutcome(Outcome.UNKNOWN, f"HTTP {answer.status}: {why}"[:MAX_REASON_CHARACTERS])
+
+
+@lru_cache(maxsize=16)
+def _read_usual(body: bytes) -> SendOutcome:
+    """A 200, read once: nearly all answers of a run are the same bytes."""
+    return _read_success(Answer(200, body))

@@ -13,7 +13,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
+from airflow_provider_dropcowboy.api.wire import Outcome, SendOutcome
 from airflow_provider_dropcowboy.campaign.control import OUT_OF_STEP, STOPPED, Order, paused
 from airflow_provider_dropcowboy.campaign.sending import Sending
 from airflow_provider_dropcowboy.campaign.shared import Ask, Shared, in_thread

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final, Protocol
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.api.callback_url import key_id
+from airflow_provider_dropcowboy.api.callbacks import key_id
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.api.versions import vendor_of
 from airflow_provider_dropcowboy.campaign.messages import RvmTemplate, SmsTemplate, check_campaign_name

@@ -6,10 +6,9 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 
-from airflow_provider_dropcowboy.api.answers import ODD_SHAPE, Outcome, SendOutcome
-from airflow_provider_dropcowboy.api.callback_url import CallbackUrls, Ticket
+from airflow_provider_dropcowboy.api.callbacks import CallbackUrls, Ticket
 from airflow_provider_dropcowboy.api.versions import vendor_of
-from airflow_provider_dropcowboy.api.wire import LIMITED, Answer, NotWritten
+from airflow_provider_dropcowboy.api.wire import LIMITED, ODD_SHAPE, Answer, NotWritten, Outcome, SendOutcome
 from airflow_provider_dropcowboy.campaign.control import CUT_OFF, STOPPED, Brakes, VendorClock
 from airflow_provider_dropcowboy.campaign.shared import Ask, Shared
 from airflow_provider_dropcowboy.ledger.judgement import Claim

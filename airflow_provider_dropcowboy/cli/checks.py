@@ -11,7 +11,7 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_dropcowboy.api.account import Account, is_local
-from airflow_provider_dropcowboy.api.callback_url import CallbackUrls, Ticket
+from airflow_provider_dropcowboy.api.callbacks import CallbackUrls, Ticket
 from airflow_provider_dropcowboy.api.versions import vendor_of
 from airflow_provider_dropcowboy.api.wire import Answer, NotWritten, Reply, http_date
 from airflow_provider_dropcowboy.cli import connection, rules

@@ -112,7 +112,7 @@ def show(*, name: str, conn: str, as_json: bool) -> None:
     upkeep, settings = _open(conn)
     view = upkeep.view(name)
     try:
-        found = connection.fetch(settings, vendor_of(settings.account).lists.get_list(view.current.vendor_id))
+        found = connection.fetch(settings, vendor_of(settings.account).get_list(view.current.vendor_id))
     except RejectedError:
         found = None
     if as_json:

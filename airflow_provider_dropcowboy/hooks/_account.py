@@ -78,19 +78,19 @@ class AccountCalls(BaseHook):
 
     def create_list(self, list_name: str) -> "ContactList":
         """Make a contact list. If there is one of this name, there are two afterwards."""
-        return self._ask(lambda vendor: vendor.lists.create_list(list_name))
+        return self._ask(lambda vendor: vendor.create_list(list_name))
 
     def get_list(self, list_id: str) -> "ContactList":
         """Read a contact list, with its ``contact_count``."""
-        return self._ask(lambda vendor: vendor.lists.get_list(list_id))
+        return self._ask(lambda vendor: vendor.get_list(list_id))
 
     def rename_list(self, list_id: str, list_name: str) -> None:
         """Rename a contact list."""
-        self._ask(lambda vendor: vendor.lists.rename_list(list_id, list_name))
+        self._ask(lambda vendor: vendor.rename_list(list_id, list_name))
 
     def delete_list(self, list_id: str) -> None:
         """Delete a contact list, for good."""
-        self._ask(lambda vendor: vendor.lists.delete_list(list_id))
+        self._ask(lambda vendor: vendor.delete_list(list_id))
 
     def append_contacts(
         self, list_id: str, fields: Sequence[str], *, values: "Sequence[Sequence[Cell]]", region: str = "US"

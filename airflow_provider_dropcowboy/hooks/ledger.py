@@ -126,7 +126,7 @@ def look_at_list(dropcowboy_conn_id: str, *, list_name: str | None, list_id: str
     hook = DropCowboyHook(dropcowboy_conn_id)
     with hook.get_conn() as client:
         try:
-            shown = client.ask(vendor_of(hook.account).lists.get_list(found))
+            shown = client.ask(vendor_of(hook.account).get_list(found))
         except errors.RejectedError:
             if list_id is not None:
                 raise

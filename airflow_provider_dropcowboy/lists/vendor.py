@@ -106,7 +106,7 @@ class Vendor:
     def __init__(self, settings: Settings, hold: Hold, *, stop: Stop) -> None:
         self.settings = settings
         version = vendor_of(settings.account)
-        self.routes, self.max_rows = version.lists, version.list_rules.max_rows
+        self.routes, self.max_rows = version, version.list_rules.max_rows
         self.hold = hold
         self.stop = stop
         self.calls = 0

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-from airflow_provider_dropcowboy.api.callback_url import PATH, Ticket
+from airflow_provider_dropcowboy.api.callbacks import PATH, Ticket
 from airflow_provider_dropcowboy.receiver import arrival
 from airflow_provider_dropcowboy.receiver.metrics import Metrics, Refusal
 from airflow_provider_dropcowboy.receiver.spool import Spool

@@ -11,8 +11,7 @@ from typing import Final
 
 from starlette.types import Receive, Scope
 
-from airflow_provider_dropcowboy.api.callback_url import Ticket
-from airflow_provider_dropcowboy.api.callbacks import Callback, content_of, read_callback, read_event
+from airflow_provider_dropcowboy.api.callbacks import Callback, Ticket, content_of, read_callback, read_event
 from airflow_provider_dropcowboy.api.versions import KEYED
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.errors import CallbackError

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, Protocol, cast
 
-from airflow_provider_dropcowboy.api.callback_url import PATH
+from airflow_provider_dropcowboy.api.callbacks import PATH
 
 MakeProtocol = Callable[[], asyncio.BaseProtocol]
 

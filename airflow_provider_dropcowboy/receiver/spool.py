@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from airflow_provider_dropcowboy.api.callback_url import Ticket
+from airflow_provider_dropcowboy.api.callbacks import Ticket
 from airflow_provider_dropcowboy.ledger.digest import FOREIGN_ID_CHARACTERS
 from airflow_provider_dropcowboy.receiver.arrival import MAX_BYTES as MAX_BODY_BYTES
 from airflow_provider_dropcowboy.receiver.arrival import Arrival, Signed

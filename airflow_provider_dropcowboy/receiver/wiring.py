@@ -8,7 +8,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.api.callback_url import Ticket, keys_of, names_other_key, read_token
+from airflow_provider_dropcowboy.api.callbacks import Ticket, keys_of, names_other_key, read_token
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.ledger.postgres import check_driver
 from airflow_provider_dropcowboy.secret import Secret

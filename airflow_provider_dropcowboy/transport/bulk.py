@@ -1,4 +1,4 @@
-"""Many sends at once: bytes out, replies in, and their pace. What a reply means stands in ``api/answers``."""
+"""Many sends at once: bytes out, replies in, and their pace. What a reply means stands in ``api/wire``."""
 
 import asyncio
 import json
@@ -11,9 +11,16 @@ from typing import Final, Self
 from aiolimiter import AsyncLimiter
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome, read_send_answer
 from airflow_provider_dropcowboy.api.versions import vendor_of
-from airflow_provider_dropcowboy.api.wire import Broken, NotWritten, Reply, Request
+from airflow_provider_dropcowboy.api.wire import (
+    Broken,
+    NotWritten,
+    Outcome,
+    Reply,
+    Request,
+    SendOutcome,
+    read_send_answer,
+)
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock, Deadline
 from airflow_provider_dropcowboy.transport.evidence import why
 from airflow_provider_dropcowboy.transport.http1 import NOT_SENT, AnswerError, Connection

@@ -13,10 +13,17 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.api.answers import ODD_SHAPE, Outcome, SendOutcome
 from airflow_provider_dropcowboy.api.content import MAX_FOREIGN_ID_CHARACTERS, Content, check_url
 from airflow_provider_dropcowboy.api.versions import vendor_of
-from airflow_provider_dropcowboy.api.wire import CREDENTIAL_REFUSALS, Answer, Broken, Reply
+from airflow_provider_dropcowboy.api.wire import (
+    CREDENTIAL_REFUSALS,
+    ODD_SHAPE,
+    Answer,
+    Broken,
+    Outcome,
+    Reply,
+    SendOutcome,
+)
 from airflow_provider_dropcowboy.errors import (
     AmbiguousError,
     AuthenticationError,

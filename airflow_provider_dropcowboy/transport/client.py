@@ -255,8 +255,7 @@ def append_all(
     most = vendor.list_rules.max_rows
     starts = range(0, len(values), most)
     calls = [
-        vendor.lists.append_contacts(list_id, fields, values=values[start : start + most], region=region)
-        for start in starts
+        vendor.append_contacts(list_id, fields, values=values[start : start + most], region=region) for start in starts
     ]
     accepted_count = 0
     rejected: list[RejectedRow] = []

@@ -15,8 +15,7 @@ from typing import Final
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
-from airflow_provider_dropcowboy.api.wire import Answer, Reply
+from airflow_provider_dropcowboy.api.wire import Answer, Outcome, Reply, SendOutcome
 
 MAX_ANSWER_BYTES: Final = 64 * 1024
 NOT_SENT: Final = frozenset({Outcome.RELEASED, Outcome.REJECTED, Outcome.REFUSED})

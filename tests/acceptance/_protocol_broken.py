@@ -5,8 +5,7 @@ from typing import Any, ClassVar
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
-from airflow_provider_dropcowboy.api.wire import Answer, Reply
+from airflow_provider_dropcowboy.api.wire import Answer, Outcome, Reply, SendOutcome
 from airflow_provider_dropcowboy.campaign.shared import Ask
 from airflow_provider_dropcowboy.errors import BalanceError
 from airflow_provider_dropcowboy.ledger.outcomes import STATE_OF, Answered

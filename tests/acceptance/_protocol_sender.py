@@ -7,9 +7,8 @@ from typing import Protocol, TypeVar
 
 from hypothesis import strategies as st
 
-from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome, read_send_answer
 from airflow_provider_dropcowboy.api.content import Rvm
-from airflow_provider_dropcowboy.api.wire import NotWritten, Reply
+from airflow_provider_dropcowboy.api.wire import NotWritten, Outcome, Reply, SendOutcome, read_send_answer
 from airflow_provider_dropcowboy.campaign.control import STOPPED
 from airflow_provider_dropcowboy.campaign.sending import is_repeatable
 from airflow_provider_dropcowboy.campaign.shared import Ask

@@ -5,7 +5,7 @@ would stand in a URL.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NoReturn
+from typing import Final
 
 from airflow_provider_dropcowboy.api import reading
 from airflow_provider_dropcowboy.api.account import Account, StoredContact
@@ -16,7 +16,6 @@ from airflow_provider_dropcowboy.api.lists import (
     ListRules,
     RejectedRow,
     check_fields,
-    check_rows,
 )
 from airflow_provider_dropcowboy.api.v2.account import below, call, rows_of
 from airflow_provider_dropcowboy.api.wire import Call, Site
@@ -80,7 +79,7 @@ def append_contacts(
     """``POST /contact/public/contacts``: contacts are in the list; a contact that was there keeps what it had."""
     below(CONTACTS, list_id)
     RULES.check(fields)
-    check_rows(fields, values, rules=RULES)
+    RULES.check_rows(fields, values)
     place = list(fields).index("phone")
     rows = [list(row) for row in values]
     for index, row in enumerate(rows):
@@ -98,21 +97,6 @@ def append_contacts(
         check="Compare the list's contact_count with what it should be; the same rows once more do no harm.",
         site_scope=SCOPE,
     )
-
-
-def create_list(list_name: str) -> NoReturn:  # noqa: ARG001
-    """Refused: no route is documented."""
-    raise ConfigurationError(_ONLY_ADDS)
-
-
-def rename_list(list_id: str, list_name: str) -> NoReturn:  # noqa: ARG001
-    """Refused: no route is documented."""
-    raise ConfigurationError(_ONLY_ADDS)
-
-
-def delete_list(list_id: str) -> NoReturn:  # noqa: ARG001
-    """Refused: no route is documented."""
-    raise ConfigurationError(_ONLY_ADDS)
 
 
 def list_contacts(list_id: str | None = None, *, limit: int = 100, offset: int = 0) -> Call[tuple[StoredContact, ...]]:

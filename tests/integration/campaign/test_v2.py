@@ -217,7 +217,7 @@ def test_a_contact_of_the_vendors_is_sent_to_once_and_in_doubt_with_the_same_byt
     account = plan_v2().account
     with Client(account) as client:
         rows = [[str(row["phone"])] for row in people(3)]
-        added = client.ask(vendor_of(account).lists.append_contacts(LIST_ID, ["phone"], values=rows))
+        added = client.ask(vendor_of(account).append_contacts(LIST_ID, ["phone"], values=rows))
         assert added.accepted_count == 3
     ids = [added.contact_ids[index] for index in range(3)]
     source = [{**row, "vendor_id": vendor_id} for row, vendor_id in zip(people(3), ids, strict=True)]

@@ -3,7 +3,7 @@
 import pytest
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.api.v1.lists import create_list
+from airflow_provider_dropcowboy.api.v1.vendor import V1
 from airflow_provider_dropcowboy.ledger.list_contacts import LIST_APPENDS, LIST_CONTACTS, hold_unknown, open_appends
 from airflow_provider_dropcowboy.ledger.lists import names_of
 from airflow_provider_dropcowboy.ledger.runs import Who
@@ -28,7 +28,7 @@ def names(sandbox: SandboxProcess) -> dict[str, int]:
 def make_list(sandbox: SandboxProcess, name: str) -> str:
     """The id of a list that somebody made by hand."""
     with Client(Account(sandbox.team_id, Secret(sandbox.secret), sandbox.base_url)) as client:
-        return client.ask(create_list(name)).list_id
+        return client.ask(V1().create_list(name)).list_id
 
 
 def test_a_file_is_mirrored_and_again_nothing_is_asked(contacts: str, sandbox: SandboxProcess) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.api.answers import Outcome
+from airflow_provider_dropcowboy.api.wire import Outcome
 from airflow_provider_dropcowboy.ledger.claims import claim, find_claims, new_claim_id, reclaim
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.foresight import Foresight

@@ -13,7 +13,7 @@ from alembic.config import Config
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_dropcowboy.api.answers import Outcome
+from airflow_provider_dropcowboy.api.wire import Outcome
 from airflow_provider_dropcowboy.ledger import database
 from airflow_provider_dropcowboy.ledger.claims import new_claim_id, reclaim
 from airflow_provider_dropcowboy.ledger.counts import count_hours, count_reasons, count_run, count_standing

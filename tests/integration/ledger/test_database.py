@@ -13,7 +13,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from airflow_provider_dropcowboy.api.answers import Outcome
+from airflow_provider_dropcowboy.api.wire import Outcome
 from airflow_provider_dropcowboy.errors import (
     ConfigurationError,
     LedgerError,

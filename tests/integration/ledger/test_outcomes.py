@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from airflow_provider_dropcowboy.api.answers import Outcome
+from airflow_provider_dropcowboy.api.wire import Outcome
 from airflow_provider_dropcowboy.ledger.claims import new_claim_id, reclaim
 from airflow_provider_dropcowboy.ledger.outcomes import STATE_OF
 from airflow_provider_dropcowboy.ledger.schema import SENDS

@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 import tenacity
 
-from airflow_provider_dropcowboy.api.answers import Outcome, SendOutcome
 from airflow_provider_dropcowboy.api.content import Channel
+from airflow_provider_dropcowboy.api.wire import Outcome, SendOutcome
 from airflow_provider_dropcowboy.errors import LedgerError
 from airflow_provider_dropcowboy.ledger import patience
 from airflow_provider_dropcowboy.ledger.claims import find_claims, new_claim_id, record_and_claim

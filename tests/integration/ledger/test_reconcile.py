@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_dropcowboy.api.answers import Outcome
 from airflow_provider_dropcowboy.api.callbacks import read_callback
+from airflow_provider_dropcowboy.api.wire import Outcome
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
 from airflow_provider_dropcowboy.ledger.digest import number_digest
 from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconcile

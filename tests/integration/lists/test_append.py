@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.api.v1.lists import create_list
+from airflow_provider_dropcowboy.api.v1.vendor import V1
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.errors import GuardError, NotTakenError, RejectedError
 from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
@@ -67,7 +67,7 @@ def test_a_changed_row_is_appended_again_if_that_is_asked_for(append: Sync, sand
 
 def test_a_list_may_be_given_by_its_id(append: Sync, sandbox: SandboxProcess) -> None:
     with Client(Account(sandbox.team_id, Secret(sandbox.secret), sandbox.base_url)) as client:
-        list_id = client.ask(create_list("made by hand")).list_id
+        list_id = client.ask(V1().create_list("made by hand")).list_id
     append(persons(2), list_id=list_id)
     again = append(persons(3), list_id=list_id)
     assert ids(inside(sandbox)["made by hand"]) == [0, 1, 2]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.api.v1.lists import create_list
+from airflow_provider_dropcowboy.api.v1.vendor import V1
 from airflow_provider_dropcowboy.api.wire import NotWritten
 from airflow_provider_dropcowboy.errors import (
     ConfigurationError,
@@ -289,7 +289,7 @@ def test_a_list_is_not_changed_by_a_machine_that_slept_past_its_lease(
     with hold.writing("create"):
         pass
     clock.suspend(LEASE)
-    assert vendor.write_once(create_list("leads").request, lease_ends=hold.lease_ends) == NotWritten(
+    assert vendor.write_once(V1().create_list("leads").request, lease_ends=hold.lease_ends) == NotWritten(
         "the claim's lease was over"
     )
     assert sandbox.lists() == {}

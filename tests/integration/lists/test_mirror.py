@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.api.v1.lists import append_contacts, delete_list
+from airflow_provider_dropcowboy.api.v1.vendor import V1
 from airflow_provider_dropcowboy.errors import AuthenticationError, GuardError
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.digest import number_digest
@@ -137,7 +137,7 @@ def test_what_the_vendor_refuses_is_kept_with_its_key_and_not_asked_again(
 def test_a_list_that_somebody_else_added_to_is_built_anew_when_it_grows(sync: Sync, sandbox: SandboxProcess) -> None:
     first = sync(persons(3))
     with Client(Account(sandbox.team_id, Secret(sandbox.secret), sandbox.base_url)) as client:
-        client.ask(append_contacts(str(first.list_id), ["record_id", "phone"], values=[["99", "+15042000099"]]))
+        client.ask(V1().append_contacts(str(first.list_id), ["record_id", "phone"], values=[["99", "+15042000099"]]))
     summary = sync(persons(4))
     assert ids(inside(sandbox)["leads"]) == [0, 1, 2, 3]
     assert summary.is_rebuilt
@@ -146,7 +146,7 @@ def test_a_list_that_somebody_else_added_to_is_built_anew_when_it_grows(sync: Sy
 def test_a_list_that_somebody_deleted_is_built_anew_when_it_grows(sync: Sync, sandbox: SandboxProcess) -> None:
     first = sync(persons(3))
     with Client(Account(sandbox.team_id, Secret(sandbox.secret), sandbox.base_url)) as client:
-        client.ask(delete_list(str(first.list_id)))
+        client.ask(V1().delete_list(str(first.list_id)))
     sync(persons(4))
     assert ids(inside(sandbox)["leads"]) == [0, 1, 2, 3]
 

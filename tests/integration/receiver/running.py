@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.requests import Request
 
-from airflow_provider_dropcowboy.api.callback_url import CallbackUrls, Ticket
+from airflow_provider_dropcowboy.api.callbacks import CallbackUrls, Ticket
 from airflow_provider_dropcowboy.receiver.app import receiver_app
 from airflow_provider_dropcowboy.receiver.quick import make_loop
 from airflow_provider_dropcowboy.receiver.server import ReceiverServer

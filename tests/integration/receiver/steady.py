@@ -6,7 +6,7 @@ from collections import Counter
 from types import TracebackType
 from typing import Final, Self
 
-from airflow_provider_dropcowboy.api.callback_url import CallbackUrls, Ticket
+from airflow_provider_dropcowboy.api.callbacks import CallbackUrls, Ticket
 from airflow_provider_dropcowboy.secret import Secret
 
 RATE_PER_S: Final = 200.0

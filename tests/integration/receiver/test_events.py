@@ -11,7 +11,7 @@ import pytest
 import requests
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.api.answers import Outcome
+from airflow_provider_dropcowboy.api.wire import Outcome
 from airflow_provider_dropcowboy.ledger.claims import claim, new_claim_id
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.digest import number_digest

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from pytest_mock import MockerFixture
 
-from airflow_provider_dropcowboy.api.callback_url import Ticket
+from airflow_provider_dropcowboy.api.callbacks import Ticket
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
 from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconcile
 from airflow_provider_dropcowboy.receiver import store

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_dropcowboy.api.callback_url import Ticket
+from airflow_provider_dropcowboy.api.callbacks import Ticket
 from airflow_provider_dropcowboy.receiver.arrival import Arrival
 from airflow_provider_dropcowboy.receiver.spool import Spool
 

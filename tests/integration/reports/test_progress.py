@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from airflow_provider_dropcowboy.api.answers import Outcome
 from airflow_provider_dropcowboy.api.content import Channel
+from airflow_provider_dropcowboy.api.wire import Outcome
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.reports.results import Progress, read_progress
 from airflow_provider_dropcowboy.states import State

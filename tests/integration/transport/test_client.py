@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.api.v1 import lists
 from airflow_provider_dropcowboy.api.v1.vendor import V1
 from airflow_provider_dropcowboy.api.v2.contacts import get_contact
 from airflow_provider_dropcowboy.api.wire import Answer, Request
@@ -57,7 +56,7 @@ def everything_said(error: BaseException | None) -> Iterator[str]:
 class TestWhatIsWritten:
     def test_a_call_carries_the_credentials_in_its_headers(self) -> None:
         with ScriptedServer(answer(body=A_LIST)) as server, client(server.base_url()) as asking:
-            asking.ask(lists.create_list("due"))
+            asking.ask(V1().create_list("due"))
         head, _, body = server.requests[0].partition(b"\r\n\r\n")
         assert head.startswith(b"POST /v1/list HTTP/1.1")
         assert {b"x-team-id: team", b"x-secret: " + SECRET.encode()} < set(head.split(b"\r\n"))
@@ -103,7 +102,7 @@ class TestAskingAgain:
         [answer(500), answer(503, Retry_After="1"), answer(409), answer(302), close_without_a_word, cut_off, reset],
     )
     def test_a_change_that_may_have_been_made_is_not_asked_again(self, step: Step, slept: list[float]) -> None:
-        call = lists.append_contacts("l1", ["phone"], values=[["+15045550100"]])
+        call = V1().append_contacts("l1", ["phone"], values=[["+15045550100"]])
         with (
             ScriptedServer(step, answer()) as server,
             client(server.base_url(), slept=slept) as asking,
@@ -119,20 +118,20 @@ class TestAskingAgain:
             client(server.base_url(), slept=slept) as asking,
             pytest.raises(AmbiguousError),
         ):
-            asking.ask(lists.delete_list("l1"))
+            asking.ask(V1().delete_list("l1"))
         assert len(server.requests) == 1
 
     def test_a_change_that_met_the_limit_is_asked_again(self, slept: list[float]) -> None:
         steps = (answer(429, Retry_After="7"), answer(body=A_LIST))
         with ScriptedServer(*steps) as server, client(server.base_url(), slept=slept) as asking:
-            assert asking.ask(lists.create_list("due")).list_id == "l1"
+            assert asking.ask(V1().create_list("due")).list_id == "l1"
         assert slept == [7.0]
 
     def test_a_change_that_was_not_written_is_asked_again(self) -> None:
         server = ScriptedServer(answer(body=A_LIST), is_listening=False)
         account = Account("team", Secret(SECRET), server.base_url())
         with server, Client(account, sleep=lambda _: server.listen()) as asking:
-            assert asking.ask(lists.create_list("due")).list_id == "l1"
+            assert asking.ask(V1().create_list("due")).list_id == "l1"
 
     def test_a_host_that_stays_away_leaves_nothing_in_doubt(self, slept: list[float]) -> None:
         with (
@@ -140,7 +139,7 @@ class TestAskingAgain:
             client(server.base_url(), slept=slept) as asking,
             pytest.raises(NotTakenError, match="refused"),
         ):
-            asking.ask(lists.create_list("due"))
+            asking.ask(V1().create_list("due"))
         assert len(slept) == TRIES - 1
 
     def test_the_time_that_the_host_names_is_waited(self, slept: list[float]) -> None:
@@ -171,13 +170,13 @@ class TestAskingAgain:
             client(server.base_url(), slept=slept) as asking,
             pytest.raises(kind, match=f"HTTP {status}: the list is locked"),
         ):
-            asking.ask(lists.get_list("l1"))
+            asking.ask(V1().get_list("l1"))
         assert (len(server.requests), slept) == (1, [])
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 404, 429, 500])
 def test_a_page_that_repeats_the_request_puts_nothing_of_it_into_an_error(status: int, slept: list[float]) -> None:
-    call = lists.append_contacts("l1", ["phone", "first_name"], values=[["+15045550100", "Ann"]])
+    call = V1().append_contacts("l1", ["phone", "first_name"], values=[["+15045550100", "Ann"]])
     with (
         ScriptedServer(*[echo(status)] * TRIES) as server,
         client(server.base_url(), slept=slept) as asking,

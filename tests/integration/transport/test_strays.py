@@ -8,8 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.api.answers import Outcome
-from airflow_provider_dropcowboy.api.wire import Answer, Broken, Reply, Request
+from airflow_provider_dropcowboy.api.wire import Answer, Broken, Outcome, Reply, Request
 from airflow_provider_dropcowboy.secret import Secret
 from airflow_provider_dropcowboy.transport import kept
 from airflow_provider_dropcowboy.transport.bulk import BulkSender, Reading

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from airflow_provider_dropcowboy.api.account import Brand, Pool, Recording
 from airflow_provider_dropcowboy.api.lists import AppendResult, Cell, ContactList, RejectedRow
-from airflow_provider_dropcowboy.api.v1 import lists
 from airflow_provider_dropcowboy.api.v1.vendor import V1
 from airflow_provider_dropcowboy.api.wire import Answer, Broken, Call, NotWritten, Reply, may_ask_again, read_reply
 from airflow_provider_dropcowboy.errors import (
@@ -21,12 +20,12 @@ from airflow_provider_dropcowboy.errors import (
 )
 
 CHANGES = [
-    lists.create_list("due"),
-    lists.rename_list("l1", "due"),
-    lists.delete_list("l1"),
-    lists.append_contacts("l1", ["phone"], values=[["+15045550100"]]),
+    V1().create_list("due"),
+    V1().rename_list("l1", "due"),
+    V1().delete_list("l1"),
+    V1().append_contacts("l1", ["phone"], values=[["+15045550100"]]),
 ]
-QUESTIONS = [V1().brands(), V1().recordings(), V1().media(), V1().pools(), lists.get_list("l1")]
+QUESTIONS = [V1().brands(), V1().recordings(), V1().media(), V1().pools(), V1().get_list("l1")]
 
 replies = st.one_of(
     st.builds(NotWritten, st.just("refused")),
@@ -68,18 +67,18 @@ def test_whatever_may_be_asked_again_by_airflow_was_not_made(reply: Reply, call:
 def test_a_list_is_read() -> None:
     body = b'{"list_id": "l1", "list_name": "due", "created_at": 1800000000000, "contact_count": 3, "more": []}'
     made = ContactList("l1", "due", datetime(2027, 1, 15, 8, tzinfo=UTC), 3)
-    assert ask(lists.get_list("l1"), 200, body) == made
+    assert ask(V1().get_list("l1"), 200, body) == made
 
 
 @pytest.mark.parametrize("body", [b"", b" \n", b"{}", b'{"list_id": "l1"}', b"OK", b"null"])
 def test_a_deletion_and_a_renaming_may_answer_with_nothing(body: bytes) -> None:
-    assert ask(lists.delete_list("l1"), 200, body) is None
-    assert ask(lists.rename_list("l1", "due"), 200, body) is None
+    assert ask(V1().delete_list("l1"), 200, body) is None
+    assert ask(V1().rename_list("l1", "due"), 200, body) is None
 
 
 def test_rows_that_were_not_taken_come_back_with_their_reason_and_without_their_number() -> None:
     body = b'{"accepted_count": 1, "rejected": [{"index": 1, "reason": "Invalid phone 504-555-0100"}]}'
-    call = lists.append_contacts("l1", ["phone"], values=[["+15045550100"], ["504-555-0100"]])
+    call = V1().append_contacts("l1", ["phone"], values=[["+15045550100"], ["504-555-0100"]])
     assert read_reply(call, Answer(200, body)) == AppendResult(1, (RejectedRow(1, "Invalid phone [number]"),))
 
 
@@ -132,9 +131,9 @@ def test_an_answer_that_is_not_the_documented_one_points_to_the_host(call: Call[
     ],
 )
 def test_a_field_that_is_not_needed_decides_nothing(field: bytes, read: object) -> None:
-    found = ask(lists.get_list("l1"), 200, b'{"list_id": "l1", %b}' % field)
+    found = ask(V1().get_list("l1"), 200, b'{"list_id": "l1", %b}' % field)
     assert getattr(found, field.split(b'"')[1].decode()) == read
-    assert ask(lists.create_list("due"), 201, b'{"list_id": "l1", %b}' % field) == found
+    assert ask(V1().create_list("due"), 201, b'{"list_id": "l1", %b}' % field) == found
 
 
 def test_an_odd_field_of_one_row_hides_no_row() -> None:
@@ -148,7 +147,7 @@ def test_an_odd_field_of_one_row_hides_no_row() -> None:
 
 @pytest.mark.parametrize("body", [b'{"error": "nope"}', b'{"success": false}', b"<html>", b"maybe"])
 def test_a_change_is_not_made_if_its_200_says_an_error_or_is_a_page(body: bytes) -> None:
-    for call in (lists.delete_list("l1"), lists.rename_list("l1", "due")):
+    for call in (V1().delete_list("l1"), V1().rename_list("l1", "due")):
         with pytest.raises(AmbiguousError, match="HTTP 200 came back, but not the documented answer"):
             ask(call, 200, body)
 
@@ -163,7 +162,7 @@ def test_a_doubt_says_what_to_look_at(call: Call[object]) -> None:
 
 @pytest.mark.parametrize("list_id", ["../brand", "a/b", "a?b=1", "ü"])
 def test_an_id_stays_one_part_of_the_path(list_id: str) -> None:
-    path = lists.get_list(list_id).request.path
+    path = V1().get_list(list_id).request.path
     assert path.count("/") == 2
     assert path.isascii()
     assert "?" not in path
@@ -188,32 +187,32 @@ def test_an_append_that_the_vendor_would_not_take_is_not_made(
     fields: list[str], values: list[list[Cell]], named: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=named) as caught:
-        lists.append_contacts("l1", fields, values=values)
+        V1().append_contacts("l1", fields, values=values)
     assert "Ann" not in str(caught.value)
 
 
 @pytest.mark.parametrize("region", ["XX", "usa", "us", "", None])
 def test_an_append_for_an_unknown_region_is_not_made(region: str) -> None:
     with pytest.raises(ConfigurationError, match=r"region is .*No contact was sent"):
-        lists.append_contacts("l1", ["phone"], values=[["1"]], region=region)
+        V1().append_contacts("l1", ["phone"], values=[["1"]], region=region)
 
 
 @pytest.mark.parametrize("list_id", [".", "..", " . ", "", " ", "a\nb", None])
 def test_an_id_that_would_lead_to_another_route_is_refused(list_id: str) -> None:
-    for build in (lists.get_list, lists.delete_list, lambda wrong: lists.rename_list(wrong, "x")):
+    for build in (V1().get_list, V1().delete_list, lambda wrong: V1().rename_list(wrong, "x")):
         with pytest.raises(ConfigurationError, match=r"list_id is .+Nothing was sent"):
             build(list_id)
     with pytest.raises(ConfigurationError, match=r"list_id is .+Nothing was sent"):
-        lists.append_contacts(list_id, ["phone"], values=[["1"]])
+        V1().append_contacts(list_id, ["phone"], values=[["1"]])
 
 
-@pytest.mark.parametrize("build", [lambda: lists.rename_list("l1", " "), lambda: lists.create_list("")])
+@pytest.mark.parametrize("build", [lambda: V1().rename_list("l1", " "), lambda: V1().create_list("")])
 def test_an_empty_name_or_id_is_not_asked_for(build: object) -> None:
     with pytest.raises(ConfigurationError, match="empty"):
         build()  # type: ignore[operator]  # a callable
 
 
 def test_a_request_shows_no_contact() -> None:
-    call = lists.append_contacts("l1", ["phone", "first_name"], values=[["+15045550100", "Ann"]])
+    call = V1().append_contacts("l1", ["phone", "first_name"], values=[["+15045550100", "Ann"]])
     assert "5045550100" not in repr(call)
     assert "Ann" not in repr(call)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dropcowboy.api.v2.results import SignatureFault, signature_fault
+from airflow_provider_dropcowboy.api.v2.vendor import SignatureFault, signature_fault
 from airflow_provider_dropcowboy.secret import Secret
 
 VECTORS: dict[str, Any] = json.loads(

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_dropcowboy.api.answers import ACCEPTED, Outcome, SendOutcome
+from airflow_provider_dropcowboy.api.wire import ACCEPTED, Outcome, SendOutcome
 from airflow_provider_dropcowboy.campaign.control import MIN_FAILURES, MIN_LOST, MIN_REQUESTS, WINDOW, Brakes, Order
 from airflow_provider_dropcowboy.errors import AuthenticationError, RejectRateError, UnknownRateError, VendorDownError
 

@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from airflow_provider_dropcowboy.api.answers import Outcome, read_send_answer
-from airflow_provider_dropcowboy.api.wire import Answer, Broken, NotWritten, Reply
+from airflow_provider_dropcowboy.api.wire import Answer, Broken, NotWritten, Outcome, Reply, read_send_answer
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "answers.md"
 BEGIN: Final = "<!-- drawn from the code: begin -->"

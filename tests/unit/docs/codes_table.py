@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from airflow_provider_dropcowboy.api.v2.results import CODES
+from airflow_provider_dropcowboy.api.v2.vendor import CODES
 from tests.unit.docs.answers_table import BEGIN, END
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "api-v2.md"

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_dropcowboy.api.callback_url import Ticket
+from airflow_provider_dropcowboy.api.callbacks import Ticket
 from airflow_provider_dropcowboy.ledger.digest import FOREIGN_ID_CHARACTERS
 from airflow_provider_dropcowboy.receiver.arrival import Arrival
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_dropcowboy.api.callback_url import Ticket
+from airflow_provider_dropcowboy.api.callbacks import Ticket
 from airflow_provider_dropcowboy.receiver.arrival import MAX_BATCH, Arrival, Intake
 from airflow_provider_dropcowboy.receiver.metrics import Metrics
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.api.answers import Outcome
 from airflow_provider_dropcowboy.api.content import Channel
+from airflow_provider_dropcowboy.api.wire import Outcome
 from airflow_provider_dropcowboy.ledger import counts
 from airflow_provider_dropcowboy.ledger.campaigns import pause_campaign
 from airflow_provider_dropcowboy.ledger.database import Ledger
