@@ -31,9 +31,9 @@ from airflow_provider_dropcowboy.hooks.access import access_call, host_of, read_
 from airflow_provider_dropcowboy.hooks.ledger import SPREADING_EXECUTORS
 from airflow_provider_dropcowboy.ledger.campaigns import campaigns_of, other_names
 from airflow_provider_dropcowboy.ledger.database import HEAD, Ledger, open_ledger
-from airflow_provider_dropcowboy.ledger.facts import clock_skew, commit_s
 from airflow_provider_dropcowboy.ledger.health import MAX_CLOCK_SKEW
 from airflow_provider_dropcowboy.ledger.postgres import check_driver
+from airflow_provider_dropcowboy.ledger.upkeep import clock_skew, commit_s
 from airflow_provider_dropcowboy.screening.places import ZoneRules, installed_copies, is_older, load_places
 from airflow_provider_dropcowboy.screening.rules import Rulebook
 from airflow_provider_dropcowboy.transport.client import probe

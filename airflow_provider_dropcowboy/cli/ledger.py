@@ -22,7 +22,7 @@ def info(*, conn: str | None) -> None:
     """Show where the ledger is and what is paused."""
     from airflow_provider_dropcowboy.ledger.campaigns import read_pauses
     from airflow_provider_dropcowboy.ledger.database import HEAD, open_ledger
-    from airflow_provider_dropcowboy.ledger.facts import read_facts
+    from airflow_provider_dropcowboy.ledger.upkeep import read_facts
 
     url = connection.find_ledger_url(conn)
     opened = open_ledger(url)
@@ -78,7 +78,7 @@ def prune(*, older_than: timedelta, conn: str | None) -> None:
     Contact key, number, network and callback payloads are deleted. What keeps a message from being sent twice stays,
     and so do counts, costs and the suppression list. Sends in doubt are left alone: settle them first.
     """
-    from airflow_provider_dropcowboy.ledger.retention import prune
+    from airflow_provider_dropcowboy.ledger.upkeep import prune
 
     pruned = prune(connection.open_ledger_of(conn), older_than=older_than)
     click.echo(f"Pruned: {pruned.sends} sends and {pruned.callbacks} callbacks.")
@@ -103,7 +103,7 @@ def forget(*, phone: str, reason: str, region: str, conn: str | None) -> None:
     Everything personal is deleted. The ledger keeps only a digest of the number. Your own tables and exports are not
     touched: delete the person there too.
     """
-    from airflow_provider_dropcowboy.ledger.retention import forget
+    from airflow_provider_dropcowboy.ledger.upkeep import forget
 
     number = options.read_phone(phone, region)
     forgotten = forget(connection.open_ledger_of(conn, may_create=True), number, reason=reason)
@@ -152,7 +152,7 @@ def adopt(*, campaign: str, channel: str | None, conn: str) -> None:
     from airflow_provider_dropcowboy.api.content import Channel
     from airflow_provider_dropcowboy.campaign.messages import Identity, check_campaign_name
     from airflow_provider_dropcowboy.ledger.database import open_ledger
-    from airflow_provider_dropcowboy.ledger.health import adopt_campaign
+    from airflow_provider_dropcowboy.ledger.upkeep import adopt_campaign
 
     name = check_campaign_name(campaign)
     settings = connection.load_settings(conn)
@@ -179,7 +179,7 @@ def restored(*, at: datetime | None, conn: str | None) -> None:
     began before, send nothing until you adopt the campaign or list.
     """
     from airflow_provider_dropcowboy.clock import utcnow
-    from airflow_provider_dropcowboy.ledger.health import mark_restored
+    from airflow_provider_dropcowboy.ledger.upkeep import mark_restored
 
     if at is not None and at > utcnow():
         raise click.UsageError("--at lies ahead: every run that falls due until then would be refused.")

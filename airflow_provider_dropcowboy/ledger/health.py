@@ -12,11 +12,10 @@ import sqlalchemy as sa
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.errors import GuardError
-from airflow_provider_dropcowboy.ledger.campaigns import Campaign, bind_campaign
 from airflow_provider_dropcowboy.ledger.counts import lost_results
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.facts import read_timeline
 from airflow_provider_dropcowboy.ledger.lists import LISTS, OPEN, ListState
+from airflow_provider_dropcowboy.ledger.postgres import read_timeline
 from airflow_provider_dropcowboy.ledger.runs import Who
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, LEDGER, RUNS
 
@@ -176,27 +175,6 @@ def watch_timeline(ledger: Ledger) -> None:
         seen,
         known,
     )
-
-
-def mark_restored(ledger: Ledger, *, at: datetime | None = None) -> datetime:
-    """Campaigns and contact lists that began before ``at`` send nothing until a person adopts them.
-
-    :param at: aware; the moment from which the ledger is complete again. None: now.
-    :returns: the watermark, which never moves back.
-    """
-    with ledger.writing() as connection:
-        current = connection.execute(sa.select(LEDGER.c.restored_at)).scalar_one()
-        watermark: datetime = max(filter(None, (current, at or now(connection))))
-        connection.execute(LEDGER.update().values(restored_at=watermark))
-    return watermark
-
-
-def adopt_campaign(ledger: Ledger, account: str, *, name: str, channel: Channel, prefix: str) -> Campaign:
-    """A person confirms that this ledger knows every send of the campaign: its runs may send."""
-    campaign = bind_campaign(ledger, account, name=name, channel=channel, prefix=prefix)
-    with ledger.writing() as connection:
-        connection.execute(CAMPAIGNS.update().where(CAMPAIGNS.c.id == campaign.id).values(freed_at=now(connection)))
-    return campaign
 
 
 def _evidence(

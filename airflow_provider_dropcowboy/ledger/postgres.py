@@ -1,13 +1,14 @@
-"""A ledger on PostgreSQL: its driver, its pool of connections, and whether the database has another ledger already."""
+"""A ledger on PostgreSQL: its driver, its pool of connections, and whether this is the database that people mean."""
 
 import math
 import time
 from typing import Final
 
 import sqlalchemy as sa
+import tenacity
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
-from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.errors import ConfigurationError, LedgerError
 from airflow_provider_dropcowboy.ledger.schema import VERSION_TABLE
 
 MAX_SESSIONS: Final = 4
@@ -24,6 +25,18 @@ _CONNECT_ARGS: Final = {
     "keepalives_count": 3,
 }
 """What libpq gets beyond the URL, which may say otherwise."""
+
+
+PATIENCE_S: Final = 30.0
+
+BROKEN: Final = frozenset({"", "08", "40", "53", "57", "58"})
+"""Classes of SQLSTATE that say nothing about rights: the connection or the server is in trouble, so ask again."""
+
+# of the WAL that the server writes now: its control file names the last checkpoint's timeline, which is the old one for
+# minutes after a promotion (https://www.postgresql.org/docs/current/app-pgrewind.html warns of the same)
+_TIMELINE: Final = sa.text(
+    "SELECT system_identifier, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) FROM pg_control_system()"
+)
 
 
 def check_driver(url: sa.URL) -> None:
@@ -79,6 +92,36 @@ def refuse_hidden(engine: sa.Engine, *, where: str) -> None:
             "of ledger_conn_id, search_path too. To go on with that ledger, take search_path out of the connection's "
             "options, or name that schema in it. If you want one more ledger, make it by `dropcowboy ledger upgrade`."
         )
+
+
+def read_timeline(engine: sa.Engine) -> str | None:
+    """The server's system identifier and its timeline, as ``"7563…/1"``; None: it does not let this role read them.
+
+    :raises LedgerError: the database was not reached within ``PATIENCE_S``.
+    """
+    found: str | None = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(LedgerError),
+        stop=tenacity.stop_after_delay(PATIENCE_S),
+        wait=tenacity.wait_random_exponential(multiplier=0.1, max=5.0),
+        reraise=True,
+    )(_read, engine)
+    return found
+
+
+def _read(engine: sa.Engine) -> str | None:
+    try:
+        with engine.connect() as connection:
+            system, timeline = connection.execute(_TIMELINE).one()
+    except sa.exc.DBAPIError as error:
+        if (getattr(error.orig, "sqlstate", None) or "")[:2] not in BROKEN:
+            return None  # no right to, or not supported: some managed services, and a standby
+        raise LedgerError(
+            f"The ledger's database was not reached ({type(error.orig).__name__}) to read its timeline. "
+            "Nothing was sent."
+        ) from None
+    except sa.exc.TimeoutError:
+        raise LedgerError("No free connection to the ledger's database.") from None
+    return f"{system}/{int(timeline, 16)}"
 
 
 def _ping_what_was_idle(engine: sa.Engine) -> None:

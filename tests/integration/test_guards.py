@@ -19,9 +19,9 @@ from airflow_provider_dropcowboy.errors import ConfigurationError, GuardError, L
 from airflow_provider_dropcowboy.ledger import database
 from airflow_provider_dropcowboy.ledger.campaigns import find_campaign
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
-from airflow_provider_dropcowboy.ledger.facts import read_facts, read_timeline
-from airflow_provider_dropcowboy.ledger.health import adopt_campaign, mark_restored
+from airflow_provider_dropcowboy.ledger.postgres import read_timeline
 from airflow_provider_dropcowboy.ledger.runs import Who
+from airflow_provider_dropcowboy.ledger.upkeep import adopt_campaign, mark_restored, read_facts
 from tests.integration.conftest import MakePlan, RunPlan, people
 from tests.postgres_server import PostgresServer
 from tests.sandbox_process import SandboxProcess

@@ -11,9 +11,8 @@ from sqlalchemy import make_url
 
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.ledger.campaigns import find_campaigns
-from airflow_provider_dropcowboy.ledger.facts import read_facts
-from airflow_provider_dropcowboy.ledger.retention import PERSONAL
 from airflow_provider_dropcowboy.ledger.schema import SENDS
+from airflow_provider_dropcowboy.ledger.upkeep import PERSONAL, read_facts
 from tests.integration.cli.program import Program
 from tests.integration.cli.shell import ledger_of, run
 from tests.integration.cli.test_send import RVM

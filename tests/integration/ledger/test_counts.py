@@ -18,9 +18,9 @@ from airflow_provider_dropcowboy.ledger import database
 from airflow_provider_dropcowboy.ledger.claims import new_claim_id, reclaim
 from airflow_provider_dropcowboy.ledger.counts import count_hours, count_reasons, count_run, count_standing
 from airflow_provider_dropcowboy.ledger.database import Ledger, now, open_ledger, upgrade_ledger
-from airflow_provider_dropcowboy.ledger.retention import MIN_AGE, forget, prune
 from airflow_provider_dropcowboy.ledger.schema import SENDS
 from airflow_provider_dropcowboy.ledger.settling import release_rejected, settle_unknown
+from airflow_provider_dropcowboy.ledger.upkeep import MIN_AGE, forget, prune
 from airflow_provider_dropcowboy.states import State
 from tests.integration.ledger.conftest import Desk, messages
 from tests.integration.ledger.recount import kept, parts, recount, stand

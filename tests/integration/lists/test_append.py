@@ -11,10 +11,10 @@ from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.errors import GuardError, NotTakenError, RejectedError
 from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
 from airflow_provider_dropcowboy.ledger.database import Ledger
-from airflow_provider_dropcowboy.ledger.health import mark_restored
 from airflow_provider_dropcowboy.ledger.list_contacts import count_contacts, odd_contacts
 from airflow_provider_dropcowboy.ledger.lists import current_list
 from airflow_provider_dropcowboy.ledger.runs import Who
+from airflow_provider_dropcowboy.ledger.upkeep import mark_restored
 from airflow_provider_dropcowboy.lists.upkeep import Upkeep
 from airflow_provider_dropcowboy.lists.wanted import ListSummary
 from airflow_provider_dropcowboy.secret import Secret

@@ -1,18 +1,26 @@
-"""How long the ledger knows persons: what makes "never twice" true is kept for good, the persons are not."""
+"""What a person does with a whole ledger: look at it, say that it was restored, and take persons out of it.
+
+What makes "never twice" true is kept for good; the persons are not.
+"""
 
 import re
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 import sqlalchemy as sa
 
+from airflow_provider_dropcowboy.api.content import Channel
+from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.ledger.campaigns import Campaign, bind_campaign
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.digest import number_digest
 from airflow_provider_dropcowboy.ledger.list_contacts import LIST_APPENDS, LIST_CONTACTS
 from airflow_provider_dropcowboy.ledger.reconcile import Match
-from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, HELD, NOT_SENT, RUNS, SENDS, TASKS
+from airflow_provider_dropcowboy.ledger.runs import live_runs
+from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, CAMPAIGNS, HELD, LEDGER, NOT_SENT, RUNS, SENDS, TASKS
 from airflow_provider_dropcowboy.ledger.suppressions import suppress_forgotten
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.states import DOUBT_LASTS, State
@@ -27,6 +35,76 @@ PERSONAL: Final = (SENDS.c.contact_key, SENDS.c.phone_number, SENDS.c.network)
 """Columns of a send that tell of a person; digests, state, instants, drop id and cost stay."""
 
 _IN_DOUBT: Final = (State.CLAIMED.value, State.UNKNOWN.value)
+
+
+_NO_ACCOUNT: Final = "measured by dropcowboy doctor"  # so that the measurement waits for no sender, and none for it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """A ledger at one moment.
+
+    :param live_runs: that send now.
+    :param connections: that those use of their accounts' limits.
+    :param restored_at: the watermark; None: it was never restored.
+    """
+
+    campaigns: int
+    live_runs: int
+    connections: int
+    restored_at: datetime | None
+
+
+def read_facts(ledger: Ledger) -> Facts:
+    """Counts that cost next to nothing, however many sends there are."""
+    with ledger.reading() as connection:
+        live = live_runs(now(connection))
+        runs, connections = connection.execute(
+            sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(RUNS.c.connections), 0)).where(live)
+        ).one()
+        return Facts(
+            campaigns=connection.execute(sa.select(sa.func.count()).select_from(CAMPAIGNS)).scalar_one(),
+            live_runs=runs,
+            connections=int(connections),
+            restored_at=connection.execute(sa.select(LEDGER.c.restored_at)).scalar_one(),
+        )
+
+
+def commit_s(ledger: Ledger) -> float:
+    """How long a transaction takes that locks, writes and is on disk, as a claim is; it changes nothing."""
+    with ledger.reading():  # a connection is there: opening one is not part of a claim
+        pass
+    begun_at = time.perf_counter()
+    with ledger.claiming(_NO_ACCOUNT) as connection:
+        connection.execute(LEDGER.update().values(ledger_id=LEDGER.c.ledger_id))
+    return time.perf_counter() - begun_at
+
+
+def clock_skew(ledger: Ledger) -> timedelta:
+    """By how much the database's clock is ahead of this machine's."""
+    with ledger.reading() as connection:
+        return now(connection) - utcnow()
+
+
+def mark_restored(ledger: Ledger, *, at: datetime | None = None) -> datetime:
+    """Campaigns and contact lists that began before ``at`` send nothing until a person adopts them.
+
+    :param at: aware; the moment from which the ledger is complete again. None: now.
+    :returns: the watermark, which never moves back.
+    """
+    with ledger.writing() as connection:
+        current = connection.execute(sa.select(LEDGER.c.restored_at)).scalar_one()
+        watermark: datetime = max(filter(None, (current, at or now(connection))))
+        connection.execute(LEDGER.update().values(restored_at=watermark))
+    return watermark
+
+
+def adopt_campaign(ledger: Ledger, account: str, *, name: str, channel: Channel, prefix: str) -> Campaign:
+    """A person confirms that this ledger knows every send of the campaign: its runs may send."""
+    campaign = bind_campaign(ledger, account, name=name, channel=channel, prefix=prefix)
+    with ledger.writing() as connection:
+        connection.execute(CAMPAIGNS.update().where(CAMPAIGNS.c.id == campaign.id).values(freed_at=now(connection)))
+    return campaign
 
 
 @dataclass(frozen=True, slots=True)
