@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.ledger.database import open_ledger
-from airflow_provider_dropcowboy.ledger.limits import day_of
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS
+from airflow_provider_dropcowboy.ledger.sends import day_of
 
 ACCOUNT: Final = "bench-team@filled"
 DAYS: Final = 30

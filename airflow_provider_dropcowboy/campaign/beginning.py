@@ -24,8 +24,7 @@ from airflow_provider_dropcowboy.ledger.counts import has_sends
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.health import check_campaign
 from airflow_provider_dropcowboy.ledger.patience import begin_patiently, bind_patiently
-from airflow_provider_dropcowboy.ledger.runs import Run, end_run
-from airflow_provider_dropcowboy.ledger.tasks import rows_read_last
+from airflow_provider_dropcowboy.ledger.runs import Run, end_run, rows_read_last
 from airflow_provider_dropcowboy.transport.client import Client
 
 _TOLL_FREE: Final = ("800", "822", "833", "844", "855", "866", "877", "880", "881", "882", "883", "888")  # NANPA

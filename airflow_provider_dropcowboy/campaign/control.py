@@ -21,7 +21,7 @@ from airflow_provider_dropcowboy.errors import (
 )
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.health import MAX_CLOCK_SKEW
-from airflow_provider_dropcowboy.ledger.runs import REFUSED
+from airflow_provider_dropcowboy.ledger.limits import REFUSED
 
 STOPPED: Final = SendOutcome(Outcome.RELEASED, "not written: the run was stopped")
 CUT_OFF: Final = SendOutcome(Outcome.UNKNOWN, "no answer: the run was ended before it came")

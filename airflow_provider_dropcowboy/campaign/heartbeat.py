@@ -14,8 +14,7 @@ from airflow_provider_dropcowboy.campaign.shared import Shared, in_thread
 from airflow_provider_dropcowboy.campaign.summary import Tally
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_dropcowboy.errors import InterruptedRunError, LedgerError, LedgerReplacedError
-from airflow_provider_dropcowboy.ledger.limits import seek_share
-from airflow_provider_dropcowboy.ledger.runs import beat
+from airflow_provider_dropcowboy.ledger.limits import beat, seek_share
 from airflow_provider_dropcowboy.ledger.suppressions import find_suppressed
 from airflow_provider_dropcowboy.states import State
 

@@ -100,7 +100,7 @@ def pause(*, campaign: str | None, is_all: bool, account: str | None, conn: str 
       dropcowboy pause spring
       dropcowboy pause --all
     """
-    from airflow_provider_dropcowboy.ledger.campaigns import pause_all, pause_campaign
+    from airflow_provider_dropcowboy.ledger.limits import pause_all, pause_campaign
 
     ledger = _open(campaign, is_all, account=account, conn=conn)
     if campaign is None:
@@ -126,7 +126,7 @@ def resume(*, campaign: str | None, is_all: bool, account: str | None, conn: str
       dropcowboy resume spring
       dropcowboy resume --all
     """
-    from airflow_provider_dropcowboy.ledger.campaigns import read_pauses, resume_all, resume_campaign
+    from airflow_provider_dropcowboy.ledger.limits import read_pauses, resume_all, resume_campaign
 
     ledger = _open(campaign, is_all, account=account, conn=conn)
     if campaign is None:

@@ -20,8 +20,8 @@ def ledger() -> None:
 @options.optional_conn
 def info(*, conn: str | None) -> None:
     """Show where the ledger is and what is paused."""
-    from airflow_provider_dropcowboy.ledger.campaigns import read_pauses
     from airflow_provider_dropcowboy.ledger.database import HEAD, open_ledger
+    from airflow_provider_dropcowboy.ledger.limits import read_pauses
     from airflow_provider_dropcowboy.ledger.upkeep import read_facts
 
     url = connection.find_ledger_url(conn)

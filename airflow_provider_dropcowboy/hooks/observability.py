@@ -103,7 +103,7 @@ def keep_note(context: "Context", conn_id: str, *, state: str, **said: str | flo
     from airflow_provider_dropcowboy.hooks.dropcowboy import DropCowboyHook
     from airflow_provider_dropcowboy.hooks.ledger import ledger_url
     from airflow_provider_dropcowboy.ledger.database import find_ledger
-    from airflow_provider_dropcowboy.ledger.tasks import TaskNote, TaskState, note_task
+    from airflow_provider_dropcowboy.ledger.runs import TaskNote, TaskState, note_task
 
     ti = context["ti"]
     try:

@@ -1,10 +1,9 @@
-"""Campaigns: how the ledger knows them, how a person names them, and their pauses."""
+"""Campaigns: how the ledger knows them, how a person names them, and what each may still send and spend."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from difflib import get_close_matches
-from typing import Final
+from typing import Final, TypedDict
 
 import sqlalchemy as sa
 
@@ -13,7 +12,7 @@ from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.ledger.batch import insert_row
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, LEDGER
+from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS
 
 MAX_SIMILAR: Final = 5
 LEAST_SIMILARITY: Final = 0.4  # of difflib's ratio, 0 to 1
@@ -97,7 +96,7 @@ def find_campaigns(
     :raises ConfigurationError: there is none, or several accounts have one; the text names what there is.
     """
     with ledger.reading() as connection:
-        return _named(connection, name, account=account, channel=channel)
+        return campaigns_named(connection, name, account=account, channel=channel)
 
 
 def campaigns_of(ledger: Ledger, account: str, *, name: str | None = None) -> list[Campaign]:
@@ -139,9 +138,10 @@ def other_names(ledger: Ledger, account: str, *, team_id: str) -> dict[str, int]
         return {row.account: row.campaigns for row in rows}
 
 
-def _named(
+def campaigns_named(
     connection: sa.Connection, name: str, *, account: str | None = None, channel: Channel | None = None
 ) -> list[Campaign]:
+    """``find_campaigns``, within a transaction."""
     named = read_campaigns(connection, CAMPAIGNS.c.name == name)
     found = [
         campaign
@@ -173,72 +173,93 @@ def _similar(connection: sa.Connection, name: str) -> str:
     return f"Similar names: {', '.join(similar)}."
 
 
+class Limits(TypedDict):
+    """What a campaign may send, and spend in millionths of a US dollar; None: no limit."""
+
+    limit: int | None
+    budget_micros: int | None
+    price_micros: int | None
+
+
 @dataclass(frozen=True, slots=True)
-class Pauses:
-    """What is paused in a ledger.
+class Allowance:
+    """How many sends are left, and what will have ended them."""
 
-    :param all_since: since when all campaigns are; None: they are not.
-    :param campaigns: those that are paused by themselves.
+    sends: int
+    reason: str
+
+
+def read_allowance(
+    connection: sa.Connection,
+    campaign: Campaign,
+    *,
+    limit: int | None,
+    budget_micros: int | None,
+    price_micros: int | None,
+    foreseen: int = 0,
+) -> Allowance | None:
+    """What is left under the account's lock; None: nothing limits the campaign.
+
+    A send counts from its claim, unless it is known that it was not accepted. Real costs beyond the price count too, as
+    callbacks bring them.
+
+    :param foreseen: sends that a preview has counted so far.
     """
-
-    all_since: datetime | None
-    campaigns: Sequence[Campaign]
-
-
-def pause_campaign(ledger: Ledger, name: str, *, account: str | None = None) -> list[Campaign]:
-    """Nobody of the campaign is claimed from now on; runs under way stop at their next claim or heartbeat.
-
-    A campaign that was paused before stays paused since then. One name on both channels is paused on both.
-
-    :param account: team id @ host; None: only one account has a campaign of that name.
-    :raises ConfigurationError: there is no such campaign, or several accounts have one; nothing is changed.
-    """
-    with ledger.writing() as connection:
-        is_one = CAMPAIGNS.c.id.in_([campaign.id for campaign in _named(connection, name, account=account)])
-        fresh = CAMPAIGNS.update().where(is_one, CAMPAIGNS.c.paused_at.is_(None))
-        connection.execute(fresh.values(paused_at=now(connection)))
-        return read_campaigns(connection, is_one)
+    if limit is None and budget_micros is None:
+        return None
+    booked = connection.execute(
+        sa.select(CAMPAIGNS.c.taken, CAMPAIGNS.c.extra_micros).where(CAMPAIGNS.c.id == campaign.id)
+    ).one_or_none()
+    taken, extra = booked or (0, 0)  # none: a preview of a campaign that was never begun
+    return allowance_after(
+        taken + foreseen,
+        extra_micros=extra,
+        limit=limit,
+        budget_micros=budget_micros,
+        price_micros=price_micros,
+    )
 
 
-def resume_campaign(ledger: Ledger, name: str, *, account: str | None = None) -> list[Campaign]:
-    """The campaign's own pause is over; a pause of all campaigns still holds.
-
-    :returns: the campaigns as they were: since when each was paused.
-    :raises ConfigurationError: as ``pause_campaign``.
-    """
-    with ledger.writing() as connection:
-        found = _named(connection, name, account=account)
-        is_one = CAMPAIGNS.c.id.in_([campaign.id for campaign in found])
-        connection.execute(CAMPAIGNS.update().where(is_one).values(paused_at=None))
-        return found
-
-
-def pause_all(ledger: Ledger) -> datetime:
-    """Nobody of any campaign is claimed from now on, whatever its account.
-
-    :returns: since when; an earlier pause stays.
-    """
-    with ledger.writing() as connection:
-        at = now(connection)
-        connection.execute(LEDGER.update().where(LEDGER.c.paused_at.is_(None)).values(paused_at=at))
-        since: datetime = connection.execute(sa.select(LEDGER.c.paused_at)).scalar_one()
-        return since
+def allowance_after(
+    taken: int, extra_micros: int = 0, *, limit: int | None, budget_micros: int | None, price_micros: int | None
+) -> Allowance | None:
+    """What is left after so many sends, which cost so much beyond their price; None: nothing limits it."""
+    left = []
+    if limit is not None:
+        left.append(Allowance(max(limit - taken, 0), f"over the campaign's limit of {limit}"))
+    if budget_micros is not None and price_micros:
+        sends = (budget_micros - extra_micros) // price_micros - taken
+        left.append(Allowance(max(sends, 0), f"over the campaign's budget of {budget_micros / 1_000_000:g} US dollars"))
+    return min(left, key=lambda allowance: allowance.sends, default=None)
 
 
-def resume_all(ledger: Ledger) -> datetime | None:
-    """End the pause of all campaigns. A campaign that is paused by itself stays so.
-
-    :returns: since when all were paused; None: they were not.
-    """
-    with ledger.writing() as connection:
-        since: datetime | None = connection.execute(sa.select(LEDGER.c.paused_at)).scalar_one()
-        connection.execute(LEDGER.update().values(paused_at=None))
-        return since
+def book(connection: sa.Connection, campaign_id: int, *, sends: int, price_micros: int | None = None) -> None:
+    """Count sends that the vendor may have accepted; negative: those that it did not accept."""
+    if sends == 0 and price_micros is None:
+        return
+    connection.execute(_BOOK, {"b_id": campaign_id, "b_sends": sends, "b_price": price_micros})
 
 
-def read_pauses(ledger: Ledger) -> Pauses:
-    """What is paused now."""
-    with ledger.reading() as connection:
-        since: datetime | None = connection.execute(sa.select(LEDGER.c.paused_at)).scalar_one()
-        paused = read_campaigns(connection, CAMPAIGNS.c.paused_at.is_not(None))
-        return Pauses(since, sorted(paused, key=lambda campaign: campaign.name))
+def book_extra(connection: sa.Connection, campaign_id: int, *, cost_micros: int, sends: int) -> None:
+    """Count what sends really cost: what goes beyond, or stays below, their price."""
+    connection.execute(_BOOK_EXTRA, {"b_id": campaign_id, "b_cost": cost_micros, "b_sends": sends})
+
+
+# built once: each is part of every batch
+_BOOK: Final = (
+    CAMPAIGNS.update()
+    .where(CAMPAIGNS.c.id == sa.bindparam("b_id"))
+    .values(
+        taken=CAMPAIGNS.c.taken + sa.bindparam("b_sends", type_=sa.Integer),
+        price_micros=sa.func.coalesce(sa.bindparam("b_price", type_=sa.BigInteger), CAMPAIGNS.c.price_micros),
+    )
+)
+_BOOK_EXTRA: Final = (
+    CAMPAIGNS.update()
+    .where(CAMPAIGNS.c.id == sa.bindparam("b_id"), CAMPAIGNS.c.price_micros.is_not(None))
+    .values(
+        extra_micros=CAMPAIGNS.c.extra_micros
+        + sa.bindparam("b_cost", type_=sa.BigInteger)
+        - CAMPAIGNS.c.price_micros * sa.bindparam("b_sends", type_=sa.Integer)
+    )
+)

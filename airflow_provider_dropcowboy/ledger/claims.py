@@ -9,6 +9,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.ledger.batch import as_parameter
+from airflow_provider_dropcowboy.ledger.campaigns import book
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.judgement import (
     NO_RULES,
@@ -21,11 +22,11 @@ from airflow_provider_dropcowboy.ledger.judgement import (
     read_records,
     sort_out,
 )
-from airflow_provider_dropcowboy.ledger.limits import book, day_of
+from airflow_provider_dropcowboy.ledger.limits import read_order
 from airflow_provider_dropcowboy.ledger.outcomes import Answered, write_outcomes
-from airflow_provider_dropcowboy.ledger.runs import Run, read_order
+from airflow_provider_dropcowboy.ledger.runs import Run
 from airflow_provider_dropcowboy.ledger.schema import HISTORY
-from airflow_provider_dropcowboy.ledger.sends import by_foreign_id, state_now
+from airflow_provider_dropcowboy.ledger.sends import by_foreign_id, day_of, state_now
 from airflow_provider_dropcowboy.ledger.statements import CLAIM_ANEW, NEXT_ATTEMPT, first_claims
 from airflow_provider_dropcowboy.ledger.suppressions import suppressed_among
 from airflow_provider_dropcowboy.screening.screen import Candidate, Facts

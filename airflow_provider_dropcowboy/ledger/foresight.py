@@ -5,7 +5,13 @@ from collections.abc import Mapping, Sequence
 
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.clock import utcnow
-from airflow_provider_dropcowboy.ledger.campaigns import Campaign, find_campaign
+from airflow_provider_dropcowboy.ledger.campaigns import (
+    Allowance,
+    Campaign,
+    allowance_after,
+    find_campaign,
+    read_allowance,
+)
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.judgement import (
     NO_RULES,
@@ -16,7 +22,6 @@ from airflow_provider_dropcowboy.ledger.judgement import (
     read_records,
     sort_out,
 )
-from airflow_provider_dropcowboy.ledger.limits import Allowance, allowance_after, read_allowance
 from airflow_provider_dropcowboy.ledger.sends import Found, find_sends
 from airflow_provider_dropcowboy.screening.screen import Candidate
 

@@ -8,10 +8,15 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.ledger.campaigns import Campaign
+from airflow_provider_dropcowboy.ledger.campaigns import Allowance, Campaign, Limits, read_allowance
 from airflow_provider_dropcowboy.ledger.digest import DIGEST_CHARACTERS, framed
-from airflow_provider_dropcowboy.ledger.limits import Allowance, Limits, read_allowance, read_attempts
-from airflow_provider_dropcowboy.ledger.sends import by_its_name, known_and_lost, owners_and_suppressed, state_now
+from airflow_provider_dropcowboy.ledger.sends import (
+    by_its_name,
+    known_and_lost,
+    owners_and_suppressed,
+    read_attempts,
+    state_now,
+)
 from airflow_provider_dropcowboy.screening.screen import Candidate, Cap, Facts, Message, Verdict, longest_window, screen
 from airflow_provider_dropcowboy.states import State
 

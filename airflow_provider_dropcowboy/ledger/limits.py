@@ -1,142 +1,163 @@
-"""What limits a run: what its campaign may still send and spend, how often a number was called, and connections."""
+"""What limits a run while it sends: pauses, stops, and its share of the account's connections."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import cache
-from typing import Any, Final, TypedDict
+from typing import Any, Final
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.ledger.batch import is_among, names
-from airflow_provider_dropcowboy.ledger.campaigns import Campaign
-from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.runs import Run, live_runs
-from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, RUNS, SENDS
+from airflow_provider_dropcowboy.errors import LedgerReplacedError
+from airflow_provider_dropcowboy.ledger.campaigns import Campaign, campaigns_named, read_campaigns
+from airflow_provider_dropcowboy.ledger.database import Ledger, clock_of, clock_parameters, now
+from airflow_provider_dropcowboy.ledger.runs import Run, live_runs, this_process
+from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, LEDGER, RUNS
 from airflow_provider_dropcowboy.ledger.syncs import SYNCS
-from airflow_provider_dropcowboy.states import BINDING
+
+REFUSED: Final = "refused"
+"""Begins why a running task must stop: a result said that the vendor refuses whatever the account sends now."""
 
 
-class Limits(TypedDict):
-    """What a campaign may send, and spend in millionths of a US dollar; None: no limit."""
+def beat(ledger: Ledger, run: Run, *, counts: Mapping[str, int]) -> str | None:
+    """Say that the run lives, and where it stands.
 
-    limit: int | None
-    budget_micros: int | None
-    price_micros: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Allowance:
-    """How many sends are left, and what will have ended them."""
-
-    sends: int
-    reason: str
-
-
-def read_allowance(
-    connection: sa.Connection,
-    campaign: Campaign,
-    *,
-    limit: int | None,
-    budget_micros: int | None,
-    price_micros: int | None,
-    foreseen: int = 0,
-) -> Allowance | None:
-    """What is left under the account's lock; None: nothing limits the campaign.
-
-    A send counts from its claim, unless it is known that it was not accepted. Real costs beyond the price count too, as
-    callbacks bring them.
-
-    :param foreseen: sends that a preview has counted so far.
+    :returns: why it must stop claiming: a pause, or that the vendor refuses the account; None: go on.
     """
-    if limit is None and budget_micros is None:
-        return None
-    booked = connection.execute(
-        sa.select(CAMPAIGNS.c.taken, CAMPAIGNS.c.extra_micros).where(CAMPAIGNS.c.id == campaign.id)
-    ).one_or_none()
-    taken, extra = booked or (0, 0)  # none: a preview of a campaign that was never begun
-    return allowance_after(
-        taken + foreseen,
-        extra_micros=extra,
-        limit=limit,
-        budget_micros=budget_micros,
-        price_micros=price_micros,
+    with ledger.writing() as connection:
+        connection.execute(
+            RUNS.update()
+            # a beat that is on its way when the run ends comes after its last counts, and must not undo them
+            .where(RUNS.c.id == run.id, RUNS.c.ended_at.is_(None))
+            .values(heartbeat_at=now(connection), counts=dict(counts))
+        )
+        return stop_reason(connection, run.campaign, run=run)
+
+
+def stop_runs(connection: sa.Connection, run_id: int, *, reason: str) -> None:
+    """The running tasks of the run's account learn it with their next heartbeat, and stop."""
+    account = sa.select(RUNS.c.account).where(RUNS.c.id == run_id).scalar_subquery()
+    connection.execute(
+        RUNS.update()
+        .where(RUNS.c.account == account, RUNS.c.ended_at.is_(None), RUNS.c.stop_reason.is_(None))
+        .values(stop_reason=f"{REFUSED}: {reason}")
     )
 
 
-def allowance_after(
-    taken: int, extra_micros: int = 0, *, limit: int | None, budget_micros: int | None, price_micros: int | None
-) -> Allowance | None:
-    """What is left after so many sends, which cost so much beyond their price; None: nothing limits it."""
-    left = []
-    if limit is not None:
-        left.append(Allowance(max(limit - taken, 0), f"over the campaign's limit of {limit}"))
-    if budget_micros is not None and price_micros:
-        sends = (budget_micros - extra_micros) // price_micros - taken
-        left.append(Allowance(max(sends, 0), f"over the campaign's budget of {budget_micros / 1_000_000:g} US dollars"))
-    return min(left, key=lambda allowance: allowance.sends, default=None)
+def stop_reason(connection: sa.Connection, campaign: Campaign, *, run: Run | None = None) -> str | None:
+    """Why nobody of the campaign may be claimed now; otherwise as ``read_order``."""
+    return read_order(connection, campaign, run=run)[0]
 
 
-def book(connection: sa.Connection, campaign_id: int, *, sends: int, price_micros: int | None = None) -> None:
-    """Count sends that the vendor may have accepted; negative: those that it did not accept."""
-    if sends == 0 and price_micros is None:
-        return
-    connection.execute(_BOOK, {"b_id": campaign_id, "b_sends": sends, "b_price": price_micros})
+def read_order(connection: sa.Connection, campaign: Campaign, *, run: Run | None = None) -> tuple[str | None, datetime]:
+    """Why nobody of the campaign may be claimed now, and what time it is; read in the transaction that would claim.
 
-
-def book_extra(connection: sa.Connection, campaign_id: int, *, cost_micros: int, sends: int) -> None:
-    """Count what sends really cost: what goes beyond, or stays below, their price."""
-    connection.execute(_BOOK_EXTRA, {"b_id": campaign_id, "b_cost": cost_micros, "b_sends": sends})
-
-
-# built once: each is part of every batch
-_BOOK: Final = (
-    CAMPAIGNS.update()
-    .where(CAMPAIGNS.c.id == sa.bindparam("b_id"))
-    .values(
-        taken=CAMPAIGNS.c.taken + sa.bindparam("b_sends", type_=sa.Integer),
-        price_micros=sa.func.coalesce(sa.bindparam("b_price", type_=sa.BigInteger), CAMPAIGNS.c.price_micros),
-    )
-)
-_BOOK_EXTRA: Final = (
-    CAMPAIGNS.update()
-    .where(CAMPAIGNS.c.id == sa.bindparam("b_id"), CAMPAIGNS.c.price_micros.is_not(None))
-    .values(
-        extra_micros=CAMPAIGNS.c.extra_micros
-        + sa.bindparam("b_cost", type_=sa.BigInteger)
-        - CAMPAIGNS.c.price_micros * sa.bindparam("b_sends", type_=sa.Integer)
-    )
-)
-
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def day_of(at: datetime) -> int:
-    """Days since 1970, UTC."""
-    return (at - _EPOCH).days
-
-
-def read_attempts(
-    connection: sa.Connection, number_digests: Sequence[str], window: timedelta, *, at: datetime
-) -> dict[str, list[Any]]:
-    """The attempts on some numbers within a time, over all campaigns, by number digest."""
+    :param run: which would claim, and was begun by this process.
+    :raises LedgerReplacedError: the run is not there: this is another database than the one in which it began.
+    """
     dialect = connection.dialect.name
-    days = range(day_of(at - window), day_of(at) + 1)
-    rows: dict[str, list[Any]] = defaultdict(list)
-    for row in connection.execute(_attempts(dialect), {"digests": names(number_digests, dialect), "days": days}):
-        rows[row.number_digest].append(row)
-    return rows
+    which = {"campaign_id": campaign.id, "run_id": None if run is None else run.id, **clock_parameters(dialect)}
+    row = connection.execute(_pauses(dialect), which).one_or_none()
+    if row is None or (run is not None and row.worker != this_process()):
+        raise LedgerReplacedError(
+            "The ledger does not know this run any more: its database was replaced or restored while the run was "
+            "sending. What was sent before is not in it, so nothing more is sent. Run `dropcowboy ledger restored` "
+            "before any task runs: docs/operations.md, After a restore."
+        )
+    if row.paused_all is not None:
+        return "paused: all campaigns (dropcowboy resume --all)", row.at
+    if row.stop_reason is not None:
+        return str(row.stop_reason), row.at
+    if row.paused is not None:
+        return f"paused: this campaign (dropcowboy resume '{campaign.name}')", row.at
+    return None, row.at
 
 
 @cache
-def _attempts(dialect: str) -> sa.Select[Any]:
-    return sa.select(SENDS.c.number_digest, SENDS.c.claimed_at, SENDS.c.content_digest, SENDS.c.campaign_id).where(
-        SENDS.c.claimed_day.in_(sa.bindparam("days", expanding=True)),
-        is_among(SENDS.c.number_digest, dialect, parameter="digests"),
-        SENDS.c.state.in_(sorted(BINDING)),
+def _pauses(dialect: str) -> sa.Select[Any]:
+    return (
+        sa.select(
+            LEDGER.c.paused_at.label("paused_all"),
+            CAMPAIGNS.c.paused_at.label("paused"),
+            RUNS.c.worker,
+            RUNS.c.stop_reason,
+            clock_of(dialect).label("at"),
+        )
+        .join_from(LEDGER, CAMPAIGNS, sa.true())
+        .outerjoin(RUNS, RUNS.c.id == sa.bindparam("run_id", type_=sa.Integer))
+        .where(CAMPAIGNS.c.id == sa.bindparam("campaign_id"))
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """What is paused in a ledger.
+
+    :param all_since: since when all campaigns are; None: they are not.
+    :param campaigns: those that are paused by themselves.
+    """
+
+    all_since: datetime | None
+    campaigns: Sequence[Campaign]
+
+
+def pause_campaign(ledger: Ledger, name: str, *, account: str | None = None) -> list[Campaign]:
+    """Nobody of the campaign is claimed from now on; runs under way stop at their next claim or heartbeat.
+
+    A campaign that was paused before stays paused since then. One name on both channels is paused on both.
+
+    :param account: team id @ host; None: only one account has a campaign of that name.
+    :raises ConfigurationError: there is no such campaign, or several accounts have one; nothing is changed.
+    """
+    with ledger.writing() as connection:
+        is_one = CAMPAIGNS.c.id.in_([campaign.id for campaign in campaigns_named(connection, name, account=account)])
+        fresh = CAMPAIGNS.update().where(is_one, CAMPAIGNS.c.paused_at.is_(None))
+        connection.execute(fresh.values(paused_at=now(connection)))
+        return read_campaigns(connection, is_one)
+
+
+def resume_campaign(ledger: Ledger, name: str, *, account: str | None = None) -> list[Campaign]:
+    """The campaign's own pause is over; a pause of all campaigns still holds.
+
+    :returns: the campaigns as they were: since when each was paused.
+    :raises ConfigurationError: as ``pause_campaign``.
+    """
+    with ledger.writing() as connection:
+        found = campaigns_named(connection, name, account=account)
+        is_one = CAMPAIGNS.c.id.in_([campaign.id for campaign in found])
+        connection.execute(CAMPAIGNS.update().where(is_one).values(paused_at=None))
+        return found
+
+
+def pause_all(ledger: Ledger) -> datetime:
+    """Nobody of any campaign is claimed from now on, whatever its account.
+
+    :returns: since when; an earlier pause stays.
+    """
+    with ledger.writing() as connection:
+        at = now(connection)
+        connection.execute(LEDGER.update().where(LEDGER.c.paused_at.is_(None)).values(paused_at=at))
+        since: datetime = connection.execute(sa.select(LEDGER.c.paused_at)).scalar_one()
+        return since
+
+
+def resume_all(ledger: Ledger) -> datetime | None:
+    """End the pause of all campaigns. A campaign that is paused by itself stays so.
+
+    :returns: since when all were paused; None: they were not.
+    """
+    with ledger.writing() as connection:
+        since: datetime | None = connection.execute(sa.select(LEDGER.c.paused_at)).scalar_one()
+        connection.execute(LEDGER.update().values(paused_at=None))
+        return since
+
+
+def read_pauses(ledger: Ledger) -> Pauses:
+    """What is paused now."""
+    with ledger.reading() as connection:
+        since: datetime | None = connection.execute(sa.select(LEDGER.c.paused_at)).scalar_one()
+        paused = read_campaigns(connection, CAMPAIGNS.c.paused_at.is_not(None))
+        return Pauses(since, sorted(paused, key=lambda campaign: campaign.name))
 
 
 MAX_OF_SYNC: Final = 4

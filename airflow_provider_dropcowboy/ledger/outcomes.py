@@ -12,9 +12,9 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.wire import Outcome, SendOutcome
 from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch
+from airflow_provider_dropcowboy.ledger.campaigns import book
 from airflow_provider_dropcowboy.ledger.database import Ledger, clock_of, clock_parameters, now
 from airflow_provider_dropcowboy.ledger.judgement import Claim
-from airflow_provider_dropcowboy.ledger.limits import book
 from airflow_provider_dropcowboy.ledger.runs import Run
 from airflow_provider_dropcowboy.ledger.schema import HISTORY, SENDS, may_become
 from airflow_provider_dropcowboy.screening.screen import Verdict

@@ -12,10 +12,10 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.callbacks import Callback, Event, Reading, Result
 from airflow_provider_dropcowboy.ledger.batch import as_parameter, names
+from airflow_provider_dropcowboy.ledger.campaigns import book, book_extra
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.digest import number_digest
-from airflow_provider_dropcowboy.ledger.limits import book, book_extra
-from airflow_provider_dropcowboy.ledger.runs import stop_runs
+from airflow_provider_dropcowboy.ledger.limits import stop_runs
 from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, HISTORY, SENDS, may_become
 from airflow_provider_dropcowboy.ledger.statements import LockedSend, finals, keep_callbacks, locked_sends
 from airflow_provider_dropcowboy.ledger.suppressions import suppress_number

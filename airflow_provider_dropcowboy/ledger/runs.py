@@ -1,24 +1,21 @@
-"""Runs: who is sending at this moment, with how many connections, and whether they still live."""
+"""Runs and tasks: who is sending at this moment, and how each task instance ended or what it waits for."""
 
 import os
 import socket
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
-from functools import cache
-from typing import Any, Final
+from enum import StrEnum
+from typing import Final
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.errors import LedgerReplacedError
 from airflow_provider_dropcowboy.ledger.batch import insert_row
 from airflow_provider_dropcowboy.ledger.campaigns import Campaign
-from airflow_provider_dropcowboy.ledger.database import Ledger, clock_of, clock_parameters, now
-from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, LEDGER, RUNS
+from airflow_provider_dropcowboy.ledger.database import Ledger, now
+from airflow_provider_dropcowboy.ledger.schema import RUNS, TASKS
 
 SILENT_AFTER: Final = timedelta(seconds=60)
-REFUSED: Final = "refused"
-"""Begins why a running task must stop: a result said that the vendor refuses whatever the account sends now."""
 """A run without a heartbeat for so long counts as dead; it beats every second or so."""
 
 
@@ -47,7 +44,7 @@ class Who:
     def columns(self) -> dict[str, object]:
         """As the tables of runs and of syncs name the task instance and this process."""
         names = ("dag_id", "task_id", "run_id", "try_number", "map_index")
-        return {name: getattr(self, name) for name in names} | {"worker": _this_process()}
+        return {name: getattr(self, name) for name in names} | {"worker": this_process()}
 
     @property
     def is_command_line(self) -> bool:
@@ -97,7 +94,7 @@ def begin_run(
     with ledger.claiming(campaign.account) as connection:
         at = now(connection)
         is_it = sa.and_(
-            RUNS.c.campaign_id == campaign.id, RUNS.c.worker == _this_process(), RUNS.c.started_at == started_at
+            RUNS.c.campaign_id == campaign.id, RUNS.c.worker == this_process(), RUNS.c.started_at == started_at
         )
         entered = connection.execute(sa.select(RUNS.c.id).where(is_it)).scalar() if started_at is not None else None
         if entered is not None:
@@ -116,21 +113,6 @@ def begin_run(
             **asdict(terms),
         )
         return Run(run_id, campaign)
-
-
-def beat(ledger: Ledger, run: Run, *, counts: Mapping[str, int]) -> str | None:
-    """Say that the run lives, and where it stands.
-
-    :returns: why it must stop claiming: a pause, or that the vendor refuses the account; None: go on.
-    """
-    with ledger.writing() as connection:
-        connection.execute(
-            RUNS.update()
-            # a beat that is on its way when the run ends comes after its last counts, and must not undo them
-            .where(RUNS.c.id == run.id, RUNS.c.ended_at.is_(None))
-            .values(heartbeat_at=now(connection), counts=dict(counts))
-        )
-        return stop_reason(connection, run.campaign, run=run)
 
 
 def end_run(
@@ -181,45 +163,6 @@ def explain_run(ledger: Ledger, run: Run, *, error: str) -> None:
         connection.execute(RUNS.update().where(RUNS.c.id == run.id).values(error=error))
 
 
-def stop_runs(connection: sa.Connection, run_id: int, *, reason: str) -> None:
-    """The running tasks of the run's account learn it with their next heartbeat, and stop."""
-    account = sa.select(RUNS.c.account).where(RUNS.c.id == run_id).scalar_subquery()
-    connection.execute(
-        RUNS.update()
-        .where(RUNS.c.account == account, RUNS.c.ended_at.is_(None), RUNS.c.stop_reason.is_(None))
-        .values(stop_reason=f"{REFUSED}: {reason}")
-    )
-
-
-def stop_reason(connection: sa.Connection, campaign: Campaign, *, run: Run | None = None) -> str | None:
-    """Why nobody of the campaign may be claimed now; otherwise as ``read_order``."""
-    return read_order(connection, campaign, run=run)[0]
-
-
-def read_order(connection: sa.Connection, campaign: Campaign, *, run: Run | None = None) -> tuple[str | None, datetime]:
-    """Why nobody of the campaign may be claimed now, and what time it is; read in the transaction that would claim.
-
-    :param run: which would claim, and was begun by this process.
-    :raises LedgerReplacedError: the run is not there: this is another database than the one in which it began.
-    """
-    dialect = connection.dialect.name
-    which = {"campaign_id": campaign.id, "run_id": None if run is None else run.id, **clock_parameters(dialect)}
-    row = connection.execute(_pauses(dialect), which).one_or_none()
-    if row is None or (run is not None and row.worker != _this_process()):
-        raise LedgerReplacedError(
-            "The ledger does not know this run any more: its database was replaced or restored while the run was "
-            "sending. What was sent before is not in it, so nothing more is sent. Run `dropcowboy ledger restored` "
-            "before any task runs: docs/operations.md, After a restore."
-        )
-    if row.paused_all is not None:
-        return "paused: all campaigns (dropcowboy resume --all)", row.at
-    if row.stop_reason is not None:
-        return str(row.stop_reason), row.at
-    if row.paused is not None:
-        return f"paused: this campaign (dropcowboy resume '{campaign.name}')", row.at
-    return None, row.at
-
-
 def live_runs(at: datetime) -> sa.ColumnElement[bool]:
     """Which runs may still be working.
 
@@ -233,21 +176,101 @@ def is_live(ended_at: datetime | None, heartbeat_at: datetime | None, *, at: dat
     return ended_at is None and heartbeat_at is not None and heartbeat_at > at - SILENT_AFTER
 
 
-@cache
-def _pauses(dialect: str) -> sa.Select[Any]:
-    return (
-        sa.select(
-            LEDGER.c.paused_at.label("paused_all"),
-            CAMPAIGNS.c.paused_at.label("paused"),
-            RUNS.c.worker,
-            RUNS.c.stop_reason,
-            clock_of(dialect).label("at"),
-        )
-        .join_from(LEDGER, CAMPAIGNS, sa.true())
-        .outerjoin(RUNS, RUNS.c.id == sa.bindparam("run_id", type_=sa.Integer))
-        .where(CAMPAIGNS.c.id == sa.bindparam("campaign_id"))
-    )
-
-
-def _this_process() -> str:
+def this_process() -> str:
+    """Host and process, as the tables of runs and of syncs name who works."""
     return f"{socket.gethostname()}:{os.getpid()}"
+
+
+class TaskState(StrEnum):
+    """What a task instance came to."""
+
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    WAITING = "waiting"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskNote:
+    """The last that a task instance said of itself.
+
+    :param map_index: None: it is not mapped.
+    :param noted_at: by the ledger's clock; None: not in the ledger yet.
+    :param message: why it was skipped or failed, in words of this package.
+    :param campaign: that it sends, waits for, or exports, of ``account``.
+    :param min_final_share: of the accepted sends, at which it stops waiting.
+    """
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int | None
+    state: TaskState
+    message: str | None = None
+    account: str | None = None
+    campaign: str | None = None
+    min_final_share: float | None = None
+    noted_at: datetime | None = None
+
+
+def note_task(ledger: Ledger, note: TaskNote) -> None:
+    """The note takes the place of an earlier one of the same task instance."""
+    values = asdict(note) | {"map_index": -1 if note.map_index is None else note.map_index, "state": note.state.value}
+    instance = (TASKS.c[name] == values[name] for name in ("dag_id", "run_id", "task_id", "map_index"))
+    with ledger.writing() as connection:
+        connection.execute(TASKS.delete().where(*instance))
+        connection.execute(TASKS.insert().values(values | {"noted_at": now(connection)}))
+
+
+def of_tasks(
+    table: sa.Table, *, dag_id: str, run_id: str, task_id: str | None, map_index: int | None
+) -> list[sa.ColumnElement[bool]]:
+    """Which rows of a table are of the tasks of a DAG run.
+
+    :param task_id: only of this task, and ``map_index`` of its mapped one.
+    """
+    wanted = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "map_index": map_index}
+    return [table.c[name] == value for name, value in wanted.items() if value is not None]
+
+
+def read_notes(
+    ledger: Ledger, *, dag_id: str, run_id: str, task_id: str | None = None, map_index: int | None = None
+) -> Sequence[TaskNote]:
+    """Of the tasks of a DAG run, the latest first.
+
+    :param task_id: only of this task, and ``map_index`` of its mapped one.
+    """
+    which = of_tasks(TASKS, dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=map_index)
+    with ledger.reading() as connection:
+        rows = connection.execute(sa.select(TASKS).where(*which).order_by(TASKS.c.noted_at.desc(), TASKS.c.id.desc()))
+        return [
+            TaskNote(
+                **{item.name: row[item.name] for item in fields(TaskNote) if item.name not in {"map_index", "state"}},
+                map_index=None if row["map_index"] < 0 else row["map_index"],
+                state=TaskState(row["state"]),
+            )
+            for row in rows.mappings()
+        ]
+
+
+def rows_read_last(ledger: Ledger, who: Who) -> int | None:
+    """How many rows the task read when it last ended: about what it will read now. None: nobody knows.
+
+    :param who: a task of a DAG; a command line reads another file every time.
+    """
+    if who.dag_id is None:
+        return None
+    with ledger.reading() as connection:
+        counts = connection.execute(
+            sa.select(RUNS.c.counts)
+            .where(
+                RUNS.c.dag_id == who.dag_id,
+                RUNS.c.task_id == who.task_id,
+                RUNS.c.map_index.is_not_distinct_from(who.map_index),
+                RUNS.c.ended_at.is_not(None),
+                RUNS.c.stop_reason.is_(None),
+            )
+            .order_by(RUNS.c.id.desc())
+            .limit(1)
+        ).scalar()
+    return sum(counts.values()) if counts else None

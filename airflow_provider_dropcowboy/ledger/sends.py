@@ -1,10 +1,11 @@
-"""What the ledger holds of some messages: their sends, results without a send, and who owns a number."""
+"""What the ledger holds of some messages: sends, results without a send, who owns a number, how often it was called."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -16,7 +17,7 @@ from airflow_provider_dropcowboy.ledger.digest import PREFIX_CHARACTERS
 from airflow_provider_dropcowboy.ledger.runs import is_live
 from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, PROVES_A_SEND, RUNS, SENDS, SUPPRESSIONS
 from airflow_provider_dropcowboy.screening.screen import Message
-from airflow_provider_dropcowboy.states import SENT, State
+from airflow_provider_dropcowboy.states import BINDING, SENT, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,3 +165,32 @@ def _owned_or_suppressed(dialect: str) -> sa.CompoundSelect[Any]:
         SUPPRESSIONS.c.number_digest, sa.null().label("foreign_id"), sa.null().label("campaign_id")
     ).where(is_among(SUPPRESSIONS.c.number_digest, dialect, parameter="digests"))
     return owned.union_all(suppressed)
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def day_of(at: datetime) -> int:
+    """Days since 1970, UTC."""
+    return (at - _EPOCH).days
+
+
+def read_attempts(
+    connection: sa.Connection, number_digests: Sequence[str], window: timedelta, *, at: datetime
+) -> dict[str, list[Any]]:
+    """The attempts on some numbers within a time, over all campaigns, by number digest."""
+    dialect = connection.dialect.name
+    days = range(day_of(at - window), day_of(at) + 1)
+    rows: dict[str, list[Any]] = defaultdict(list)
+    for row in connection.execute(_attempts(dialect), {"digests": names(number_digests, dialect), "days": days}):
+        rows[row.number_digest].append(row)
+    return rows
+
+
+@cache
+def _attempts(dialect: str) -> sa.Select[Any]:
+    return sa.select(SENDS.c.number_digest, SENDS.c.claimed_at, SENDS.c.content_digest, SENDS.c.campaign_id).where(
+        SENDS.c.claimed_day.in_(sa.bindparam("days", expanding=True)),
+        is_among(SENDS.c.number_digest, dialect, parameter="digests"),
+        SENDS.c.state.in_(sorted(BINDING)),
+    )

@@ -7,10 +7,9 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.ledger.campaigns import Campaign
+from airflow_provider_dropcowboy.ledger.campaigns import Campaign, book
 from airflow_provider_dropcowboy.ledger.counts import is_claimed_by_the_dead, rows_of
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.limits import book
 from airflow_provider_dropcowboy.ledger.schema import HISTORY, SENDS, may_become
 from airflow_provider_dropcowboy.states import BINDING, DOUBT_LASTS, State
 

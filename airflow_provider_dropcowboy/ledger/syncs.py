@@ -12,9 +12,8 @@ from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_dropcowboy.errors import InterruptedRunError
 from airflow_provider_dropcowboy.ledger.batch import insert_row
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.runs import Who
+from airflow_provider_dropcowboy.ledger.runs import Who, of_tasks
 from airflow_provider_dropcowboy.ledger.schema import METADATA, Instant
-from airflow_provider_dropcowboy.ledger.tasks import of_tasks
 
 SYNCS: Final = sa.Table(
     "dropcowboy_syncs",

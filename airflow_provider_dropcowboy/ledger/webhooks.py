@@ -13,8 +13,8 @@ from airflow_provider_dropcowboy.ledger.batch import as_parameter, insert_batch,
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.digest import number_digest
 from airflow_provider_dropcowboy.ledger.health import MAX_CLOCK_SKEW
-from airflow_provider_dropcowboy.ledger.limits import day_of
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, EVENTS, SENDS, WEBHOOKS
+from airflow_provider_dropcowboy.ledger.sends import day_of
 from airflow_provider_dropcowboy.phone import Phone, PhoneError
 from airflow_provider_dropcowboy.secret import Secret, hmac_sha256
 from airflow_provider_dropcowboy.states import State

@@ -19,8 +19,9 @@ from airflow_provider_dropcowboy.ledger.counts import count_run
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.digest import number_digest
 from airflow_provider_dropcowboy.ledger.judgement import ClaimRules, Judgement
+from airflow_provider_dropcowboy.ledger.limits import beat
 from airflow_provider_dropcowboy.ledger.outcomes import Answered, record
-from airflow_provider_dropcowboy.ledger.runs import Run, beat, end_run
+from airflow_provider_dropcowboy.ledger.runs import Run, end_run
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.screening.screen import Candidate, Message
 from airflow_provider_dropcowboy.states import LEASE

@@ -16,8 +16,8 @@ from airflow_provider_dropcowboy.contacts.key import ContactKeyError, canonical_
 from airflow_provider_dropcowboy.errors import ConfigurationError, LedgerError, LedgerReplacedError
 from airflow_provider_dropcowboy.ledger.campaigns import Campaign
 from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.ledger.runs import TaskNote, TaskState, read_notes
 from airflow_provider_dropcowboy.ledger.syncs import syncs_of_run
-from airflow_provider_dropcowboy.ledger.tasks import TaskNote, TaskState, read_notes
 from airflow_provider_dropcowboy.reports.life import read_life
 from airflow_provider_dropcowboy.reports.page.campaign import find_campaigns, read_reports
 from airflow_provider_dropcowboy.reports.page.campaigns import (

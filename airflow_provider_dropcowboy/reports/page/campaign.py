@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from airflow_provider_dropcowboy.ledger.campaigns import Campaign, campaigns_of
 from airflow_provider_dropcowboy.ledger.counts import count_hours, count_moments
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.runs import stop_reason
+from airflow_provider_dropcowboy.ledger.limits import stop_reason
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS
 from airflow_provider_dropcowboy.reports.deliveries import usd
 from airflow_provider_dropcowboy.reports.funnel import Outcomes, Tally, not_sent_of, read_outcomes

@@ -11,9 +11,8 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.ledger.counts import kept_standing
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.runs import live_runs
+from airflow_provider_dropcowboy.ledger.runs import live_runs, of_tasks
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, COUNTS, RUNS
-from airflow_provider_dropcowboy.ledger.tasks import of_tasks
 from airflow_provider_dropcowboy.reports.status import Listed, list_campaigns
 from airflow_provider_dropcowboy.states import State
 

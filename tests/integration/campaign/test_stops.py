@@ -14,9 +14,9 @@ from airflow_provider_dropcowboy.campaign.control import Control, Order
 from airflow_provider_dropcowboy.campaign.run import run_campaign
 from airflow_provider_dropcowboy.campaign.summary import Summary
 from airflow_provider_dropcowboy.errors import InterruptedRunError, PausedError
-from airflow_provider_dropcowboy.ledger.campaigns import bind_campaign, pause_all, pause_campaign, resume_all
+from airflow_provider_dropcowboy.ledger.campaigns import bind_campaign
 from airflow_provider_dropcowboy.ledger.database import Ledger
-from airflow_provider_dropcowboy.ledger.limits import seek_share
+from airflow_provider_dropcowboy.ledger.limits import pause_all, pause_campaign, resume_all, seek_share
 from airflow_provider_dropcowboy.ledger.runs import SILENT_AFTER, Who, begin_run, end_run
 from airflow_provider_dropcowboy.ledger.schema import RUNS
 from airflow_provider_dropcowboy.secret import Secret

@@ -11,8 +11,9 @@ from airflow_provider_dropcowboy.errors import (
 )
 from airflow_provider_dropcowboy.ledger.campaigns import find_campaign
 from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.ledger.limits import beat
 from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconcile
-from airflow_provider_dropcowboy.ledger.runs import Run, beat, begin_run
+from airflow_provider_dropcowboy.ledger.runs import Run, begin_run
 from airflow_provider_dropcowboy.ledger.schema import RUNS
 from airflow_provider_dropcowboy.sandbox.catalog import POOL_ID, RECORDING_ID
 from tests.integration.campaign.conftest import keys, sends

@@ -3,8 +3,8 @@
 import stat
 from pathlib import Path
 
-from airflow_provider_dropcowboy.ledger.campaigns import pause_all, read_pauses
 from airflow_provider_dropcowboy.ledger.database import HEAD, open_ledger
+from airflow_provider_dropcowboy.ledger.limits import pause_all, read_pauses
 from tests.integration.cli.program import Program
 
 

@@ -1,8 +1,9 @@
 """``dropcowboy pause`` and ``resume``, and what they do to a send."""
 
 from airflow_provider_dropcowboy.api.content import Channel
-from airflow_provider_dropcowboy.ledger.campaigns import bind_campaign, read_pauses
+from airflow_provider_dropcowboy.ledger.campaigns import bind_campaign
 from airflow_provider_dropcowboy.ledger.database import open_ledger
+from airflow_provider_dropcowboy.ledger.limits import read_pauses
 from tests.integration.cli.program import Program
 from tests.integration.cli.test_send import RVM
 from tests.sandbox_process import SandboxProcess

@@ -6,17 +6,16 @@ import pytest
 
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.errors import ConfigurationError
-from airflow_provider_dropcowboy.ledger.campaigns import (
-    Campaign,
-    bind_campaign,
+from airflow_provider_dropcowboy.ledger.campaigns import Campaign, bind_campaign
+from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.ledger.limits import (
     pause_all,
     pause_campaign,
     read_pauses,
     resume_all,
     resume_campaign,
+    stop_reason,
 )
-from airflow_provider_dropcowboy.ledger.database import Ledger
-from airflow_provider_dropcowboy.ledger.runs import stop_reason
 
 
 def bind(ledger: Ledger, name: str, *, account: str = "team@host", channel: Channel = Channel.RVM) -> Campaign:

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.ledger.runs import Run, Who, beat, begin_run, end_run
+from airflow_provider_dropcowboy.ledger.limits import beat
+from airflow_provider_dropcowboy.ledger.runs import Run, Who, begin_run, end_run, rows_read_last
 from airflow_provider_dropcowboy.ledger.schema import RUNS
-from airflow_provider_dropcowboy.ledger.tasks import rows_read_last
 from tests.integration.ledger.conftest import Desk
 
 

@@ -14,8 +14,9 @@ from airflow_provider_dropcowboy.campaign.control import Control
 from airflow_provider_dropcowboy.campaign.run import run_campaign
 from airflow_provider_dropcowboy.errors import SchemaVersionError
 from airflow_provider_dropcowboy.ledger import database
-from airflow_provider_dropcowboy.ledger.campaigns import campaigns_of, find_campaigns, pause_campaign
+from airflow_provider_dropcowboy.ledger.campaigns import campaigns_of, find_campaigns
 from airflow_provider_dropcowboy.ledger.database import HEAD, open_ledger, upgrade_ledger
+from airflow_provider_dropcowboy.ledger.limits import pause_campaign
 from airflow_provider_dropcowboy.ledger.lists import LISTS, current_list
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, COUNTS, METADATA, RUNS
 from airflow_provider_dropcowboy.reports.results import read_progress

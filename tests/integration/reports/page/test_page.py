@@ -10,12 +10,11 @@ import sqlalchemy as sa
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.api.wire import Outcome
 from airflow_provider_dropcowboy.ledger import counts
-from airflow_provider_dropcowboy.ledger.campaigns import pause_campaign
 from airflow_provider_dropcowboy.ledger.database import Ledger
-from airflow_provider_dropcowboy.ledger.runs import Who, begin_run, end_run
+from airflow_provider_dropcowboy.ledger.limits import pause_campaign
+from airflow_provider_dropcowboy.ledger.runs import TaskNote, TaskState, Who, begin_run, end_run, note_task
 from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
 from airflow_provider_dropcowboy.ledger.syncs import Hold, Sync, begin_sync
-from airflow_provider_dropcowboy.ledger.tasks import TaskNote, TaskState, note_task
 from airflow_provider_dropcowboy.reports.page.campaigns import PAGE_ROWS
 from airflow_provider_dropcowboy.reports.status import read_overview
 from tests.integration.reports.page.page_server import PageServer, text_of

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.ledger.campaigns import Campaign
+from airflow_provider_dropcowboy.ledger.runs import TaskNote, TaskState
 from airflow_provider_dropcowboy.ledger.syncs import PastSync
-from airflow_provider_dropcowboy.ledger.tasks import TaskNote, TaskState
 from airflow_provider_dropcowboy.reports.funnel import Outcomes
 from airflow_provider_dropcowboy.reports.life import Event, Life
 from airflow_provider_dropcowboy.reports.page.campaign import Report
