@@ -172,8 +172,8 @@ class _Work:
             return Match.REPEATED
         self.flush()
         moved = self._connection.execute(
-            SENDS.update()
-            .where(SENDS.c.foreign_id == send.foreign_id, SENDS.c.state == send.state, may_become(target))
+            _update(send)
+            .where(SENDS.c.state == send.state, may_become(target))
             .values(state=target.value, reason=reading.reason, owns_number=send.is_resent, final_at=self.at)
         )
         if moved.rowcount and not send.is_resent:
@@ -196,9 +196,7 @@ class _Work:
             _OTHERS.c.number_digest == send.number_digest,
             _OTHERS.c.owns_number,
         )
-        self._connection.execute(
-            SENDS.update().where(SENDS.c.foreign_id == send.foreign_id).values(owns_number=~is_owned)
-        )
+        self._connection.execute(_update(send).values(owns_number=~is_owned))
 
     def _judge_second(self, send: LockedSend, item: Received, *, callback: Callback, target: State) -> Match:
         """A result of a send that has one: the first is kept; another drop was billed on top."""
@@ -215,9 +213,7 @@ class _Work:
             self.flush()
             cost = int(callback.cost_usd * 1_000_000)
             total = sa.func.coalesce(SENDS.c.cost_micros, 0) + cost
-            self._connection.execute(
-                SENDS.update().where(SENDS.c.foreign_id == send.foreign_id).values(cost_micros=total)
-            )
+            self._connection.execute(_update(send).values(cost_micros=total))
             self._count_cost(send, cost, sends=0)
         return Match.CONFLICT
 
@@ -228,9 +224,7 @@ class _Work:
         self.flush()
         cost = int(callback.cost_usd * 1_000_000)
         learned = self._connection.execute(
-            SENDS.update()
-            .where(SENDS.c.foreign_id == send.foreign_id, SENDS.c.cost_micros.is_(None))
-            .values(cost_micros=cost, network=callback.network_name)
+            _update(send).where(SENDS.c.cost_micros.is_(None)).values(cost_micros=cost, network=callback.network_name)
         )
         if learned.rowcount:
             self._count_cost(send, cost, sends=1)
@@ -268,6 +262,10 @@ class _Work:
                 reason=reason,
             )
         )
+
+
+def _update(send: LockedSend) -> sa.Update:
+    return SENDS.update().where(SENDS.c.foreign_id == send.foreign_id)
 
 
 def _of_events(connection: sa.Connection, key: bytes, received: Sequence[Received]) -> Sequence[Received]:

@@ -35,8 +35,6 @@ PERSONAL: Final = (SENDS.c.contact_key, SENDS.c.phone_number, SENDS.c.network)
 """Columns of a send that tell of a person; digests, state, instants, drop id and cost stay."""
 
 _IN_DOUBT: Final = (State.CLAIMED.value, State.UNKNOWN.value)
-
-
 _NO_ACCOUNT: Final = "measured by dropcowboy doctor"  # so that the measurement waits for no sender, and none for it
 
 

@@ -6,6 +6,7 @@ from dataclasses import field
 from datetime import UTC, datetime
 from functools import cache
 from itertools import islice
+from operator import attrgetter
 from typing import Final
 
 import sqlalchemy as sa
@@ -61,16 +62,7 @@ def keep_verdicts(ledger: Ledger, run: Run, rows: Sequence[NotSent]) -> None:
     """
     dialect = ledger.engine.dialect.name
     values = [
-        (
-            row.name,
-            row.foreign_id,
-            row.contact_key,
-            row.number_digest,
-            row.state.value,
-            row.reason,
-            row.rule,
-            row.opens_at and _as_text(row.opens_at, dialect),
-        )
+        (*_plain(row), row.opens_at and _as_text(row.opens_at, dialect))
         for row in sorted(rows, key=lambda row: row.name)  # in this order, so that two runs never wait in a circle
     ]
     with ledger.writing() as connection:
@@ -91,6 +83,7 @@ def _upsert(dialect: str) -> sa.Insert:
 
 _INVALID: Final = "-invalid"
 _WRITTEN: Final = ("name", "foreign_id", "contact_key", "number_digest", "state", "reason", "rule", "opens_at")
+_plain: Final = attrgetter(*_WRITTEN[:-1])
 
 
 CHUNK_ROWS: Final = 1_000
