@@ -218,15 +218,9 @@ def _insert(
     at: datetime,
 ) -> None:
     rows = as_parameter(
-        (
-            candidate.message.foreign_id,
-            candidate.message.contact_key,
-            candidate.message.phone.e164,
-            candidate.message.number_digest,
-            candidate.message.content_digest,
-            candidate.rule,
-        )
+        (new.foreign_id, new.contact_key, new.phone.e164, new.number_digest, new.content_digest, candidate.rule)
         for candidate in candidates
+        for new in (candidate.message,)
     )
     same: dict[str, object] = {"campaign_id": run.campaign.id, "claim_id": claim_id, "run_id": run.id}
     same |= {"claimed_at": at, "claimed_day": day_of(at)}
