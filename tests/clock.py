@@ -41,10 +41,17 @@ class FrozenClock(MovableClock):
         return self._began_s + self._slept.total_seconds()
 
 
+class BriskClock(MovableClock):
+    """A clock on which pauses take a fiftieth of their time: back-off, heartbeats, the wait for a database."""
+
+    def pause_s(self, seconds: float) -> float:
+        return seconds / 50
+
+
 LOOKS_A_REQUEST = 2  # when its turn comes, and before its first byte
 
 
-class SleepyClock(MovableClock):
+class SleepyClock(BriskClock):
     """A machine that is suspended between a claim and its request.
 
     :param before: the number of the request; of each ``before``-th one if ``is_again``.

@@ -13,6 +13,7 @@ from airflow_provider_dropcowboy.api.content import count_outside_gsm
 from airflow_provider_dropcowboy.api.versions import vendor_of
 from airflow_provider_dropcowboy.campaign.messages import Identity, RvmTemplate, SmsTemplate
 from airflow_provider_dropcowboy.campaign.plan import Plan
+from airflow_provider_dropcowboy.clock import Clock
 from airflow_provider_dropcowboy.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -43,7 +44,7 @@ class Begun(NamedTuple):
     expected: int | None
 
 
-def begin(plan: Plan, ledger: Ledger, *, rows: Iterable[object]) -> Begun:
+def begin(plan: Plan, ledger: Ledger, *, rows: Iterable[object], clock: Clock) -> Begun:
     """Begin a run, if the ledger can be trusted, the account can send, and the run is not too old.
 
     :raises DropCowboyError: it is not begun, and nothing was sent.
@@ -61,10 +62,10 @@ def begin(plan: Plan, ledger: Ledger, *, rows: Iterable[object]) -> Begun:
         earlier_runs=plan.earlier_runs,
     )
     _check_ready(plan)
-    campaign = bind_patiently(ledger, account, name=plan.campaign, channel=plan.channel, prefix=prefix)
+    campaign = bind_patiently(ledger, account, name=plan.campaign, channel=plan.channel, prefix=prefix, clock=clock)
     if plan.who.remember is not None:  # not before the ledger knows the campaign: else a crash here looks like a loss
         plan.who.remember(ledger.ledger_id)
-    _check_staleness(plan, ledger, campaign)
+    _check_staleness(plan, ledger, campaign, clock)
     log.info(
         "campaign %s (%s, account %s): %s",
         campaign.name,
@@ -78,7 +79,7 @@ def begin(plan: Plan, ledger: Ledger, *, rows: Iterable[object]) -> Begun:
     if not plan.is_alert:
         warn_of_plan(plan)
     expected = length_hint(rows) or rows_read_last(ledger, plan.who)
-    run = begin_patiently(ledger, campaign, who=plan.who, wanted=plan.concurrency, terms=plan.terms)
+    run = begin_patiently(ledger, campaign, who=plan.who, wanted=plan.concurrency, terms=plan.terms, clock=clock)
     return Begun(run, Identity.of(ledger.key, campaign), expected)
 
 
@@ -129,7 +130,7 @@ def _check_ready(plan: Plan) -> None:
         )
 
 
-def _check_staleness(plan: Plan, ledger: Ledger, campaign: Campaign) -> None:
+def _check_staleness(plan: Plan, ledger: Ledger, campaign: Campaign, clock: Clock) -> None:
     """Return if the run is not too old: a catch-up does not send last year's voicemails. Before the first claim.
 
     A run that is skipped is kept in the ledger with its reason, so that its page says why.
@@ -153,7 +154,7 @@ def _check_staleness(plan: Plan, ledger: Ledger, campaign: Campaign) -> None:
         text = f"The rest of the campaign was not sent: {why}Some of its contacts were contacted before. {remedy}"
         raise StaleRunError(text, is_begun=True)
     text = f"Nothing was sent: {why}{remedy}"
-    skipped = begin_patiently(ledger, campaign, who=plan.who, wanted=0)
+    skipped = begin_patiently(ledger, campaign, who=plan.who, wanted=0, clock=clock)
     end_run(ledger, skipped, counts={}, reason=text)
     if plan.fail_if_nothing_sent:
         raise NothingSentError(text)

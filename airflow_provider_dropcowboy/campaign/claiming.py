@@ -173,7 +173,7 @@ class Claiming:
     async def _record(self, answered: Sequence[Answered]) -> None:
         """Write the answers down. What cannot be recorded is in doubt, and stops the run."""
         shared, is_recorded = self._shared, True
-        write = partial(record_patiently, shared.ledger, shared.run, answered=answered)
+        write = partial(record_patiently, shared.ledger, shared.run, answered=answered, clock=shared.clock)
         try:
             shared.tally.conflicts += await in_thread(self._record_thread, write)
         except LedgerError as error:

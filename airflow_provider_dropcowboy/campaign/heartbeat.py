@@ -138,7 +138,7 @@ class Heartbeat:
         """Beat until the run is over, or the ledger's file is lost."""
         shared = self._shared
         while True:
-            await asyncio.sleep(BEAT_S)
+            await asyncio.sleep(shared.clock.pause_s(BEAT_S))
             retrying = len(shared.retries)
             self._progress.tell(in_flight=shared.in_flight.claims - retrying, retrying=retrying)
             beat_once = partial(self._beat_once, shared.tally.as_counts(), self._sending.waiting_numbers())

@@ -54,7 +54,7 @@ def run_campaign(
     :raises NothingAcceptedError: each message was refused or is in doubt, however few they are.
     :raises DropCowboyError: what stopped the run, else.
     """
-    begun = begin(plan, ledger, rows=rows)
+    begun = begin(plan, ledger, rows=rows, clock=clock)
     started_s = clock.boot_s()
     with closing(Shared(plan=plan, ledger=ledger, run=begun.run, control=control, clock=clock)) as shared:
         pipeline = Pipeline(

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Self
 
 from airflow_provider_dropcowboy.campaign.control import Control
+from airflow_provider_dropcowboy.clock import Clock
 from airflow_provider_dropcowboy.errors import LedgerError
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.digest import PREFIX_CHARACTERS, digest
@@ -160,10 +161,11 @@ class NotSentRows:
     :param has_keys: a column holds the contact keys; else they are numbers, which are not kept here.
     """
 
-    def __init__(self, ledger: Ledger, run: Run, *, who: Who, has_keys: bool, control: Control) -> None:
+    def __init__(self, ledger: Ledger, run: Run, *, who: Who, has_keys: bool, control: Control, clock: Clock) -> None:
         self._ledger = ledger
         self._run = run
         self._control = control
+        self._clock = clock
         self._has_keys = has_keys
         task = (str(part) for part in (who.dag_id, who.task_id, who.map_index))
         # the tasks of one campaign number their nameless rows each for itself
@@ -220,7 +222,9 @@ class NotSentRows:
         """
         try:
             if rows:
-                keep_verdicts_patiently(self._ledger, self._run, rows=rows, give_up=self._is_stopping)
+                keep_verdicts_patiently(
+                    self._ledger, self._run, rows=rows, give_up=self._is_stopping, clock=self._clock
+                )
         except LedgerError:
             if not self._is_stopping():
                 raise

@@ -74,11 +74,14 @@ class RetryQueue:
         """
         if ask.asks >= MAX_ASKS:
             return False
-        wait_s = retry_after_s if retry_after_s is not None else min(FIRST_WAIT_S * 2 ** (ask.asks - 1), MAX_WAIT_S)
+        wait_s = retry_after_s if retry_after_s is not None else self._back_off_s(ask.asks)
         due = self._clock.boot_s() + wait_s * random.uniform(1.0, 1.5)  # noqa: S311  # no secret
         heapq.heappush(self._heap, (due, next(self._order), ask))
         self._changed.set()
         return True
+
+    def _back_off_s(self, asks: int) -> float:
+        return self._clock.pause_s(min(FIRST_WAIT_S * 2 ** (asks - 1), MAX_WAIT_S))
 
     async def due(self, most: int) -> list[Ask]:
         """Wait for those that are due, at most so many."""
@@ -227,11 +230,13 @@ class Shared:
     not_sent: NotSentRows = field(init=False)
 
     def __post_init__(self) -> None:
-        self.pace = Pace(0, rate_per_s=self.plan.rate_per_s)
+        self.pace = Pace(0, rate_per_s=self.plan.rate_per_s, clock=self.clock)
         self.retries = RetryQueue(self.clock)
         self.in_flight = InFlightLimit(self.plan.concurrency, retries=self.retries)
         has_keys = self.plan.columns.key_column is not None
-        self.not_sent = NotSentRows(self.ledger, self.run, who=self.plan.who, has_keys=has_keys, control=self.control)
+        self.not_sent = NotSentRows(
+            self.ledger, self.run, who=self.plan.who, has_keys=has_keys, control=self.control, clock=self.clock
+        )
 
     def close(self) -> None:
         """Forget what it remembers on disk."""

@@ -31,13 +31,17 @@ GiveUp = Callable[[], bool]
 T = TypeVar("T")
 
 
-def bind_patiently(ledger: Ledger, account: str, *, name: str, channel: Channel, prefix: str) -> Campaign:
+def bind_patiently(
+    ledger: Ledger, account: str, *, name: str, channel: Channel, prefix: str, clock: Clock = SYSTEM_CLOCK
+) -> Campaign:
     """``bind_campaign``, again until it is known to be on disk.
 
     :raises LedgerError: the database did not come back in time; nothing was sent.
     """
     return _until_answered(
-        CLAIM_PATIENCE_S, lambda: bind_campaign(ledger, account, name=name, channel=channel, prefix=prefix)
+        CLAIM_PATIENCE_S,
+        lambda: bind_campaign(ledger, account, name=name, channel=channel, prefix=prefix),
+        clock=clock,
     )
 
 
@@ -48,15 +52,17 @@ def begin_patiently(
     who: Who,
     wanted: int,
     terms: Terms = NO_TERMS,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> Run:
     """``begin_run``, again until it is known to be on disk: one row, whatever became of the first answers.
 
     :raises LedgerError: as ``bind_patiently``.
     """
-    started_at = _until_answered(CLAIM_PATIENCE_S, lambda: _now(ledger))
+    started_at = _until_answered(CLAIM_PATIENCE_S, lambda: _now(ledger), clock=clock)
     return _until_answered(
         CLAIM_PATIENCE_S,
         lambda: begin_run(ledger, campaign, who=who, wanted=wanted, started_at=started_at, terms=terms),
+        clock=clock,
     )
 
 
@@ -117,21 +123,23 @@ def reclaim_patiently(
     )
 
 
-def record_patiently(ledger: Ledger, run: Run, *, answered: Sequence[Answered]) -> int:
+def record_patiently(ledger: Ledger, run: Run, *, answered: Sequence[Answered], clock: Clock = SYSTEM_CLOCK) -> int:
     """``record``, again until it is on disk.
 
     :raises LedgerError: the database did not come back in time: these sends are in doubt now.
     """
-    return _until_answered(RECORD_PATIENCE_S, lambda: record(ledger, run, answered=answered))
+    return _until_answered(RECORD_PATIENCE_S, lambda: record(ledger, run, answered=answered), clock=clock)
 
 
-def keep_verdicts_patiently(ledger: Ledger, run: Run, *, rows: Sequence[NotSent], give_up: GiveUp) -> None:
+def keep_verdicts_patiently(
+    ledger: Ledger, run: Run, *, rows: Sequence[NotSent], give_up: GiveUp, clock: Clock = SYSTEM_CLOCK
+) -> None:
     """``keep_verdicts``, again until it is on disk.
 
     :param give_up: called before each further try.
     :raises LedgerError: the database did not come back in time.
     """
-    _until_answered(CLAIM_PATIENCE_S, lambda: keep_verdicts(ledger, run, rows), give_up=give_up)
+    _until_answered(CLAIM_PATIENCE_S, lambda: keep_verdicts(ledger, run, rows), give_up=give_up, clock=clock)
 
 
 def _now(ledger: Ledger) -> datetime:
@@ -139,14 +147,19 @@ def _now(ledger: Ledger) -> datetime:
         return now(connection)
 
 
-def _until_answered(patience_s: float, call: Callable[[], T], *, give_up: GiveUp = lambda: False) -> T:
+def _until_answered(patience_s: float, call: Callable[[], T], *, clock: Clock, give_up: GiveUp = lambda: False) -> T:
+    return _attempts(patience_s, clock=clock, give_up=give_up)(call)
+
+
+def _attempts(patience_s: float, *, clock: Clock, give_up: GiveUp) -> tenacity.Retrying:
+    gives_up_s = clock.boot_s() + patience_s
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(_may_pass),
-        stop=lambda state: give_up() or tenacity.stop_after_delay(patience_s)(state),
-        wait=_WAIT,
+        stop=lambda _: give_up() or clock.boot_s() >= gives_up_s,
+        wait=lambda state: clock.pause_s(_WAIT(state)),
         before_sleep=_warn,
         reraise=True,
-    )(call)
+    )
 
 
 def _patiently(
@@ -161,13 +174,7 @@ def _patiently(
 ) -> tuple[Judgement, Deadline]:
     lease_ends = clock.deadline(LEASE)
     found: list[Claim] = []
-    for attempt in tenacity.Retrying(
-        retry=tenacity.retry_if_exception(_may_pass),
-        stop=lambda state: give_up() or tenacity.stop_after_delay(CLAIM_PATIENCE_S)(state),
-        wait=_WAIT,
-        before_sleep=_warn,
-        reraise=True,
-    ):
+    for attempt in _attempts(CLAIM_PATIENCE_S, clock=clock, give_up=give_up):
         with attempt:
             if uncertain is not None:
                 # the answer to a COMMIT was lost: what is there is ours, and nothing else of that batch ever will be

@@ -198,8 +198,9 @@ class Pace:
     :ivar in_flight: requests under way.
     """
 
-    def __init__(self, limit: int, *, rate_per_s: float | None = None) -> None:
+    def __init__(self, limit: int, *, rate_per_s: float | None = None, clock: Clock = SYSTEM_CLOCK) -> None:
         self.in_flight = 0
+        self._clock = clock
         self._limit = limit
         self._window = float(limit)
         # one at a time, evenly: a burst at the start of each second would be what the limit is against
@@ -263,10 +264,11 @@ class Pace:
         now = time.monotonic()
         if retry_after_s is not None:
             self._still_until = max(self._still_until, now + retry_after_s)
-        if now < self._slowed_at + self._pause_s:
+        pause_s = self._clock.pause_s(self._pause_s)
+        if now < self._slowed_at + pause_s:
             return
         self._slowed_at = now
-        self._still_until = max(self._still_until, now + self._pause_s)
+        self._still_until = max(self._still_until, now + pause_s)
         self._pause_s = min(self._pause_s * 2, MAX_PAUSE_S)
         self._window = max(self._window / 2, 1.0)
 

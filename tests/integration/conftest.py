@@ -12,12 +12,13 @@ from airflow_provider_dropcowboy.campaign.messages import RvmTemplate
 from airflow_provider_dropcowboy.campaign.plan import Plan, Rows
 from airflow_provider_dropcowboy.campaign.run import run_campaign
 from airflow_provider_dropcowboy.campaign.summary import Summary
-from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock
+from airflow_provider_dropcowboy.clock import Clock
 from airflow_provider_dropcowboy.contacts.contact import ContactColumns
 from airflow_provider_dropcowboy.contacts.suppression import SuppressionList
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
 from airflow_provider_dropcowboy.sandbox.catalog import BRAND_ID, POOL_ID, RECORDING_ID
 from airflow_provider_dropcowboy.secret import Secret
+from tests.clock import BriskClock
 from tests.sandbox_process import SandboxProcess
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class RunPlan(Protocol):
         *,
         control: Control | None = None,
         suppressed: Rows | None = None,
-        clock: Clock = SYSTEM_CLOCK,
+        clock: Clock | None = None,
     ) -> Summary: ...
 
 
@@ -93,10 +94,17 @@ def run(ledger: Ledger) -> RunPlan:
         *,
         control: Control | None = None,
         suppressed: Rows | None = None,
-        clock: Clock = SYSTEM_CLOCK,
+        clock: Clock | None = None,
     ) -> Summary:
         numbers = None if suppressed is None else SuppressionList(suppressed, region=plan.columns.region)
-        return run_campaign(plan, ledger, rows=rows, control=control or Control(), suppressed=numbers, clock=clock)
+        return run_campaign(
+            plan,
+            ledger,
+            rows=rows,
+            control=control or Control(),
+            suppressed=numbers,
+            clock=clock or BriskClock(),
+        )
 
     return run_to_end
 

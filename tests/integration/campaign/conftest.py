@@ -1,4 +1,4 @@
-"""What the tests of whole runs look at, and runs without waiting."""
+"""What the tests of whole runs look at."""
 
 import threading
 import time
@@ -7,13 +7,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-import tenacity
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.campaign import heartbeat, shared
 from airflow_provider_dropcowboy.campaign.messages import RvmTemplate
 from airflow_provider_dropcowboy.campaign.plan import Plan
-from airflow_provider_dropcowboy.ledger import patience
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.schema import SENDS
 from airflow_provider_dropcowboy.sandbox.catalog import RECORDING_ID, SITE_ID
@@ -23,15 +20,6 @@ from tests.integration.conftest import MakePlan
 from tests.sandbox_process import SandboxProcess
 
 WAIT_S = 60.0
-
-
-@pytest.fixture(autouse=True)
-def no_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was surely not taken is asked again at once."""
-    monkeypatch.setattr(shared, "FIRST_WAIT_S", 0.0)
-    monkeypatch.setattr("airflow_provider_dropcowboy.transport.bulk.MIN_PAUSE_S", 0.0)
-    monkeypatch.setattr(heartbeat, "BEAT_S", 0.05)
-    monkeypatch.setattr(patience, "_WAIT", tenacity.wait_none())
 
 
 def states(ledger: Ledger) -> Mapping[State, int]:

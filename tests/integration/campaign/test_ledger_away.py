@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from airflow_provider_dropcowboy.ledger.claims import claim as real_claim
 from airflow_provider_dropcowboy.ledger.claims import record_and_claim
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
 from airflow_provider_dropcowboy.ledger.judgement import Claim, Judgement
-from airflow_provider_dropcowboy.ledger.patience import reclaim_patiently
+from airflow_provider_dropcowboy.ledger.patience import CLAIM_PATIENCE_S, reclaim_patiently
 from airflow_provider_dropcowboy.ledger.runs import Run
 from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
+from tests.clock import BriskClock
 from tests.integration.campaign.conftest import taken_once
 from tests.integration.conftest import MakePlan, RunPlan, people
 from tests.sandbox_process import SandboxProcess
@@ -72,14 +74,16 @@ def test_a_claim_that_nobody_confirmed_is_not_sent_and_the_run_says_that_the_led
     ledger: Ledger,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    clock = BriskClock()
+
     def lost(*arguments: Any, **named: Any) -> Judgement:
         real_claim(*arguments, **named)
+        clock.suspend(timedelta(seconds=CLAIM_PATIENCE_S))
         raise LedgerError("the answer to the COMMIT was lost")
 
-    monkeypatch.setattr(patience, "CLAIM_PATIENCE_S", 0)
     monkeypatch.setattr(patience, "claim", lost)
     with pytest.raises(LedgerError, match="COMMIT"):
-        run(plan(), people(30))
+        run(plan(), people(30), clock=clock)
     assert sandbox.takes()["asks"] == 0
     monkeypatch.undo()
     summary = run(plan(), people(30))
@@ -110,19 +114,21 @@ def test_answers_and_claims_whose_common_commit_fails_each_time_are_settled_apar
 def test_a_common_commit_that_nobody_confirmed_sends_nothing_of_its_claims(
     sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, monkeypatch: pytest.MonkeyPatch, is_carried_out: bool
 ) -> None:
+    clock = BriskClock()
+
     def lost(*arguments: Any, **named: Any) -> Judgement:
         if is_carried_out:
             record_and_claim(*arguments, **named)
-        monkeypatch.setattr(patience, "CLAIM_PATIENCE_S", 0)
         monkeypatch.setattr(patience, "find_claims", away)
         raise LedgerError("the answer to the COMMIT was lost")
 
     def away(*_arguments: Any, **_named: Any) -> list[Claim]:
+        clock.suspend(timedelta(seconds=CLAIM_PATIENCE_S))
         raise LedgerError("the database is away")
 
     monkeypatch.setattr(claiming, "record_and_claim", lost)
     with pytest.raises(LedgerError, match="away"):
-        run(plan(), people(300))
+        run(plan(), people(300), clock=clock)
     contacted = sandbox.takes()["takes"]
     assert 0 < contacted < 300
     monkeypatch.undo()
@@ -176,7 +182,7 @@ def test_a_run_whose_ledger_is_deleted_stops_and_the_same_run_again_calls_nobody
         each.unlink()
     copy.replace(path)
     put_back = open_ledger(ledger.engine.url, may_create=True)
-    summary = run_campaign(plan(), put_back, rows=people(1_500), control=Control())
+    summary = run_campaign(plan(), put_back, rows=people(1_500), control=Control(), clock=BriskClock())
     put_back.engine.dispose()
     # those whose answers came after the loss stay claimed, by a run that may still live
     assert set(summary.counts) <= {"accepted", "claimed"}

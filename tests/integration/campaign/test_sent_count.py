@@ -10,6 +10,7 @@ from airflow_provider_dropcowboy.ledger.campaigns import campaigns_of
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.reports.funnel import read_funnel
 from airflow_provider_dropcowboy.states import State
+from tests.clock import BriskClock
 from tests.integration.conftest import MakePlan, people
 from tests.sandbox_process import SandboxProcess
 
@@ -22,7 +23,7 @@ def test_a_stopped_run_and_its_report_say_the_same_number_sent(
     stopped = plan(max_reject_rate=0.2, max_unknown_rate=0.02, concurrency=10)
     said: list[Summary] = []
     with pytest.raises(DropCowboyError):
-        run_campaign(stopped, ledger, rows=people(300), control=Control(), tell=said.append)
+        run_campaign(stopped, ledger, rows=people(300), control=Control(), tell=said.append, clock=BriskClock())
     (campaign,) = campaigns_of(ledger, stopped.account.name, name=stopped.campaign)
     funnel = read_funnel(ledger, campaign)
     released = funnel.counts[State.RELEASED]

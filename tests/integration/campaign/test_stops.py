@@ -21,6 +21,7 @@ from airflow_provider_dropcowboy.ledger.runs import SILENT_AFTER, Who, begin_run
 from airflow_provider_dropcowboy.ledger.schema import RUNS
 from airflow_provider_dropcowboy.secret import Secret
 from airflow_provider_dropcowboy.states import State
+from tests.clock import BriskClock
 from tests.integration.campaign.conftest import WAIT_S, states, taken_once, wait_until
 from tests.integration.campaign.workers import ROOT, command
 from tests.integration.conftest import MakePlan, RunPlan, people
@@ -224,7 +225,7 @@ def test_an_interrupted_main_thread_lets_the_engine_end_in_order(
 
     monkeypatch.setattr("airflow_provider_dropcowboy.campaign.run.threading.Thread", Interrupted)
     with pytest.raises(TimeoutError, match="execution_timeout"):
-        run_campaign(plan(), ledger, rows=people(1_000), control=Control())
+        run_campaign(plan(), ledger, rows=people(1_000), control=Control(), clock=BriskClock())
     assert is_over(ledger)
     assert states(ledger)[State.ACCEPTED] == sandbox.takes()["takes"]
     assert set(states(ledger)) <= {State.ACCEPTED, State.RELEASED}

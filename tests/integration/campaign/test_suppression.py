@@ -21,6 +21,7 @@ from airflow_provider_dropcowboy.ledger.schema import SENDS
 from airflow_provider_dropcowboy.ledger.suppressions import suppress, unsuppress
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.states import State
+from tests.clock import BriskClock
 from tests.integration.campaign.conftest import states
 from tests.integration.conftest import MakePlan, RunPlan, people
 from tests.sandbox_process import SandboxProcess
@@ -150,6 +151,7 @@ def test_who_opts_out_between_the_claim_and_the_request_is_not_called(
         rows=people(12),
         control=Control(),
         watch=opt_out_after_the_first,
+        clock=BriskClock(),
     )
     assert dict(summary.counts) == {"suppressed": 1, "accepted": 11}
     assert summary.reasons == {(State.SUPPRESSED, "on the ledger's suppression list"): 1}

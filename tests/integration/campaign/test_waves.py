@@ -17,6 +17,7 @@ from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger, upg
 from airflow_provider_dropcowboy.ledger.judgement import ClaimRules
 from airflow_provider_dropcowboy.ledger.runs import Who
 from airflow_provider_dropcowboy.ledger.schema import HELD, RUNS
+from tests.clock import BriskClock
 from tests.integration.campaign.test_windows import OpenUntil
 from tests.integration.conftest import MakePlan, RunPlan, people
 from tests.integration.ledger.test_counts import migrate_to
@@ -130,7 +131,7 @@ def test_a_run_that_was_stopped_counts_the_rows_that_it_decided(plan: MakePlan, 
         yield from people(50, first=50)
 
     with pytest.raises(InterruptedRunError):
-        run_campaign(plan(), ledger, rows=rows(), control=control, tell=told.append)
+        run_campaign(plan(), ledger, rows=rows(), control=control, tell=told.append, clock=BriskClock())
     (summary,) = told
     assert summary.read == sum(summary.counts.values()) < 100
     assert counts_kept(ledger, summary) == dict(summary.counts)

@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.campaign import shared
 from airflow_provider_dropcowboy.campaign.preview import preview_campaign
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.schema import SENDS
 from airflow_provider_dropcowboy.screening.screen import Ruling
 from airflow_provider_dropcowboy.states import LEASE, State
-from tests.clock import SleepyClock
+from tests.clock import MovableClock, SleepyClock
 from tests.integration.campaign.conftest import states, taken_once
 from tests.integration.conftest import MakePlan, RunPlan, people
 from tests.sandbox_process import SandboxProcess
@@ -88,13 +87,19 @@ def test_who_is_judged_open_and_found_closed_by_the_claim_waits_for_the_next_ope
     assert sandbox.takes()["asks"] == 0
 
 
+class LongPauses(MovableClock):
+    """The vendor's back-off lasts longer than the calling hours."""
+
+    def pause_s(self, seconds: float) -> float:
+        return 2.0
+
+
 def test_a_message_that_is_to_be_sent_again_when_the_hours_end_is_held(
-    sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, ledger: Ledger
 ) -> None:
-    monkeypatch.setattr(shared, "FIRST_WAIT_S", 2.0)
     sandbox.fault("429", times=1)
     hours = OpenUntil(utcnow() + timedelta(seconds=1.5))
-    summary = run(plan(concurrency=1, hours=hours), people(1))
+    summary = run(plan(concurrency=1, hours=hours), people(1), clock=LongPauses())
     assert (dict(summary.counts), summary.next_opening) == ({"held": 1}, hours.reopens_at)
     assert states(ledger) == {State.RELEASED: 1}
 

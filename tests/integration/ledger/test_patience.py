@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-import tenacity
 
 from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.api.wire import Outcome, SendOutcome
@@ -27,7 +26,7 @@ from airflow_provider_dropcowboy.ledger.runs import Who
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, RUNS
 from airflow_provider_dropcowboy.screening.screen import Candidate
 from airflow_provider_dropcowboy.states import LEASE, State
-from tests.clock import FrozenClock
+from tests.clock import BriskClock, FrozenClock
 from tests.integration.ledger.conftest import ACCOUNT, Desk, messages
 
 FATES = ("kept", "lost before", "lost after")
@@ -57,7 +56,6 @@ class Commits:
                 raise dialect.dbapi.OperationalError("the connection was lost")
 
         monkeypatch.setattr(dialect, "do_commit", commit)
-        monkeypatch.setattr(patience, "_WAIT", tenacity.wait_none())
 
     def meet(self, fates: Iterable[str]) -> None:
         self._fates = iter(fates)
@@ -68,6 +66,9 @@ def commits(monkeypatch: pytest.MonkeyPatch, desk: Desk) -> Commits:
     return Commits(monkeypatch, desk)
 
 
+BRISK = BriskClock()
+
+
 def never() -> bool:
     return False
 
@@ -76,7 +77,9 @@ def test_a_claim_whose_commit_got_no_answer_is_found_again_or_made_anew(desk: De
     for turn, fates in enumerate(itertools.product(FATES, repeat=3)):
         asked = messages(range(10 * turn, 10 * turn + 5))
         commits.meet(fates)
-        judgement, _ = claim_patiently(desk.ledger, desk.run, candidates=list(map(Candidate, asked)), give_up=never)
+        judgement, _ = claim_patiently(
+            desk.ledger, desk.run, candidates=list(map(Candidate, asked)), give_up=never, clock=BRISK
+        )
         commits.meet([])
         claimed = {claim.message.contact_key for claim in judgement.claimed}
         assert (len(judgement.claimed), claimed) == (5, {item.contact_key for item in asked}), fates
@@ -91,11 +94,13 @@ def test_a_campaign_and_a_run_whose_commit_got_no_answer_are_entered_once(desk: 
     for turn, fates in enumerate(itertools.product(FATES, repeat=2)):
         name = f"autumn after {fates}"
         commits.meet(fates)
-        campaign = bind_patiently(desk.ledger, ACCOUNT, name=name, channel=Channel.RVM, prefix=f"{turn:012x}")
+        campaign = bind_patiently(
+            desk.ledger, ACCOUNT, name=name, channel=Channel.RVM, prefix=f"{turn:012x}", clock=BRISK
+        )
         commits.meet(["kept", *fates])  # the first one is of a transaction that reads the clock
-        run = begin_patiently(desk.ledger, campaign, who=Who(task_id="test"), wanted=10)
+        run = begin_patiently(desk.ledger, campaign, who=Who(task_id="test"), wanted=10, clock=BRISK)
         commits.meet([])
-        other = begin_patiently(desk.ledger, campaign, who=Who(task_id="test"), wanted=10)
+        other = begin_patiently(desk.ledger, campaign, who=Who(task_id="test"), wanted=10, clock=BRISK)
         with desk.ledger.reading() as connection:
             campaigns = connection.execute(sa.select(CAMPAIGNS.c.id).where(CAMPAIGNS.c.name == name)).scalars().all()
             runs = connection.execute(sa.select(RUNS.c.id).where(RUNS.c.campaign_id == campaign.id)).scalars().all()
@@ -107,7 +112,7 @@ def test_a_further_attempt_whose_commit_got_no_answer_is_found_again_or_made_ane
     for turn, fates in enumerate(itertools.product(FATES, repeat=3)):
         first = desk.claim(*messages(range(10 * turn, 10 * turn + 5))).claimed
         commits.meet(fates)
-        judgement, _ = reclaim_patiently(desk.ledger, desk.run, claims=first, give_up=never)
+        judgement, _ = reclaim_patiently(desk.ledger, desk.run, claims=first, give_up=never, clock=BRISK)
         commits.meet([])
         assert len(judgement.claimed) == 5, fates
         assert judgement.already == [], fates
@@ -121,7 +126,7 @@ def test_an_outcome_whose_commit_got_no_answer_is_written_again(desk: Desk, comm
     claims = desk.claim(*messages(range(5))).claimed
     commits.meet([fate, fate])
     answered = [Answered(claim, SendOutcome(Outcome.ACCEPTED)) for claim in claims]
-    assert record_patiently(desk.ledger, desk.run, answered=answered) == 0
+    assert record_patiently(desk.ledger, desk.run, answered=answered, clock=BRISK) == 0
     assert {desk.row(claim.message).state for claim in claims} == {State.ACCEPTED}
     assert desk.history() == []
 
@@ -146,8 +151,10 @@ def test_answers_and_claims_that_share_a_commit_without_answer_are_each_written_
         )
     except LedgerError:
         assert fates[0] != "kept"
-        conflicts = record_patiently(desk.ledger, desk.run, answered=answered)
-        judgement, _ = claim_patiently(desk.ledger, desk.run, candidates=candidates, give_up=never, uncertain=claim_id)
+        conflicts = record_patiently(desk.ledger, desk.run, answered=answered, clock=BRISK)
+        judgement, _ = claim_patiently(
+            desk.ledger, desk.run, candidates=candidates, give_up=never, clock=BRISK, uncertain=claim_id
+        )
     commits.meet([])
     assert (conflicts, desk.history()) == (0, [])
     assert {desk.row(claim.message).state for claim in claims} == {State.ACCEPTED}
@@ -173,7 +180,7 @@ def test_answers_are_recorded_although_the_account_is_locked(desk: Desk) -> None
                 rules=NO_RULES,
                 met={},
             )
-        assert record_patiently(desk.ledger, desk.run, answered=answered) == 0
+        assert record_patiently(desk.ledger, desk.run, answered=answered, clock=BRISK) == 0
     assert {desk.row(claim.message).state for claim in claims} == {State.ACCEPTED}
 
 
@@ -190,7 +197,9 @@ def test_what_is_claimed_meanwhile_by_another_run_is_left_to_it(
     found = find_claims
     monkeypatch.setattr(patience, "find_claims", look)
     commits.meet(["lost before"])
-    judgement, _ = claim_patiently(desk.ledger, desk.run, candidates=list(map(Candidate, asked)), give_up=never)
+    judgement, _ = claim_patiently(
+        desk.ledger, desk.run, candidates=list(map(Candidate, asked)), give_up=never, clock=BRISK
+    )
     assert [claim.message.contact_key for claim in judgement.claimed] == ["2", "3", "4"]
     assert [row.message.contact_key for row in judgement.already] == ["0", "1"]
 
@@ -206,7 +215,7 @@ def test_a_lease_counts_from_before_the_first_try(desk: Desk, commits: Commits) 
     expected = clock.deadline(LEASE)
 
     def pass_time() -> bool:
-        clock.suspend(timedelta(minutes=1))
+        clock.suspend(timedelta(seconds=20))
         return False
 
     commits.meet(["lost after", "lost before"])
