@@ -35,6 +35,7 @@ from airflow_provider_dropcowboy.ledger.health import MAX_CLOCK_SKEW
 from airflow_provider_dropcowboy.ledger.postgres import check_driver
 from airflow_provider_dropcowboy.ledger.upkeep import clock_skew, commit_s
 from airflow_provider_dropcowboy.screening.places import ZoneRules, installed_copies, is_older, load_places
+from airflow_provider_dropcowboy.screening.rule_files import load_rulebook
 from airflow_provider_dropcowboy.screening.rules import Rulebook
 from airflow_provider_dropcowboy.transport.client import probe
 
@@ -63,7 +64,7 @@ def examine(conn: str) -> Iterator[Finding]:
     yield look_at_extras()
     yield _checked(
         "calling hours",
-        lambda: look_at_rules(Rulebook.load(connection.load_own_rules()), today=utcnow().date()),
+        lambda: look_at_rules(load_rulebook(connection.load_own_rules()), today=utcnow().date()),
     )
     yield look_at_zones(installed_copies(), needed=load_places().zone_version)
     airflow, python = version("apache-airflow"), platform.python_version()

@@ -195,23 +195,23 @@ def _age(book: "Rulebook", today: date) -> str:
 
 
 def _load() -> "Rulebook":
-    from airflow_provider_dropcowboy.screening.rules import Rulebook
+    from airflow_provider_dropcowboy.screening.rule_files import load_rulebook
 
-    return Rulebook.load(connection.load_own_rules())
+    return load_rulebook(connection.load_own_rules())
 
 
 def _read(path: Path) -> "Rulebook":
     """A whole file says when it was checked; a file that extends the shipped rules does not."""
     import tomllib
 
-    from airflow_provider_dropcowboy.screening.rules import Rulebook
+    from airflow_provider_dropcowboy.screening.rule_files import load_rulebook, read_rulebook
 
     text = path.read_text(encoding="utf-8")
     try:
         is_whole = "as_of" in tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise click.UsageError(f"{path} is not valid TOML: {error}.") from None
-    return Rulebook.read_alone(text) if is_whole else Rulebook.load(text)
+    return read_rulebook(text) if is_whole else load_rulebook(text)
 
 
 def _lines(book: "Rulebook") -> set[str]:

@@ -186,6 +186,13 @@ def sort_out(
     """
     known, lost, facts = records.known, records.lost, records.facts
     free: list[tuple[Candidate, Any]] = []
+    if not known and not lost:  # most batches of a new campaign: nothing to compare with, for each row
+        for candidate in candidates:
+            if verdict := screen(candidate, facts):
+                judgement.stopped.append((candidate.message, verdict))
+            else:
+                free.append((candidate, None))
+        return free
     for given in candidates:
         candidate, row = by_name(given, known)
         message = candidate.message

@@ -11,9 +11,19 @@ from typing import Final
 
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.screening.places import Place, ZoneRules, is_older, load_places, zone_rules
-from airflow_provider_dropcowboy.screening.rules import CALLED_PARTY, CHANNELS, Rule, Rulebook
+from airflow_provider_dropcowboy.screening.rule_files import CHANNELS, load_rulebook
+from airflow_provider_dropcowboy.screening.rules import (
+    CALLED_PARTY,
+    Rule,
+    Rulebook,
+    RuleSpans,
+    both,
+    force_spans,
+    free_of,
+    shorten,
+    state_at,
+)
 from airflow_provider_dropcowboy.screening.screen import Need, Ruling
-from airflow_provider_dropcowboy.screening.spans import RuleSpans, both, force_spans, free_of, shorten
 
 _BANNED: Final = {
     "prerecorded": "prerecorded sales messages are banned",
@@ -53,6 +63,9 @@ class CallingHours:
         self._mode = mode
         self._book = book
         self._rules = rules
+        self._rules_in: dict[str, list[int]] = {}
+        for number, rule in enumerate(rules):
+            self._rules_in.setdefault(rule.region, []).append(number)
         self._has_bans = has_bans
         self._needs = {rule: Need(rule.consent, rule.label) for rule in rules if rule.consent}
         self._places = load_places()
@@ -69,7 +82,7 @@ class CallingHours:
         :param channel: ``rvm`` or ``sms``.
         :param message_kind: ``marketing`` or ``informational``; only the former is banned, or needs consent, in some
             states.
-        :param rules_text: the user's file; see :meth:`Rulebook.load`.
+        :param rules_text: the user's file; see :func:`.load_rulebook`.
         :raises ConfigurationError: the file cannot be read, or this machine's time zone rules are older than the tables
             of places; it says what to change.
         """
@@ -80,7 +93,7 @@ class CallingHours:
             )
         if mode is not Mode.OFF:
             _check_zone_rules(zone_rules(), load_places().zone_version)
-        book = Rulebook.load(rules_text)
+        book = load_rulebook(rules_text)
         is_national = mode is Mode.FEDERAL
         rules = tuple(r for r in book.rules if channel in r.channels and (len(r.region) == 2 or not is_national))
         if message_kind != "marketing":
@@ -135,8 +148,8 @@ class CallingHours:
         return tuple(self._held(self._rules_of(place), place, at.timestamp())[0])
 
     def _rules_of(self, place: Place) -> list[Rule]:
-        regions = _with_countries(place)
-        return [rule for rule in self._rules if rule.region in regions]
+        found = chain.from_iterable(self._rules_in[region] for region in self._rules_in.keys() & _with_countries(place))
+        return [self._rules[number] for number in sorted(found)]
 
     def _held(self, rules: Sequence[Rule], place: Place, now: float) -> tuple[list[Rule], list[float]]:
         """Those that hold now, in a zone at least of which they speak, and the moments at which one begins or ends."""
@@ -152,8 +165,9 @@ class CallingHours:
         standing = self._alike.get(kind)
         if standing is None or not standing.begins <= now < standing.ends:
             standing = self._alike[kind] = self._look(place, now)
-        ruling = replace(standing.ruling, regions=place.regions)
-        return _Standing(standing.begins, standing.ends, ruling)
+        if standing.ruling.regions == place.regions:
+            return standing
+        return _Standing(standing.begins, standing.ends, replace(standing.ruling, regions=place.regions))
 
     def _look(self, place: Place, now: float) -> "_Standing":
         """The ruling, and from when until when it is the same; not past the end of the day in UTC."""
@@ -196,11 +210,11 @@ class CallingHours:
             opens_at = _moment(spans[following][0]) if following < len(spans) else None
             ruling = self._ruling(place, held, f"open: {labels}", closes_at=_moment(ends), opens_at=opens_at)
             return _Standing(now, min(ends, next_day), ruling)
-        closed = [label for label, times in laws if not any(begins <= now < ends for begins, ends in times)]
+        states = [state_at(times, now) for _, times in laws]
+        closed = [label for (label, _), (is_open, _until) in zip(laws, states, strict=True) if not is_open]
         reason = f"closed: {_joined(closed)}" if closed else "closed: the margin before the end"
         opens_at = _moment(spans[following][0]) if following < len(spans) else None
-        edges = chain.from_iterable(chain(spans, *(times for _, times in laws)))
-        ends = min(edge for edge in chain(edges, [next_day]) if edge > now)
+        ends = min(next_day, state_at(spans, now)[1], *(until for _, until in states))
         return _Standing(now, ends, self._ruling(place, held, reason, opens_at=opens_at))
 
     def _ruling(

@@ -1,18 +1,14 @@
-"""The rules of calling hours as data: what ``data/rules.toml`` and a user's file may say, and how they are read."""
+"""The rules of calling hours, and when they are open: from wall clocks to seconds since the epoch."""
 
-import re
-import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache, reduce
 from typing import Final
 
-from airflow_provider_dropcowboy.errors import ConfigurationError
-from airflow_provider_dropcowboy.screening._table import Table
-from airflow_provider_dropcowboy.screening.places import DATA, is_zone, load_places
-from airflow_provider_dropcowboy.screening.screen import Consent, Kinds
+from airflow_provider_dropcowboy.screening.places import clock
+from airflow_provider_dropcowboy.screening.screen import Kinds
 
-CHANNELS: Final = frozenset({"rvm", "sms"})
 CALLED_PARTY: Final = "called_party"
 """In a rule's ``zones``: those where the person may be."""
 
@@ -20,7 +16,6 @@ Hours = tuple[int, int]
 """Minutes after midnight, on the wall clock: open from the first, closed from the second."""
 
 ALL_DAY: Final[Hours] = (0, 24 * 60)
-BANS: Final = ("prerecorded", "mobile")
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # compared and hashed by identity, for every place
@@ -117,181 +112,116 @@ class Rulebook:
     holidays: Mapping[str, Mapping[str, frozenset[date]]]
     pauses: tuple[Pause, ...]
 
-    @classmethod
-    def load(cls, extension: str | None = None) -> "Rulebook":
-        """The rules this package ships, replaced and extended by a user's file.
 
-        :param extension: the text of that file, TOML. Its rules take the place of all shipped ones of the same region
-            and channel, its holidays that of the shipped ones of the same region and name; its pauses are added.
-        :raises ConfigurationError: a file cannot be read; it says what to change.
-        """
-        shipped = [(DATA / name).read_text(encoding="utf-8") for name in ("rules.toml", "holidays.toml")]
-        book = _read("\n".join(shipped), where="the shipped calling hours", below=None)
-        return book if extension is None else _read(extension, where="the file of calling hours", below=book)
+Spans = list[tuple[float, float]]
+"""Open from the first until before the second, in seconds since the epoch; in order, none touches the next."""
 
-    @classmethod
-    def read_alone(cls, text: str) -> "Rulebook":
-        """The rules of one whole file, such as another version of this package ships; raises as :meth:`load` does."""
-        return _read(text, where="the file of calling hours", below=None)
+NEVER: Final = (float("inf"), float("inf"))
 
 
-def _read(text: str, *, where: str, below: Rulebook | None) -> Rulebook:
-    try:
-        table = Table(tomllib.loads(text), where=where)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(
-            f"{where[0].upper()}{where[1:]} is not valid TOML: {error}. Nothing was sent."
-        ) from error
-    version = table.text("version")
-    as_of = table.day("as_of", None)
-    margin = table.number("margin_minutes", None if below is None else int(below.margin / timedelta(minutes=1)), low=0)
-    holidays_until = table.day("holidays_until", below.holidays_until if below else None)
-    rules = tuple(rule for entry in table.tables("rule") for rule in _read_rule(entry))
-    holidays = {region: dict(days) for region, days in below.holidays.items()} if below else {}
-    for entry in table.tables("holidays"):
-        holidays.setdefault(_region(entry.text("region"), entry), {}).update(_read_days(entry))
-    pauses = tuple(_read_pause(entry) for entry in table.tables("paused"))
-    table.end()
-    if holidays_until is None:
-        raise table.wrong(
-            "holidays_until", "is missing", "Write the last day whose holidays it knows, like 2028-12-31."
-        )
-    return Rulebook(
-        version=version if below is None else f"{below.version}+{version}",
-        as_of=as_of if below is None else below.as_of,
-        margin=timedelta(minutes=margin),
-        holidays_until=holidays_until,
-        rules=(*_without(below.rules if below else (), rules), *rules),
-        holidays=holidays,
-        pauses=(*(below.pauses if below else ()), *pauses),
+class RuleSpans:
+    """When rules are open in zones. It keeps the answers of one day: many places share rules and zones.
+
+    :param holidays: by region.
+    """
+
+    def __init__(self, holidays: Mapping[str, frozenset[date]]) -> None:
+        self._holidays = holidays
+        self._day: date | None = None
+        self._kept: dict[tuple[Rule, tuple[str, ...], int], Spans] = {}
+
+    def of(self, rule: Rule, zones: tuple[str, ...], *, today: date, days: int) -> Spans:
+        """When the rule is open in every one of the zones, from yesterday on and so many days ahead."""
+        if today != self._day:
+            self._day, self._kept = today, {}
+        spans = self._kept.get((rule, zones, days))
+        if spans is None:
+            if len(zones) == 1:
+                holidays = self._holidays.get(rule.region, frozenset())
+                spans = spans_on_the_clock(rule, zones[0], today=today, days=days, holidays=holidays)
+            else:
+                spans = reduce(both, (self.of(rule, (zone,), today=today, days=days) for zone in zones))
+            self._kept[rule, zones, days] = spans
+        return spans
+
+
+def spans_on_the_clock(rule: Rule, zone: str, *, today: date, days: int, holidays: frozenset[date]) -> Spans:
+    """When a rule is open on the wall clock of one zone, from yesterday on and so many days ahead."""
+    spans: Spans = []
+    for number in range(-1, days + 2):
+        day = today + timedelta(days=number)
+        hours = rule.hours_on(day, holidays=holidays)
+        if hours is None:
+            continue
+        if (midnight := _even_midnight(day, zone)) is not None:
+            begins, ends = midnight + 60 * hours[0], midnight + 60 * hours[1]
+        else:
+            begins, ends = max(_instants(day, hours[0], zone)), min(_instants(day, hours[1], zone))
+        if spans and begins <= spans[-1][1]:  # midnight to midnight, two days running: no end in between
+            spans[-1] = (spans[-1][0], max(ends, spans[-1][1]))
+        elif begins < ends:
+            spans.append((begins, ends))
+    return spans
+
+
+@lru_cache(maxsize=2_000)  # many rules share days and zones, and each reading of a clock costs a microsecond
+def _even_midnight(day: date, zone: str) -> float | None:
+    """The first moment of a day of 24 hours, whose clock shows each time once; None: it is another kind of day."""
+    begins, ends = _instants(day, 0, zone), _instants(day, 24 * 60, zone)
+    is_even = begins[0] == begins[1] and ends[0] == ends[1] == begins[0] + timedelta(days=1).total_seconds()
+    return begins[0] if is_even else None
+
+
+def _instants(day: date, minutes: int, zone: str) -> tuple[float, float]:
+    """Both readings of a wall clock that shows a time twice, or never, on a night of daylight saving.
+
+    The later one for an opening, the earlier one for an end: the narrower hours hold in either reading.
+    """
+    moment_local = datetime.combine(day, time(), clock(zone)) + timedelta(minutes=minutes)
+    return moment_local.replace(fold=0).timestamp(), moment_local.replace(fold=1).timestamp()
+
+
+def free_of(pause: Pause) -> Spans:
+    """All the time outside of it."""
+    before = (float("-inf"), pause.begins_at.timestamp())
+    return [before] if pause.ends_at is None else [before, (pause.ends_at.timestamp(), float("inf"))]
+
+
+def both(first: Spans, second: Spans) -> Spans:
+    """When both are open."""
+    if first == second:  # most states have the country's hours
+        return first
+    spans: Spans = []
+    others = iter(second)
+    begins, ends = next(others, NEVER)
+    for opens, closes in first:
+        while begins < closes:
+            if opens < ends:
+                spans.append((max(opens, begins), min(closes, ends)))
+            if ends > closes:
+                break
+            begins, ends = next(others, NEVER)
+    return spans
+
+
+def state_at(spans: Spans, now: float) -> tuple[bool, float]:
+    """Whether they are open at a moment, and until when that is so."""
+    for begins, ends in spans:
+        if now < ends:
+            return (True, ends) if begins <= now else (False, begins)
+    return False, float("inf")
+
+
+def shorten(spans: Spans, *, by_s: float) -> Spans:
+    """The spans with their ends moved up; what is too short is none."""
+    return [(begins, ends - by_s) for begins, ends in spans if begins < ends - by_s]
+
+
+def force_spans(rule: Rule, zone: str) -> tuple[float, float]:
+    """From when until when a rule holds on the wall clock of a zone, in seconds since the epoch."""
+    wall = clock(zone)
+    begins, ends = rule.effective_from, rule.effective_until
+    return (
+        float("-inf") if begins is None else datetime.combine(begins, time(), wall).timestamp(),
+        float("inf") if ends is None else datetime.combine(ends + timedelta(days=1), time(), wall).timestamp(),
     )
-
-
-def _without(rules: tuple[Rule, ...], newer: tuple[Rule, ...]) -> Iterator[Rule]:
-    """The older rules, less the channels of the regions for which there are newer ones."""
-    replaced = {(rule.region, channel) for rule in newer for channel in rule.channels}
-    for rule in rules:
-        channels = frozenset(channel for channel in rule.channels if (rule.region, channel) not in replaced)
-        if channels:
-            yield replace(rule, channels=channels)
-
-
-def _read_rule(table: Table) -> Iterator[Rule]:
-    """The rule, once for each of its regions."""
-    regions = table.texts("region", ())
-    channels = table.texts("channels", tuple(sorted(CHANNELS)))
-    if odd := set(channels) - CHANNELS:
-        raise table.wrong("channels", f"has {', '.join(sorted(odd))}", 'Write ["rvm", "sms"] or one of them.')
-    mon_fri, sat, sun = (_read_hours(table, key, ALL_DAY) for key in ("mon_fri", "sat", "sun"))
-    zones = table.texts("zones", (CALLED_PARTY,))
-    if odd := {zone for zone in zones if zone != CALLED_PARTY and not is_zone(zone)}:
-        raise table.wrong(
-            "zones", f"has {', '.join(sorted(odd))}", "Write called_party, or a zone like America/Chicago."
-        )
-    caps = [_read_cap(cap) for cap in table.tables("caps")]
-    if (ban := table.text("ban", "")) not in ("", *BANS):
-        raise table.wrong("ban", f"is {ban!r}", f"Write {' or '.join(BANS)}, or leave it out.")
-    effective_from, effective_until = table.day("effective_from", None), table.day("effective_until", None)
-    if effective_from and effective_until and effective_until < effective_from:
-        raise table.wrong("effective_until", "is before effective_from", "Write the last day on which it holds.")
-    consent = tuple(_read_kinds(text, table) for text in table.texts("consent", ())) if "consent" in table else ()
-    opt_out_days = table.number("opt_out_days", 0, low=0)
-    for region in regions:
-        yield Rule(
-            region=_region(region, table),
-            channels=frozenset(channels),
-            week=(*[mon_fri] * 5, sat, sun),
-            holiday=_read_hours(table, "holidays", None),
-            keeps_holidays="holidays" in table,
-            zones=zones,
-            caps=tuple(caps),
-            ban=ban,
-            consent=consent,
-            opt_out=timedelta(days=opt_out_days) if opt_out_days else None,
-            effective_from=effective_from,
-            effective_until=effective_until,
-            why=table.text("why", ""),
-            cite=table.text("cite"),
-            source=table.text("source"),
-            checked=table.day("checked", None),
-            confidence=_confidence(table),
-        )
-    table.end()
-
-
-def _read_cap(table: Table) -> tuple[int, timedelta]:
-    """``{ count = 3, hours = 24 }``, or in days; ``per`` says of what, and is no wider than every message."""
-    count = table.number("count", None, low=1)
-    unit = "days" if "days" in table else "hours"
-    window = timedelta(**{unit: table.number(unit, None, low=1)})
-    if (per := table.text("per", "number")) not in ("number", "offer"):
-        raise table.wrong("per", f"is {per!r}", 'Write "number" or "offer"; both count every message to the number.')
-    table.end()
-    return count, window
-
-
-def _read_kinds(text: str, table: Table) -> Kinds:
-    """``written``, or ``express+relationship`` where both are needed."""
-    kinds = text.split("+")
-    if odd := sorted(set(kinds) - set(Consent)):
-        raise table.wrong("consent", f"has {', '.join(odd)}", f"Write {', '.join(Consent)}, or two joined by a plus.")
-    return frozenset(map(Consent, kinds))
-
-
-def _read_days(table: Table) -> dict[str, frozenset[date]]:
-    days = table.table("days")
-    table.text("why", "")
-    table.text("cite")
-    table.text("source")
-    table.day("checked", None)
-    _confidence(table)
-    table.end()
-    return {name: frozenset(days.days(name)) for name in days}
-
-
-def _read_pause(table: Table) -> Pause:
-    region = _region(table.text("region"), table)
-    begins_at = table.instant("from")
-    ends_at = table.instant("to") if "to" in table else None
-    if begins_at is None:
-        raise table.wrong("from", "is missing", "Write when it begins, like 2026-12-01T00:00:00-05:00.")
-    if ends_at is not None and ends_at <= begins_at:
-        raise table.wrong("to", "is not after from", "Write when it ends, or leave it out until it does.")
-    pause = Pause(region, begins_at, ends_at, f"{region} (paused: {table.text('why')}, {table.text('cite')})")
-    table.text("source")
-    table.day("checked", None)
-    _confidence(table)
-    table.end()
-    return pause
-
-
-def _region(region: str, table: Table) -> str:
-    """A typo would leave a state without its rule, in silence."""
-    if not load_places().is_region(region):
-        raise table.wrong("region", f"{region!r} is unknown", "Write it like US, US-FL, CA-ON or GB.")
-    return region
-
-
-def _confidence(table: Table) -> str:
-    if (confidence := table.text("confidence")) not in ("S", "V", "G"):
-        raise table.wrong(
-            "confidence", f"is {confidence!r}", "Write S (statute seen), V (a lawyer's or vendor's word) or G."
-        )
-    return confidence
-
-
-def _read_hours(table: Table, key: str, default: Hours | None) -> Hours | None:
-    """``["08:00", "20:00"]``, or ``"closed"``."""
-    if key not in table:
-        return default
-    written = table.texts(key, ())
-    if written == ("closed",):
-        return None
-    times = [_TIME.fullmatch(text) for text in written]
-    minutes = [int(time["hour"]) * 60 + int(time["minute"]) for time in times if time]
-    if len(minutes) != 2 or len(times) != 2 or not 0 <= minutes[0] < minutes[1] <= ALL_DAY[1]:
-        raise table.wrong(key, f"is {list(written)}", 'Write ["08:00", "20:00"], the earlier time first, or "closed".')
-    return minutes[0], minutes[1]
-
-
-_TIME: Final = re.compile(r"(?P<hour>[0-9]{2}):(?P<minute>[0-5][0-9])")

@@ -142,7 +142,7 @@ class Ruling:
         return self.rule.replace("open:", "ended:", 1) if self.is_open and not self.is_open_at(at) else self.rule
 
 
-@dataclass(frozen=True, slots=True)
+@row_value()
 class Verdict:
     """Why a row is not to be sent in this run; the next run screens the row anew.
 

@@ -11,7 +11,7 @@ from airflow_provider_dropcowboy.cli.findings import FIX, OK, WARN, Finding, loo
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.ledger.campaigns import bind_campaign
 from airflow_provider_dropcowboy.ledger.database import HEAD, open_ledger, upgrade_ledger
-from airflow_provider_dropcowboy.screening.rules import Rulebook
+from airflow_provider_dropcowboy.screening.rule_files import load_rulebook
 from tests.integration.cli.program import Program
 from tests.sandbox_process import SandboxProcess
 
@@ -118,7 +118,7 @@ def test_clocks_that_differ_by_more_than_half_a_minute_are_found(sign: int) -> N
 
 
 def test_rules_older_than_90_days_are_warned_of_and_are_no_fault() -> None:
-    book = Rulebook.load()
+    book = load_rulebook()
     assert book.as_of is not None
     assert look_at_rules(book, today=book.as_of + timedelta(days=90)).mark is OK
     found = look_at_rules(book, today=book.as_of + timedelta(days=91))

@@ -7,7 +7,7 @@ from click.testing import CliRunner, Result
 
 from airflow_provider_dropcowboy.cli.rules import rules
 from airflow_provider_dropcowboy.screening.places import DATA
-from airflow_provider_dropcowboy.screening.rules import Rulebook
+from airflow_provider_dropcowboy.screening.rule_files import load_rulebook
 
 SOURCE = 'cite = "Counsel"\nsource = "her letter"\nconfidence = "V"\n'
 
@@ -104,7 +104,7 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
 def test_how_old_the_tables_are_and_what_is_unverified_is_said() -> None:
     ended = run("stale", "--max-age", "9000d")
     assert ended.exit_code == 1  # the holidays end before
-    for rule in Rulebook.load().rules:
+    for rule in load_rulebook().rules:
         assert (rule.label in ended.output) is (rule.confidence == "G" and rule.region != "US-MN")
     assert "careful reading" in ended.output
     assert "holidays are known until 2028-12-31" in ended.output

@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from airflow_provider_dropcowboy.screening.calling_hours import SEARCH_DAYS, CallingHours, Mode
 from airflow_provider_dropcowboy.screening.places import DATA, clock
-from airflow_provider_dropcowboy.screening.rules import Rule, Rulebook
+from airflow_provider_dropcowboy.screening.rule_files import load_rulebook
+from airflow_provider_dropcowboy.screening.rules import Rule
 from airflow_provider_dropcowboy.screening.screen import Ruling
 
 MINUTE = timedelta(minutes=1)
 MARGIN = timedelta(minutes=15)
-BOOK = Rulebook.load()
+BOOK = load_rulebook()
 
 
 def codes(name: str) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
 from airflow_provider_dropcowboy.screening.places import DATA
-from airflow_provider_dropcowboy.screening.rules import Rulebook
+from airflow_provider_dropcowboy.screening.rule_files import load_rulebook
 
 NOON = datetime(2026, 11, 24, 18, tzinfo=UTC)
 SOURCE = 'cite = "Counsel"\nsource = "her letter of 2026-12-01"\nconfidence = "S"\n'
@@ -39,7 +39,7 @@ def test_every_line_of_the_shipped_rules_has_its_source(entry: dict[str, object]
 
 
 def test_the_shipped_rules_were_checked_no_later_than_the_file_says() -> None:
-    book = Rulebook.load()
+    book = load_rulebook()
     assert book.as_of == max(rule.checked for rule in book.rules if rule.checked)
 
 
@@ -55,11 +55,11 @@ def test_the_shipped_rules_were_checked_no_later_than_the_file_says() -> None:
 def test_a_line_without_its_source_is_refused(head: str, key: str) -> None:
     lines = [line for line in SOURCE.splitlines() if not line.startswith(key)]
     with pytest.raises(ConfigurationError, match=rf"US-NY.*{key} is missing"):
-        Rulebook.load('version = "1"\n' + head + "\n".join(lines))
+        load_rulebook('version = "1"\n' + head + "\n".join(lines))
 
 
 def test_the_shipped_holidays_reach_from_this_year_to_the_last_day_they_claim() -> None:
-    book = Rulebook.load()
+    book = load_rulebook()
     for days in book.holidays.values():
         years = {day.year for dates in days.values() for day in dates}
         assert years == {2026, 2027, 2028}
@@ -118,7 +118,7 @@ def test_a_pause_that_begins_today_closes_the_hours_early_and_one_without_an_end
 
 def test_the_example_of_the_documentation_can_be_read() -> None:
     page = (Path(__file__).parents[3] / "docs" / "screening.md").read_text(encoding="utf-8")
-    book = Rulebook.load(page.split("```toml\n")[1].split("```")[0])
+    book = load_rulebook(page.split("```toml\n")[1].split("```")[0])
     assert book.version == "2026.11.28+acme-3"
     assert not any(rule.bans_prerecorded for rule in book.rules if rule.region == "US-WA")
 
@@ -217,5 +217,5 @@ RULE = '[[rule]]\nregion = "US-NY"\n'
 )
 def test_a_file_that_cannot_be_read_says_what_to_change_and_that_nothing_was_sent(text: str, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message) as raised:
-        Rulebook.load(text)
+        load_rulebook(text)
     assert "Nothing was sent" in str(raised.value)
