@@ -258,25 +258,7 @@ _QUOTED = re.compile(
 # five digits or more, whatever stands between them: a postal code, and every phone number
 _NUMBER = re.compile(r"\+?\d(?:\W{0,3}\d){4,}")
 _FIELD_NAMES = frozenset(
-    [
-        "team_id",
-        "secret",
-        "foreign_id",
-        "brand_id",
-        "phone_number",
-        "recording_id",
-        "voice_id",
-        "tts_body",
-        "audio_url",
-        "audio_type",
-        "forwarding_number",
-        "phone_ivr_id",
-        "pool_id",
-        "postal_code",
-        "callback_url",
-        "byoc",
-        "caller_id",
-        "sms_body",
-        "opt_in",
-    ]
-)
+    {"team_id", "secret", "foreign_id", "brand_id", "phone_number", "recording_id", "voice_id", "tts_body", "audio_url",
+     "audio_type", "forwarding_number", "phone_ivr_id", "pool_id", "postal_code", "callback_url", "byoc", "caller_id",
+     "sms_body", "opt_in"}
+)  # fmt: skip

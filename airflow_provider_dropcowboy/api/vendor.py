@@ -5,18 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar, Protocol, TypeVar
 
-from airflow_provider_dropcowboy.api.account import (
-    Access,
-    Account,
-    Brand,
-    Pool,
-    Readiness,
-    Recording,
-    StoredContact,
-    Upload,
-    Voice,
-    Webhook,
-)
+from airflow_provider_dropcowboy.api import account as accounts
 from airflow_provider_dropcowboy.api.callbacks import Callback, Reading
 from airflow_provider_dropcowboy.api.content import Content, ContentRules
 from airflow_provider_dropcowboy.api.lists import AppendResult, Cell, ContactList, ListRules
@@ -46,22 +35,22 @@ class SignatureCheck(Protocol):
 class AccountRoutes(Protocol):
     """The calls about an account that only newer versions have."""
 
-    def readiness(self) -> Call[Readiness]:
+    def readiness(self) -> Call[accounts.Readiness]:
         """What the account may do now."""
 
-    def voices(self) -> Call[tuple[Voice, ...]]:
+    def voices(self) -> Call[tuple[accounts.Voice, ...]]:
         """The voices that read a text."""
 
-    def lines(self, kind: str | None = None) -> Call[tuple[Pool, ...]]:
+    def lines(self, kind: str | None = None) -> Call[tuple[accounts.Pool, ...]]:
         """The lines of voicemails, of texts, or all."""
 
-    def webhooks(self) -> Call[tuple[Webhook, ...]]:
+    def webhooks(self) -> Call[tuple[accounts.Webhook, ...]]:
         """The account's webhooks, without their secrets."""
 
-    def register_webhook(self, hook_url: str, *, event_types: tuple[str, ...], name: str) -> Call[Webhook]:
+    def register_webhook(self, hook_url: str, *, event_types: tuple[str, ...], name: str) -> Call[accounts.Webhook]:
         """Make a webhook; only this answer has its signing secret."""
 
-    def rotate_secret(self, webhook_id: str) -> Call[Webhook]:
+    def rotate_secret(self, webhook_id: str) -> Call[accounts.Webhook]:
         """Give a webhook a new signing secret, which only this answer has; the old one ends."""
 
     def delete_webhook(self, webhook_id: str) -> Call[None]:
@@ -70,13 +59,13 @@ class AccountRoutes(Protocol):
     def campaign_counts(self, campaign_id: str) -> Call[Mapping[str, int]]:
         """Counts of a campaign of the vendor's own."""
 
-    def get_media(self, media_id: str) -> Call[Recording]:
+    def get_media(self, media_id: str) -> Call[accounts.Recording]:
         """One file."""
 
     def import_media(self, name: str, url: str) -> Call[str]:
         """A file from the web is ready to be sent; its media_id."""
 
-    def begin_upload(self, name: str) -> Call[Upload]:
+    def begin_upload(self, name: str) -> Call[accounts.Upload]:
         """Make a file without bytes, and learn where the bytes go."""
 
     def complete_upload(self, media_id: str) -> Call[str]:
@@ -88,10 +77,10 @@ class ContactRoutes(Protocol):
 
     def list_contacts(
         self, list_id: str | None = None, *, limit: int = 100, offset: int = 0
-    ) -> Call[tuple[StoredContact, ...]]:
+    ) -> Call[tuple[accounts.StoredContact, ...]]:
         """A page of all contacts, or of those in a list."""
 
-    def get_contact(self, contact_id: str) -> Call[StoredContact]:
+    def get_contact(self, contact_id: str) -> Call[accounts.StoredContact]:
         """One contact."""
 
     def update_contact(self, contact_id: str, **fields: str) -> Call[None]:
@@ -159,10 +148,10 @@ class Vendor(ABC):
         return routes
 
     @abstractmethod
-    def headers(self, account: Account) -> dict[str, str]:
+    def headers(self, account: accounts.Account) -> dict[str, str]:
         """Credentials as every route wants them."""
 
-    def site(self, account: Account, scope: str) -> Call[Site]:  # noqa: ARG002
+    def site(self, account: accounts.Account, scope: str) -> Call[Site]:  # noqa: ARG002
         """A token of the account's site, for routes that are open to it alone.
 
         :raises ConfigurationError: this version has no such routes, or the connection names no site.
@@ -172,7 +161,7 @@ class Vendor(ABC):
     @abstractmethod
     def send(
         self,
-        account: Account,
+        account: accounts.Account,
         content: Content,
         *,
         phone: Phone,
@@ -197,29 +186,29 @@ class Vendor(ABC):
         """What a callback means for a send that went by this version; None: it does not say how it ended."""
 
     @abstractmethod
-    def access(self, default_brand_id: str | None = None) -> Call[Access]:
+    def access(self, default_brand_id: str | None = None) -> Call[accounts.Access]:
         """Whether the account can send now. It reads, and changes nothing.
 
         :param default_brand_id: the connection's brand for voicemails.
         """
 
     @abstractmethod
-    def brands(self) -> Call[tuple[Brand, ...]]:
+    def brands(self) -> Call[tuple[accounts.Brand, ...]]:
         """The account's brands."""
 
     @abstractmethod
-    def recordings(self, *, api_allowed: bool | None = None) -> Call[tuple[Recording, ...]]:
+    def recordings(self, *, api_allowed: bool | None = None) -> Call[tuple[accounts.Recording, ...]]:
         """The account's recordings.
 
         :param api_allowed: only those that may (not) be sent through the API; None: all.
         """
 
     @abstractmethod
-    def media(self) -> Call[tuple[Recording, ...]]:
+    def media(self) -> Call[tuple[accounts.Recording, ...]]:
         """The account's media."""
 
     @abstractmethod
-    def pools(self) -> Call[tuple[Pool, ...]]:
+    def pools(self) -> Call[tuple[accounts.Pool, ...]]:
         """What the account sends from: pools of numbers."""
 
     def create_list(self, list_name: str) -> Call[ContactList]:  # noqa: ARG002

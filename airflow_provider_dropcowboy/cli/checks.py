@@ -27,7 +27,6 @@ from airflow_provider_dropcowboy.cli.findings import (
 )
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.errors import DropCowboyError, NoLedgerError
-from airflow_provider_dropcowboy.hooks.access import access_call, host_of, read_access
 from airflow_provider_dropcowboy.hooks.ledger import SPREADING_EXECUTORS
 from airflow_provider_dropcowboy.ledger.campaigns import campaigns_of, other_names
 from airflow_provider_dropcowboy.ledger.database import HEAD, Ledger, open_ledger
@@ -37,6 +36,7 @@ from airflow_provider_dropcowboy.ledger.upkeep import clock_skew, commit_s
 from airflow_provider_dropcowboy.screening.places import ZoneRules, installed_copies, is_older, load_places
 from airflow_provider_dropcowboy.screening.rule_files import load_rulebook
 from airflow_provider_dropcowboy.screening.rules import Rulebook
+from airflow_provider_dropcowboy.transport.calls import host_of, read_access
 from airflow_provider_dropcowboy.transport.client import probe
 
 if TYPE_CHECKING:
@@ -153,14 +153,16 @@ def look_at_zones(copies: Sequence[ZoneRules], *, needed: str) -> Finding:
 
 
 def _examine_api(settings: "ConnectionSettings") -> Iterator[Finding]:
+    account = settings.account
+    call = vendor_of(account).access(settings.default_brand_id)
     try:
         with connection.client_of(settings) as client:
-            reply = client.call(access_call(settings).request)
-        access = read_access(settings, reply)
+            reply = client.call(call.request)
+        access = read_access(account, call, reply)
     except DropCowboyError as error:
         yield Finding("API", FIX, str(error))
         return
-    yield Finding("API", OK, f"{host_of(settings)} accepts the credentials")
+    yield Finding("API", OK, f"{host_of(account)} accepts the credentials")
     yield _vendor_clock(reply)
     yield Finding(access.about, OK if access.is_ready else FIX, access.text)
     if settings.default_pool_id is not None:

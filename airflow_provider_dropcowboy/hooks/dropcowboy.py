@@ -21,12 +21,16 @@ class DropCowboyHook(AccountCalls):
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether the connection can send, and a sentence for people about it. The sentence holds no secret."""
-        from airflow_provider_dropcowboy.hooks.access import check_access
+        from airflow_provider_dropcowboy.api.versions import vendor_of
+        from airflow_provider_dropcowboy.transport.calls import host_of, read_access
 
         try:
-            return check_access(self.settings)
+            call = vendor_of(self.account).access(self.settings.default_brand_id)
+            with self.get_conn() as client:
+                found = read_access(self.account, call, client.call(call.request))
         except DropCowboyError as error:
             return False, str(error)
+        return found.is_ready, f"{host_of(self.account)} accepts the credentials. {found.text}"
 
     def send_rvm(
         self,

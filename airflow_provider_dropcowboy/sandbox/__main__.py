@@ -9,8 +9,7 @@ import click
 from aiohttp import web
 
 from airflow_provider_dropcowboy.sandbox.control import Control
-from airflow_provider_dropcowboy.sandbox.faults import Fault
-from airflow_provider_dropcowboy.sandbox.settings import DEFAULT_OUTCOMES, Settings, SettingsError
+from airflow_provider_dropcowboy.sandbox.settings import DEFAULT_OUTCOMES, Fault, Settings, SettingsError
 from airflow_provider_dropcowboy.sandbox.vendor import Vendor
 
 MAX_BODY_BYTES: Final = 64 * 2**20
@@ -51,17 +50,9 @@ def sandbox(
     *,
     host: str,
     port: int,
-    team_id: str,
-    secret: str,
-    key: str,
-    latency_ms: float,
-    max_concurrency: int | None,
-    rate_per_s: float | None,
-    callback_delay_s: float,
-    callback_concurrency: int,
     outcomes: tuple[str, ...],
     faults: tuple[str, ...],
-    seed: int,
+    **others: object,
 ) -> None:
     """Simulate the API locally; nobody is called.
 
@@ -70,18 +61,8 @@ def sandbox(
     """
     try:
         shares = dict(_named_share(text, missing=None) for text in outcomes)
-        settings = Settings(
-            team_id=team_id,
-            secret=secret,
-            key=key,
-            latency_ms=latency_ms,
-            max_concurrency=max_concurrency,
-            rate_per_s=rate_per_s,
-            callback_delay_s=callback_delay_s,
-            callback_concurrency=callback_concurrency,
-            seed=seed,
-            outcomes=shares or DEFAULT_OUTCOMES,
-        )
+        # all other options are settings of the same names
+        settings = Settings(outcomes=shares or DEFAULT_OUTCOMES, **others)  # type: ignore[arg-type]  # click checks them
         wanted = tuple(
             Fault(name=name, share=share) for name, share in (_named_share(text, missing=1.0) for text in faults)
         )

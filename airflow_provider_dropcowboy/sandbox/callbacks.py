@@ -1,123 +1,33 @@
-"""What becomes of a message, and the callback that reports it: one attempt each, as the vendor does it.
+"""What is posted about a send: one callback, and an event to each webhook of API v2 that hears of it.
 
-A number decides its outcome, so that a second run over the same contacts sees the same.
+A callback has one attempt, as at the vendor. A webhook's delivery is signed, and tried three times.
 """
 
-import asyncio
+import hmac
 import json
+import time
+import uuid
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
-from hashlib import blake2b
 from typing import Final
 
-import aiohttp
-
-from airflow_provider_dropcowboy.sandbox.protocol import Ask
-from airflow_provider_dropcowboy.sandbox.settings import OUTCOMES
-from airflow_provider_dropcowboy.sandbox.state import Send, State, key_of
+from airflow_provider_dropcowboy.sandbox import protocol
+from airflow_provider_dropcowboy.sandbox.protocol import Answer, Ask, RefusedError, enveloped
+from airflow_provider_dropcowboy.sandbox.results import fraction
+from airflow_provider_dropcowboy.sandbox.state import Letter, Outbox, Send, State, key_of
 
 TIMEOUT_S: Final = 10.0  # API v1, delivery callback: one attempt, 10 s
 MAX_SHOWN: Final = 100
+WEBHOOK_TIMEOUT_S: Final = 5.0  # API v2, section 6
+WAITS_S: Final = (60.0, 300.0)
+"""API v2, section 6: the second attempt about a minute after the first, the third five minutes after the second."""
 
-RVM_COST_USD: Final = 0.099  # API v1, delivery callback, the document's example
-SMS_COST_USD: Final = 0.02
-COMPLIANCE_FEE_USD: Final = 0.0029
-TTS_FEE_USD: Final = 0.01
-
-RVM_FAILURES: Final = (
-    ("Mailbox full", 4002),
-    ("No voicemail set up", 4001),
-    ("Number not in service", 4004),
-)
-SMS_FAILURES: Final = (
-    ("Invalid message", 5001),
-    ("Spam detected", 4008),
-    ("Invalid caller ID or not SMS enabled", 5003),
-)
-NETWORKS: Final = (
-    ("Verizon Wireless:6006 - SVR/2", "wireless"),
-    ("T-Mobile USA:6529 - SVR/2", "wireless"),
-    ("AT&T Mobility:6010 - SVR/2", "wireless"),
-    ("Onvoy:958E - NSR/1", "voip"),
-)
-
+MAX_WEBHOOKS: Final = 50  # API v2, section 5
+MAX_NAME_CHARACTERS: Final = 100
 
 MakeBody = Callable[[], dict[str, object]]
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """One POST that is due."""
-
-    url: str
-    body: bytes
-    timeout_s: float
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-class Outbox:
-    """Posts what falls due, so many at once, on connections that it keeps."""
-
-    def __init__(self, state: State) -> None:
-        self._state = state
-        self._due: asyncio.Queue[tuple[int, Callable[[], Letter | None], Callable[[str], None]]] = asyncio.Queue()
-        self._era = 0
-
-    def reset(self) -> None:
-        """What was planned is not posted, and what is on its way is not recorded."""
-        self._era += 1
-
-    def later(self, delay_s: float, make: Callable[[], Letter | None], *, record: Callable[[str], None]) -> None:
-        """Post something after so many seconds, unless a reset comes first.
-
-        :param make: called when it is due; ``None``: nothing is posted after all.
-        :param record: gets how it was answered: a status, ``timeout``, ``no answer``, or nothing if it was not posted.
-        """
-        self._state.clock.later(delay_s, partial(self._due.put_nowait, (self._era, make, record)))
-
-    async def run(self, _app: object) -> AsyncIterator[None]:
-        """Work for as long as the server runs; what is still planned at its end is lost."""
-        # one connection a worker; the receiver's address may be the only one, so the limit a host is the whole limit
-        concurrency = self._state.settings.callback_concurrency
-        connector = aiohttp.TCPConnector(limit=concurrency, limit_per_host=concurrency)
-        async with aiohttp.ClientSession(connector=connector) as session:
-            workers = [asyncio.create_task(self._work(session)) for _ in range(concurrency)]
-            yield
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
-
-    async def _work(self, session: aiohttp.ClientSession) -> None:
-        while True:
-            era, make, record = await self._due.get()
-            if era != self._era:
-                continue
-            letter = make()
-            answer = await _post(session, letter) if letter is not None else ""
-            if era == self._era:
-                record(answer)
-                self._state.notice()
-
-
-async def _post(session: aiohttp.ClientSession, letter: Letter) -> str:
-    """How it was answered. Redirects are not followed."""
-    try:
-        async with session.post(
-            letter.url,
-            data=letter.body,
-            headers={"Content-Type": "application/json", **letter.headers},
-            timeout=aiohttp.ClientTimeout(total=letter.timeout_s),
-            allow_redirects=False,
-        ) as answer:
-            await answer.read()
-            return str(answer.status)
-    except TimeoutError:
-        return "timeout"
-    except (aiohttp.ClientError, OSError, ValueError):
-        return "no answer"
 
 
 class Callbacks:
@@ -135,11 +45,6 @@ class Callbacks:
         self.by_outcome: Counter[str] = Counter()
         self.by_answer: Counter[str] = Counter()
         self.last: deque[dict[str, str]] = deque(maxlen=MAX_SHOWN)
-
-    def plan(self, ask: Ask, send: Send) -> None:
-        """Decide the result of a take, and post it after ``callback_delay_s``; a silent one is never posted."""
-        outcome = outcome_of(ask.recipient, self._state.settings.outcomes)
-        self.tell(ask, send, outcome=outcome, make_body=partial(callback_body, ask, outcome=outcome, take=send.takes))
 
     def tell(self, ask: Ask, send: Send, *, outcome: str, make_body: MakeBody) -> None:
         """One callback of this outcome is due after ``callback_delay_s``.
@@ -181,75 +86,175 @@ class Callbacks:
         self.last.append({"foreign_id": key_of(ask), "outcome": outcome, "answer": answer})
 
 
-def outcome_of(phone_number: str, shares: Mapping[str, float]) -> str:
-    """One of ``OUTCOMES``: over many numbers in these shares, for one number always the same."""
-    drawn = fraction("outcome", phone_number)
-    for outcome in OUTCOMES:
-        drawn -= shares[outcome]
-        if drawn < 0:
-            return outcome
-    return "success"
+def sign(secret: str, *, timestamp: str, raw: bytes) -> str:
+    """``X-Signature`` of a delivery (API v2, section 6)."""
+    return f"sha256={hmac.new(secret.encode(), timestamp.encode() + b'.' + raw, 'sha256').hexdigest()}"
 
 
-def callback_body(ask: Ask, *, outcome: str, take: int) -> dict[str, object]:
-    """The callback of one take, with the fields of newer accounts that a reader must be able to ignore.
+@dataclass(slots=True)
+class Webhook:
+    """One registered address.
 
-    :param take: how many times the send was accepted; each time is a drop of its own.
+    :param secret_created_at: milliseconds since the epoch.
     """
-    phone_number = ask.text("phone_number")
-    foreign_id = ask.text("foreign_id")
-    is_success = outcome == "success"
-    is_rvm = ask.route == "rvm"
-    reason, reason_code = _reason(phone_number, outcome=outcome, is_rvm=is_rvm)
-    network, kind = NETWORKS[int(fraction("network", phone_number) * len(NETWORKS))]
-    body: dict[str, object] = {
-        "drop_id": blake2b(f"{ask.route} {foreign_id} {phone_number} {take}".encode(), digest_size=12).hexdigest(),
-        "phone_number": phone_number,
-        "attempt_date": iso_now(),
-        "status": "success" if is_success else "failure",
-        "reason": reason,
-        "dnc": outcome == "dnc",
-        "spam": reason == "Spam detected",
-        **fees_usd(ask, is_delivered=is_success),
-        "network": {"name": network, "type": kind},
-        "foreign_id": foreign_id,
-        "reason_code": reason_code,
-        "product_code": ask.route,
-        "team_id": ask.text("team_id"),
-        "quantity": 1,
-    }
-    if ask.body.get("status_format") is not None:
-        body["status_code"] = reason_code
-    return body
+
+    hook_url: str
+    event_types: list[str]
+    name: str | None = None
+    webhook_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    secret: str = field(default_factory=lambda: str(uuid.uuid4()), repr=False)
+    secret_created_at: int = field(default_factory=protocol.now_ms)
+
+    def shown(self) -> dict[str, object]:
+        """Without its secret."""
+        return {
+            "webhook_id": self.webhook_id,
+            "name": self.name,
+            "hook_url": self.hook_url,
+            "url": self.hook_url,
+            "event_types": self.event_types,
+            "hook_type": self.event_types[0] if len(self.event_types) == 1 else None,
+            "signing_secret_created_at": self.secret_created_at,
+        }
+
+    def with_secret(self, *names: str) -> dict[str, object]:
+        """Some of its fields, and its secret."""
+        return {**{name: value for name, value in self.shown().items() if name in names}, "signing_secret": self.secret}
 
 
-def fees_usd(ask: Ask, *, is_delivered: bool, is_taken: bool = True) -> dict[str, float]:
-    """What a message cost, as the callbacks of both versions tell it."""
-    cost_usd = RVM_COST_USD if ask.route == "rvm" else SMS_COST_USD
-    return {
-        "product_cost": cost_usd if is_delivered else 0.0,
-        "compliance_fee": COMPLIANCE_FEE_USD if is_taken else 0,
-        "tts_fee": TTS_FEE_USD if is_delivered and "tts_body" in ask.body else 0,
-    }
+class Webhooks:
+    """The account's webhooks and what is on its way to them.
 
+    An address that refuses the connection is not tried again. The vendor does not say what it does then.
+    """
 
-def _reason(phone_number: str, *, outcome: str, is_rvm: bool) -> tuple[str, int]:
-    match outcome:
-        case "success":
-            return "", 0
-        case "dnc":
-            return "Do not call", 4016
-        case _:
-            failures = RVM_FAILURES if is_rvm else SMS_FAILURES
-            return failures[int(fraction("reason", phone_number) * len(failures))]
+    def __init__(self, state: State, outbox: Outbox) -> None:
+        self._state = state
+        self._outbox = outbox
+        self.reset()
 
+    def reset(self) -> None:
+        """No webhook is registered, and the counts are zero."""
+        self._by_id: dict[str, Webhook] = {}
+        self.planned = 0
+        self.done = 0
+        self.attempts: Counter[str] = Counter()
+        self.last: deque[dict[str, object]] = deque(maxlen=MAX_SHOWN)
 
-def iso_now() -> str:
-    """Now, as the API writes it: ISO 8601, UTC, with milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    def shown(self) -> dict[str, object]:
+        """The webhooks, counts of deliveries, and the last attempts with how they were answered."""
+        return {
+            "webhooks": [hook.shown() for hook in self._by_id.values()],
+            "planned": self.planned,
+            "done": self.done,
+            "attempts": dict(self.attempts),
+            "last": list(self.last),
+        }
 
+    def emit(self, event: str, told: Mapping[str, object], *, delay_s: float = 0.0) -> int:
+        """Every webhook of this event hears of it; how many do.
 
-def fraction(what: str, phone_number: str) -> float:
-    """Evenly spread over 0 ≤ x < 1; the same on every machine, unlike ``hash``."""
-    digest = blake2b(f"{what} {phone_number}".encode(), digest_size=6).digest()
-    return int.from_bytes(digest) / 2**48
+        Each webhook gets an ``event_id`` of its own. Whether the vendor shares it among them is not known.
+        """
+        heard = [hook for hook in self._by_id.values() if {event, "*"} & set(hook.event_types)]
+        for hook in heard:
+            event_id = str(uuid.uuid4())
+            body = {"event_id": event_id, "event": event, "event_at": protocol.now_ms(), "data": told}
+            raw = json.dumps(body, separators=(",", ":")).encode()
+            times = 2 if fraction("twice", event_id) < self._state.settings.webhook_twice else 1
+            for copy in range(times):
+                late_s = fraction(f"late {copy}", event_id) * self._state.settings.webhook_spread_s
+                self.planned += 1
+                self._later(delay_s + late_s, hook.webhook_id, event_id, raw, attempt=1)
+        return len(heard)
+
+    def register(self, ask: Ask) -> Answer:
+        """``POST /register/public/webhooks``: a second one for an address is another, and both hear of everything."""
+        protocol.require_body(ask)
+        if len(self._by_id) >= MAX_WEBHOOKS:
+            raise RefusedError(400, f"At most {MAX_WEBHOOKS} webhooks", code="webhook_limit")
+        hook = Webhook("", [])
+        self._change(hook, ask, is_new=True)
+        self._by_id[hook.webhook_id] = hook
+        return enveloped(hook.with_secret(*hook.shown()), status=201)
+
+    def show(self, ask: Ask) -> Answer:
+        """``GET /register/public/webhooks``, or one of them by its id."""
+        if ask.item_id:
+            return enveloped(self._find(ask).shown())
+        return enveloped([hook.shown() for hook in self._by_id.values()])
+
+    def update(self, ask: Ask) -> Answer:
+        """``PUT /register/public/webhooks/{id}``: id and secret stay."""
+        hook = self._find(ask)
+        protocol.require_body(ask)
+        if not {"hook_url", "event_types", "name"} & set(ask.body):
+            raise RefusedError(400, "Nothing to update", code="nothing_to_update")
+        self._change(hook, ask, is_new=False)
+        return enveloped(hook.shown())
+
+    def delete(self, ask: Ask) -> Answer:
+        """``DELETE /register/public/webhooks/{id}``."""
+        del self._by_id[self._find(ask).webhook_id]
+        return enveloped({"result": True})
+
+    def rotate(self, ask: Ask) -> Answer:
+        """``POST …/{id}/rotate-secret``: the old secret signs nothing from now on, retries included."""
+        hook = self._find(ask)
+        hook.secret = str(uuid.uuid4())
+        hook.secret_created_at = protocol.now_ms()
+        return enveloped(hook.with_secret("webhook_id", "signing_secret_created_at"))
+
+    def secrets(self, _ask: Ask) -> Answer:
+        """``GET /register/public/account/webhook-signing-secret``: one for each webhook."""
+        hooks = self._by_id.values()
+        return enveloped([hook.with_secret("webhook_id", "event_types", "hook_type") for hook in hooks])
+
+    def _change(self, hook: Webhook, ask: Ask, *, is_new: bool) -> None:
+        events = ask.body.get("event_types", None if is_new else hook.event_types)
+        if not isinstance(events, list) or not events or not all(isinstance(event, str) for event in events):
+            raise RefusedError(400, "Invalid event_types: an array of event names", field_name="event_types")
+        if is_new and not ask.text("hook_url"):
+            raise RefusedError(400, "Missing hook_url", field_name="hook_url")
+        # the vendor wants a public HTTPS address; a test has none
+        protocol.require_url(ask, "hook_url")
+        if len(ask.text("name")) > MAX_NAME_CHARACTERS:
+            raise RefusedError(400, f"Invalid name: at most {MAX_NAME_CHARACTERS} characters", field_name="name")
+        hook.event_types = list(events)
+        hook.hook_url = ask.text("hook_url") or hook.hook_url
+        hook.name = ask.text("name") or hook.name
+
+    def _find(self, ask: Ask) -> Webhook:
+        return protocol.item_of(ask, self._by_id, noun="Webhook")
+
+    def _later(self, delay_s: float, webhook_id: str, event_id: str, raw: bytes, *, attempt: int) -> None:
+        self._outbox.later(
+            delay_s,
+            partial(self._letter, webhook_id, event_id, raw, attempt),
+            record=partial(self._record, webhook_id, event_id, raw, attempt),
+        )
+
+    def _letter(self, webhook_id: str, event_id: str, raw: bytes, attempt: int) -> Letter | None:
+        hook = self._by_id.get(webhook_id)
+        if hook is None:
+            return None
+        # real time, however far the sandbox's clock was moved: a receiver compares it with its own
+        timestamp = str(int(time.time()))
+        headers = {
+            "X-Signature": sign(hook.secret, timestamp=timestamp, raw=raw),
+            "X-Signature-Version": "v1",
+            "X-Timestamp": timestamp,
+            "X-Event-Id": event_id,
+            "X-Attempt": str(attempt),
+        }
+        return Letter(hook.hook_url, raw, WEBHOOK_TIMEOUT_S, headers)
+
+    def _record(self, webhook_id: str, event_id: str, raw: bytes, attempt: int, answer: str) -> None:
+        answer = answer or "no webhook"
+        self.attempts[answer] += 1
+        self.last.append({"event_id": event_id, "webhook_id": webhook_id, "attempt": attempt, "answer": answer})
+        is_again = answer in {"408", "429", "timeout"} or answer.startswith("5")
+        if is_again and attempt <= len(WAITS_S):
+            self._later(WAITS_S[attempt - 1], webhook_id, event_id, raw, attempt=attempt + 1)
+        else:
+            self.done += 1

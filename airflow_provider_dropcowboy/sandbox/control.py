@@ -13,11 +13,10 @@ from typing import Final
 
 from aiohttp import web
 
-from airflow_provider_dropcowboy.sandbox.callbacks import outcome_of
-from airflow_provider_dropcowboy.sandbox.endings import response
-from airflow_provider_dropcowboy.sandbox.faults import TRAP_PATH, Fault
+from airflow_provider_dropcowboy.sandbox.faults import TRAP_PATH, response
 from airflow_provider_dropcowboy.sandbox.protocol import QUEUED
-from airflow_provider_dropcowboy.sandbox.settings import SettingsError
+from airflow_provider_dropcowboy.sandbox.results import outcome_of
+from airflow_provider_dropcowboy.sandbox.settings import Fault, SettingsError
 from airflow_provider_dropcowboy.sandbox.vendor import Vendor
 
 MAX_WAIT_S: Final = 600.0
@@ -114,7 +113,7 @@ class Control:
             "lists": len(self._vendor.lists),
             "faults_met": {str(row["name"]): row["met"] for row in self._vendor.faults.shown()},
             "callbacks": {name: value for name, value in self._vendor.callbacks.shown().items() if name != "last"},
-            "keys": state.keys.shown(),
+            "keys": self._vendor.v2_sends.keys.shown(),
             "codes": {str(code): count for code, count in self._vendor.v2_sends.by_code.items()},
             "trap": state.trap,
         }

@@ -1,30 +1,25 @@
-"""Faults by name: which one a request meets. What each does to a connection is in ``endings``."""
+"""Faults by name, and how an answer, or the lack of one, looks on the connection."""
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+import asyncio
+import math
+import socket
+import struct
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from email.utils import formatdate
 from enum import StrEnum
-from random import Random
-from typing import Final, Self
+from typing import Final, assert_never
+from weakref import WeakKeyDictionary
+
+from aiohttp import web
 
 from airflow_provider_dropcowboy.sandbox.protocol import QUEUED, Answer, json_answer
-from airflow_provider_dropcowboy.sandbox.settings import SettingsError
 
 HTML: Final = "text/html; charset=utf-8"
 TRAP_PATH: Final = "/_sandbox/trap"
 
-SENDS: Final = ("rvm", "sms")
-LISTS: Final = ("create", "show", "rename", "delete", "append")
-ROUTES: Final = (*SENDS, *LISTS, "brand", "recording", "media", "pool")
-"""Every route of API v1 by a name of its own."""
-
-V2_ROUTES: Final = (
-    *("readiness", "medias", "upload", "put_upload", "complete", "voices", "lines", "byoc", "campaigns", "token"),
-    *("contacts", "append_contacts", "change_contact", "delete_contact", "consent"),
-    *("webhooks", "register", "update_webhook", "delete_webhook", "rotate", "secrets"),
-)
-"""Those of API v2, beside ``rvm`` and ``sms``."""
-
-ROUTE_GROUPS: Final[Mapping[str, Collection[str]]] = {"sends": SENDS, "lists": LISTS, "any": (*ROUTES, *V2_ROUTES)}
+_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, for 0 s: close sends RST instead of FIN
 
 
 class Ending(StrEnum):
@@ -115,107 +110,122 @@ FAULT_KINDS: Final[Mapping[str, FaultKind]] = _kinds()
 """Every fault by its name; ``_after`` means that the request was carried out all the same."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """A fault and whom it meets.
+class Endings:
+    """Ends requests, and keeps what a fault wants of a connection after its answer."""
 
-    :param share: of the requests that match, drawn with the sandbox's seed.
-    :param to: only a request with this foreign_id, phone_number, list_id or list_name.
-    :param times: so often at most; ``None``: without end.
-    :param route: a name of ``ROUTES`` or ``ROUTE_GROUPS``; a leading slash is allowed.
-    :param delay_s: instead of the fault's own time (``slow``, ``close_idle``, ``Retry-After``).
-    :raises SettingsError: an unknown name or route, or a value out of its bounds.
-    """
+    def __init__(self) -> None:
+        self._unasked: WeakKeyDictionary[asyncio.Transport, Answer] = WeakKeyDictionary()
+        self._idle: WeakKeyDictionary[asyncio.Transport, asyncio.TimerHandle] = WeakKeyDictionary()
 
-    name: str
-    share: float = 1.0
-    to: str | None = None
-    times: int | None = None
-    route: str = "sends"
-    delay_s: float | None = None
+    def begin(self, request: web.Request) -> None:
+        """A request came: its connection is not idle."""
+        if self._idle and request.transport is not None:
+            timer = self._idle.pop(request.transport, None)
+            if timer is not None:
+                timer.cancel()
+        if self._unasked and request.transport is not None:
+            unasked = self._unasked.pop(request.transport, None)
+            if unasked is not None:
+                _write_unasked(request.transport, unasked)
 
-    def __post_init__(self) -> None:
-        if self.name not in FAULT_KINDS:
-            raise SettingsError(f"unknown fault {self.name!r}; one of: {', '.join(sorted(FAULT_KINDS))}")
-        object.__setattr__(self, "route", self.route.removeprefix("/"))
-        routes = (*ROUTES, *V2_ROUTES, *ROUTE_GROUPS)
-        if self.route not in routes:
-            raise SettingsError(f"unknown route {self.route!r}; one of: {', '.join(routes)}")
-        if self.to is not None and not isinstance(self.to, str):
-            raise SettingsError("the to of a fault is a foreign_id, phone_number, list_id or list_name")
-        if not 0 <= self.share <= 1:
-            raise SettingsError("the share of a fault must be within 0..1")
-        if self.times is not None and self.times < 0:
-            raise SettingsError("the times of a fault must not be negative")
-        if self.delay_s is not None and not 0 <= self.delay_s < 1e6:
-            raise SettingsError("the delay_s of a fault must not be negative")
+    async def end(
+        self, request: web.Request, ending: Ending, *, wait_s: float, answer: Answer, own: Answer
+    ) -> web.StreamResponse:
+        """The end that a fault wants.
 
-    @classmethod
-    def parse(cls, value: object) -> Self:
-        """A fault as it came in JSON.
-
-        :raises SettingsError: not an object, a field that no fault has, or a value that it cannot have.
+        :param wait_s: where the ending has a time in it.
+        :param answer: of the route; for a fault before the taking, the fault's own.
+        :param own: the fault's answer, as the route's version of the API words it.
         """
-        if not isinstance(value, Mapping):
-            raise SettingsError("a fault is an object with a name")
-        try:
-            return cls(**value)
-        except (TypeError, AttributeError) as error:
-            raise SettingsError(f"not a fault: {error}") from error
+        match ending:
+            case Ending.ANSWER:
+                return response(own)
+            case Ending.RETRY_SECONDS:
+                return response(_with_retry_after(own, str(math.ceil(wait_s))))
+            case Ending.RETRY_DATE:
+                # the next whole second: an HTTP date has no fractions, and an earlier one would ask for no wait
+                return response(_with_retry_after(own, formatdate(math.ceil(time.time() + wait_s), usegmt=True)))
+            case Ending.CLOSE:
+                _close(request, with_reset=False)
+                return web.Response()
+            case Ending.RESET:
+                _close(request, with_reset=True)
+                return web.Response()
+            case Ending.TRUNCATE:
+                return await _truncate(request, status=202 if answer.status == 202 else 200)
+            case Ending.HANG:
+                # cancelled when the client leaves (handler_cancellation)
+                await asyncio.Event().wait()
+                return web.Response()
+            case Ending.LATE:
+                await asyncio.sleep(wait_s)
+                return response(answer)
+            case Ending.UNASKED | Ending.UNASKED_NEXT | Ending.CLOSE_IDLE:
+                return await self._answer_and_more(request, ending, wait_s=wait_s, answer=answer, own=own)
+            case _:
+                assert_never(ending)
 
-    @property
-    def kind(self) -> FaultKind:
-        """What it does."""
-        return FAULT_KINDS[self.name]
-
-    @property
-    def wait_s(self) -> float:
-        """Its own time, or its kind's."""
-        return self.kind.delay_s if self.delay_s is None else self.delay_s
-
-
-@dataclass(slots=True)
-class _Active:
-    fault: Fault
-    routes: Collection[str]
-    dice: Random
-    met: int = 0
-
-    def meets(self, route: str, names: Collection[str]) -> bool:
-        fault = self.fault
-        if route not in self.routes or (fault.times is not None and self.met >= fault.times):
-            return False
-        if fault.to is not None and fault.to not in names:
-            return False
-        return fault.share >= 1.0 or self.dice.random() < fault.share
+    async def _answer_and_more(
+        self, request: web.Request, ending: Ending, *, wait_s: float, answer: Answer, own: Answer
+    ) -> web.StreamResponse:
+        written = response(answer)
+        # written here, so that what follows counts from when the answer is out
+        await written.prepare(request)
+        await written.write_eof()
+        transport, loop = request.transport, asyncio.get_running_loop()
+        if transport is None:
+            pass
+        elif ending is Ending.CLOSE_IDLE:
+            self._idle[transport] = loop.call_later(wait_s, transport.close)
+        elif ending is Ending.UNASKED_NEXT:
+            self._unasked[transport] = own
+        elif own.headers.get("Connection") == "close":
+            self._idle[transport] = loop.call_later(wait_s, _write_unasked, transport, own)
+        elif wait_s:
+            loop.call_later(wait_s, _write_unasked, transport, own)
+        else:
+            _write_unasked(transport, own)
+        return written
 
 
-class Faults:
-    """The faults in force; the first that a request meets is its fault."""
+def response(answer: Answer) -> web.Response:
+    """An answer as aiohttp writes it."""
+    headers = {"Content-Type": answer.content_type, **answer.headers} if answer.body else dict(answer.headers)
+    return web.Response(status=answer.status, body=answer.body, headers=headers)
 
-    def __init__(self, *, seed: int) -> None:
-        self._seed = seed
-        self._active: list[_Active] = []
 
-    def add(self, faults: Iterable[Fault]) -> None:
-        """In force from now on, after those already there."""
-        for fault in faults:
-            routes = ROUTE_GROUPS.get(fault.route, (fault.route,))
-            dice = Random(f"{self._seed} {len(self._active)} {fault.name}")  # noqa: S311  # not a secret: repeatable
-            self._active.append(_Active(fault, routes, dice))
+def _write_unasked(transport: asyncio.Transport, answer: Answer) -> None:
+    if transport.is_closing():
+        return
+    headers = {"Content-Type": answer.content_type, "Content-Length": str(len(answer.body)), **answer.headers}
+    lines = [f"HTTP/1.1 {answer.status} Unasked", *(f"{name}: {value}" for name, value in headers.items())]
+    transport.write("\r\n".join([*lines, "", ""]).encode() + answer.body)
+    if answer.headers.get("Connection") == "close":
+        transport.close()
 
-    def clear(self) -> None:
-        """None is in force."""
-        self._active.clear()
 
-    def meet(self, route: str, names: Collection[str]) -> Fault | None:
-        """The fault that a request meets, and it counts as met."""
-        for active in self._active:
-            if active.meets(route, names):
-                active.met += 1
-                return active.fault
-        return None
+def _with_retry_after(answer: Answer, value: str) -> Answer:
+    return replace(answer, headers={**answer.headers, "Retry-After": value})
 
-    def shown(self) -> list[dict[str, object]]:
-        """Every fault in force, and how often it was met."""
-        return [{**asdict(active.fault), "delay_s": active.fault.wait_s, "met": active.met} for active in self._active]
+
+def _close(request: web.Request, *, with_reset: bool) -> None:
+    """End the connection before a byte of an answer; what aiohttp then tries to write goes nowhere."""
+    transport = request.transport
+    if transport is None:
+        return
+    if with_reset:
+        connection = transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        transport.abort()
+    else:
+        transport.close()
+
+
+async def _truncate(request: web.Request, *, status: int) -> web.StreamResponse:
+    cut = web.StreamResponse(status=status, headers={"Content-Type": "application/json"})
+    cut.enable_chunked_encoding()
+    await cut.prepare(request)
+    await cut.write(b'{"status": "que')
+    if request.transport is not None:
+        request.transport.close()
+    return cut

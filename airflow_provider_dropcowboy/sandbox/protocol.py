@@ -1,4 +1,4 @@
-"""A request, its answer in the words of either version, and the rules for credentials and fields, apart from sockets.
+"""A request, its answer in the words of either version, and the rules for its fields, apart from sockets.
 
 The refusal of a wrong field names it and not its value.
 """
@@ -9,11 +9,8 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from hmac import compare_digest
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
-
-from airflow_provider_dropcowboy.sandbox.settings import Settings
 
 T = TypeVar("T")
 
@@ -29,7 +26,7 @@ CODES: Final[Mapping[int, str]] = {
     500: "internal-server-error",
 }
 """API v2, section 13: the usual code of a status."""
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,34 +161,13 @@ def worded(answer: Answer, ask: Ask) -> Answer:
     return replace(answer, status=202 if answer.status == 200 else answer.status)
 
 
-def require_headers(ask: Ask, settings: Settings) -> None:
-    """``x-team-id`` and ``x-secret`` are the account's; every route wants them.
+def require_account(is_account: bool) -> None:
+    """The credentials are the account's.
 
     :raises RefusedError: 401.
     """
-    _require_credentials(ask.headers.get("x-team-id", ""), ask.headers.get("x-secret", ""), settings=settings)
-
-
-def require_key(ask: Ask, settings: Settings) -> None:
-    """``x-key`` and ``x-secret`` are the account's; every route but the sends checks them at once.
-
-    :raises RefusedError: 401.
-    """
-    if not is_account(ask, settings):
+    if not is_account:
         raise RefusedError(401, "Unauthorized")
-
-
-def is_account(ask: Ask, settings: Settings) -> bool:
-    """Whether a request's key and secret are the account's."""
-    return (ask.headers.get("x-key"), ask.headers.get("x-secret")) == (settings.key, settings.secret)
-
-
-def require_body_credentials(ask: Ask, settings: Settings) -> None:
-    """``team_id`` and ``secret`` are in the body: the two sending routes read them nowhere else.
-
-    :raises RefusedError: 401.
-    """
-    _require_credentials(ask.text("team_id"), ask.text("secret"), settings=settings)
 
 
 def require_body(ask: Ask) -> None:
@@ -223,10 +199,14 @@ def optional_text(ask: Ask, name: str, *, max_characters: int | None = None) -> 
         return None
     if not isinstance(value, str) or not value.strip():
         raise RefusedError(400, f"Invalid {name}: must be text", field_name=name)
-    # as Node counts: an emoji is two
-    if max_characters is not None and len(value.encode("utf-16-le", "surrogatepass")) // 2 > max_characters:
+    if max_characters is not None and length_of(value) > max_characters:
         raise RefusedError(400, f"Invalid {name}: at most {max_characters} characters", field_name=name)
     return value
+
+
+def length_of(text: str) -> int:
+    """Characters of a text, as Node counts: an emoji is two."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def require_e164(ask: Ask, name: str) -> str:
@@ -235,7 +215,7 @@ def require_e164(ask: Ask, name: str) -> str:
     :raises RefusedError: 400.
     """
     value = required_text(ask, name)
-    if not _E164.fullmatch(value):
+    if not E164.fullmatch(value):
         raise RefusedError(400, f"Invalid {name}: not in E.164", field_name=name)
     return value
 
@@ -280,10 +260,3 @@ def require_url(ask: Ask, name: str) -> None:
         raise RefusedError(400, f"Invalid {name}", field_name=name) from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise RefusedError(400, f"Invalid {name}", field_name=name)
-
-
-def _require_credentials(team_id: str, secret: str, *, settings: Settings) -> None:
-    is_team = compare_digest(team_id.encode(), settings.team_id.encode())
-    is_secret = compare_digest(secret.encode(), settings.secret.encode())
-    if not (is_team and is_secret):
-        raise RefusedError(401, "Unauthorized")

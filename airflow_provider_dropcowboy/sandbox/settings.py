@@ -1,10 +1,13 @@
-"""How the sandbox behaves, checked when built, and the limits that answer 429."""
+"""How the sandbox behaves: its settings and limits, and the faults in force. All are checked when built."""
 
 import math
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from random import Random
 from typing import Final, Self
+
+from airflow_provider_dropcowboy.sandbox.faults import FAULT_KINDS, FaultKind
 
 OUTCOMES: Final = ("success", "failure", "dnc", "silent")
 
@@ -82,6 +85,10 @@ class Settings:
                 _require_at_least(minimum, value, name=name)
         object.__setattr__(self, "outcomes", complete_outcomes(self.outcomes))
 
+    def is_account(self, login: str, secret: str, *, is_v2: bool) -> bool:
+        """Whether these are the account's credentials: the team id, or the key of API v2, and the secret of both."""
+        return (login, secret) == (self.key if is_v2 else self.team_id, self.secret)
+
     def changed(self, changes: Mapping[str, object]) -> Self:
         """These settings with some values replaced.
 
@@ -139,6 +146,127 @@ class Limits:
             return False
         self._left -= 1.0
         return True
+
+
+SENDS: Final = ("rvm", "sms")
+LISTS: Final = ("create", "show", "rename", "delete", "append")
+ROUTES: Final = (*SENDS, *LISTS, "brand", "recording", "media", "pool")
+"""Every route of API v1 by a name of its own."""
+
+V2_ROUTES: Final = (
+    *("readiness", "medias", "upload", "put_upload", "complete", "voices", "lines", "byoc", "campaigns", "token"),
+    *("contacts", "append_contacts", "change_contact", "delete_contact", "consent"),
+    *("webhooks", "register", "update_webhook", "delete_webhook", "rotate", "secrets"),
+)
+"""Those of API v2, beside ``rvm`` and ``sms``."""
+
+ROUTE_GROUPS: Final[Mapping[str, Collection[str]]] = {"sends": SENDS, "lists": LISTS, "any": (*ROUTES, *V2_ROUTES)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """A fault and whom it meets.
+
+    :param share: of the requests that match, drawn with the sandbox's seed.
+    :param to: only a request with this foreign_id, phone_number, list_id or list_name.
+    :param times: so often at most; ``None``: without end.
+    :param route: a name of ``ROUTES`` or ``ROUTE_GROUPS``; a leading slash is allowed.
+    :param delay_s: instead of the fault's own time (``slow``, ``close_idle``, ``Retry-After``).
+    :raises SettingsError: an unknown name or route, or a value out of its bounds.
+    """
+
+    name: str
+    share: float = 1.0
+    to: str | None = None
+    times: int | None = None
+    route: str = "sends"
+    delay_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.name not in FAULT_KINDS:
+            raise SettingsError(f"unknown fault {self.name!r}; one of: {', '.join(sorted(FAULT_KINDS))}")
+        object.__setattr__(self, "route", self.route.removeprefix("/"))
+        routes = (*ROUTES, *V2_ROUTES, *ROUTE_GROUPS)
+        if self.route not in routes:
+            raise SettingsError(f"unknown route {self.route!r}; one of: {', '.join(routes)}")
+        if self.to is not None and not isinstance(self.to, str):
+            raise SettingsError("the to of a fault is a foreign_id, phone_number, list_id or list_name")
+        if not 0 <= self.share <= 1:
+            raise SettingsError("the share of a fault must be within 0..1")
+        if self.times is not None and self.times < 0:
+            raise SettingsError("the times of a fault must not be negative")
+        if self.delay_s is not None and not 0 <= self.delay_s < 1e6:
+            raise SettingsError("the delay_s of a fault must not be negative")
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """A fault as it came in JSON.
+
+        :raises SettingsError: not an object, a field that no fault has, or a value that it cannot have.
+        """
+        if not isinstance(value, Mapping):
+            raise SettingsError("a fault is an object with a name")
+        try:
+            return cls(**value)
+        except (TypeError, AttributeError) as error:
+            raise SettingsError(f"not a fault: {error}") from error
+
+    @property
+    def kind(self) -> FaultKind:
+        """What it does."""
+        return FAULT_KINDS[self.name]
+
+    @property
+    def wait_s(self) -> float:
+        """Its own time, or its kind's."""
+        return self.kind.delay_s if self.delay_s is None else self.delay_s
+
+
+@dataclass(slots=True)
+class _Active:
+    fault: Fault
+    routes: Collection[str]
+    dice: Random
+    met: int = 0
+
+    def meets(self, route: str, names: Collection[str]) -> bool:
+        fault = self.fault
+        if route not in self.routes or (fault.times is not None and self.met >= fault.times):
+            return False
+        if fault.to is not None and fault.to not in names:
+            return False
+        return fault.share >= 1.0 or self.dice.random() < fault.share
+
+
+class Faults:
+    """The faults in force; the first that a request meets is its fault."""
+
+    def __init__(self, *, seed: int) -> None:
+        self._seed = seed
+        self._active: list[_Active] = []
+
+    def add(self, faults: Iterable[Fault]) -> None:
+        """In force from now on, after those already there."""
+        for fault in faults:
+            routes = ROUTE_GROUPS.get(fault.route, (fault.route,))
+            dice = Random(f"{self._seed} {len(self._active)} {fault.name}")  # noqa: S311  # not a secret: repeatable
+            self._active.append(_Active(fault, routes, dice))
+
+    def clear(self) -> None:
+        """None is in force."""
+        self._active.clear()
+
+    def meet(self, route: str, names: Collection[str]) -> Fault | None:
+        """The fault that a request meets, and it counts as met."""
+        for active in self._active:
+            if active.meets(route, names):
+                active.met += 1
+                return active.fault
+        return None
+
+    def shown(self) -> list[dict[str, object]]:
+        """Every fault in force, and how often it was met."""
+        return [{**asdict(active.fault), "delay_s": active.fault.wait_s, "met": active.met} for active in self._active]
 
 
 def complete_outcomes(given: Mapping[str, float]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""What the sandbox remembers: what reached it, what it took, which keys it saw, and what the time is.
+"""What the sandbox remembers: what reached it and what it took; and what it has yet to post, by its own clock.
 
 A test holds a client's ledger against it.
 """
@@ -6,13 +6,14 @@ A test holds a client's ledger against it.
 import asyncio
 import heapq
 import itertools
-import json
 import time
-from collections import Counter, defaultdict, deque
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
+from functools import partial
 from typing import Final
+
+import aiohttp
 
 from airflow_provider_dropcowboy.sandbox.protocol import Ask
 from airflow_provider_dropcowboy.sandbox.settings import Settings
@@ -21,9 +22,6 @@ MAX_BODIES: Final = 10_000
 """So many sends keep their first body: with all of them a million sends would fill a laptop's memory."""
 
 HIDDEN: Final = frozenset({"secret", "byoc"})
-
-MEMORY_S: Final = 24 * 3600.0  # API v2, section 3: keys are kept for 24 hours
-MAX_KEY_CHARACTERS: Final = 255  # API v2, section 3
 
 
 class Clock:
@@ -66,52 +64,6 @@ class Clock:
             self._timer = asyncio.get_running_loop().call_later(delay_s, self._run_due)
 
 
-class Keys:
-    """The memory of idempotency keys: fingerprints by key, for 24 hours of the sandbox's clock.
-
-    :ivar counts: ``first``: of keys that were not in the memory; each is carried out. ``repeated``: of keys in the
-        memory with the same request; nothing is sent again. ``conflicts``: of keys in the memory with another request
-        (3027). ``malformed``: of keys that are none (3028).
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self.reset()
-
-    def reset(self) -> None:
-        """No key was used."""
-        self._fingerprints: dict[str, bytes] = {}
-        self._ends: deque[tuple[float, str]] = deque()
-        self.counts = Counter(first=0, repeated=0, conflicts=0, malformed=0)
-
-    def shown(self) -> dict[str, int]:
-        """The counts, and how many keys are in the memory."""
-        return {**self.counts, "kept": len(self._fingerprints)}
-
-    def code_of(self, ask: Ask) -> int | None:
-        """0: carry it out. ``None``: it was carried out before. Else what is wrong with its key."""
-        if not ask.key:
-            return 0
-        if len(ask.key) > MAX_KEY_CHARACTERS or not ask.key.isascii() or not ask.key.isprintable():
-            self.counts["malformed"] += 1
-            return 3028
-        now_s = self._clock.now_s()
-        while self._ends and self._ends[0][0] <= now_s:
-            del self._fingerprints[self._ends.popleft()[1]]
-        fingerprint = sha256(f"{ask.route} {json.dumps(ask.body, sort_keys=True)}".encode()).digest()
-        known = self._fingerprints.get(ask.key)
-        if known is None:
-            self._fingerprints[ask.key] = fingerprint
-            self._ends.append((now_s + MEMORY_S, ask.key))
-            self.counts["first"] += 1
-            return 0
-        if known == fingerprint:
-            self.counts["repeated"] += 1
-            return None
-        self.counts["conflicts"] += 1
-        return 3027
-
-
 @dataclass(slots=True)
 class Tally:
     """How often something was requested, and how often accepted."""
@@ -150,7 +102,6 @@ class State:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.clock = Clock()
-        self.keys = Keys(self.clock)
         self.in_flight = 0
         self._changed = asyncio.Event()
         self.reset()
@@ -167,7 +118,6 @@ class State:
         self.phones_taken_twice = 0
         self.max_in_flight = self.in_flight
         self.trap = {"requests": 0, "with_secret": 0}
-        self.keys.reset()
         self.notice()
 
     def arrive(self, route: str) -> None:
@@ -259,3 +209,75 @@ def key_of(ask: Ask) -> str:
     if ask.key:
         return ask.key
     return f"{ask.route} {ask.recipient}" if ask.recipient else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One POST that is due."""
+
+    url: str
+    body: bytes
+    timeout_s: float
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Outbox:
+    """Posts what falls due, so many at once, on connections that it keeps."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._due: asyncio.Queue[tuple[int, Callable[[], Letter | None], Callable[[str], None]]] = asyncio.Queue()
+        self._era = 0
+
+    def reset(self) -> None:
+        """What was planned is not posted, and what is on its way is not recorded."""
+        self._era += 1
+
+    def later(self, delay_s: float, make: Callable[[], Letter | None], *, record: Callable[[str], None]) -> None:
+        """Post something after so many seconds, unless a reset comes first.
+
+        :param make: called when it is due; ``None``: nothing is posted after all.
+        :param record: gets how it was answered: a status, ``timeout``, ``no answer``, or nothing if it was not posted.
+        """
+        self._state.clock.later(delay_s, partial(self._due.put_nowait, (self._era, make, record)))
+
+    async def run(self, _app: object) -> AsyncIterator[None]:
+        """Work for as long as the server runs; what is still planned at its end is lost."""
+        # one connection a worker; the receiver's address may be the only one, so the limit a host is the whole limit
+        concurrency = self._state.settings.callback_concurrency
+        connector = aiohttp.TCPConnector(limit=concurrency, limit_per_host=concurrency)
+        async with aiohttp.ClientSession(connector=connector) as session:
+            workers = [asyncio.create_task(self._work(session)) for _ in range(concurrency)]
+            yield
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+
+    async def _work(self, session: aiohttp.ClientSession) -> None:
+        while True:
+            era, make, record = await self._due.get()
+            if era != self._era:
+                continue
+            letter = make()
+            answer = await _post(session, letter) if letter is not None else ""
+            if era == self._era:
+                record(answer)
+                self._state.notice()
+
+
+async def _post(session: aiohttp.ClientSession, letter: Letter) -> str:
+    """How it was answered. Redirects are not followed."""
+    try:
+        async with session.post(
+            letter.url,
+            data=letter.body,
+            headers={"Content-Type": "application/json", **letter.headers},
+            timeout=aiohttp.ClientTimeout(total=letter.timeout_s),
+            allow_redirects=False,
+        ) as answer:
+            await answer.read()
+            return str(answer.status)
+    except TimeoutError:
+        return "timeout"
+    except (aiohttp.ClientError, OSError, ValueError):
+        return "no answer"

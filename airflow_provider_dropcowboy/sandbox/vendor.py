@@ -1,4 +1,7 @@
-"""All parts of the sandbox, the routes of both versions, and the way of one request through them."""
+"""A local Drop Cowboy: all its parts, the routes of both versions, and the way of one request through them.
+
+The sandbox imports nothing of ours, so that one mistake cannot hide on both sides.
+"""
 
 import asyncio
 import json
@@ -10,16 +13,13 @@ from typing import Final
 from aiohttp import web
 
 from airflow_provider_dropcowboy.sandbox import catalog, protocol
-from airflow_provider_dropcowboy.sandbox import routes as v1
-from airflow_provider_dropcowboy.sandbox.callbacks import Callbacks, Outbox
-from airflow_provider_dropcowboy.sandbox.endings import Endings, response
-from airflow_provider_dropcowboy.sandbox.faults import Fault, Faults
+from airflow_provider_dropcowboy.sandbox.callbacks import Callbacks, Webhooks
+from airflow_provider_dropcowboy.sandbox.faults import Endings, response
+from airflow_provider_dropcowboy.sandbox.lists import Contacts, Lists
 from airflow_provider_dropcowboy.sandbox.protocol import Answer, Ask, CarryOut, RefusedError, json_answer
-from airflow_provider_dropcowboy.sandbox.settings import Limits, Settings
-from airflow_provider_dropcowboy.sandbox.state import State
-from airflow_provider_dropcowboy.sandbox.v2.account import UPLOAD_PATH, Account, Contacts
-from airflow_provider_dropcowboy.sandbox.v2.sends import Sends
-from airflow_provider_dropcowboy.sandbox.v2.webhooks import Webhooks
+from airflow_provider_dropcowboy.sandbox.sends import V1Sends, V2Sends
+from airflow_provider_dropcowboy.sandbox.settings import Fault, Faults, Limits, Settings
+from airflow_provider_dropcowboy.sandbox.state import Outbox, State
 
 TOO_MANY: Final = json_answer({"error": "Too many requests"}, status=429)
 
@@ -35,11 +35,11 @@ class Vendor:
         self.outbox = Outbox(self.state)
         self.callbacks = Callbacks(self.state, self.outbox)
         self.webhooks = Webhooks(self.state, self.outbox)
-        self.lists = v1.Lists()
-        self.sends = v1.Sends(self.state, self.callbacks)
-        self.v2_account = Account(self.state)
-        self.v2_contacts = Contacts(self.state)
-        self.v2_sends = Sends(self.state, callbacks=self.callbacks, webhooks=self.webhooks, account=self.v2_account)
+        self.lists = Lists()
+        self.sends = V1Sends(self.state, self.callbacks)
+        self.v2_account = catalog.Account(self.state)
+        self.v2_contacts = Contacts()
+        self.v2_sends = V2Sends(self.state, callbacks=self.callbacks, webhooks=self.webhooks, account=self.v2_account)
         self.faults = Faults(seed=settings.seed)
         self.faults.add(faults)
         self._limits = Limits(settings)
@@ -80,7 +80,7 @@ class Vendor:
             ("DELETE", "/v1/list/{list_id}", "delete", lists.delete),
             ("POST", "/v1/list/{list_id}/contacts", "append", lists.append),
             ("GET", "/v1/brand", "brand", lambda _ask: json_answer(catalog.BRANDS)),
-            ("GET", "/v1/recording", "recording", v1.recordings),
+            ("GET", "/v1/recording", "recording", catalog.recordings),
             ("GET", "/v1/media", "media", lambda _ask: json_answer(catalog.RECORDINGS)),
             ("GET", "/v1/pool", "pool", lambda _ask: json_answer(catalog.POOLS)),
         ]
@@ -102,7 +102,7 @@ class Vendor:
             ("GET", "/phone/public/lines/{item_id}/numbers", "lines", account.numbers_of_line),
             ("GET", "/integration/public/byoc", "byoc", account.show_byoc),
             ("GET", "/campaign/public/campaigns/{item_id}/stats", "campaigns", account.campaign_stats),
-            ("POST", "/phone/public/embed/token", "token", people.grant),
+            ("POST", "/phone/public/embed/token", "token", account.grant),
         ]
         with_token = [
             ("GET", contacts, "contacts", people.find),
@@ -118,18 +118,22 @@ class Vendor:
         open_to_all = [
             ("POST", "/rvm", "rvm", self.v2_sends.send),
             ("POST", "/sms", "sms", self.v2_sends.send),
-            ("PUT", UPLOAD_PATH + "/{item_id}", "put_upload", account.put_upload),
+            ("PUT", catalog.UPLOAD_PATH + "/{item_id}", "put_upload", account.put_upload),
         ]
         return [
             web.route(method, path, partial(self.serve, route=name, guard=guard, carry_out=carry_out, is_v2=is_v2))
             for is_v2, guard, rows in (
-                (False, lambda ask: protocol.require_headers(ask, self.settings), with_headers),
-                (True, lambda ask: protocol.require_key(ask, self.settings), with_key),
-                (True, people.require_token, with_token),
+                (False, partial(self._require_account, login="x-team-id"), with_headers),
+                (True, partial(self._require_account, login="x-key"), with_key),
+                (True, account.require_token, with_token),
                 (True, lambda _ask: None, open_to_all),
             )
             for method, path, name, carry_out in rows
         ]
+
+    def _require_account(self, ask: Ask, *, login: str) -> None:
+        given = ask.headers.get(login, ""), ask.headers.get("x-secret", "")
+        protocol.require_account(self.settings.is_account(*given, is_v2=ask.is_v2))
 
     async def serve(
         self, request: web.Request, *, route: str, guard: Guard, carry_out: CarryOut, is_v2: bool
@@ -159,7 +163,8 @@ class Vendor:
                 await asyncio.sleep(self.settings.latency_ms / 1000)
             if fault is not None:
                 own = protocol.worded(fault.kind.answer, ask)
-                return await self._endings.end(request, fault, answer=answer, own=own)
+                ending = fault.kind.ending
+                return await self._endings.end(request, ending, wait_s=fault.wait_s, answer=answer, own=own)
             self.state.answers[answer.status] += 1
             return response(answer)
         finally:

@@ -1,4 +1,4 @@
-"""Single calls that are more than one request and its reply: a send without a ledger, and an upload."""
+"""Single calls that are more than one request and its reply: a send without a ledger, an upload, a test."""
 
 import logging
 from collections.abc import Iterator
@@ -8,21 +8,26 @@ from os import PathLike
 from pathlib import Path
 from threading import get_ident
 from typing import BinaryIO, Final, assert_never
+from urllib.parse import urlsplit
 
 import requests
 from urllib3.exceptions import HTTPError
 
-from airflow_provider_dropcowboy.api.account import Account
+from airflow_provider_dropcowboy.api.account import Access, Account
 from airflow_provider_dropcowboy.api.content import MAX_FOREIGN_ID_CHARACTERS, Content, check_url
+from airflow_provider_dropcowboy.api.reading import error_reason
 from airflow_provider_dropcowboy.api.versions import vendor_of
 from airflow_provider_dropcowboy.api.wire import (
     CREDENTIAL_REFUSALS,
     ODD_SHAPE,
     Answer,
     Broken,
+    Call,
+    NotWritten,
     Outcome,
     Reply,
     SendOutcome,
+    read_reply,
 )
 from airflow_provider_dropcowboy.errors import (
     AmbiguousError,
@@ -197,3 +202,44 @@ def _unlogged() -> Iterator[None]:
         yield
     finally:
         http.removeFilter(is_of_another)
+
+
+def read_access(account: Account, call: Call[Access], reply: Reply) -> Access:
+    """Whether the account can send, from the reply to ``Vendor.access``.
+
+    :raises VendorError: the reply does not say. The text, which holds no secret, says what may be wrong: host, network,
+        credentials, funds or rights.
+    """
+    host = host_of(account)
+    match reply:
+        case NotWritten(why=why):
+            raise NotTakenError(f"{host} was not reached: {why}. {NOT_SENT} {_where_to_look(why)}")
+        case Answer(status=status) if status in CREDENTIAL_REFUSALS:
+            said = ": ".join(filter(None, (f"HTTP {status}", error_reason(reply.body))))
+            remedy = _REFUSALS.get(status) or vendor_of(account).wrong_credentials
+            raise AuthenticationError(f"{host} refuses the connection ({said}). {NOT_SENT} {remedy}")
+        case _:
+            return read_reply(call, reply)
+
+
+def host_of(account: Account) -> str:
+    """The host that the connection leads to, for a person."""
+    return urlsplit(account.base_url).netloc
+
+
+_REFUSALS: Final = {
+    402: "The account has no funds.",
+    403: "The account may not use the API: ask Drop Cowboy to allow it.",
+}
+
+
+def _where_to_look(why: str) -> str:
+    if "no name server" in why or "unreachable" in why:
+        return "This machine has no network, or none that leads there: check network, DNS and proxy."
+    if "no such name" in why:
+        return "Check the host of the connection."
+    if "proxy" in why:
+        return "Check the proxy of this machine's environment."
+    if "TLS" in why:
+        return "Check schema and port of the connection, and verify."
+    return "Check host, port and schema of the connection, the network and any proxy."

@@ -12,7 +12,7 @@ from airflow_provider_dropcowboy.campaign.control import Control
 from airflow_provider_dropcowboy.campaign.run import run_campaign
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
 from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, SENDS, SUPPRESSIONS
-from airflow_provider_dropcowboy.sandbox.callbacks import outcome_of
+from airflow_provider_dropcowboy.sandbox.results import outcome_of
 from airflow_provider_dropcowboy.secret import Secret
 from tests.integration.conftest import default_plan, people
 from tests.integration.receiver.receiver_process import ReceiverProcess

@@ -21,7 +21,7 @@ from airflow_provider_dropcowboy.ledger.webhooks import keep_secret, kept_secret
 from airflow_provider_dropcowboy.receiver import store
 from airflow_provider_dropcowboy.receiver.arrival import MAX_EVENT_BYTES
 from airflow_provider_dropcowboy.receiver.wiring import Wiring
-from airflow_provider_dropcowboy.sandbox.v2.webhooks import sign
+from airflow_provider_dropcowboy.sandbox.callbacks import sign
 from airflow_provider_dropcowboy.screening.screen import Candidate, Message
 from airflow_provider_dropcowboy.secret import Secret
 from airflow_provider_dropcowboy.states import State

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import requests
 
+from airflow_provider_dropcowboy.sandbox.callbacks import sign
 from airflow_provider_dropcowboy.sandbox.catalog import LIST_ID, POOL_ID, RECORDING_ID, SITE_ID, VOICE_ID
 from airflow_provider_dropcowboy.sandbox.settings import Settings
-from airflow_provider_dropcowboy.sandbox.v2.webhooks import sign
 from airflow_provider_dropcowboy.sandbox.vendor import Vendor
 from tests.integration.sandbox.asking import Receiver
 from tests.sandbox_process import SandboxProcess

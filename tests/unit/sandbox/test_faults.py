@@ -2,8 +2,8 @@
 
 import pytest
 
-from airflow_provider_dropcowboy.sandbox.faults import FAULT_KINDS, ROUTES, V2_ROUTES, Fault, Faults
-from airflow_provider_dropcowboy.sandbox.settings import SettingsError
+from airflow_provider_dropcowboy.sandbox.faults import FAULT_KINDS
+from airflow_provider_dropcowboy.sandbox.settings import ROUTES, V2_ROUTES, Fault, Faults, SettingsError
 from airflow_provider_dropcowboy.sandbox.vendor import Vendor
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_dropcowboy.sandbox.lists import MAX_CONTACTS
 from airflow_provider_dropcowboy.sandbox.protocol import Answer, Ask, RefusedError
-from airflow_provider_dropcowboy.sandbox.routes import MAX_CONTACTS
 from airflow_provider_dropcowboy.sandbox.settings import Settings
 from airflow_provider_dropcowboy.sandbox.vendor import Vendor
 from tests.unit.sandbox.asks import HEADERS, MakeAsk

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from airflow_provider_dropcowboy.sandbox.callbacks import callback_body, outcome_of
+from airflow_provider_dropcowboy.sandbox.results import outcome_of, v1_callback
 from airflow_provider_dropcowboy.sandbox.settings import DEFAULT_OUTCOMES, OUTCOMES, SettingsError, complete_outcomes
 from tests.unit.sandbox.asks import MakeAsk
 
@@ -36,29 +36,29 @@ def test_shares_that_make_no_whole_are_refused(shares: dict[str, float]) -> None
 
 
 def test_a_success_costs_and_a_failure_has_a_reason(rvm_ask: MakeAsk) -> None:
-    success = callback_body(rvm_ask(), outcome="success", take=1)
-    failure = callback_body(rvm_ask(), outcome="failure", take=1)
+    success = v1_callback(rvm_ask(), outcome="success", take=1)
+    failure = v1_callback(rvm_ask(), outcome="failure", take=1)
     assert (success["status"], success["reason"], success["product_cost"]) == ("success", "", 0.099)
     assert (failure["status"], failure["product_cost"]) == ("failure", 0.0)
     assert failure["reason"]
 
 
 def test_a_person_who_opted_out_is_marked_dnc(sms_ask: MakeAsk) -> None:
-    body = callback_body(sms_ask(), outcome="dnc", take=1)
+    body = v1_callback(sms_ask(), outcome="dnc", take=1)
     assert (body["status"], body["dnc"], body["reason_code"]) == ("failure", True, 4016)
 
 
 def test_a_callback_names_the_send_and_not_the_secret(rvm_ask: MakeAsk) -> None:
-    body = callback_body(rvm_ask(), outcome="success", take=1)
+    body = v1_callback(rvm_ask(), outcome="success", take=1)
     assert (body["foreign_id"], body["phone_number"]) == ("one", "+15045550100")
     assert "sandbox-secret" not in str(body)
 
 
 def test_each_take_is_a_drop_of_its_own(rvm_ask: MakeAsk) -> None:
-    first, second = (callback_body(rvm_ask(), outcome="success", take=take)["drop_id"] for take in (1, 2))
+    first, second = (v1_callback(rvm_ask(), outcome="success", take=take)["drop_id"] for take in (1, 2))
     assert first != second
 
 
 def test_a_status_code_comes_only_when_asked_for(rvm_ask: MakeAsk) -> None:
-    assert "status_code" not in callback_body(rvm_ask(), outcome="success", take=1)
-    assert "status_code" in callback_body(rvm_ask(status_format="code"), outcome="success", take=1)
+    assert "status_code" not in v1_callback(rvm_ask(), outcome="success", take=1)
+    assert "status_code" in v1_callback(rvm_ask(status_format="code"), outcome="success", take=1)

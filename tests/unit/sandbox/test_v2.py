@@ -6,9 +6,9 @@ from types import MappingProxyType
 import pytest
 
 from airflow_provider_dropcowboy.sandbox import catalog
-from airflow_provider_dropcowboy.sandbox.catalog import SIMULATED
 from airflow_provider_dropcowboy.sandbox.protocol import Ask, RefusedError
-from airflow_provider_dropcowboy.sandbox.state import MEMORY_S
+from airflow_provider_dropcowboy.sandbox.results import SIMULATED
+from airflow_provider_dropcowboy.sandbox.sends import MEMORY_S
 from airflow_provider_dropcowboy.sandbox.vendor import Vendor
 
 KEY = {"x-key": "sandbox-key", "x-secret": "sandbox-secret"}
@@ -106,14 +106,14 @@ def test_the_same_key_and_request_are_sent_once(vendor: Vendor) -> None:
     assert [send(vendor, key="k") for _ in range(3)] == ["0", "repeated", "repeated"]
     assert vendor.state.takes()["takes"] == 1
     assert vendor.state.sends["one"].takes == 1
-    assert vendor.state.keys.shown() == {"first": 1, "repeated": 2, "conflicts": 0, "malformed": 0, "kept": 1}
+    assert vendor.v2_sends.keys.shown() == {"first": 1, "repeated": 2, "conflicts": 0, "malformed": 0, "kept": 1}
 
 
 def test_the_order_of_a_body_does_not_count(vendor: Vendor) -> None:
     body = GOOD["rvm"]
     for fields in (body, dict(reversed(body.items()))):
         vendor.v2_sends.send(Ask("rvm", {**KEY, "Idempotency-Key": "k"}, body=fields, is_v2=True))
-    assert vendor.state.keys.counts["repeated"] == 1
+    assert vendor.v2_sends.keys.counts["repeated"] == 1
 
 
 @pytest.mark.parametrize(("route", "changes"), [("rvm", {"foreign_id": "two"}), ("sms", {})])

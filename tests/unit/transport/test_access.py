@@ -6,11 +6,11 @@ import socket
 import pytest
 
 from airflow_provider_dropcowboy.api.account import Account
+from airflow_provider_dropcowboy.api.versions import vendor_of
 from airflow_provider_dropcowboy.api.wire import Answer, NotWritten
 from airflow_provider_dropcowboy.errors import NotTakenError
-from airflow_provider_dropcowboy.hooks.access import read_access
-from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
 from airflow_provider_dropcowboy.secret import Secret
+from airflow_provider_dropcowboy.transport.calls import read_access
 from airflow_provider_dropcowboy.transport.evidence import why
 
 ALLOWED, OTHER = {"brand_id": "b1", "api_allowed": True}, {"brand_id": "b2", "api_allowed": False}
@@ -31,8 +31,8 @@ ACCOUNT = Account("team", Secret("team-secret"), "https://api.dropcowboy.com/v1"
 def test_a_voicemail_needs_a_brand_that_the_api_allows(
     brands: list[dict[str, object]], default: str | None, is_well: bool, said: str
 ) -> None:
-    settings = ConnectionSettings(account=ACCOUNT, default_brand_id=default)
-    access = read_access(settings, Answer(200, json.dumps(brands).encode()))
+    call = vendor_of(ACCOUNT).access(default)
+    access = read_access(ACCOUNT, call, Answer(200, json.dumps(brands).encode()))
     assert access.is_ready == is_well
     assert said in access.text
 
@@ -48,8 +48,7 @@ def test_a_voicemail_needs_a_brand_that_the_api_allows(
     ],
 )
 def test_no_network_and_a_wrong_host_are_told_apart(error: OSError, said: str) -> None:
-    settings = ConnectionSettings(account=ACCOUNT)
     with pytest.raises(NotTakenError) as caught:
-        read_access(settings, NotWritten(why(error, timeout_s=5)))
+        read_access(ACCOUNT, vendor_of(ACCOUNT).access(), NotWritten(why(error, timeout_s=5)))
     assert str(caught.value).startswith("api.dropcowboy.com was not reached: ")
     assert said in str(caught.value)
