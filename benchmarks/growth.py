@@ -27,7 +27,7 @@ from airflow_provider_dropcowboy.ledger.judgement import ClaimRules
 from airflow_provider_dropcowboy.ledger.outcomes import Answered, record
 from airflow_provider_dropcowboy.ledger.runs import Who, begin_run, end_run
 from airflow_provider_dropcowboy.phone import Phone
-from airflow_provider_dropcowboy.reports.funnel import Outcomes, read_funnel, read_outcomes
+from airflow_provider_dropcowboy.reports.results import Outcomes, read_funnel, read_outcomes
 from airflow_provider_dropcowboy.screening.screen import Candidate, Message
 from benchmarks.filled import ACCOUNT, fill
 from tests.postgres_server import PostgresServer

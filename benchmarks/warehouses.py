@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dropcowboy.contacts.sql import CHUNK_ROWS, stream_rows
-from airflow_provider_dropcowboy.operators._source import database_hook
+from airflow_provider_dropcowboy.operators._task import database_hook
 from tests.postgres_server import PostgresServer
 from tests.warehouses import engines
 from tests.warehouses.conftest import make_warehouse

@@ -2,6 +2,7 @@
 
 import os
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,9 +15,8 @@ from airflow_provider_dropcowboy.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from airflow_provider_dropcowboy.reports.deliveries import Delivery
-    from airflow_provider_dropcowboy.reports.funnel import Funnel
-    from airflow_provider_dropcowboy.reports.life import Life
+    from airflow_provider_dropcowboy.reports.deliveries import Delivery, Life
+    from airflow_provider_dropcowboy.reports.results import Funnel
 
 MAX_REASONS: Final = 5
 
@@ -65,7 +65,7 @@ def report(
 
 
 def _show_funnels(name: str, where: options.Where, *, as_json: bool) -> None:
-    from airflow_provider_dropcowboy.reports.funnel import read_funnel
+    from airflow_provider_dropcowboy.reports.results import read_funnel
 
     ledger, campaigns = where.campaigns(name)
     funnels = [read_funnel(ledger, campaign) for campaign in campaigns]
@@ -140,7 +140,7 @@ def _time(seconds: float) -> str:
 
 def _show_lives(name: str, contact: str, where: options.Where, *, as_json: bool) -> None:
     from airflow_provider_dropcowboy.campaign.messages import Identity
-    from airflow_provider_dropcowboy.reports.life import read_life
+    from airflow_provider_dropcowboy.reports.deliveries import read_life
 
     key = options.read_key(contact)
     ledger, campaigns = where.campaigns(name)
@@ -157,7 +157,7 @@ def _show_lives(name: str, contact: str, where: options.Where, *, as_json: bool)
         )
     if as_json:
         console.print_json(
-            [{"campaign": campaign.name, "channel": campaign.channel, **life.as_dict()} for campaign, life in found]
+            [{"campaign": campaign.name, "channel": campaign.channel, **asdict(life)} for campaign, life in found]
         )
         return
     for campaign, life in found:
@@ -189,7 +189,7 @@ def _show_gaps(name: str | None, *, quiet_after: timedelta, conn: str | None, as
 
     gaps = read_gaps(connection.open_ledger_of(conn), quiet_after=quiet_after, campaign=name)
     if as_json:
-        console.print_json([gap.as_dict() for gap in gaps])
+        console.print_json([asdict(gap) for gap in gaps])
     elif gaps:
         console.print_table(
             ["accepted in the hour", "campaign", "channel", "without result", "of"],

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -13,8 +13,7 @@ from airflow_provider_dropcowboy.hooks import observability
 from airflow_provider_dropcowboy.hooks.arguments import ArgumentsMixin, refuse_unstable_campaign, template_fields_of
 from airflow_provider_dropcowboy.hooks.dropcowboy import DropCowboyHook
 from airflow_provider_dropcowboy.hooks.ledger import ledger_url
-from airflow_provider_dropcowboy.operators._context import airflow_failures, stale_from, who_runs
-from airflow_provider_dropcowboy.operators._source import PartitionSql, open_rows, open_suppressed
+from airflow_provider_dropcowboy.operators import _task
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
@@ -107,7 +106,7 @@ class SendOperator(ArgumentsMixin, BaseOperator):
             return super().render_template(content, context, jinja_env, seen_oids)
         task: Any = self
         partition = super().render_template(task.partition, context, jinja_env)
-        rule = PartitionSql(partition, conn_id=task.sql_conn_id, key_column=task.key_column)
+        rule = _task.PartitionSql(partition, conn_id=task.sql_conn_id, key_column=task.key_column)
         wider: Any = {**context, "partition_sql": rule}
         rendered = super().render_template(content, wider, jinja_env, seen_oids)
         self._is_part_of_query = rule.is_used or getattr(self, "_is_part_of_query", False)
@@ -148,14 +147,17 @@ class SendOperator(ArgumentsMixin, BaseOperator):
             observability.keep_note(context, self.dropcowboy_conn_id, state=state, message=reason)
 
         self._control = Control()
-        with airflow_failures(keep_end):
+        with _task.airflow_failures(keep_end):
             arguments = self._read(self._arguments(), context)
             settings = DropCowboyHook(arguments.dropcowboy_conn_id).settings
             plan = self._plan(arguments, settings, context, waves=waves)
             observability.show_report(self, context, account=plan.account.name, campaign=plan.campaign)
             url = ledger_url(settings)
             ledger = find_ledger(url) if plan.is_dry_run else open_ledger(url, may_create=True)
-            with open_rows(arguments, columns=plan.source_columns) as rows, open_suppressed(arguments) as suppressed:
+            with (
+                _task.open_rows(arguments, columns=plan.source_columns) as rows,
+                _task.open_suppressed(arguments) as suppressed,
+            ):
                 if plan.is_dry_run or ledger is None:
                     waits_for = arguments.wave_deadline if plan.waits_until else None
                     summary = preview_campaign(plan, ledger, rows=rows, suppressed=suppressed, waits_for=waits_for)
@@ -183,7 +185,7 @@ class SendOperator(ArgumentsMixin, BaseOperator):
             hours=calling_hours(
                 arguments.calling_hours, channel=arguments.channel.value, message_kind=arguments.message_kind
             ),
-            who=who_runs(
+            who=_task.who_runs(
                 self,
                 context,
                 kind=SendOperator,
@@ -191,7 +193,7 @@ class SendOperator(ArgumentsMixin, BaseOperator):
                 name=f"{arguments.channel} {campaign}",
             ),
             waves=waves,
-            stale_from=stale_from(context),
+            stale_from=_stale_from(context),
         )
 
     def _wait(self, summary: "Summary", plan: "Plan", waves: "Waves") -> None:
@@ -251,6 +253,19 @@ class SendOperator(ArgumentsMixin, BaseOperator):
         control = getattr(self, "_control", None)
         if control is not None:
             control.stop(Order("the task is to end", grace_s=GRACE_S))
+
+
+def _stale_from(context: "Context") -> datetime | None:
+    """When a scheduled or backfilled run was due; None for a run that was triggered just now.
+
+    A run of ``@once`` is due when its DAG is switched on, whatever its start date says.
+    """
+    run = context["dag_run"]
+    if run.run_type not in {"scheduled", "backfill"} or (run.conf or {}).get("dropcowboy_allow_stale") is True:
+        return None
+    timetable = context["dag"].timetable
+    is_once = type(getattr(timetable, "timetable", timetable)).__name__ == "OnceTimetable"
+    return None if is_once else run.run_after
 
 
 def _is_dag_test() -> bool:

@@ -9,8 +9,7 @@ from airflow_provider_dropcowboy.hooks.arguments import ArgumentsMixin, template
 from airflow_provider_dropcowboy.hooks.dropcowboy import DropCowboyHook
 from airflow_provider_dropcowboy.hooks.ledger import ledger_url
 from airflow_provider_dropcowboy.hooks.observability import count_list, lineage_of, tell_outlets
-from airflow_provider_dropcowboy.operators._context import airflow_failures, who_runs
-from airflow_provider_dropcowboy.operators._source import open_rows, open_suppressed
+from airflow_provider_dropcowboy.operators._task import airflow_failures, open_rows, open_suppressed, who_runs
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg

@@ -21,7 +21,7 @@ from airflow_provider_dropcowboy.hooks.observability import (
     show_report,
     tell_outlets,
 )
-from airflow_provider_dropcowboy.operators._context import airflow_failures
+from airflow_provider_dropcowboy.operators._task import airflow_failures
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -176,7 +176,7 @@ def _columns(wanted: ExportArguments) -> tuple[str, ...]:
 
 
 def _write_table(wanted: ExportArguments, deliveries: "Iterable[Delivery]") -> int:
-    from airflow_provider_dropcowboy.operators._source import database_hook
+    from airflow_provider_dropcowboy.operators._task import database_hook
     from airflow_provider_dropcowboy.reports.dialects import Table
     from airflow_provider_dropcowboy.reports.table import create_table, write_deliveries
 
@@ -193,7 +193,7 @@ def _write_table(wanted: ExportArguments, deliveries: "Iterable[Delivery]") -> i
 
 
 def _write_file(wanted: ExportArguments, deliveries: "Iterable[Delivery]") -> None:
-    from airflow_provider_dropcowboy.operators._source import storage_path
+    from airflow_provider_dropcowboy.operators._task import storage_path
     from airflow_provider_dropcowboy.reports.files import writer_for
 
     location = storage_path(str(wanted.path))

@@ -17,8 +17,8 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from airflow_provider_dropcowboy.api.callbacks import PATH, Ticket
-from airflow_provider_dropcowboy.receiver import arrival
-from airflow_provider_dropcowboy.receiver.metrics import Metrics, Refusal
+from airflow_provider_dropcowboy.receiver import arrival, wiring
+from airflow_provider_dropcowboy.receiver.arrival import Metrics, Refusal
 from airflow_provider_dropcowboy.receiver.spool import Spool
 from airflow_provider_dropcowboy.receiver.store import Store
 from airflow_provider_dropcowboy.receiver.wiring import LOOK_EVERY_S, Find, Keyring
@@ -128,15 +128,15 @@ class Receiver:
     async def _look(self) -> None:
         """Open for callbacks as soon as the connections are found."""
         await self._keyring.look()
-        wiring = self._keyring.wiring
-        if wiring is None:
+        found = self._keyring.wiring
+        if found is None:
             return
         if self._store is not None:
-            self._store.url, self._store.callback_secrets = wiring.ledger_url, wiring.secrets
+            self._store.url, self._store.callback_secrets = found.ledger_url, found.secrets
             return
-        spool = Spool(self._spool_folder / spool_name(wiring.ledger_url))
-        self._store = Store(wiring.ledger_url, spool, metrics=self._metrics)
-        self._store.callback_secrets = wiring.secrets
+        spool = Spool(self._spool_folder / spool_name(found.ledger_url))
+        self._store = Store(found.ledger_url, spool, metrics=self._metrics)
+        self._store.callback_secrets = found.secrets
         self._intake = arrival.Intake(self._store.keep, self._metrics)
         self._tasks += [asyncio.create_task(self._store.run()), asyncio.create_task(self._intake.run())]
 
@@ -169,14 +169,14 @@ class Receiver:
             if not isinstance(body, bytes):
                 return self._refuse(body or Refusal.TOO_SLOW)
             configured = self._keyring.wiring.signing_secrets
-            found = arrival.verify(body, request.headers, configured, self._store.signing_secrets)
+            found = wiring.verify(body, request.headers, configured, self._store.signing_secrets)
             is_sure = True
-            if found in arrival.MAY_BE_NEW:  # a refused event is lost, so the ledger is searched for a new secret first
+            if found in wiring.MAY_BE_NEW:  # a refused event is lost, so the ledger is searched for a new secret first
                 is_sure = await self._store.look_for_secrets()
-                found = arrival.verify(body, request.headers, configured, self._store.signing_secrets)
-            if not isinstance(found, arrival.Signed):
+                found = wiring.verify(body, request.headers, configured, self._store.signing_secrets)
+            if not isinstance(found, wiring.Signed):
                 self._metrics.forged.inc()
-                is_refused = is_sure and found != arrival.NOT_CONFIGURED
+                is_refused = is_sure and found != wiring.NOT_CONFIGURED
                 return JSONResponse({"error": found}, 401 if is_refused else 503)  # after a 503 it comes again
             if not arrival.is_object(body):
                 return JSONResponse({"error": "invalid_body"}, 400)

@@ -1,30 +1,29 @@
-"""A callback on its way in: what shows that it is genuine, its body, and the batch in which it is put on disk."""
+"""A callback on its way in: its body, the batch in which it is put on disk, and what is counted for Prometheus."""
 
 import asyncio
 import logging
+import os
 import time
 import zlib
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+from enum import StrEnum
 from typing import Final
 
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 from starlette.types import Receive, Scope
 
 from airflow_provider_dropcowboy.api.callbacks import Callback, Ticket, content_of, read_callback, read_event
-from airflow_provider_dropcowboy.api.versions import KEYED
-from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.errors import CallbackError
 from airflow_provider_dropcowboy.ledger.digest import FOREIGN_ID_CHARACTERS
-from airflow_provider_dropcowboy.ledger.reconcile import Received
-from airflow_provider_dropcowboy.receiver.metrics import Metrics, Refusal
+from airflow_provider_dropcowboy.ledger.reconcile import Match, Received
+from airflow_provider_dropcowboy.receiver.wiring import Signed
 from airflow_provider_dropcowboy.row_value import row_value
-from airflow_provider_dropcowboy.secret import Secret
 
 MAX_BYTES: Final = 64 * 1024  # a callback has some 500; the vendor may add fields
 MAX_EVENT_BYTES: Final = 1024 * 1024  # API v2, webhook deliveries: bodies to 1 MB; a larger one is lost
 TIMEOUT_S: Final = 10.0  # API v1, delivery callback: the vendor itself gives up after 10 s
-
 
 MAX_REPEATS: Final = 16
 """Callbacks under one token. The vendor posts one a message; whoever has its URL could fill the ledger with others."""
@@ -35,11 +34,15 @@ MAX_TOKENS: Final = 50_000
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
-    """What a signature proves: the account, in the ledger's spelling, that the event is about."""
+class Refusal(StrEnum):
+    """Why a callback was not kept."""
 
-    account: str
+    TOO_LARGE = "too_large"
+    TOO_SLOW = "too_slow"
+    UNKNOWN_ENCODING = "unknown_encoding"
+    REPEATED = "repeated"
+    NO_ROOM = "no_room"
+    SPOOL_FULL = "spool_full"
 
 
 @row_value()
@@ -162,38 +165,6 @@ def _decompressed(body: bytes, coding: str, *, most: int) -> bytes | Refusal:
     return body
 
 
-NOT_CONFIGURED: Final = "not_configured"
-MAY_BE_NEW: Final = frozenset({NOT_CONFIGURED, "invalid_signature"})
-"""Faults that a secret would explain which is not known here yet."""
-
-Secrets = Mapping[str, tuple[Secret, ...]]
-"""Signing secrets by account."""
-
-
-def verify(body: bytes, headers: Mapping[str, str], *secrets: Secrets) -> Signed | str:
-    """Whose secret signed these very bytes, a short time ago; else the fault, as the vendor words it.
-
-    Each secret is tried, in constant time.
-    """
-    check = KEYED.signature_fault
-    if check is None:
-        return NOT_CONFIGURED
-    found: str = NOT_CONFIGURED
-    for account in dict.fromkeys(account for some in secrets for account in some):
-        fault = check(
-            body,
-            signature=headers.get("x-signature"),
-            timestamp=headers.get("x-timestamp"),
-            version=headers.get("x-signature-version"),
-            secrets=[secret for some in secrets for secret in some.get(account, ())],
-            at=utcnow(),
-        )
-        if fault is None:
-            return Signed(account)
-        found = str(fault)
-    return found
-
-
 def is_object(body: bytes) -> bool:
     """Whether a body is a JSON object."""
     try:
@@ -201,6 +172,68 @@ def is_object(body: bytes) -> bool:
     except CallbackError:
         return False
     return True
+
+
+SHARED_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""Variable that names a folder in which processes add up their counts."""
+
+
+class Metrics:
+    """Counts of this process, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        name = "dropcowboy_callbacks"
+        self.received = Counter(f"{name}_received", "Callbacks read whole.", registry=self._registry)
+        self.spooled = Counter(f"{name}_spooled", "Callbacks that waited on disk.", registry=self._registry)
+        self.forged = Counter(f"{name}_forged", "Requests without a token of ours.", registry=self._registry)
+        self.lag = Histogram(
+            f"{name}_lag_seconds",
+            "From the last byte of a callback until it was on disk.",
+            buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+            registry=self._registry,
+        )
+        self._stored = Counter(
+            f"{name}_stored", "Callbacks in the ledger, by what they came to.", ["match"], registry=self._registry
+        )
+        self._refused = Counter(
+            f"{name}_refused", "Callbacks that were lost, by why.", ["reason"], registry=self._registry
+        )
+        self._waiting = Gauge(
+            "dropcowboy_spool_callbacks",
+            "Callbacks on disk that wait for the ledger.",
+            registry=self._registry,
+            multiprocess_mode="livesum",
+        )
+        self._bytes = Gauge(
+            "dropcowboy_spool_bytes", "What they take.", registry=self._registry, multiprocess_mode="livesum"
+        )
+        for match in Match:  # a series that is there from the start: the first conflict is seen as a rise
+            self._stored.labels(match.value)
+        for reason in Refusal:
+            self._refused.labels(reason.value)
+
+    def stored(self, matches: Mapping[Match, int]) -> None:
+        """Callbacks came into the ledger."""
+        for match, count in matches.items():
+            self._stored.labels(match.value).inc(count)
+
+    def refused(self, reason: Refusal) -> None:
+        """A callback of the vendor's is lost."""
+        self._refused.labels(reason.value).inc()
+
+    def spool(self, *, callbacks: int, size: int) -> None:
+        """So much waits on disk now."""
+        self._waiting.set(callbacks)
+        self._bytes.set(size)
+
+    def text(self) -> bytes:
+        """All counts as Prometheus reads them; of all processes, where they share a folder."""
+        if SHARED_FOLDER not in os.environ:
+            return generate_latest(self._registry)
+        shared = CollectorRegistry()
+        multiprocess.MultiProcessCollector(shared)  # type: ignore[no-untyped-call]  # prometheus_client has no type for it
+        return generate_latest(shared)
 
 
 MAX_BATCH: Final = 500

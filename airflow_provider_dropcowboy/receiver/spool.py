@@ -17,9 +17,9 @@ from typing import Final
 from airflow_provider_dropcowboy.api.callbacks import Ticket
 from airflow_provider_dropcowboy.ledger.digest import FOREIGN_ID_CHARACTERS
 from airflow_provider_dropcowboy.receiver.arrival import MAX_BYTES as MAX_BODY_BYTES
-from airflow_provider_dropcowboy.receiver.arrival import Arrival, Signed
+from airflow_provider_dropcowboy.receiver.arrival import Arrival
+from airflow_provider_dropcowboy.receiver.wiring import Signed
 
-FOLDER_NAME: Final = "dropcowboy-spool"
 MAX_BYTES: Final = 1 << 30
 """Of one process: a million callbacks and more."""
 
@@ -261,7 +261,7 @@ class _File:
 
 def default_folder() -> Path:
     """Under ``AIRFLOW_HOME``, as the embedded ledger is."""
-    return Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser().absolute() / FOLDER_NAME
+    return Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser().absolute() / "dropcowboy-spool"
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -18,8 +18,7 @@ from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
 from airflow_provider_dropcowboy.ledger.embedded import LOCK_TIMEOUT_S
 from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconcile
 from airflow_provider_dropcowboy.ledger.webhooks import kept_secrets
-from airflow_provider_dropcowboy.receiver.arrival import MAX_BATCH, Arrival
-from airflow_provider_dropcowboy.receiver.metrics import Metrics
+from airflow_provider_dropcowboy.receiver.arrival import MAX_BATCH, Arrival, Metrics
 from airflow_provider_dropcowboy.receiver.spool import Spool
 from airflow_provider_dropcowboy.secret import Secret
 

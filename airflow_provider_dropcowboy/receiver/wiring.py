@@ -1,4 +1,4 @@
-"""What a receiver needs to know: the secrets of its callbacks' URLs, and the ledger."""
+"""What a receiver is told: the secrets that prove callbacks and events, and where the ledger is."""
 
 import asyncio
 import logging
@@ -9,6 +9,8 @@ from typing import Final
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.callbacks import Ticket, keys_of, names_other_key, read_token
+from airflow_provider_dropcowboy.api.versions import KEYED
+from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.ledger.postgres import check_driver
 from airflow_provider_dropcowboy.secret import Secret
@@ -127,6 +129,45 @@ class Keyring:
             if problem not in self.problems:
                 log.warning("receiver: %s", problem)
         self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """What a signature proves: the account, in the ledger's spelling, that the event is about."""
+
+    account: str
+
+
+NOT_CONFIGURED: Final = "not_configured"
+MAY_BE_NEW: Final = frozenset({NOT_CONFIGURED, "invalid_signature"})
+"""Faults that a secret would explain which is not known here yet."""
+
+Secrets = Mapping[str, tuple[Secret, ...]]
+"""Signing secrets by account."""
+
+
+def verify(body: bytes, headers: Mapping[str, str], *secrets: Secrets) -> Signed | str:
+    """Whose secret signed these very bytes, a short time ago; else the fault, as the vendor words it.
+
+    Each secret is tried, in constant time.
+    """
+    check = KEYED.signature_fault
+    if check is None:
+        return NOT_CONFIGURED
+    found: str = NOT_CONFIGURED
+    for account in dict.fromkeys(account for some in secrets for account in some):
+        fault = check(
+            body,
+            signature=headers.get("x-signature"),
+            timestamp=headers.get("x-timestamp"),
+            version=headers.get("x-signature-version"),
+            secrets=[secret for some in secrets for secret in some.get(account, ())],
+            at=utcnow(),
+        )
+        if fault is None:
+            return Signed(account)
+        found = str(fault)
+    return found
 
 
 def _place(url: sa.URL) -> tuple[str | None, int | None, str | None]:

@@ -1,4 +1,4 @@
-"""Each send with what became of it, and each row that was not sent, streamed: what an export writes."""
+"""What became of each message: all of them, streamed, as an export writes them; or the life of one."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
@@ -12,8 +12,9 @@ import sqlalchemy as sa
 from airflow_provider_dropcowboy.ledger import counts
 from airflow_provider_dropcowboy.ledger.campaigns import Campaign, campaigns_of
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
-from airflow_provider_dropcowboy.ledger.schema import HISTORY, NOT_SENT, RUNS, SENDS
+from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, HISTORY, NOT_SENT, RUNS, SENDS
 from airflow_provider_dropcowboy.ledger.verdicts import invalid_name_in
+from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.states import State
 
 CHUNK_ROWS: Final = 2_000
@@ -110,40 +111,27 @@ def _has_changed(start: datetime, at: datetime) -> sa.ColumnElement[bool]:
 
 
 def _read(ledger: Ledger, campaign: Campaign, *which: sa.ColumnElement[bool], at: datetime) -> Iterator[Delivery]:
-    """Chunk by chunk along the primary key: memory holds one, and no transaction is open while a row is written out."""
-    select = sa.select(*_READ, counts.standing(at).label("standing")).where(*counts.rows_of(campaign), *which)
-    select = select.order_by(SENDS.c.foreign_id).limit(CHUNK_ROWS)
-    rows: Sequence[Any] = ()
+    select = sa.select(*_READ, counts.standing(at).label("state")).where(*counts.rows_of(campaign), *which)
+    for row in _by_key(ledger, select, SENDS.c.foreign_id):
+        values = row._asdict()
+        cost_usd = usd(values.pop("cost_micros"))
+        yield Delivery(campaign=campaign.name, channel=campaign.channel.value, cost_usd=cost_usd, **values)
+
+
+def _by_key(ledger: Ledger, select: sa.Select[Any], key: sa.Column[str]) -> Iterator[sa.Row[Any]]:
+    """Chunk by chunk along a key: memory holds one, and no transaction is open while a row is written out."""
+    rows: Sequence[sa.Row[Any]] = ()
     while True:
+        after = getattr(rows[-1], key.name) if rows else ""
         with ledger.reading() as connection:
-            rows = connection.execute(select.where(SENDS.c.foreign_id > (rows[-1].foreign_id if rows else ""))).all()
-        for row in rows:
-            yield _delivery(campaign, row)
+            rows = connection.execute(select.where(key > after).order_by(key).limit(CHUNK_ROWS)).all()
+        yield from rows
         if len(rows) < CHUNK_ROWS:
             return
 
 
-def _delivery(campaign: Campaign, row: Any) -> Delivery:
-    return Delivery(
-        campaign=campaign.name,
-        channel=campaign.channel.value,
-        contact_key=row.contact_key,
-        phone_number=row.phone_number,
-        foreign_id=row.foreign_id,
-        state=row.standing,
-        reason=row.reason,
-        claimed_at=row.claimed_at,
-        answered_at=row.answered_at,
-        final_at=row.final_at,
-        drop_id=row.drop_id,
-        cost_usd=usd(row.cost_micros),
-        network=row.network,
-        rule=row.rule,
-    )
-
-
 def _read_not_sent(ledger: Ledger, campaign: Campaign) -> Iterator[Delivery]:
-    """The rows without a send, chunk by chunk; a send that was given back unsent shows its verdict."""
+    """The rows without a send; a send that was given back unsent shows its verdict."""
     # a message's name may stand for two rows: a row that makes it, and a row that cannot be used
     other = NOT_SENT.alias()
     makes_message = NOT_SENT.c.name == NOT_SENT.c.foreign_id
@@ -169,20 +157,22 @@ def _read_not_sent(ledger: Ledger, campaign: Campaign) -> Iterator[Delivery]:
                 else_=sa.or_(is_newest, sa.and_(is_sent, is_beside)),
             ),
         )
-        .order_by(NOT_SENT.c.name)
-        .limit(CHUNK_ROWS)
     )
     with ledger.reading() as connection:
         complete = _last_complete_runs(connection, campaign)
-    rows: Sequence[Any] = ()
-    while True:
-        with ledger.reading() as connection:
-            rows = connection.execute(select.where(NOT_SENT.c.name > (rows[-1].name if rows else ""))).all()
-        for row in rows:
-            is_read = row.run_id >= complete.get((row.dag_id, row.task_id, row.map_index), 0)
-            yield _not_sent(campaign, row, is_read=is_read)
-        if len(rows) < CHUNK_ROWS:
-            return
+    for row in _by_key(ledger, select, NOT_SENT.c.name):
+        is_read = row.run_id >= complete.get((row.dag_id, row.task_id, row.map_index), 0)
+        is_named_by_message = row.foreign_id is not None and not row.is_beside
+        yield Delivery(
+            campaign=campaign.name,
+            channel=campaign.channel.value,
+            contact_key=row.contact_key,
+            foreign_id=row.foreign_id if is_named_by_message else row.name,
+            state=row.state if is_read else State.WITHDRAWN.value,
+            reason=row.reason if is_read else NOT_READ,
+            rule=row.rule if is_read else None,
+            opens_at=row.opens_at if is_read else None,
+        )
 
 
 def _last_complete_runs(connection: sa.Connection, campaign: Campaign) -> dict[tuple[object, ...], int]:
@@ -194,20 +184,6 @@ def _last_complete_runs(connection: sa.Connection, campaign: Campaign) -> dict[t
         .group_by(*task)
     )
     return {(dag_id, task_id, map_index): run_id for dag_id, task_id, map_index, run_id in rows}
-
-
-def _not_sent(campaign: Campaign, row: Any, *, is_read: bool) -> Delivery:
-    is_named_by_message = row.foreign_id is not None and not row.is_beside
-    return Delivery(
-        campaign=campaign.name,
-        channel=campaign.channel.value,
-        contact_key=row.contact_key,
-        foreign_id=row.foreign_id if is_named_by_message else row.name,
-        state=row.state if is_read else State.WITHDRAWN.value,
-        reason=row.reason if is_read else NOT_READ,
-        rule=row.rule if is_read else None,
-        opens_at=row.opens_at if is_read else None,
-    )
 
 
 def usd(micros: int | None) -> Decimal | None:
@@ -228,3 +204,97 @@ _READ: Final = (
     *(SENDS.c[name] for name in ALL_COLUMNS if name in SENDS.c and name != "state"),
     SENDS.c.cost_micros,
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What happened at one moment.
+
+    :param by: the run, or how it came in; None: a person.
+    """
+
+    at: datetime
+    event: str
+    state: str | None = None
+    attempt: int | None
+    by: str | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """One message from its claim to what is known last.
+
+    :param phone_number: masked; None: pruned or forgotten.
+    :param events: the last claim, its answer, callbacks, and all that was out of the ordinary, in order of time. Of
+        earlier attempts of the same message, only answers that were out of the ordinary show the outcome.
+    """
+
+    foreign_id: str
+    phone_number: str | None
+    state: str
+    reason: str | None
+    attempt: int
+    drop_id: str | None
+    cost_usd: float | None
+    network: str | None
+    events: Sequence[Event]
+
+
+def read_life(ledger: Ledger, foreign_id: str) -> Life | None:
+    """The life of a message; None: this ledger never held it."""
+    with ledger.reading() as connection:
+        send = connection.execute(
+            sa.select(SENDS, counts.standing(now(connection)).label("standing")).where(SENDS.c.foreign_id == foreign_id)
+        ).one_or_none()
+        if send is None:
+            return None
+        by = _run(connection, send.run_id)
+        # by which rule it was let pass: an auditor asks why somebody was called at that hour
+        events = [Event(at=send.claimed_at, event="claimed", attempt=send.attempt, by=by, reason=send.rule)]
+        if send.answered_at is not None:
+            events.append(Event(at=send.answered_at, event="answered", attempt=send.attempt, by=by))
+        events += [
+            Event(
+                at=row.received_at,
+                event=f"callback, {row.match}",
+                state=row.status,
+                attempt=row.attempt,
+                by="signed URL" if row.is_verified else "account webhook",
+            )
+            for row in connection.execute(sa.select(CALLBACKS).where(CALLBACKS.c.foreign_id == foreign_id))
+        ]
+        events += [
+            Event(
+                at=row.at,
+                event=row.event,
+                state=f"{row.state_before or '-'} to {row.state_after or '-'}",
+                attempt=row.attempt,
+                by=_run(connection, row.run_id),
+                reason=row.reason,
+            )
+            for row in connection.execute(sa.select(HISTORY).where(HISTORY.c.foreign_id == foreign_id)).all()
+        ]
+    cost_usd = usd(send.cost_micros)
+    return Life(
+        foreign_id=foreign_id,
+        phone_number=None if send.phone_number is None else str(Phone(send.phone_number)),
+        state=send.standing,
+        reason=send.reason,
+        attempt=send.attempt,
+        drop_id=send.drop_id,
+        cost_usd=None if cost_usd is None else float(cost_usd),
+        network=send.network,
+        events=sorted(events, key=lambda event: event.at),
+    )
+
+
+def _run(connection: sa.Connection, run_id: int | None) -> str | None:
+    """Who ran, as people know it."""
+    row = connection.execute(sa.select(RUNS).where(RUNS.c.id == run_id)).one_or_none()
+    if row is None:
+        return None
+    if row.dag_id is None:
+        return f"{row.task_id} on {row.worker}"
+    mapped = f"[{row.map_index}]" if row.map_index is not None and row.map_index >= 0 else ""
+    return f"{row.dag_id}.{row.task_id}{mapped} {row.run_id} try {row.try_number} on {row.worker}"

@@ -13,7 +13,7 @@ from airflow_provider_dropcowboy.ledger.counts import count_standing
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.runs import is_live, live_runs
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS, RUNS
-from airflow_provider_dropcowboy.states import CONTACTED, State
+from airflow_provider_dropcowboy.states import CONTACTED, VERDICTS, State
 
 MAX_RUNS: Final = 200
 """Runs of one campaign that are read, the newest: a mapped task has one a partition, a wave and a try."""
@@ -113,8 +113,36 @@ def last_of_each_task(runs: Iterable[Run]) -> list[Run]:
 
 def have_results(counts: Mapping[State, int], runs: Sequence[Run]) -> bool:
     """Whether results can arrive, or already did."""
-    came = counts[State.DELIVERED] + counts[State.FAILED] > 0
-    return came or any(run.gets_results is not False for run in runs)
+    return bool(counts[State.DELIVERED] or counts[State.FAILED]) or any(run.gets_results is not False for run in runs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """Rows by state, and why they are there.
+
+    :param reasons: rows by state and reason, where there is one.
+    """
+
+    counts: Counter[State]
+    reasons: Counter[tuple[State, str]]
+
+    def reasons_of(self, state: State) -> list[tuple[str, int]]:
+        """Why rows are in a state, the commonest reason first."""
+        return [(reason, count) for (of, reason), count in self.reasons.most_common() if of is state]
+
+
+def not_sent_of(last: Iterable[Run]) -> Tally:
+    """Rows that were read and not sent; the reasons name the rule, with the version of its file.
+
+    :param last: the newest run of each task.
+    """
+    counts: Counter[State] = Counter()
+    reasons: Counter[tuple[State, str]] = Counter()
+    for run in last:
+        counts.update({state: rows for state, rows in run.counts.items() if state in VERDICTS})
+        for state, whys in run.verdicts.items():
+            reasons.update({(state, reason): rows for reason, rows in whys.items()})
+    return Tally(counts=+counts, reasons=reasons)
 
 
 class Phase(StrEnum):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from airflow_provider_dropcowboy.operators._source import database_hook
+from airflow_provider_dropcowboy.operators._task import database_hook
 from tests.ports import free_ports
 
 Fields = dict[str, Any]

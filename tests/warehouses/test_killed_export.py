@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dropcowboy.operators import _source, deliveries
+from airflow_provider_dropcowboy.operators import _task, deliveries
 from airflow_provider_dropcowboy.operators.deliveries import ExportArguments
 from airflow_provider_dropcowboy.reports.deliveries import Delivery
 from tests.warehouses.engines import Warehouse, run_sql
@@ -77,7 +77,7 @@ def test_an_export_that_is_killed_leaves_each_row_old_or_new(
     _export(OLD)
     child = os.fork()
     if not child:
-        found = _source.database_hook
+        found = _task.database_hook
 
         def killed_hook(*args: Any, **kwargs: Any) -> Any:
             hook = found(*args, **kwargs)
@@ -86,7 +86,7 @@ def test_an_export_that_is_killed_leaves_each_row_old_or_new(
             return hook
 
         try:
-            monkeypatch.setattr(_source, "database_hook", killed_hook)
+            monkeypatch.setattr(_task, "database_hook", killed_hook)
             _export(NEW)
         finally:
             os._exit(1)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dropcowboy.errors import SourceError
-from airflow_provider_dropcowboy.operators._source import database_hook, open_sql
+from airflow_provider_dropcowboy.operators._task import database_hook, open_sql
 from airflow_provider_dropcowboy.reports.deliveries import Delivery
 from airflow_provider_dropcowboy.reports.dialects import Table
 from airflow_provider_dropcowboy.reports.table import write_deliveries

@@ -6,7 +6,7 @@ from airflow_provider_dropcowboy.contacts.key import canonical_key
 from airflow_provider_dropcowboy.contacts.partition import Partition, partitions
 from airflow_provider_dropcowboy.contacts.sql import CHUNK_ROWS
 from airflow_provider_dropcowboy.errors import ConfigurationError
-from airflow_provider_dropcowboy.operators._source import PartitionSql, open_sql
+from airflow_provider_dropcowboy.operators._task import PartitionSql, open_sql
 from tests.warehouses.engines import DATE, DECIMAL, INTEGER, TEXT, UUID, Warehouse, run_sql
 
 KEYS = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dropcowboy.operators._source import database_hook, open_sql
+from airflow_provider_dropcowboy.operators._task import database_hook, open_sql
 from tests.warehouses.conftest import BigQuery
 from tests.warehouses.engines import MARIADB, Warehouse
 from tests.warehouses.test_stand_ins import Driver

@@ -17,7 +17,7 @@ import pytest
 import sqlglot
 
 from airflow_provider_dropcowboy.errors import ConfigurationError, SourceError
-from airflow_provider_dropcowboy.operators._source import database_hook, open_sql
+from airflow_provider_dropcowboy.operators._task import database_hook, open_sql
 from airflow_provider_dropcowboy.reports.deliveries import COLUMNS, Delivery
 from airflow_provider_dropcowboy.reports.dialects import Table
 from airflow_provider_dropcowboy.reports.table import create_table, write_deliveries

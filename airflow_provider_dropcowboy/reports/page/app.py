@@ -18,7 +18,7 @@ from airflow_provider_dropcowboy.ledger.campaigns import Campaign
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.runs import TaskNote, TaskState, read_notes
 from airflow_provider_dropcowboy.ledger.syncs import syncs_of_run
-from airflow_provider_dropcowboy.reports.life import read_life
+from airflow_provider_dropcowboy.reports.deliveries import read_life
 from airflow_provider_dropcowboy.reports.page.campaign import find_campaigns, read_reports
 from airflow_provider_dropcowboy.reports.page.campaigns import (
     Filter,
@@ -28,8 +28,7 @@ from airflow_provider_dropcowboy.reports.page.campaigns import (
     read_campaigns,
     read_run_campaigns,
 )
-from airflow_provider_dropcowboy.reports.page.chart import draw
-from airflow_provider_dropcowboy.reports.page.html import HEADERS, ICON, ZONES, render
+from airflow_provider_dropcowboy.reports.page.html import HEADERS, ICON, ZONES, draw, render
 from airflow_provider_dropcowboy.reports.results import Progress, read_progress
 
 REFRESH_S: Final = 10

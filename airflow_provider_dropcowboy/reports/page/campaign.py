@@ -17,15 +17,17 @@ from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.limits import stop_reason
 from airflow_provider_dropcowboy.ledger.schema import CAMPAIGNS
 from airflow_provider_dropcowboy.reports.deliveries import usd
-from airflow_provider_dropcowboy.reports.funnel import Outcomes, Tally, not_sent_of, read_outcomes
 from airflow_provider_dropcowboy.reports.page.campaigns import Reader, is_visible
-from airflow_provider_dropcowboy.reports.page.chart import HOUR_S, MIN_COLUMNS
+from airflow_provider_dropcowboy.reports.page.html import HOUR_S, MIN_COLUMNS
+from airflow_provider_dropcowboy.reports.results import Outcomes, read_outcomes
 from airflow_provider_dropcowboy.reports.status import (
     MAX_RUNS,
     Phase,
     Run,
+    Tally,
     have_results,
     last_of_each_task,
+    not_sent_of,
     read_runs,
     status_of,
 )

@@ -8,7 +8,7 @@ from airflow_provider_dropcowboy.campaign.summary import Summary
 from airflow_provider_dropcowboy.errors import DropCowboyError
 from airflow_provider_dropcowboy.ledger.campaigns import campaigns_of
 from airflow_provider_dropcowboy.ledger.database import Ledger
-from airflow_provider_dropcowboy.reports.funnel import read_funnel
+from airflow_provider_dropcowboy.reports.results import read_funnel
 from airflow_provider_dropcowboy.states import State
 from tests.clock import BriskClock
 from tests.integration.conftest import MakePlan, people

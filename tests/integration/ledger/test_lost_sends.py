@@ -13,7 +13,7 @@ from airflow_provider_dropcowboy.ledger.judgement import LOST
 from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconcile
 from airflow_provider_dropcowboy.ledger.schema import SENDS
 from airflow_provider_dropcowboy.ledger.sends import _known_or_lost
-from airflow_provider_dropcowboy.reports.funnel import read_funnel
+from airflow_provider_dropcowboy.reports.results import read_funnel
 from airflow_provider_dropcowboy.screening.screen import Candidate
 from airflow_provider_dropcowboy.states import State
 from tests.integration.sent import Sent

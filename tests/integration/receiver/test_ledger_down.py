@@ -17,8 +17,7 @@ from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
 from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconcile
 from airflow_provider_dropcowboy.receiver import store
 from airflow_provider_dropcowboy.receiver.app import spool_name
-from airflow_provider_dropcowboy.receiver.arrival import Arrival
-from airflow_provider_dropcowboy.receiver.metrics import Metrics
+from airflow_provider_dropcowboy.receiver.arrival import Arrival, Metrics
 from airflow_provider_dropcowboy.receiver.spool import Spool
 from airflow_provider_dropcowboy.receiver.store import Store
 from airflow_provider_dropcowboy.screening.screen import Message

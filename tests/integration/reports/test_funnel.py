@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from airflow_provider_dropcowboy.api.wire import Outcome
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.schema import SENDS
-from airflow_provider_dropcowboy.reports.funnel import read_funnel
+from airflow_provider_dropcowboy.reports.results import read_funnel
 from airflow_provider_dropcowboy.states import State
 from tests.integration.sent import Sent, age
 

@@ -9,7 +9,7 @@ from airflow_provider_dropcowboy.api.wire import Outcome
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.schema import SENDS
 from airflow_provider_dropcowboy.ledger.settling import settle_unknown
-from airflow_provider_dropcowboy.reports.life import read_life
+from airflow_provider_dropcowboy.reports.deliveries import read_life
 from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
 from tests.integration.conftest import MakePlan, RunPlan, people
 from tests.integration.sent import Sent, age, phone

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_dropcowboy.api.callbacks import Ticket
-from airflow_provider_dropcowboy.receiver.arrival import MAX_BATCH, Arrival, Intake
-from airflow_provider_dropcowboy.receiver.metrics import Metrics
+from airflow_provider_dropcowboy.receiver.arrival import MAX_BATCH, Arrival, Intake, Metrics
 
 
 class SlowStore:

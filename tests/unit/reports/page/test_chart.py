@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_dropcowboy.reports.page.chart import (
+from airflow_provider_dropcowboy.reports.page.html import (
     DAY_S,
     HEIGHT,
     HOUR_S,

@@ -16,13 +16,11 @@ from airflow_provider_dropcowboy.api.content import Channel
 from airflow_provider_dropcowboy.ledger.campaigns import Campaign
 from airflow_provider_dropcowboy.ledger.runs import TaskNote, TaskState
 from airflow_provider_dropcowboy.ledger.syncs import PastSync
-from airflow_provider_dropcowboy.reports.funnel import Outcomes
-from airflow_provider_dropcowboy.reports.life import Event, Life
+from airflow_provider_dropcowboy.reports.deliveries import Event, Life
 from airflow_provider_dropcowboy.reports.page.campaign import Report
 from airflow_provider_dropcowboy.reports.page.campaigns import CampaignList, Filter
-from airflow_provider_dropcowboy.reports.page.chart import draw
-from airflow_provider_dropcowboy.reports.page.html import HEADERS, render
-from airflow_provider_dropcowboy.reports.results import Progress
+from airflow_provider_dropcowboy.reports.page.html import HEADERS, draw, render
+from airflow_provider_dropcowboy.reports.results import Outcomes, Progress
 from airflow_provider_dropcowboy.reports.status import Listed, Phase, Run, Status
 from airflow_provider_dropcowboy.states import State
 
