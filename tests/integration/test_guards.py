@@ -16,7 +16,6 @@ from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.campaign.run import run_campaign
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.errors import ConfigurationError, GuardError, LedgerError
-from airflow_provider_dropcowboy.ledger import database
 from airflow_provider_dropcowboy.ledger.campaigns import find_campaign
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
 from airflow_provider_dropcowboy.ledger.postgres import read_timeline
@@ -254,9 +253,8 @@ def test_a_ledger_on_a_local_disk_inside_a_network_one_is_taken(tmp_path: Path, 
 
 
 def test_a_worker_that_stands_still_in_a_transaction_does_not_hold_up_the_others(
-    postgres_ledger: Ledger, plan: MakePlan, monkeypatch: pytest.MonkeyPatch
+    postgres_ledger: Ledger, plan: MakePlan
 ) -> None:
-    monkeypatch.setattr(database, "MAX_IDLE_S", 0.1)
     account = plan().account.name
     has_lock, is_over = threading.Event(), threading.Event()
 

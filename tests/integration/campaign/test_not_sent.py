@@ -13,8 +13,7 @@ from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.judgement import ClaimRules
 from airflow_provider_dropcowboy.ledger.runs import Who
 from airflow_provider_dropcowboy.ledger.schema import METADATA, NOT_SENT
-from airflow_provider_dropcowboy.reports import deliveries
-from airflow_provider_dropcowboy.reports.deliveries import NOT_READ, Delivery, read_campaign
+from airflow_provider_dropcowboy.reports.deliveries import CHUNK_ROWS, NOT_READ, Delivery, read_campaign
 from airflow_provider_dropcowboy.screening.calling_hours import CallingHours, Mode
 from tests.integration.campaign.test_verdicts_kept import NEVER_IN_LOUISIANA
 from tests.integration.conftest import MakePlan, RunPlan, people
@@ -36,9 +35,8 @@ def states(ledger: Ledger) -> Counter[str]:
 
 
 def test_every_row_that_was_read_is_exported_once_with_its_verdict(
-    plan: MakePlan, run: RunPlan, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    plan: MakePlan, run: RunPlan, ledger: Ledger
 ) -> None:
-    monkeypatch.setattr(deliveries, "CHUNK_ROWS", 2)
     rows: list[dict[str, object]] = [
         *({"id": key, "phone": phone, "opt_in": "yes"} for key, phone in enumerate(NUMBERS)),
         {"id": 0, "phone": NUMBERS[0], "opt_in": "yes"},  # the same key again, twice
@@ -51,6 +49,7 @@ def test_every_row_that_was_read_is_exported_once_with_its_verdict(
         {"id": 5, "phone": "+12125550105", "opt_in": "no"},
         {"id": 5, "phone": "15", "opt_in": "no"},  # unusable, beside a row with the key that is not sent
         {"id": 6, "phone": "+12125550106", "opt_in": "yes"},
+        *({"id": 100 + key, "phone": "16", "opt_in": "yes"} for key in range(CHUNK_ROWS)),  # another chunk
     ]
     summary = run(plan(opt_in_column="opt_in"), rows, suppressed=[{"phone": "+12125550106"}])
     assert summary.read == len(rows)
@@ -60,7 +59,7 @@ def test_every_row_that_was_read_is_exported_once_with_its_verdict(
     assert ("6", "suppressed", "on the suppression list") in found
     assert ("3", "duplicate", "another key has the same number") in found
     assert found.count(("0", "duplicate", "the same key came before")) == 2
-    assert [key for key, state, _reason in found if state == "invalid"] == ["", "1", "4", "4", "5"]
+    assert [key for key, state, _reason in found if state == "invalid" and len(key) < 3] == ["", "1", "4", "4", "5"]
     assert {row.phone_number for row in exported(ledger) if row.claimed_at is None} == {None}
 
 

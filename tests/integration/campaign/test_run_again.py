@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dropcowboy.campaign import claiming, preview, source
-from airflow_provider_dropcowboy.campaign.judge import Judge
+from airflow_provider_dropcowboy.campaign import claiming, source
+from airflow_provider_dropcowboy.campaign.judge import LOOK_ROWS, Judge
 from airflow_provider_dropcowboy.campaign.preview import preview_campaign
 from airflow_provider_dropcowboy.campaign.summary import Summary
 from airflow_provider_dropcowboy.contacts.contact import ContactColumns
@@ -23,6 +23,9 @@ from tests.integration.conftest import MakePlan, RunPlan, people
 from tests.sandbox_process import SandboxProcess
 
 Look = Mapping[str, Any]
+
+FILLER: list[dict[str, object]] = [{"id": f"filler {n}", "phone": "12", "name": "x"} for n in range(LOOK_ROWS)]
+"""So many rows that the others are in two looks."""
 
 
 def away(*_: object, **__: object) -> Look:
@@ -73,13 +76,16 @@ class TestARunOfSentRows:
         assert taken_once(sandbox, 6)
 
     def test_a_key_that_comes_again_is_a_duplicate_whoever_sent_it(
-        self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan, monkeypatch: pytest.MonkeyPatch
+        self, sandbox: SandboxProcess, plan: MakePlan, run: RunPlan
     ) -> None:
         run(plan(), people(5))
-        monkeypatch.setattr(source, "LOOK_ROWS", 4)
-        again = run(plan(concurrency=2), [*people(10), *people(10)])
-        assert (again.read, dict(again.counts), again.asked) == (20, {"accepted": 10, "duplicate": 10}, 5)
-        assert dict(again.reasons) == {(State.DUPLICATE, "the same key came before"): 10}
+        again = run(plan(concurrency=2), [*people(10), *people(4), *FILLER, *people(10)])
+        counts = {"accepted": 10, "duplicate": 14, "invalid": len(FILLER)}
+        assert (dict(again.counts), again.asked) == (counts, 5)
+        assert dict(again.reasons) == {
+            (State.DUPLICATE, "the same key came before"): 14,
+            (State.INVALID, "phone: too short"): len(FILLER),
+        }
         assert taken_once(sandbox, 10)
 
 
@@ -107,12 +113,11 @@ def test_a_look_counts_what_claims_count(
         *({**row, "id": f"other {row['id']}"} for row in first[:20]),  # other people with their numbers
         {"id": None, "phone": "+15042000099", "name": "x"},
         {"id": "bad", "phone": "12", "name": "x"},
+        *FILLER,
     ]
     random.Random(7).shuffle(rows)
     sandbox.clear_faults()
     made = plan(partition=partition)
-    monkeypatch.setattr(source, "LOOK_ROWS", 30)
-    monkeypatch.setattr(preview, "LOOK_ROWS", 30)
     before = states(ledger)
     looked = preview_campaign(made, ledger, rows=rows)
     with monkeypatch.context() as without:

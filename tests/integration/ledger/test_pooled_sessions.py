@@ -2,10 +2,8 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
 import sqlalchemy as sa
 
-from airflow_provider_dropcowboy.ledger import postgres
 from airflow_provider_dropcowboy.ledger.database import open_ledger
 from airflow_provider_dropcowboy.ledger.postgres import MAX_SESSIONS
 
@@ -28,11 +26,11 @@ def test_a_process_opens_no_more_sessions_however_many_threads_ask_at_once(postg
     assert 1 < max(counted) <= MAX_SESSIONS
 
 
-def test_a_session_that_the_server_ended_while_it_was_idle_is_replaced(
-    postgres_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(postgres, "PING_AFTER_S", 0.0)
+def test_a_session_that_the_server_ended_while_it_was_idle_is_replaced(postgres_url: str) -> None:
     ledger = open_ledger(postgres_url, may_create=True)
+    sa.event.listen(ledger.engine, "checkin", lambda _, record: record.info.update(idle_since_s=0.0))  # for long
+    with ledger.reading() as connection:
+        connection.exec_driver_sql("SELECT 1")
     other = sa.create_engine(postgres_url)
     with other.connect() as connection:
         connection.exec_driver_sql(

@@ -7,13 +7,12 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.wire import Outcome
 from airflow_provider_dropcowboy.errors import ConfigurationError
-from airflow_provider_dropcowboy.ledger import upkeep
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.list_contacts import LIST_APPENDS, LIST_CONTACTS
 from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconcile
 from airflow_provider_dropcowboy.ledger.schema import METADATA, NOT_SENT, SENDS
 from airflow_provider_dropcowboy.ledger.suppressions import find_suppression, suppress
-from airflow_provider_dropcowboy.ledger.upkeep import MIN_AGE, Pruned, forget, prune
+from airflow_provider_dropcowboy.ledger.upkeep import CHUNK_ROWS, MIN_AGE, Pruned, forget, prune
 from airflow_provider_dropcowboy.ledger.verdicts import NotSent, keep_verdicts
 from airflow_provider_dropcowboy.states import State
 from tests.integration.sent import Sent, age, phone
@@ -124,13 +123,10 @@ def test_too_short_a_time_is_refused_and_changes_nothing(ledger: Ledger) -> None
     assert persons(ledger) == [("1", phone(1).e164, None)]
 
 
-def test_pruning_goes_chunk_by_chunk_and_doing_it_again_finds_nothing(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(upkeep, "CHUNK_ROWS", 3)
-    Sent(ledger).ask(range(10))
+def test_pruning_goes_chunk_by_chunk_and_doing_it_again_finds_nothing(ledger: Ledger) -> None:
+    Sent(ledger).ask(range(2 * CHUNK_ROWS + 10))
     age(ledger, QUARTER)
-    assert prune(ledger, older_than=QUARTER).sends == 10
+    assert prune(ledger, older_than=QUARTER).sends == 2 * CHUNK_ROWS + 10
     assert prune(ledger, older_than=QUARTER) == Pruned(0, 0, 0)
 
 

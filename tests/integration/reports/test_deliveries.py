@@ -3,15 +3,20 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-import pytest
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.wire import Outcome
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.schema import SENDS
 from airflow_provider_dropcowboy.ledger.settling import settle_unknown
-from airflow_provider_dropcowboy.reports import deliveries
-from airflow_provider_dropcowboy.reports.deliveries import COLUMNS, LATE_COMMIT, Delivery, read_campaign, read_changed
+from airflow_provider_dropcowboy.reports.deliveries import (
+    CHUNK_ROWS,
+    COLUMNS,
+    LATE_COMMIT,
+    Delivery,
+    read_campaign,
+    read_changed,
+)
 from tests.integration.sent import ACCOUNT, Sent, age, phone
 
 
@@ -53,14 +58,12 @@ def test_states_are_told_as_they_are_counted(ledger: Ledger, sent: Sent) -> None
     assert told == {"1": "expired", "2": "unknown"}
 
 
-def test_a_campaign_of_many_chunks_is_told_whole_and_once(
-    ledger: Ledger, sent: Sent, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(deliveries, "CHUNK_ROWS", 7)
-    sent.ask(range(50))
+def test_a_campaign_of_many_chunks_is_told_whole_and_once(ledger: Ledger, sent: Sent) -> None:
+    many = 2 * CHUNK_ROWS + 50
+    sent.ask(range(many))
     Sent(ledger, "autumn").ask(range(50))
     told: list[Delivery] = list(read_campaign(ledger, sent.campaign))
-    assert sorted(int(str(row.contact_key)) for row in told) == list(range(50))
+    assert sorted(int(str(row.contact_key)) for row in told) == list(range(many))
 
 
 def test_what_changed_is_what_was_asked_told_settled_or_has_expired_since(ledger: Ledger, sent: Sent) -> None:

@@ -15,10 +15,9 @@ import psycopg2
 import pytest
 from sqlalchemy.engine import make_url
 
-from airflow_provider_dropcowboy.reports import table as module
 from airflow_provider_dropcowboy.reports.deliveries import COLUMNS, Delivery
 from airflow_provider_dropcowboy.reports.dialects import Table
-from airflow_provider_dropcowboy.reports.table import TableError, create_table, write_deliveries
+from airflow_provider_dropcowboy.reports.table import CHUNK_ROWS, TableError, create_table, write_deliveries
 
 CLAIMED_AT = datetime(2026, 11, 24, 9, 0, 0, 120, tzinfo=UTC)
 
@@ -104,21 +103,18 @@ def test_a_second_export_writes_nothing_and_a_third_only_what_changed(warehouse:
     assert len(rows(warehouse)) == 20
 
 
-def test_an_export_of_many_chunks_that_ended_half_way_goes_on(
-    warehouse: Any, table: Table, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "CHUNK_ROWS", 4)
-    many = [told(key) for key in range(10)]
+def test_an_export_of_many_chunks_that_ended_half_way_goes_on(warehouse: Any, table: Table) -> None:
+    many = [told(key) for key in range(2 * CHUNK_ROWS + 10)]
 
     def cut_off() -> Iterator[Delivery]:
-        yield from many[:6]
+        yield from many[: CHUNK_ROWS + 10]
         raise RuntimeError("killed")
 
     with pytest.raises(RuntimeError, match="killed"):
         write_deliveries(warehouse, table, deliveries=cut_off())
-    assert len(rows(warehouse)) == 4
-    assert write_deliveries(warehouse, table, deliveries=many) == 6
-    assert len(rows(warehouse)) == 10
+    assert len(rows(warehouse)) == CHUNK_ROWS
+    assert write_deliveries(warehouse, table, deliveries=many) == CHUNK_ROWS + 10
+    assert len(rows(warehouse)) == len(many)
 
 
 def test_what_the_ledger_has_forgotten_of_a_person_stays_in_the_table(warehouse: Any, table: Table) -> None:

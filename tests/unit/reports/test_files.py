@@ -16,9 +16,8 @@ from pyarrow import parquet
 
 from airflow_provider_dropcowboy.contacts.files import read_rows
 from airflow_provider_dropcowboy.errors import ConfigurationError
-from airflow_provider_dropcowboy.reports import files
 from airflow_provider_dropcowboy.reports.deliveries import COLUMNS, Delivery
-from airflow_provider_dropcowboy.reports.files import writer_for
+from airflow_provider_dropcowboy.reports.files import CHUNK_ROWS, writer_for
 
 CHARACTERS = st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from("'=+-@ 1")
 TEXTS = st.text(CHARACTERS, min_size=1, max_size=8)
@@ -113,13 +112,11 @@ def test_parquet_reads_back_to_what_it_was_with_types(deliveries: list[Delivery]
 
 
 @pytest.mark.parametrize("name", ["out.jsonl", "out.csv", "out.parquet"])
-def test_an_export_of_many_chunks_is_whole_and_may_be_read_as_contacts(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(files, "CHUNK_ROWS", 3)
-    deliveries = [Delivery(**{**ROW, "foreign_id": str(n)}) for n in range(10)]  # type: ignore[arg-type]  # by name
+def test_an_export_of_many_chunks_is_whole_and_may_be_read_as_contacts(name: str) -> None:
+    many = range(2 * CHUNK_ROWS + 10)
+    deliveries = [Delivery(**{**ROW, "foreign_id": str(n)}) for n in many]  # type: ignore[arg-type]  # by name
     read = read_rows(written(name, deliveries), name)
-    assert [row["foreign_id"] for row in read] == [str(n) for n in range(10)]
+    assert [row["foreign_id"] for row in read] == [str(n) for n in many]
 
 
 def test_an_unknown_suffix_is_refused_before_anything_is_read() -> None:
