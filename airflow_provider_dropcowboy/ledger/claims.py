@@ -203,7 +203,6 @@ def _claim_of(candidate: Candidate, row: Any, *, claim_id: str, rules: ClaimRule
     generation = None
     if rules.key_lasts is not None:
         generation = 1 if row is None else row.key_generation if is_repeat else (row.key_generation or 0) + 1
-    # an open row is in no doubt from an earlier request
     is_resend = row is not None and (row.resent_at is not None if is_repeat else row.state in BINDING)
     return Claim(candidate, attempt, claim_id, generation, is_doubtful=is_repeat, is_resend=is_resend)
 

@@ -17,13 +17,14 @@ from airflow_provider_dropcowboy.campaign.control import STOPPED
 from airflow_provider_dropcowboy.ledger.campaigns import bind_campaign
 from airflow_provider_dropcowboy.ledger.counts import count_campaign, rows_of
 from airflow_provider_dropcowboy.ledger.judgement import Claim, Judgement
+from airflow_provider_dropcowboy.ledger.outcomes import Answered
 from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconcile
 from airflow_provider_dropcowboy.ledger.runs import SILENT_AFTER, Who, begin_run
 from airflow_provider_dropcowboy.ledger.schema import SENDS
 from airflow_provider_dropcowboy.ledger.settling import Settled, release_rejected, settle_unknown
 from airflow_provider_dropcowboy.screening.screen import Message
 from airflow_provider_dropcowboy.states import BINDING, DOUBT_LASTS, LEASE, OPEN, SENT, State, may_move
-from tests.acceptance._protocol_sender import Sender, World, some_of
+from tests.acceptance._protocol_sender import Sender, World, some_of, some_of_both
 from tests.acceptance._protocol_vendor import FINAL, Fate, Take
 
 CONTACTS: Final = (("a", "+15045550101"), ("b", "+15045550101"), ("c", "+15045550103"), ("a", "+15045550102"))
@@ -91,6 +92,7 @@ class ProtocolMachine(RuleBasedStateMachine):
             for sender in claiming
             if (rows := [row for row in self.contacts if row[0] not in sender.was_read])
         ]
+        both = [(sender, sorted(sender.answers), rows) for sender, rows in unread if sender.answers]
         writable = [(sender, key) for sender in senders for key in sorted(sender.to_write)]
         again = [(sender, sorted(sender.to_ask_again)) for sender in claiming if sender.to_ask_again]
         answered = [(sender, sorted(sender.answers)) for sender in senders if sender.answers]
@@ -108,6 +110,7 @@ class ProtocolMachine(RuleBasedStateMachine):
             (2, may_begin, "begin", (st.sampled_from(CONTENTS), st.sampled_from([None, DOUBT_LASTS]))),
             (8, writable, "write", (st.sampled_from(writable), st.sampled_from(self.fates))),
             (5, answered, "record", (some_of(answered),)),
+            (2, both, "record_and_claim", (some_of_both(both), SELDOM)),
             (3, again, "ask_again", (some_of(again), SELDOM)),
             (2, uncertain, "look_up_a_claim_whose_commit_got_no_answer", (st.sampled_from(uncertain),)),
             (1, recorded, "record_once_more_after_a_commit_without_answer", (st.sampled_from(recorded),)),
@@ -159,7 +162,17 @@ class ProtocolMachine(RuleBasedStateMachine):
     def record(self, chosen: tuple[Sender, list[str]]) -> None:
         sender, keys = chosen
         answered = [sender.answers[key] for key in keys]
-        conflicts = sender.record(keys)
+        self._check_recorded(sender, answered, conflicts=sender.record(keys))
+
+    def record_and_claim(self, chosen: tuple[Sender, list[str], list[tuple[str, str]]], is_answer_lost: bool) -> None:
+        sender, keys, batch = chosen
+        answered = [sender.answers[key] for key in keys]
+        messages = [sender.message(key, number) for key, number in batch]
+        conflicts, judgement = sender.record_and_claim(keys, messages, is_answer_lost=is_answer_lost)
+        self._check_recorded(sender, answered, conflicts=conflicts)
+        self._check_judgement(judgement, messages, sender)
+
+    def _check_recorded(self, sender: Sender, answered: Sequence[Answered], *, conflicts: int) -> None:
         rows = self.read()
         explained = 0
         for item in answered:

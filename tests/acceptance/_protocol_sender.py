@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Protocol, TypeVar
 
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from airflow_provider_dropcowboy.campaign.sending import is_repeatable
 from airflow_provider_dropcowboy.campaign.shared import Ask
 from airflow_provider_dropcowboy.campaign.summary import Tally
 from airflow_provider_dropcowboy.clock import Deadline
-from airflow_provider_dropcowboy.ledger.claims import claim, find_claims, new_claim_id, reclaim
+from airflow_provider_dropcowboy.ledger.claims import claim, find_claims, new_claim_id, reclaim, record_and_claim
 from airflow_provider_dropcowboy.ledger.counts import count_run
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.digest import number_digest
@@ -159,11 +160,36 @@ class Sender:
         """Write outcomes down; how many of them contradict the ledger."""
         answered = [self.answers.pop(key) for key in keys]
         conflicts = self.write_down(answered)
-        for item in answered:
-            self.tally.settle(item.standing)
-            self.recorded[item.claim.message.contact_key] = item
-        self.tally.conflicts += conflicts
+        self._count(answered, conflicts=conflicts)
         return conflicts
+
+    def record_and_claim(
+        self, keys: Sequence[str], messages: Sequence[Message], *, is_answer_lost: bool
+    ) -> tuple[int, Judgement | None]:
+        """Both in one commit. If its answer is lost, the answers are recorded once more and the claims are looked up.
+
+        :returns: as ``record``, and as ``claim``.
+        """
+        answered = [self.answers.pop(key) for key in keys]
+        self.was_read |= {message.contact_key for message in messages}
+        batch = LostCommit(new_claim_id(), messages, self._lease())
+        conflicts, judgement = record_and_claim(
+            self.world.ledger,
+            self.run,
+            answered=answered,
+            candidates=list(map(Candidate, messages)),
+            claim_id=batch.claim_id,
+            rules=self.rules,
+            met={},
+        )
+        if is_answer_lost:
+            conflicts = self.write_down(answered)
+            self.lost_commit = batch
+        self._count(answered, conflicts=conflicts)
+        if is_answer_lost:
+            return conflicts, None
+        self._take_over(judgement, batch)
+        return conflicts, judgement
 
     def write_down(self, answered: Sequence[Answered]) -> int:
         """Record in the ledger; also done twice, when the answer to the COMMIT was lost."""
@@ -190,6 +216,12 @@ class Sender:
     def is_done(self) -> bool:
         """Whether nothing of it is open."""
         return not (self.to_write or self.to_ask_again or self.answers or self.lost_commit)
+
+    def _count(self, answered: Sequence[Answered], *, conflicts: int) -> None:
+        for item in answered:
+            self.tally.settle(item.standing)
+            self.recorded[item.claim.message.contact_key] = item
+        self.tally.conflicts += conflicts
 
     def _claim(self, batch: LostCommit, *, is_answer_lost: bool) -> Judgement | None:
         judgement = self._ask_ledger(batch.messages, batch.asks, claim_id=batch.claim_id)
@@ -257,5 +289,18 @@ def some_of(
     return st.sampled_from(options).flatmap(
         lambda option: st.tuples(
             st.just(option[0]), st.lists(st.sampled_from(option[1]), min_size=1, max_size=3, unique_by=unique_by)
+        )
+    )
+
+
+def some_of_both(
+    options: Sequence[tuple[Sender, list[str], list[tuple[str, str]]]],
+) -> st.SearchStrategy[tuple[Sender, list[str], list[tuple[str, str]]]]:
+    """A run, some of what it could record, and some of what it could claim."""
+    return st.sampled_from(options).flatmap(
+        lambda option: st.tuples(
+            st.just(option[0]),
+            st.lists(st.sampled_from(option[1]), min_size=1, max_size=3, unique=True),
+            st.lists(st.sampled_from(option[2]), min_size=1, max_size=3, unique_by=itemgetter(0)),
         )
     )
