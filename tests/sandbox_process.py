@@ -11,8 +11,8 @@ from typing import Any, Final, Self, TypeVar
 
 import requests
 
-START_TIMEOUT_S: Final = 30.0
-STOP_TIMEOUT_S: Final = 10.0
+START_TIMEOUT_S: Final = 120.0
+STOP_TIMEOUT_S: Final = 60.0
 PATIENCE_S: Final = 120.0
 """For anything that the sandbox is to meet; far above what it takes, so that it only ends a wait in vain."""
 _LISTENING: Final = "sandbox listening on "
@@ -26,7 +26,7 @@ class SandboxProcess:
     :param options: further words of its command line, such as ``"--latency-ms", "50"``.
     :ivar base_url: of API v1, with ``/v1``.
     :ivar v2_url: of API v2, which has no prefix.
-    :raises RuntimeError: it did not come up within 30 s.
+    :raises RuntimeError: it did not come up in time.
     """
 
     def __init__(self, *options: str, team_id: str = "sandbox-team", secret: str = "sandbox-secret") -> None:

@@ -52,7 +52,7 @@ def test_the_recipe_for_ci_calls_nobody_twice(tmp_path: Path, monkeypatch: pytes
             names["dag"] = _Dag(names["dag"])
             exec(compile(test, "test_reminder.py", "exec"), names)
             names["test_nobody_is_called_twice"]()
-            takes = requests.get(f"http://127.0.0.1:{port}/_sandbox/takes", timeout=10).json()
+            takes = requests.get(f"http://127.0.0.1:{port}/_sandbox/takes", timeout=60).json()
         finally:
             sandbox.terminate()
     assert takes["takes"] == 1
@@ -62,7 +62,7 @@ def _wait_for(url: str) -> None:
     deadline = time.monotonic() + WAIT_S
     while True:
         try:
-            requests.get(url, timeout=10)
+            requests.get(url, timeout=60)
         except requests.ConnectionError:
             assert time.monotonic() < deadline
         else:

@@ -192,7 +192,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(
 
 def test_whether_a_token_is_good_is_told_and_no_callback_kept(receiver: RunningReceiver, ledger: Ledger) -> None:
     good, forged = receiver.token("f1"), receiver.token("f1", secret="another-secret")
-    asked = {token: receiver.session.get(f"{receiver.url}/callbacks/{token}", timeout=10) for token in (good, forged)}
+    asked = {token: receiver.session.get(f"{receiver.url}/callbacks/{token}", timeout=60) for token in (good, forged)}
     assert [answer.status_code for answer in asked.values()] == [200, 404]
     assert kept(ledger) == []
 
@@ -200,7 +200,7 @@ def test_whether_a_token_is_good_is_told_and_no_callback_kept(receiver: RunningR
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND"])
 def test_only_a_post_is_a_callback(receiver: RunningReceiver, ledger: Ledger, method: str) -> None:
     url = f"{receiver.url}/callbacks/{receiver.token('f1')}"
-    assert receiver.session.request(method, url, data=body(), timeout=10).status_code == 405
+    assert receiver.session.request(method, url, data=body(), timeout=60).status_code == 405
     assert kept(ledger) == []
 
 

@@ -73,7 +73,7 @@ def test_without_a_connection_it_says_so_and_takes_callbacks_as_soon_as_there_is
         "spooled": 0,
         "problems": ["There is no connection 'dropcowboy_default'."],
     }
-    assert receiver.session.get(f"{receiver.url}/health", timeout=10).status_code == 200
+    assert receiver.session.get(f"{receiver.url}/health", timeout=60).status_code == 200
     connection.is_there = True
     receiver.wait_for_ledger()
     assert receiver.post("f1", secret="old-secret").status_code == 200
@@ -97,6 +97,6 @@ def test_who_is_not_logged_in_is_told_yes_or_no(start: Start, ledger: Ledger) ->
     receiver.session.cookies.set("session", "of a person")
     receiver.wait_for_ledger()
     receiver.session.cookies.clear()
-    ready, metrics = (receiver.session.get(f"{receiver.url}/{path}", timeout=10) for path in ("ready", "metrics"))
+    ready, metrics = (receiver.session.get(f"{receiver.url}/{path}", timeout=60) for path in ("ready", "metrics"))
     assert (ready.status_code, ready.text) == (200, "ready\n")
     assert (metrics.status_code, metrics.text) == (401, "Unauthorized")

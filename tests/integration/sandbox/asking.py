@@ -31,7 +31,7 @@ def call(
     """The answer of a route to a client with the right headers."""
     headers = {"x-team-id": sandbox.team_id, "x-secret": sandbox.secret}
     return requests.request(
-        method, f"{sandbox.base_url}{path}", json=body, headers=headers, timeout=30, allow_redirects=follow
+        method, f"{sandbox.base_url}{path}", json=body, headers=headers, timeout=60, allow_redirects=follow
     )
 
 
@@ -41,7 +41,7 @@ def connect(sandbox: SandboxProcess, body: dict[str, object]) -> socket.socket:
     assert address.hostname
     assert address.port
     raw = json.dumps(body).encode()
-    connection = socket.create_connection((address.hostname, address.port), timeout=30)
+    connection = socket.create_connection((address.hostname, address.port), timeout=60)
     connection.sendall(
         f"POST /v1/rvm HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: application/json\r\n"
         f"x-team-id: {sandbox.team_id}\r\nx-secret: {sandbox.secret}\r\nContent-Length: {len(raw)}\r\n\r\n".encode()

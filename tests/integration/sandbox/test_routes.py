@@ -38,7 +38,7 @@ def test_every_route_is_closed_without_its_headers(
 ) -> None:
     made = call(sandbox, "POST", "/list", body={"list_name": "Due"}).json()["list_id"]
     url = f"{sandbox.base_url}{path}".replace("/list/x", f"/list/{made}")
-    answer = requests.request(method, url, json=rvm(sandbox), headers=headers, timeout=30)
+    answer = requests.request(method, url, json=rvm(sandbox), headers=headers, timeout=60)
     assert (answer.status_code, answer.json()) == (401, {"error": "Unauthorized"})
     assert sandbox.stats()["unauthorized"] == 1
     assert sandbox.takes()["takes"] == 0
@@ -50,7 +50,7 @@ def test_every_route_is_closed_without_its_headers(
 )
 def test_a_body_that_is_no_json_object_is_refused(sandbox: SandboxProcess, content_type: str, raw: bytes) -> None:
     headers = {"x-team-id": sandbox.team_id, "x-secret": sandbox.secret, "Content-Type": content_type}
-    answer = requests.post(f"{sandbox.base_url}/rvm", data=raw, headers=headers, timeout=30)
+    answer = requests.post(f"{sandbox.base_url}/rvm", data=raw, headers=headers, timeout=60)
     assert answer.status_code == 400
     assert answer.json()["error"]
 
@@ -63,8 +63,8 @@ def test_other_routes_do_not_exist(sandbox: SandboxProcess, method: str, path: s
 
 
 def test_the_credentials_of_v1_open_nothing_on_v2(sandbox: SandboxProcess) -> None:
-    assert requests.post(f"{sandbox.v2_url}/rvm", json=rvm(sandbox), timeout=30).status_code == 401
-    assert requests.get(f"{sandbox.v2_url}/voice/public/voices", timeout=30).status_code == 401
+    assert requests.post(f"{sandbox.v2_url}/rvm", json=rvm(sandbox), timeout=60).status_code == 401
+    assert requests.get(f"{sandbox.v2_url}/voice/public/voices", timeout=60).status_code == 401
 
 
 def test_the_catalog_can_be_read(sandbox: SandboxProcess) -> None:

@@ -22,7 +22,7 @@ def call(
 ) -> requests.Response:
     """The answer of a v2 route to a client with the right key."""
     given = {"x-key": sandbox.key, "x-secret": sandbox.secret, "Idempotency-Key": key, **headers}
-    return requests.request(method, sandbox.v2_url + path, json=body, headers=given, timeout=30, allow_redirects=False)
+    return requests.request(method, sandbox.v2_url + path, json=body, headers=given, timeout=60, allow_redirects=False)
 
 
 def rvm(**changes: object) -> dict[str, object]:
@@ -48,7 +48,7 @@ def test_the_published_signature_vector_is_made() -> None:
 )
 def test_every_route_is_closed_to_strangers(sandbox: SandboxProcess, method: str, path: str) -> None:
     url = sandbox.v2_url + path.replace("{item_id}", "x")
-    answer = requests.request(method, url, json=rvm(), timeout=30)
+    answer = requests.request(method, url, json=rvm(), timeout=60)
     # the address of an upload is its own credential
     assert answer.status_code == (403 if path.startswith("/_upload") else 401)
     assert sandbox.takes()["takes"] == 0
@@ -58,7 +58,7 @@ def test_a_send_is_queued_and_its_callback_has_the_foreign_id(sandbox: SandboxPr
     answer = call(sandbox, "POST", "/rvm", body=rvm(callback_url=receiver.url), key="k")
     assert answer.status_code == 202
     assert set(answer.json()) == {"status", "message_id"}
-    told = receiver.bodies.get(timeout=30)
+    told = receiver.bodies.get(timeout=60)
     assert (told["foreign_id"], told["status"], told["reason_code"]) == ("one", "success", 0)
     assert "message_id" not in told
     assert sandbox.sends()["one"]["keys"] == "k"
@@ -70,7 +70,7 @@ def test_a_recording_is_proven_by_callback_and_receipt(
 ) -> None:
     sandbox.settings(codes={"*": code})
     call(sandbox, "POST", "/rvm", body=rvm(callback_url=receiver.url))
-    told = receiver.bodies.get(timeout=30)
+    told = receiver.bodies.get(timeout=60)
     assert ("proof_of_delivery_url" in told) is is_recorded
     register(sandbox, receiver.url, "contact.rvm.receipt")
     call(sandbox, "POST", "/rvm", body=rvm())
@@ -80,7 +80,7 @@ def test_a_recording_is_proven_by_callback_and_receipt(
 def test_a_receipt_names_the_person(sandbox: SandboxProcess, receiver: Receiver) -> None:
     register(sandbox, receiver.url, "contact.rvm.receipt")
     call(sandbox, "POST", "/rvm", body=rvm())
-    told: Any = receiver.bodies.get(timeout=30)["data"]
+    told: Any = receiver.bodies.get(timeout=60)["data"]
     assert told["proof_of_delivery_url"]
     assert {"team_id", "name"} <= set(told["team"])
     assert {"user_id", "username", "first_name", "last_name", "email"} <= set(told["user"])
@@ -104,7 +104,7 @@ def test_a_caller_id_is_of_an_account_with_its_own_carrier_and_yields_to_a_line(
     sandbox.settings(byoc=byoc)
     try:
         call(sandbox, "POST", "/rvm", body=rvm(callback_url=receiver.url, caller_id="+15045550199", **fields))
-        assert receiver.bodies.get(timeout=30)["caller_id"] == shown
+        assert receiver.bodies.get(timeout=60)["caller_id"] == shown
     finally:
         sandbox.settings(byoc=False)
 
@@ -124,7 +124,7 @@ def test_every_webhook_of_the_event_hears_of_it_signed_and_without_foreign_id(
     hook = register(sandbox, receiver.url)
     register(sandbox, receiver.url, "contact.created")
     call(sandbox, "POST", "/rvm", body=rvm())
-    told = [receiver.requests.get(timeout=30) for _ in range(2)]
+    told = [receiver.requests.get(timeout=60) for _ in range(2)]
     for headers, raw in told:
         assert headers["X-Signature"] == sign(hook["signing_secret"], timestamp=headers["X-Timestamp"], raw=raw)
         assert b"foreign_id" not in raw
@@ -143,7 +143,7 @@ def test_a_failed_webhook_is_tried_after_a_minute_and_after_five_more(
     for seconds, attempts in ((59, 1), (1, 2), (299, 2), (1, 3), (10_000, 3)):
         sandbox.advance(seconds)
         assert sandbox.webhooks(attempts=attempts)["attempts"] == {"503": attempts}
-    headers = [receiver.requests.get(timeout=30)[0] for _ in range(3)]
+    headers = [receiver.requests.get(timeout=60)[0] for _ in range(3)]
     assert [one["X-Attempt"] for one in headers] == ["1", "2", "3"]
     assert len({one["X-Event-Id"] for one in headers}) == 1
     assert sandbox.webhooks()["done"] == 1
@@ -159,7 +159,7 @@ def test_a_refused_webhook_is_lost(sandbox: SandboxProcess, receiver: Receiver) 
 def test_bad_credentials_are_told_to_the_callback_alone(sandbox: SandboxProcess, receiver: Receiver) -> None:
     register(sandbox, receiver.url)
     call(sandbox, "POST", "/rvm", body=rvm(callback_url=receiver.url), **{"x-secret": "wrong"})
-    assert receiver.bodies.get(timeout=30)["reason_code"] == 3007
+    assert receiver.bodies.get(timeout=60)["reason_code"] == 3007
     assert (sandbox.webhooks()["planned"], sandbox.takes()["takes"]) == (0, 0)
 
 
@@ -170,7 +170,7 @@ def test_a_webhook_outlives_a_lost_callback_and_may_come_twice(sandbox: SandboxP
         call(sandbox, "POST", "/rvm", body=rvm(callback_url=receiver.url))
         assert sandbox.callbacks(wait_for=1)["by_answer"] == {"lost": 1}
         assert sandbox.webhooks(done=2)["attempts"] == {"200": 2}
-        assert len({receiver.requests.get(timeout=30)[0]["X-Event-Id"] for _ in range(2)}) == 1
+        assert len({receiver.requests.get(timeout=60)[0]["X-Event-Id"] for _ in range(2)}) == 1
     finally:
         sandbox.settings(webhook_twice=0)
 
@@ -199,7 +199,7 @@ def test_a_file_is_uploaded_in_three_steps(sandbox: SandboxProcess) -> None:
     assert call(sandbox, "POST", complete, body={}).status_code == 400
     upload = media["upload"]["mp3"]
     for content_type, status in (("text/plain", 403), (upload["content_type"], 200)):
-        put = requests.put(upload["url"], data=b"ID3", headers={"Content-Type": content_type}, timeout=30)
+        put = requests.put(upload["url"], data=b"ID3", headers={"Content-Type": content_type}, timeout=60)
         assert put.status_code == status
     call(sandbox, "POST", "/rvm", body=rvm(media_id=media["media_id"]))
     assert call(sandbox, "POST", complete, body={}).json()["data"]["media_exists"] is True
@@ -223,7 +223,7 @@ def test_contacts_are_appended_to_a_list_with_a_sites_token(sandbox: SandboxProc
 
     def ask(method: str, path: str, body: object = None) -> requests.Response:
         headers = {"Authorization": f"Bearer {token}"}
-        return requests.request(method, sandbox.v2_url + path, json=body, headers=headers, timeout=30)
+        return requests.request(method, sandbox.v2_url + path, json=body, headers=headers, timeout=60)
 
     body = {
         "fields": [{"type": "main_phone"}, {"type": "first_name"}],

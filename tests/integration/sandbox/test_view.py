@@ -12,12 +12,12 @@ def test_what_is_asked_for_is_not_shown_with_its_secret(sandbox: SandboxProcess)
     call(sandbox, "POST", "/rvm", body=rvm(sandbox))
     view = sandbox.base_url.removesuffix("/v1") + "/_sandbox"
     for page in ("", "/stats", "/sends", "/callbacks", "/lists", "/phones", "/faults"):
-        assert sandbox.secret not in requests.get(view + page, timeout=30).text
+        assert sandbox.secret not in requests.get(view + page, timeout=60).text
 
 
 def test_the_page_shows_a_name_and_does_not_run_it(sandbox: SandboxProcess) -> None:
     call(sandbox, "POST", "/rvm", body=rvm(sandbox, foreign_id="<script>alert(1)</script>"))
-    page = requests.get(sandbox.base_url.removesuffix("/v1") + "/_sandbox", timeout=30).text
+    page = requests.get(sandbox.base_url.removesuffix("/v1") + "/_sandbox", timeout=60).text
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)" in page
 
@@ -26,7 +26,7 @@ def test_the_page_says_what_was_accepted_and_what_came_back_and_loads_itself_aga
     sandbox.fault("429", times=1)
     for number in (100, 100, 101):
         call(sandbox, "POST", "/rvm", body=rvm(sandbox, foreign_id=f"id-{number}", phone_number=f"+15045550{number}"))
-    answer = requests.get(sandbox.base_url.removesuffix("/v1") + "/_sandbox", timeout=30)
+    answer = requests.get(sandbox.base_url.removesuffix("/v1") + "/_sandbox", timeout=60)
     text = " ".join(re.sub("<style>.*?</style>|<[^>]*>", " ", answer.text, flags=re.DOTALL).split())
     assert answer.headers["Refresh"] == "2"
     assert "Messages requested 2 Messages accepted 2 Accepted twice 0" in text

@@ -22,7 +22,7 @@ PHONE = "+15045550100"
 BODY = {"team_id": "team", "secret": SECRET, "phone_number": PHONE, "foreign_id": "f1"}
 QUEUED = b'{"status": "queued"}'
 KEPT = answer(200, QUEUED, keep_alive=True)
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 Asking = Callable[[BulkSender], Awaitable[Reply]]
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
-ACCEPT_TIMEOUT_S = 20.0
+ACCEPT_TIMEOUT_S = 60.0
 
 Step = Callable[["Conversation"], None]
 
