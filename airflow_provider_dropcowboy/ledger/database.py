@@ -260,6 +260,10 @@ def _as_ledger_error() -> Iterator[None]:
 
 
 _REMEDY: Final = "Check that it runs and is reached from here, its address, user, and password, and its log."
+_HELD: Final = (
+    "Another process held its lock for too long. Look for a process that hangs or is suspended (`fuser -v` names it), "
+    "and resume or kill it."
+)
 _REMEDIES: Final = {
     "SQLITE_NOTADB": "The file is not an SQLite database. Set another path for the ledger, or restore a backup.",
     "SQLITE_CORRUPT": "The file is damaged. Stop all senders, and restore a backup (docs/operations.md).",
@@ -267,7 +271,8 @@ _REMEDIES: Final = {
     "SQLITE_READONLY": "This user may not write the file, or its disk is mounted read-only.",
     "SQLITE_FULL": "The disk is full. Make room on it.",
     "SQLITE_IOERR": "The disk failed, or it is full.",
-    "SQLITE_BUSY": "Another process held its lock for too long. Look for a process that hangs.",
+    "SQLITE_BUSY": _HELD,
+    "SQLITE_PROTOCOL": _HELD,  # suspended in the middle of a COMMIT: not even a reader gets in
     "28": "PostgreSQL refused the user or the password. Correct ledger_conn_id or DROPCOWBOY_LEDGER_URL.",
     "3D000": "There is no such database. Create it, or correct ledger_conn_id or DROPCOWBOY_LEDGER_URL.",
     "3F000": "There is no such schema. Create it, or correct search_path.",

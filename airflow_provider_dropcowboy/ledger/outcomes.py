@@ -58,7 +58,7 @@ class Answered:
     def standing(self) -> State:
         """Where the message stands by all its requests: of a resend that was not accepted, the first is in doubt.
 
-        The ledger says so too, after it has taken the resend out of the campaign's limit and budget.
+        The ledger says so too, and the resend no longer counts against the campaign's limit and budget.
         """
         return State.UNKNOWN if self.claim.is_resend and self.state in OPEN else self.state
 

@@ -1,7 +1,8 @@
 """A run that should not begin sends nothing, and says what would let it."""
 
+import sqlite3
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -272,3 +273,17 @@ def test_a_worker_that_stands_still_in_a_transaction_does_not_hold_up_the_others
         connection.execute(sa.select(1))
     is_over.set()
     frozen.join()
+
+
+def test_on_sqlite_the_error_says_what_to_do_about_a_worker_that_stands_still_in_a_transaction(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    ledger = open_ledger(f"sqlite:///{path}", may_create=True)
+    sa.event.listen(ledger.engine, "connect", lambda opened, _: opened.execute("PRAGMA busy_timeout = 0"))
+    ledger.engine.dispose()
+    with closing(sqlite3.connect(path, isolation_level=None)) as frozen:
+        frozen.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LedgerError, match=r"SQLITE_BUSY.*suspended.*resume or kill it"), ledger.claiming("team"):
+            pytest.fail("it has the lock")
+    with ledger.claiming("team") as connection:  # killed: its lock is gone with it
+        connection.execute(sa.select(1))
+    ledger.engine.dispose()
