@@ -16,7 +16,7 @@ from airflow_provider_dropcowboy.ledger.campaigns import book
 from airflow_provider_dropcowboy.ledger.database import Ledger, clock_of, clock_parameters, now
 from airflow_provider_dropcowboy.ledger.judgement import Claim
 from airflow_provider_dropcowboy.ledger.runs import Run
-from airflow_provider_dropcowboy.ledger.schema import HISTORY, SENDS, may_become
+from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, HISTORY, SENDS, may_become
 from airflow_provider_dropcowboy.screening.screen import Verdict
 from airflow_provider_dropcowboy.states import BINDING, OPEN, State
 
@@ -133,8 +133,12 @@ def _judge_unmoved(connection: sa.Connection, run: Run, *, item: Answered, at: d
         return False
     if target in OPEN:  # not accepted: whatever happened since stands
         return False
-    # repeated under its key: nobody is contacted twice
-    if row is not None and row.keyed_at is not None and row.key_generation == item.claim.key_generation:
+    # repeated under its key, or nothing was sent under it: nobody is contacted twice
+    if (
+        row is not None
+        and row.keyed_at is not None
+        and (row.key_generation == item.claim.key_generation or (row.resent_at is None and _is_freed(connection, item)))
+    ):
         return False
     if row is None:
         event = "answer for a claim that the ledger lost"
@@ -154,6 +158,16 @@ def _judge_unmoved(connection: sa.Connection, run: Run, *, item: Answered, at: d
         )
     )
     return True
+
+
+def _is_freed(connection: sa.Connection, item: Answered) -> bool:
+    """Whether a result came for its request. If the message was then claimed as a free one, nothing was sent."""
+    is_kept = sa.exists().where(
+        CALLBACKS.c.foreign_id == item.claim.message.foreign_id,
+        CALLBACKS.c.attempt == item.claim.key_generation,
+        CALLBACKS.c.match == "applied",
+    )
+    return bool(connection.execute(sa.select(is_kept)).scalar_one())
 
 
 def _row(item: Answered) -> tuple[object, ...]:
@@ -196,5 +210,5 @@ def _answers(dialect: str, target: State) -> sa.Update:
 
 
 _STANDING: Final = sa.select(
-    SENDS.c.state, SENDS.c.attempt, SENDS.c.claim_id, SENDS.c.final_at, SENDS.c.key_generation, SENDS.c.keyed_at
+    *(SENDS.c[name] for name in ("state", "attempt", "claim_id", "final_at", "key_generation", "keyed_at", "resent_at"))
 ).where(SENDS.c.foreign_id == sa.bindparam("foreign_id"))

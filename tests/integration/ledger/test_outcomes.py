@@ -1,13 +1,21 @@
 """What each request came to is on disk, under the claim it was written with."""
 
 import logging
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from airflow_provider_dropcowboy.api.callbacks import Callback, DeliveryStatus
 from airflow_provider_dropcowboy.api.wire import Outcome
-from airflow_provider_dropcowboy.ledger.claims import new_claim_id, reclaim
+from airflow_provider_dropcowboy.ledger.claims import claim, new_claim_id, reclaim
+from airflow_provider_dropcowboy.ledger.digest import number_digest
+from airflow_provider_dropcowboy.ledger.judgement import Claim, ClaimRules
 from airflow_provider_dropcowboy.ledger.outcomes import STATE_OF
+from airflow_provider_dropcowboy.ledger.reconcile import Received, reconcile
+from airflow_provider_dropcowboy.ledger.runs import Run
 from airflow_provider_dropcowboy.ledger.schema import SENDS
+from airflow_provider_dropcowboy.screening.screen import Candidate
 from airflow_provider_dropcowboy.states import BINDING, State
 from tests.integration.ledger.conftest import Desk, message, messages
 
@@ -121,3 +129,23 @@ def test_an_answer_for_a_row_that_the_ledger_lost_is_reported_and_kept(desk: Des
     assert desk.record(lost, kept, kind=Outcome.ACCEPTED) == 1
     assert desk.row(kept.message).state == State.ACCEPTED
     assert desk.history() == [("answer for a claim that the ledger lost", None, "accepted")]
+
+
+@pytest.mark.parametrize("is_freed", [True, False], ids=["nothing was sent", "settled as not sent"])
+def test_a_late_acceptance_on_v2_contradicts_no_result_that_nothing_was_sent(desk: Desk, is_freed: bool) -> None:
+    asked = replace(message("1"), number_digest=number_digest(desk.ledger.key, message("1").phone))
+    rules = ClaimRules(key_lasts=timedelta(hours=22), request_digest="r")
+
+    def claim_by(run: Run) -> Claim:
+        (made,) = claim(desk.ledger, run, candidates=[Candidate(asked)], claim_id=new_claim_id(), rules=rules).claimed
+        return made
+
+    frozen = claim_by(desk.run)
+    if is_freed:
+        told = Callback(status=DeliveryStatus.FAILURE, reason_code=3000, phone_number=asked.phone.e164)
+        reconcile(desk.ledger, [Received(asked.foreign_id, 1, told, payload="{}")])
+    else:
+        desk.move(asked, State.RELEASED)
+    claim_by(desk.rival().run)
+    conflicts = desk.record(frozen, kind=Outcome.ACCEPTED)
+    assert (conflicts, len(desk.history())) == ((0, 0) if is_freed else (1, 1))
