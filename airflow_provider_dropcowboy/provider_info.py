@@ -63,6 +63,11 @@ def _field(label: str, description: str, **schema: object) -> dict[str, object]:
     return {"label": label, "description": description, "schema": schema}
 
 
+def _option(description: str, *, kind: str = "string", example: str | None, default: str) -> dict[str, object]:
+    said = {"description": description, "version_added": "0.1.0", "type": kind}
+    return {**said, "example": example, "default": default}
+
+
 _TEXT: Final = ["string", "null"]
 _NUMBER: Final = ["number", "null"]
 
@@ -163,46 +168,31 @@ _CONFIG: Final[dict[str, object]] = {
     "dropcowboy": {
         "description": "Where the Drop Cowboy provider keeps what was sent, and whose results it receives.",
         "options": {
-            "ledger_conn_id": {
-                "description": (
-                    "Airflow connection of the ledger's database, for all Drop Cowboy connections that name none "
-                    "themselves. Empty: DROPCOWBOY_LEDGER_URL, or one SQLite file under AIRFLOW_HOME."
-                ),
-                "version_added": "0.1.0",
-                "type": "string",
-                "example": "dropcowboy_ledger",
-                "default": "",
-            },
-            "calling_hours_rules": {
-                "description": (
-                    "Path of a TOML file that replaces or extends the calling hours this package ships, on every "
-                    "machine that sends. Empty: as they are shipped."
-                ),
-                "version_added": "0.1.0",
-                "type": "string",
-                "example": "/etc/airflow/calling-hours.toml",
-                "default": "",
-            },
-            "receiver_conn_ids": {
-                "description": (
-                    "Connections whose callbacks the API server receives under /dropcowboy, separated by commas; all "
-                    "of them have one ledger. Empty: it receives none, `dropcowboy receiver` does."
-                ),
-                "version_added": "0.1.0",
-                "type": "string",
-                "example": "dropcowboy_default,dropcowboy_eu",
-                "default": "dropcowboy_default",
-            },
-            "receiver_webhook": {
-                "description": (
-                    "Whether the API server also takes the account-wide webhook, under /dropcowboy/webhook. Its "
-                    "callbacks are not signed: let nobody but the vendor reach that route."
-                ),
-                "version_added": "0.1.0",
-                "type": "boolean",
-                "example": None,
-                "default": "False",
-            },
+            "ledger_conn_id": _option(
+                "Airflow connection of the ledger's database, for all Drop Cowboy connections that name none "
+                "themselves. Empty: DROPCOWBOY_LEDGER_URL, or one SQLite file under AIRFLOW_HOME.",
+                example="dropcowboy_ledger",
+                default="",
+            ),
+            "calling_hours_rules": _option(
+                "Path of a TOML file that replaces or extends the calling hours this package ships, on every "
+                "machine that sends. Empty: as they are shipped.",
+                example="/etc/airflow/calling-hours.toml",
+                default="",
+            ),
+            "receiver_conn_ids": _option(
+                "Connections whose callbacks the API server receives under /dropcowboy, separated by commas; all "
+                "of them have one ledger. Empty: it receives none, `dropcowboy receiver` does.",
+                example="dropcowboy_default,dropcowboy_eu",
+                default="dropcowboy_default",
+            ),
+            "receiver_webhook": _option(
+                "Whether the API server also takes the account-wide webhook, under /dropcowboy/webhook. Its "
+                "callbacks are not signed: let nobody but the vendor reach that route.",
+                kind="boolean",
+                example=None,
+                default="False",
+            ),
         },
     },
 }

@@ -28,32 +28,22 @@ class State(StrEnum):
     __hash__ = str.__hash__  # that of an Enum is a function of Python's, and each row is counted by its state
 
 
-VERDICTS = frozenset(
-    {State.INVALID, State.SUPPRESSED, State.DUPLICATE, State.CAPPED, State.HELD, State.WITHDRAWN},
-)
+VERDICTS = frozenset({State.INVALID, State.SUPPRESSED, State.DUPLICATE, State.CAPPED, State.HELD, State.WITHDRAWN})
 """Facts of one run: the next run decides again."""
 
 MOVES: dict[State, frozenset[State]] = {
     # claimed: the next request of its run has a claim of its own; so has a resend after its run died
     State.CLAIMED: frozenset(
-        {
-            State.CLAIMED,
-            State.ACCEPTED,
-            State.REJECTED,
-            State.RELEASED,
-            State.UNKNOWN,
-            State.DELIVERED,
-            State.FAILED,
-        },
+        {State.CLAIMED, State.ACCEPTED, State.REJECTED, State.RELEASED, State.UNKNOWN, State.DELIVERED, State.FAILED}
     ),
     # a late answer of its owner still counts, and so does a person's or a resend's claim
     State.UNKNOWN: frozenset(
-        {State.ACCEPTED, State.REJECTED, State.RELEASED, State.CLAIMED, State.DELIVERED, State.FAILED},
+        {State.ACCEPTED, State.REJECTED, State.RELEASED, State.CLAIMED, State.DELIVERED, State.FAILED}
     ),
     # unknown: its owner finds that the answer may have been another request's; rejected, released: API v2 answers a
     # request before it looks at it, and says in a result that it sent nothing
     State.ACCEPTED: frozenset(
-        {State.DELIVERED, State.FAILED, State.EXPIRED, State.UNKNOWN, State.REJECTED, State.RELEASED},
+        {State.DELIVERED, State.FAILED, State.EXPIRED, State.UNKNOWN, State.REJECTED, State.RELEASED}
     ),
     State.EXPIRED: frozenset({State.DELIVERED, State.FAILED, State.REJECTED, State.RELEASED}),
     # a callback proves that the answer was misread

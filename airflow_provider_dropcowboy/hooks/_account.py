@@ -13,16 +13,7 @@ from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
 if TYPE_CHECKING:
     from os import PathLike
 
-    from airflow_provider_dropcowboy.api.account import (
-        Account,
-        Brand,
-        Pool,
-        Readiness,
-        Recording,
-        StoredContact,
-        Voice,
-        Webhook,
-    )
+    from airflow_provider_dropcowboy.api import account as accounts
     from airflow_provider_dropcowboy.api.lists import AppendResult, Cell, ContactList
     from airflow_provider_dropcowboy.api.vendor import Vendor
     from airflow_provider_dropcowboy.api.wire import Call
@@ -58,7 +49,7 @@ class AccountCalls(BaseHook):
         return settings
 
     @property
-    def account(self) -> "Account":
+    def account(self) -> "accounts.Account":
         """The account that the connection opens: credentials, base URL, API version."""
         return self.settings.account
 
@@ -111,34 +102,34 @@ class AccountCalls(BaseHook):
             with self.get_conn() as client:
                 return append_all(client, list_id, fields=fields, values=values, region=region)
 
-    def list_brands(self) -> "tuple[Brand, ...]":
+    def list_brands(self) -> "tuple[accounts.Brand, ...]":
         """Read the account's brands."""
         return self._ask(lambda vendor: vendor.brands())
 
-    def list_recordings(self, api_allowed: bool | None = None) -> "tuple[Recording, ...]":
+    def list_recordings(self, api_allowed: bool | None = None) -> "tuple[accounts.Recording, ...]":
         """Read the account's recordings.
 
         :param api_allowed: True: those that the API may send; False: the others; None: all.
         """
         return self._ask(lambda vendor: vendor.recordings(api_allowed=api_allowed))
 
-    def list_media(self) -> "tuple[Recording, ...]":
+    def list_media(self) -> "tuple[accounts.Recording, ...]":
         """Read the account's media."""
         return self._ask(lambda vendor: vendor.media())
 
-    def list_pools(self) -> "tuple[Pool, ...]":
+    def list_pools(self) -> "tuple[accounts.Pool, ...]":
         """Read the account's pools of numbers."""
         return self._ask(lambda vendor: vendor.pools())
 
-    def get_readiness(self) -> "Readiness":
+    def get_readiness(self) -> "accounts.Readiness":
         """Read what the account may do now: funds, numbers, ``audio_url``, testing mode (API v2)."""
         return self._ask(lambda vendor: vendor.newer.readiness())
 
-    def list_voices(self) -> "tuple[Voice, ...]":
+    def list_voices(self) -> "tuple[accounts.Voice, ...]":
         """Read the voices that can speak a text; only those of status ``ready`` can be used (API v2)."""
         return self._ask(lambda vendor: vendor.newer.voices())
 
-    def list_webhooks(self) -> "tuple[Webhook, ...]":
+    def list_webhooks(self) -> "tuple[accounts.Webhook, ...]":
         """Read the account's webhooks, without their secrets (API v2)."""
         return self._ask(lambda vendor: vendor.newer.webhooks())
 
@@ -146,11 +137,13 @@ class AccountCalls(BaseHook):
         """Read the counts, by name, of a campaign that Drop Cowboy itself runs (API v2)."""
         return self._ask(lambda vendor: vendor.newer.campaign_counts(campaign_id))
 
-    def list_lines(self, kind: 'Literal["voice", "sms"] | None' = None) -> "tuple[Pool, ...]":
+    def list_lines(self, kind: 'Literal["voice", "sms"] | None' = None) -> "tuple[accounts.Pool, ...]":
         """Read the account's lines: for voicemails, for texts, or all (API v2)."""
         return self._ask(lambda vendor: vendor.newer.lines(kind))
 
-    def register_webhook(self, hook_url: str, *, event_types: Sequence[str], name: str = "Airflow") -> "Webhook":
+    def register_webhook(
+        self, hook_url: str, *, event_types: Sequence[str], name: str = "Airflow"
+    ) -> "accounts.Webhook":
         """Make a webhook. Only the returned value has its signing secret (API v2).
 
         For the receiver of this package, run ``dropcowboy receiver --register``. It never makes a second webhook.
@@ -159,7 +152,7 @@ class AccountCalls(BaseHook):
             lambda vendor: vendor.newer.register_webhook(hook_url, event_types=tuple(event_types), name=name)
         )
 
-    def rotate_webhook_secret(self, webhook_id: str) -> "Webhook":
+    def rotate_webhook_secret(self, webhook_id: str) -> "accounts.Webhook":
         """Give a webhook a new signing secret. The old one ends at once (API v2)."""
         return self._ask(lambda vendor: vendor.newer.rotate_secret(webhook_id))
 
@@ -167,7 +160,7 @@ class AccountCalls(BaseHook):
         """Delete a webhook (API v2)."""
         self._ask(lambda vendor: vendor.newer.delete_webhook(webhook_id))
 
-    def get_media(self, media_id: str) -> "Recording":
+    def get_media(self, media_id: str) -> "accounts.Recording":
         """Read about a media file. Its ``api_allowed`` says whether Drop Cowboy has its bytes (API v2)."""
         return self._ask(lambda vendor: vendor.newer.get_media(media_id))
 
@@ -194,11 +187,11 @@ class AccountCalls(BaseHook):
 
     def list_contacts(
         self, list_id: str | None = None, *, limit: int = 100, offset: int = 0
-    ) -> "tuple[StoredContact, ...]":
+    ) -> "tuple[accounts.StoredContact, ...]":
         """Read one page of the account's contacts, or of those in a list (API v2)."""
         return self._ask(lambda vendor: vendor.people.list_contacts(list_id, limit=limit, offset=offset))
 
-    def get_contact(self, contact_id: str) -> "StoredContact":
+    def get_contact(self, contact_id: str) -> "accounts.StoredContact":
         """Read a contact: fields and consents (API v2)."""
         return self._ask(lambda vendor: vendor.people.get_contact(contact_id))
 

@@ -11,6 +11,8 @@ from urllib.parse import SplitResult, quote, unquote, urlencode, urlsplit
 
 from airflow.sdk import BaseOperatorLink
 
+from airflow_provider_dropcowboy.states import ASKED
+
 if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -151,7 +153,7 @@ def count_campaign(summary: "Summary", *, channel: str, tags: Mapping[str, str])
     name = f"dropcowboy.{channel}"
     counted = {"read": summary.read, "asked": summary.asked, **summary.counts}
     # rows that another run sent were counted then
-    counted |= {state: summary.own.get(state, 0) for state in ASKED_STATES}
+    counted |= {state: summary.own.get(state, 0) for state in ASKED}
     for what, count in counted.items():
         if count:
             Stats.incr(f"{name}.{what}", count, tags=dict(tags))
@@ -171,10 +173,6 @@ def count_list(summary: "ListSummary", *, tags: Mapping[str, str]) -> None:
         if count:
             Stats.incr(f"dropcowboy.list.{what}", count, tags=dict(tags))
     Stats.timing("dropcowboy.list.duration", timedelta(seconds=summary.seconds), tags=dict(tags))
-
-
-ASKED_STATES: Final = ("claimed", "accepted", "rejected", "released", "unknown", "delivered", "failed", "expired")
-"""States of rows that some run has sent, or may have sent; the others are a run's own verdicts."""
 
 
 def lineage_of(

@@ -59,12 +59,8 @@ class Control:
 
     def routes(self) -> list[web.RouteDef]:
         """For the application's router: views that may wait for a figure, such as ``?done=3``, and changes."""
-        vendor, state, callbacks, hooks = (
-            self._vendor,
-            self._vendor.state,
-            self._vendor.callbacks,
-            self._vendor.webhooks,
-        )
+        vendor = self._vendor
+        state, callbacks, hooks = vendor.state, vendor.callbacks, vendor.webhooks
         views: dict[str, tuple[Callable[[], object], Counts]] = {
             "stats": (self.stats, {}),
             "takes": (state.takes, {"asks": lambda: state.total.asks, "takes": lambda: state.total.takes}),

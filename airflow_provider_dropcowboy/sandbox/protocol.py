@@ -161,15 +161,6 @@ def worded(answer: Answer, ask: Ask) -> Answer:
     return replace(answer, status=202 if answer.status == 200 else answer.status)
 
 
-def require_account(is_account: bool) -> None:
-    """The credentials are the account's.
-
-    :raises RefusedError: 401.
-    """
-    if not is_account:
-        raise RefusedError(401, "Unauthorized")
-
-
 def require_body(ask: Ask) -> None:
     """The body is a JSON object.
 

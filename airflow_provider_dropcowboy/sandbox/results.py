@@ -17,11 +17,7 @@ SMS_COST_USD: Final = 0.02
 COMPLIANCE_FEE_USD: Final = 0.0029
 TTS_FEE_USD: Final = 0.01
 
-RVM_FAILURES: Final = (
-    ("Mailbox full", 4002),
-    ("No voicemail set up", 4001),
-    ("Number not in service", 4004),
-)
+RVM_FAILURES: Final = (("Mailbox full", 4002), ("No voicemail set up", 4001), ("Number not in service", 4004))
 SMS_FAILURES: Final = (
     ("Invalid message", 5001),
     ("Spam detected", 4008),
@@ -118,11 +114,9 @@ def v1_callback(ask: Ask, *, outcome: str, take: int) -> dict[str, object]:
 
     :param take: how many times the send was accepted; each time is a drop of its own.
     """
-    phone_number = ask.text("phone_number")
-    foreign_id = ask.text("foreign_id")
+    phone_number, foreign_id = ask.text("phone_number"), ask.text("foreign_id")
     is_success = outcome == "success"
-    is_rvm = ask.route == "rvm"
-    reason, reason_code = _reason(phone_number, outcome=outcome, is_rvm=is_rvm)
+    reason, reason_code = _reason(phone_number, outcome=outcome, is_rvm=ask.route == "rvm")
     network, kind = NETWORKS[int(fraction("network", phone_number) * len(NETWORKS))]
     body: dict[str, object] = {
         "drop_id": blake2b(f"{ask.route} {foreign_id} {phone_number} {take}".encode(), digest_size=12).hexdigest(),

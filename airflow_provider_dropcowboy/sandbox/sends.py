@@ -75,7 +75,8 @@ class V1Sends:
     def _require_sender(self, ask: Ask) -> None:
         protocol.require_body(ask)
         given = ask.text("team_id"), ask.text("secret")  # the two sending routes read credentials nowhere else
-        protocol.require_account(self._state.settings.is_account(*given, is_v2=False))
+        if not self._state.settings.is_account(*given, is_v2=False):
+            raise RefusedError(401, "Unauthorized")
 
     def _take(self, ask: Ask) -> Answer:
         send = self._state.take(ask)

@@ -133,7 +133,8 @@ class Vendor:
 
     def _require_account(self, ask: Ask, *, login: str) -> None:
         given = ask.headers.get(login, ""), ask.headers.get("x-secret", "")
-        protocol.require_account(self.settings.is_account(*given, is_v2=ask.is_v2))
+        if not self.settings.is_account(*given, is_v2=ask.is_v2):
+            raise RefusedError(401, "Unauthorized")
 
     async def serve(
         self, request: web.Request, *, route: str, guard: Guard, carry_out: CarryOut, is_v2: bool

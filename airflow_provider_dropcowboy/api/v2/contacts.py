@@ -113,12 +113,7 @@ def list_contacts(list_id: str | None = None, *, limit: int = 100, offset: int =
 
 def get_contact(contact_id: str) -> Call[StoredContact]:
     """``GET …/contacts/{id}``."""
-    return call(
-        "GET",
-        below(CONTACTS, contact_id),
-        _read_contact,
-        site_scope=SCOPE,
-    )
+    return call("GET", below(CONTACTS, contact_id), _read_contact, site_scope=SCOPE)
 
 
 def update_contact(contact_id: str, **fields: str) -> Call[None]:
@@ -139,27 +134,18 @@ def update_contact(contact_id: str, **fields: str) -> Call[None]:
 
 def delete_contact(contact_id: str) -> Call[None]:
     """``DELETE …/contacts/{id}``."""
-    return call(
-        "DELETE",
-        below(CONTACTS, contact_id),
-        _read_nothing,
-        check="Read the contact: a 404 says that it is gone.",
-        site_scope=SCOPE,
-    )
+    check = "Read the contact: a 404 says that it is gone."
+    return call("DELETE", below(CONTACTS, contact_id), _read_nothing, check=check, site_scope=SCOPE)
 
 
 def record_consent(contact_id: str, *, consent_type: str, phone: Phone, text: str, method: str) -> Call[str]:
     """``POST …/contacts/{id}/consent``: the id of the record; one for each channel."""
+    body = {"consent_type": consent_type, "phone_number": phone.e164, "consent_text": text, "consent_method": method}
     return call(
         "POST",
         below(CONTACTS, contact_id, "consent"),
         lambda data: reading.text(reading.as_object(data), "consent_id"),
-        body={
-            "consent_type": consent_type,
-            "phone_number": phone.e164,
-            "consent_text": text,
-            "consent_method": method,
-        },
+        body=body,
         check="Read the contact: has_sms_consent or has_tcpa_consent says whether it is recorded.",
         site_scope=SCOPE,
     )
