@@ -264,7 +264,6 @@ def _as_dict(campaign: "Listed") -> dict[str, object]:
 
 
 def _open(campaign: str | None, is_all: bool, *, account: str | None, conn: str | None) -> "Ledger":
-
     if (campaign is not None) == is_all:
         raise click.UsageError("Give either the name of a campaign or --all.")
     if is_all and account is not None:

@@ -3,30 +3,26 @@
 import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from http import HTTPStatus
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Final
+from typing import Final, Literal
+
+from sqlalchemy import URL
 
 from airflow_provider_dropcowboy.api.account import Account, is_local
 from airflow_provider_dropcowboy.api.callbacks import CallbackUrls, Ticket
 from airflow_provider_dropcowboy.api.versions import vendor_of
-from airflow_provider_dropcowboy.api.wire import Answer, NotWritten, Reply, http_date
+from airflow_provider_dropcowboy.api.wire import Answer, NotWritten, http_date
 from airflow_provider_dropcowboy.cli import connection, rules
 from airflow_provider_dropcowboy.cli.console import DISTRIBUTION
-from airflow_provider_dropcowboy.cli.findings import (
-    FIX,
-    OK,
-    WARN,
-    Finding,
-    look_at_extras,
-    look_at_prices,
-    look_at_triggerer,
-)
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.errors import DropCowboyError, NoLedgerError
+from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
 from airflow_provider_dropcowboy.hooks.ledger import SPREADING_EXECUTORS
 from airflow_provider_dropcowboy.ledger.campaigns import campaigns_of, other_names
 from airflow_provider_dropcowboy.ledger.database import HEAD, Ledger, open_ledger
@@ -39,13 +35,25 @@ from airflow_provider_dropcowboy.screening.rules import Rulebook
 from airflow_provider_dropcowboy.transport.calls import host_of, read_access
 from airflow_provider_dropcowboy.transport.client import probe
 
-if TYPE_CHECKING:
-    from sqlalchemy import URL
-
-    from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
-
 SLOW_COMMIT_S: Final = 0.5
 """A batch of claims is as large as the connections in use: at half a second a batch, the ledger slows the wire."""
+
+TRIGGERER_SILENT_AFTER: Final = timedelta(seconds=60)
+EXTRAS: Final = {"postgres": ("psycopg",), "receiver": ("uvicorn", "prometheus_client"), "files": ("pyarrow",)}
+
+Mark = Literal["ok", "WARN", "FIX"]
+OK: Final = "ok"
+WARN: Final = "WARN"  # nothing is wrong yet, and someone should look
+FIX: Final = "FIX"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of ``dropcowboy doctor``: its text says what is well, or what is not and what to do."""
+
+    about: str
+    mark: Mark
+    text: str
 
 
 def examine(conn: str) -> Iterator[Finding]:
@@ -62,16 +70,14 @@ def examine(conn: str) -> Iterator[Finding]:
         yield look_at_prices(settings)
     yield look_at_triggerer(connection.triggerer_beat())
     yield look_at_extras()
-    yield _checked(
-        "calling hours",
-        lambda: look_at_rules(load_rulebook(connection.load_own_rules()), today=utcnow().date()),
-    )
+    today = utcnow().date()
+    yield _checked("calling hours", lambda: look_at_rules(load_rulebook(connection.load_own_rules()), today=today))
     yield look_at_zones(installed_copies(), needed=load_places().zone_version)
     airflow, python = version("apache-airflow"), platform.python_version()
     yield Finding("versions", OK, f"{DISTRIBUTION} {version(DISTRIBUTION)}, apache-airflow {airflow}, Python {python}")
 
 
-def look_at_receiver(settings: "ConnectionSettings") -> Finding:
+def look_at_receiver(settings: ConnectionSettings) -> Finding:
     """Whether the callback URL leads to a receiver that knows the connection's secret. Nothing is stored there."""
     base_url, secret = settings.callback_url, settings.callback_secret
     if base_url is None:
@@ -86,7 +92,7 @@ def look_at_receiver(settings: "ConnectionSettings") -> Finding:
             "Set callback_secret."
         )
         return Finding("receiver", WARN, text)
-    mark = FIX
+    mark: Mark = FIX
     # a token of no message: whoever has it can report no result
     match probe(CallbackUrls(base_url, secret).url(Ticket("doctor", 0)), verify=settings.verify):
         case NotWritten(why=why):
@@ -116,10 +122,7 @@ def look_at_receiver(settings: "ConnectionSettings") -> Finding:
 
 
 def compare_clocks(whose: str, skew: timedelta) -> Finding:
-    """Whether another clock agrees with this machine's.
-
-    :param skew: by how much it is ahead.
-    """
+    """Whether another clock agrees with this machine's; ``skew`` is by how much it is ahead."""
     differs = f"this machine's clock and {whose} differ by {abs(skew.total_seconds()):.0f} s"
     if abs(skew) > MAX_CLOCK_SKEW:
         return Finding("clock", FIX, f"{differs}. Set them by NTP: calling hours and leases need one time.")
@@ -152,7 +155,38 @@ def look_at_zones(copies: Sequence[ZoneRules], *, needed: str) -> Finding:
     return Finding("time zones", OK, f"calling hours use {newest.version}, from {newest.origin}{unused}")
 
 
-def _examine_api(settings: "ConnectionSettings") -> Iterator[Finding]:
+def look_at_prices(settings: ConnectionSettings) -> Finding:
+    """Whether costs are known: forecasts, ``budget_usd`` and the page need them."""
+    missing = " and no ".join(name for name in ("price_rvm_usd", "price_sms_usd") if getattr(settings, name) is None)
+    if missing:
+        text = f"no {missing}: no cost is forecast, and budget_usd is refused. Set your prices."
+        return Finding("prices", WARN, text)
+    return Finding("prices", OK, f"${settings.price_rvm_usd} a voicemail, ${settings.price_sms_usd} a text")
+
+
+def look_at_triggerer(beat_at: datetime | None) -> Finding:
+    """Whether a triggerer lives: tasks that wait for calling hours, and deferrable sensors, need one.
+
+    :param beat_at: aware; the last sign of life of one. None: Airflow's database knows of none, or is not reached.
+    """
+    if beat_at is not None and utcnow() - beat_at <= TRIGGERER_SILENT_AFTER:
+        return Finding("triggerer", OK, "alive: tasks can wait for calling hours")
+    text = (
+        "none is alive, as far as Airflow's database says: a task that waits for calling hours would wait forever. "
+        "Start `airflow triggerer`. `dropcowboy send` and dag.test() need none."
+    )
+    return Finding("triggerer", WARN, text)
+
+
+def look_at_extras() -> Finding:
+    """Which optional parts of the package are installed."""
+    there = {name: all(find_spec(module) for module in modules) for name, modules in EXTRAS.items()}
+    missing = ",".join(name for name, is_there in there.items() if not is_there)
+    text = f"installed: {', '.join(name for name, is_there in there.items() if is_there) or 'none'}"
+    return Finding("extras", OK, f"{text}; for more, pip install '{DISTRIBUTION}[{missing}]'" if missing else text)
+
+
+def _examine_api(settings: ConnectionSettings) -> Iterator[Finding]:
     account = settings.account
     call = vendor_of(account).access(settings.default_brand_id)
     try:
@@ -163,31 +197,26 @@ def _examine_api(settings: "ConnectionSettings") -> Iterator[Finding]:
         yield Finding("API", FIX, str(error))
         return
     yield Finding("API", OK, f"{host_of(account)} accepts the credentials")
-    yield _vendor_clock(reply)
+    shown = http_date(reply.date or "") if isinstance(reply, Answer) else None
+    silent = Finding("clock", OK, "the API did not say what time it has")
+    yield silent if shown is None else compare_clocks("the API's", shown - utcnow())
     yield Finding(access.about, OK if access.is_ready else FIX, access.text)
     if settings.default_pool_id is not None:
         yield _checked("default pool", lambda: _pool(settings, str(settings.default_pool_id)))
 
 
-def _vendor_clock(reply: Reply) -> Finding:
-    shown = http_date(reply.date or "") if isinstance(reply, Answer) else None
-    if shown is None:
-        return Finding("clock", OK, "the API did not say what time it has")
-    return compare_clocks("the API's", shown - utcnow())
-
-
-def _pool(settings: "ConnectionSettings", default: str) -> Finding:
+def _pool(settings: ConnectionSettings, default: str) -> Finding:
     if default in {pool.pool_id for pool in connection.fetch(settings, vendor_of(settings.account).pools())}:
         return Finding("default pool", OK, "default_pool_id is a pool of the account")
     text = "default_pool_id is not a pool of the account. `dropcowboy pools` lists them; set another."
     return Finding("default pool", FIX, text)
 
 
-def _examine_ledger(settings: "ConnectionSettings") -> Iterator[Finding]:
+def _examine_ledger(settings: ConnectionSettings) -> Iterator[Finding]:
     try:
         url = connection.ledger_url_of(settings)
         yield (kind := _kind(url))
-        if kind.mark is FIX:
+        if kind.mark == FIX:
             return
         ledger = open_ledger(url)
     except NoLedgerError:
@@ -201,7 +230,7 @@ def _examine_ledger(settings: "ConnectionSettings") -> Iterator[Finding]:
         yield _checked("ledger", lambda: _latency(commit_s(ledger)))
 
 
-def _kind(url: "URL") -> Finding:
+def _kind(url: URL) -> Finding:
     name, place = connection.executor(), connection.redacted_url(url)
     is_file = url.get_backend_name() == "sqlite"
     if is_file and any(part in name for part in SPREADING_EXECUTORS):
@@ -264,6 +293,6 @@ def _checked(about: str, check: Callable[[], Finding]) -> Finding:
         return Finding(about, FIX, str(error))
 
 
-def _is_receiver(base_url: str, settings: "ConnectionSettings") -> bool:
+def _is_receiver(base_url: str, settings: ConnectionSettings) -> bool:
     reply = probe(f"{base_url}/health", verify=settings.verify)
     return not isinstance(reply, NotWritten) and (reply.status, reply.body) == (HTTPStatus.OK, b"alive\n")

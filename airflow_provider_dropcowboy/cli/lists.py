@@ -185,7 +185,6 @@ def _mapping(fields: tuple[str, ...]) -> dict[str, list[str]]:
 
 
 def _print_summary(summary: "ListSummary") -> None:
-
     console.print_pairs(
         [
             ("list", f"{summary.list_name} ({summary.list_id})"),
@@ -211,7 +210,6 @@ def _as_dict(view: "ListView", found: "ContactList | None") -> dict[str, object]
 
 
 def _print_view(view: "ListView", found: "ContactList | None") -> None:
-
     current = view.current
     console.print_pairs(
         [

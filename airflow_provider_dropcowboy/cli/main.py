@@ -22,10 +22,10 @@ class Entry(NamedTuple):
 
 COMMANDS: Final = {
     "send": Entry("cli.send:send", "Send a voicemail or text to each contact, once."),
-    "brands": Entry("cli.catalog:brands", "List the account's brands."),
-    "recordings": Entry("cli.catalog:recordings", "List the account's recordings."),
-    "media": Entry("cli.catalog:media", "List the account's media, or upload a file."),
-    "pools": Entry("cli.catalog:pools", "List the account's number pools."),
+    "brands": Entry("cli.account:brands", "List the account's brands."),
+    "recordings": Entry("cli.account:recordings", "List the account's recordings."),
+    "media": Entry("cli.account:media", "List the account's media, or upload a file."),
+    "pools": Entry("cli.account:pools", "List the account's number pools."),
     "list": Entry("cli.lists:lists", "Sync, show and manage contact lists."),
     "campaigns": Entry("cli.campaigns:campaigns", "List campaigns, the newest first."),
     "report": Entry("cli.report:report", "Report the results of a campaign or a message."),
@@ -37,7 +37,7 @@ COMMANDS: Final = {
     "pause": Entry("cli.campaigns:pause", "Stop sending: one campaign, or all."),
     "resume": Entry("cli.campaigns:resume", "Allow sending again."),
     "ledger": Entry("cli.ledger:ledger", "Inspect, back up, upgrade and prune the ledger."),
-    "doctor": Entry("cli.doctor:doctor", "Check everything that a first send needs."),
+    "doctor": Entry("cli.account:doctor", "Check everything that a first send needs."),
     "receiver": Entry("cli.receiver:receiver", "Receive the vendor's callbacks into the ledger."),
     "sandbox": Entry("sandbox.__main__:sandbox", "Simulate the API locally; nobody is called."),
 }

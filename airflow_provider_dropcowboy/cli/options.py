@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -203,9 +202,7 @@ class DrawnOptions:
     :param also: further texts about arguments, and what the command line says for each.
     """
 
-    def __init__(
-        self, *kinds: type[Arguments], without: Collection[str], also: Mapping[str, str] = MappingProxyType({})
-    ) -> None:
+    def __init__(self, *kinds: type[Arguments], without: Collection[str], also: Mapping[str, str] = {}) -> None:
         self._without = {*NO_OPTIONS, *without}
         self._also = also
         names = {item.name for kind in kinds for item in kind.declared()} - self._without

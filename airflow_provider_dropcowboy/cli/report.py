@@ -1,9 +1,11 @@
 """``dropcowboy report`` and ``export``: what became of a campaign and of one message of it, and gaps in the results."""
 
 import os
+from collections import Counter
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import timedelta
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,12 +15,15 @@ from airflow_provider_dropcowboy.cli import connection, console, options
 from airflow_provider_dropcowboy.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
-    from airflow_provider_dropcowboy.reports.deliveries import Delivery, Life
+    from airflow_provider_dropcowboy.reports.deliveries import Life
     from airflow_provider_dropcowboy.reports.results import Funnel
 
 MAX_REASONS: Final = 5
+
+_UNREADABLE: Final = "entries could not be read, and were allowed to pass"
+_LOST: Final = "results came, and the ledger has no record of the sends; they are not sent again"
 
 
 @click.command()
@@ -107,25 +112,19 @@ def _print_funnel(funnel: "Funnel") -> None:
     took = ", ".join(
         f"{percentile} % within {_time(seconds)}" for percentile, seconds in funnel.seconds_to_delivery.items()
     )
+    unreadable = funnel.unreadable_suppressions
     console.print_pairs(
         [
             ("first sent", funnel.first_claimed_at),
             ("last result", funnel.last_final_at),
             ("to delivery", took or None),
-            ("suppression list", _unreadable(funnel.unreadable_suppressions)),
-            ("lost sends", _lost(funnel.lost)),
+            (
+                "suppression list",
+                f"{unreadable} {_UNREADABLE}" if unreadable else None,
+            ),
+            ("lost sends", f"{funnel.lost}: {_LOST}" if funnel.lost else None),
             ("cost", f"{funnel.cost_usd:.4f} US dollars, known for {funnel.costed} sends"),
         ]
-    )
-
-
-def _unreadable(entries: int) -> str | None:
-    return f"{entries} entries could not be read, and were allowed to pass" if entries else None
-
-
-def _lost(sends: int) -> str | None:
-    return (
-        f"{sends}: results came, and the ledger has no record of the sends; they are not sent again" if sends else None
     )
 
 
@@ -165,7 +164,6 @@ def _show_lives(name: str, contact: str, where: options.Where, *, as_json: bool)
 
 
 def _print_life(heading: str, life: "Life") -> None:
-
     click.echo(heading)
     console.print_pairs(
         [
@@ -226,38 +224,22 @@ def export(
       dropcowboy export spring --output spring.parquet
       dropcowboy export spring --output spring.csv --include-not-sent
     """
-    from itertools import chain
-
     from airflow_provider_dropcowboy.reports.deliveries import ALL_COLUMNS, COLUMNS, read_campaign
-    from airflow_provider_dropcowboy.reports.files import writer_for
+    from airflow_provider_dropcowboy.reports.files import counted, writer_for
 
     write = writer_for(output.name, ALL_COLUMNS if include_not_sent else COLUMNS)
     ledger, campaigns = where.campaigns(campaign)
-    counted = _Counted(
-        chain.from_iterable(read_campaign(ledger, each, include_not_sent=include_not_sent) for each in campaigns)
-    )
+    counts: Counter[str] = Counter()
+    sends = chain.from_iterable(read_campaign(ledger, each, include_not_sent=include_not_sent) for each in campaigns)
     unfinished = output.with_name(f".{output.name}.unfinished")
     try:
         unfinished.unlink(missing_ok=True)  # of an export that was killed; this one is for its owner only
         with os.fdopen(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-            write(counted, file)
+            write(counted(sends, counts), file)
         unfinished.replace(output)
     except OSError as error:
         raise ConfigurationError(f"{output} cannot be written: {error.strerror}. Nothing was exported.") from None
     finally:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)
-    click.echo(f"{counted.count} {'rows' if include_not_sent else 'sends'} of campaign {campaign} are in {output}.")
-
-
-class _Counted:
-    """Deliveries, counted as they are read."""
-
-    def __init__(self, deliveries: "Iterable[Delivery]") -> None:
-        self.count = 0
-        self._deliveries = deliveries
-
-    def __iter__(self) -> "Iterator[Delivery]":
-        for delivery in self._deliveries:
-            self.count += 1
-            yield delivery
+    click.echo(f"{counts.total()} {'rows' if include_not_sent else 'sends'} of campaign {campaign} are in {output}.")

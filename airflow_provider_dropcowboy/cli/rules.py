@@ -39,7 +39,6 @@ def show(*, region: str, as_json: bool) -> None:
 
     REGION is like US-PA, CA-BC or GB. Hours, consent, bans, caps, source and date.
     """
-
     book = _load()
     found = [rule for rule in book.rules if rule.region in {region.upper(), region.upper()[:2]}]
     if not found:

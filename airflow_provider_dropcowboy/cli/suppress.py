@@ -1,7 +1,6 @@
 """``dropcowboy suppress``: numbers that nobody asks for."""
 
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -131,14 +130,13 @@ def import_file(
     where a killed import stopped. Exit code 1 if an entry is not a phone number: all others are suppressed, and that
     person is not.
     """
-    from airflow_provider_dropcowboy.contacts.files import read_rows
     from airflow_provider_dropcowboy.contacts.suppression import SuppressionList, UnreadableSuppressionsError
     from airflow_provider_dropcowboy.ledger.suppressions import suppress
 
     options.check_region(region)
     failure: UnreadableSuppressionsError | None = None
     ledger = connection.open_ledger_of(conn, may_create=True)
-    with file.open("rb") as opened, closing(read_rows(opened, file.name, columns=columns or None)) as rows:
+    with options.rows_of("FILE", file, columns=columns or None) as rows:
         numbers = SuppressionList(
             rows,
             columns=columns or None,

@@ -14,13 +14,8 @@ from airflow.sdk import BaseOperator
 from airflow_provider_dropcowboy.argument_kinds import FLAG, NAME, PATH
 from airflow_provider_dropcowboy.arguments import Arguments, argument
 from airflow_provider_dropcowboy.errors import ConfigurationError
+from airflow_provider_dropcowboy.hooks import observability
 from airflow_provider_dropcowboy.hooks.arguments import ArgumentsMixin, template_fields_of
-from airflow_provider_dropcowboy.hooks.observability import (
-    CampaignReportLink,
-    export_lineage,
-    show_report,
-    tell_outlets,
-)
 from airflow_provider_dropcowboy.operators._task import airflow_failures
 
 if TYPE_CHECKING:
@@ -88,7 +83,7 @@ class ExportDeliveriesOperator(ArgumentsMixin, BaseOperator):
     :param dropcowboy_conn_id: Airflow connection of type ``dropcowboy``. It says whose sends, and where the ledger is.
     """
 
-    operator_extra_links = (CampaignReportLink(),)
+    operator_extra_links = (observability.CampaignReportLink(),)
     ui_color = "#f6e0c8"
 
     def __init__(
@@ -120,15 +115,17 @@ class ExportDeliveriesOperator(ArgumentsMixin, BaseOperator):
         from airflow.providers.common.compat.sdk import AirflowException
 
         from airflow_provider_dropcowboy.hooks.ledger import open_results
+        from airflow_provider_dropcowboy.reports.files import counted
         from airflow_provider_dropcowboy.reports.table import TableError
 
         counts: Counter[str] = Counter()
         with airflow_failures():
             wanted = self._wanted = self._read(ExportArguments, context)
             with open_results(wanted.dropcowboy_conn_id) as results:
+                account = results.settings.account.name
                 if wanted.campaign is not None:
-                    show_report(self, context, account=results.settings.account.name, campaign=wanted.campaign)
-                deliveries = _counted(_deliveries(wanted, results), counts)
+                    observability.show_report(self, context, account=account, campaign=wanted.campaign)
+                deliveries = counted(_deliveries(wanted, results), counts)
                 try:
                     if wanted.table is not None:
                         written = _write_table(wanted, deliveries)
@@ -139,7 +136,7 @@ class ExportDeliveriesOperator(ArgumentsMixin, BaseOperator):
                     raise AirflowException(str(error)) from error
         named = {"campaign": wanted.campaign} if wanted.campaign is not None else {"since": wanted.since}
         summary: dict[str, object] = {**named, "read": counts.total(), **counts, "written": written}
-        tell_outlets(self, context, counts=summary)
+        observability.tell_outlets(self, context, counts=summary)
         return summary
 
     def get_openlineage_facets_on_complete(self, task_instance: object) -> "Lineage | None":  # noqa: ARG002  # the provider's signature
@@ -147,7 +144,7 @@ class ExportDeliveriesOperator(ArgumentsMixin, BaseOperator):
         from airflow_provider_dropcowboy.hooks.dropcowboy import DropCowboyHook
 
         wanted = self._wanted
-        return export_lineage(
+        return observability.export_lineage(
             DropCowboyHook(wanted.dropcowboy_conn_id).account.login,
             wanted.campaign,
             table=wanted.table,
@@ -211,9 +208,3 @@ def _for_owner_only() -> "Iterator[None]":
         yield
     finally:
         os.umask(before)
-
-
-def _counted(deliveries: "Iterable[Delivery]", counts: Counter[str]) -> "Iterator[Delivery]":
-    for delivery in deliveries:
-        counts[delivery.state] += 1
-        yield delivery

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -38,6 +39,13 @@ def writer_for(name: str, columns: Sequence[str] = COLUMNS) -> Write:
             return _parquet_writer(shown, columns)
         case _:
             raise ConfigurationError(f"{shown} is of no known format. Name it *.jsonl, *.csv or *.parquet.")
+
+
+def counted(deliveries: Iterable[Delivery], counts: Counter[str]) -> Iterator[Delivery]:
+    """The deliveries, and how many there are in each state once they are read."""
+    for delivery in deliveries:
+        counts[delivery.state] += 1
+        yield delivery
 
 
 def _write_json_lines(columns: Sequence[str], deliveries: Iterable[Delivery], file: IO[bytes]) -> None:

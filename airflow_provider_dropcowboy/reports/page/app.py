@@ -19,15 +19,8 @@ from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.runs import TaskNote, TaskState, read_notes
 from airflow_provider_dropcowboy.ledger.syncs import syncs_of_run
 from airflow_provider_dropcowboy.reports.deliveries import read_life
+from airflow_provider_dropcowboy.reports.page import campaigns as lists
 from airflow_provider_dropcowboy.reports.page.campaign import find_campaigns, read_reports
-from airflow_provider_dropcowboy.reports.page.campaigns import (
-    Filter,
-    Order,
-    Reader,
-    Shown,
-    read_campaigns,
-    read_run_campaigns,
-)
 from airflow_provider_dropcowboy.reports.page.html import HEADERS, ICON, ZONES, draw, render
 from airflow_provider_dropcowboy.reports.results import Progress, read_progress
 
@@ -55,7 +48,7 @@ class Visit:
     method: str
     path: str
     fields: Fields
-    reader: Reader
+    reader: lists.Reader
     zone: tzinfo
 
 
@@ -72,7 +65,7 @@ class ReportPage:
         self._zone = zone
         self._ledger: Ledger | None = None
 
-    async def answer(self, request: Request, path: str, *, reader: Reader) -> Response:
+    async def answer(self, request: Request, path: str, *, reader: lists.Reader) -> Response:
         """The page at a path below where this is mounted.
 
         :param reader: who is logged in.
@@ -152,16 +145,16 @@ class ReportPage:
 
 def _list(ledger: Ledger, visit: Visit) -> Response:
     fields = visit.fields
-    wanted = Filter(
+    wanted = lists.Filter(
         search=fields.get("q", "").strip(),
         dag_id=fields.get("dag", ""),
         channel=fields.get("channel", ""),
-        shown=Shown(fields.get("show", "")),
+        shown=lists.Shown(fields.get("show", "")),
         since=fields.get("since", ""),
-        order=Order(fields.get("sort", "")),
+        order=lists.Order(fields.get("sort", "")),
         zone=visit.zone,
     )
-    listed = read_campaigns(ledger, visit.reader, wanted=wanted, number=int(fields.get("page") or "1"))
+    listed = lists.read_campaigns(ledger, visit.reader, wanted=wanted, number=int(fields.get("page") or "1"))
     kept = {name: value for name, value in fields.items() if value and name not in {"page", "live"}}
     return _live(visit, is_sending=listed.is_sending, template="campaigns.html", listed=listed, kept=kept)
 
@@ -202,7 +195,7 @@ def _run(ledger: Ledger, visit: Visit) -> Response:
         return _problem(404, "There is no such DAG, or you may not see it.")
     index = fields.get("map_index", "")  # of an unmapped task: empty, -1 or Airflow's placeholder
     task_id, map_index = fields.get("task_id"), int(index) if index.isdecimal() else None
-    found = read_run_campaigns(ledger, dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=map_index)
+    found = lists.read_run_campaigns(ledger, dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=map_index)
     notes = read_notes(ledger, dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=map_index)
     syncs = syncs_of_run(ledger, dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=map_index)
     if len({(each.account, each.name) for each in found}) == 1 and not syncs:
@@ -255,8 +248,8 @@ _SENSIBLE: Final[Mapping[str, str]] = {
     "map_index": r"(-1|[0-9]{1,9}|\{MAP_INDEX\})?",
     "live": r"[01]?",
     "channel": r"(rvm|sms)?",
-    "show": "|".join(Shown),
-    "sort": "|".join(Order),
+    "show": "|".join(lists.Shown),
+    "sort": "|".join(lists.Order),
     "tz": "|".join(map(re.escape, ("", *ZONES))),
 }
 

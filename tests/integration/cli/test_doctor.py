@@ -6,8 +6,16 @@ from datetime import timedelta
 import pytest
 
 from airflow_provider_dropcowboy.api.content import Channel
-from airflow_provider_dropcowboy.cli.checks import compare_clocks, examine, look_at_rules
-from airflow_provider_dropcowboy.cli.findings import FIX, OK, WARN, Finding, look_at_triggerer
+from airflow_provider_dropcowboy.cli.checks import (
+    FIX,
+    OK,
+    WARN,
+    Finding,
+    compare_clocks,
+    examine,
+    look_at_rules,
+    look_at_triggerer,
+)
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.ledger.campaigns import bind_campaign
 from airflow_provider_dropcowboy.ledger.database import HEAD, open_ledger, upgrade_ledger
@@ -94,7 +102,7 @@ def test_a_team_that_the_ledger_knows_under_another_name_is_found_with_what_to_s
     moved = {**program.connection, "host": "http://new.invalid", "extra": extra}
     in_process.setenv("AIRFLOW_CONN_DROPCOWBOY_DEFAULT", json.dumps(moved))
     (found,) = (finding for finding in examine("dropcowboy_default") if finding.about == "account")
-    assert found.mark is FIX
+    assert found.mark == FIX
     assert f'{{"account": "{before}"}}' in found.text
     assert "127.0.0.1:1" not in found.text
     in_process.setenv(
@@ -111,21 +119,21 @@ def test_an_api_that_answers_503_is_found(in_process: pytest.MonkeyPatch, sandbo
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_clocks_that_differ_by_more_than_half_a_minute_are_found(sign: int) -> None:
-    assert compare_clocks("the API's", sign * timedelta(seconds=30)).mark is OK
+    assert compare_clocks("the API's", sign * timedelta(seconds=30)).mark == OK
     found = compare_clocks("the API's", sign * timedelta(seconds=31))
-    assert found.mark is FIX
+    assert found.mark == FIX
     assert "differ by 31 s" in found.text
 
 
 def test_rules_older_than_90_days_are_warned_of_and_are_no_fault() -> None:
     book = load_rulebook()
     assert book.as_of is not None
-    assert look_at_rules(book, today=book.as_of + timedelta(days=90)).mark is OK
+    assert look_at_rules(book, today=book.as_of + timedelta(days=90)).mark == OK
     found = look_at_rules(book, today=book.as_of + timedelta(days=91))
-    assert found.mark is WARN
+    assert found.mark == WARN
     assert "were checked 91 days ago" in found.text
     assert "`dropcowboy rules stale` says more" in found.text
-    assert look_at_rules(book, today=book.holidays_until - timedelta(days=89)).mark is WARN
+    assert look_at_rules(book, today=book.holidays_until - timedelta(days=89)).mark == WARN
 
 
 @pytest.mark.parametrize("age_s", [None, 61, 59])
@@ -138,6 +146,6 @@ def wrong() -> str:
     """The one thing that is wrong, with versions told all the same."""
     findings = list(examine("dropcowboy_default"))
     assert findings[-1].about == "versions"
-    (finding,) = [finding for finding in findings if finding.mark is FIX]
+    (finding,) = [finding for finding in findings if finding.mark == FIX]
     assert isinstance(finding, Finding)
     return f"{finding.about}: {finding.text}"

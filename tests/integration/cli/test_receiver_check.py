@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_dropcowboy.api.account import Account
-from airflow_provider_dropcowboy.cli.checks import look_at_receiver
-from airflow_provider_dropcowboy.cli.findings import FIX, OK, WARN
+from airflow_provider_dropcowboy.cli.checks import FIX, OK, WARN, look_at_receiver
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
 from airflow_provider_dropcowboy.ledger.database import upgrade_ledger
@@ -37,7 +36,7 @@ def receiver(tmp_path: Path) -> Iterator[RunningReceiver]:
 
 def test_a_receiver_that_knows_the_secret_is_well_and_nothing_is_left_there(receiver: RunningReceiver) -> None:
     found = look_at_receiver(replace(SETTINGS, callback_url=receiver.url))
-    assert found.mark is OK
+    assert found.mark == OK
     assert "is reached from this machine, and knows the callback_secret" in found.text
     assert receiver.metric("dropcowboy_callbacks_received_total") == 0
     assert receiver.metric("dropcowboy_callbacks_forged_total") == 0
@@ -46,7 +45,7 @@ def test_a_receiver_that_knows_the_secret_is_well_and_nothing_is_left_there(rece
 def test_a_receiver_without_the_secret_is_told(receiver: RunningReceiver) -> None:
     settings = replace(SETTINGS, callback_url=receiver.url, callback_secret=Secret("the-secret-of-another"))
     found = look_at_receiver(settings)
-    assert found.mark is FIX
+    assert found.mark == FIX
     assert "does not know the connection's callback_secret" in found.text
     assert "the-secret-of-another" not in found.text
 
@@ -57,20 +56,20 @@ def test_a_receiver_without_a_ledger_is_told(tmp_path: Path) -> None:
 
     with RunningReceiver(tmp_path / "spool", ledger_url="", find=find) as running:
         found = look_at_receiver(replace(SETTINGS, callback_url=running.url))
-    assert found.mark is FIX
+    assert found.mark == FIX
     assert "/ready says what is wrong (HTTP 503)" in found.text
 
 
 def test_another_server_at_the_callback_url_is_told(sandbox: SandboxProcess) -> None:
     found = look_at_receiver(replace(SETTINGS, callback_url=sandbox.base_url))
-    assert found.mark is FIX
+    assert found.mark == FIX
     assert "something else answers there (HTTP 404)" in found.text
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "https://nowhere.invalid"])
 def test_a_callback_url_where_nobody_listens_is_told(url: str) -> None:
     found = look_at_receiver(replace(SETTINGS, callback_url=url))
-    assert found.mark is FIX
+    assert found.mark == FIX
     assert f"{url} was not reached from this machine: the " in found.text
 
 
@@ -80,7 +79,7 @@ def test_who_wants_no_results_has_nothing_to_mend() -> None:
         (replace(SETTINGS, callback_url="https://ours.example.com", callback_secret=None), "no callback_secret"),
     ):
         found = look_at_receiver(settings)
-        assert found.mark is WARN
+        assert found.mark == WARN
         assert said in found.text
 
 

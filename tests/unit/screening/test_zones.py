@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_dropcowboy.cli.checks import look_at_zones
-from airflow_provider_dropcowboy.cli.findings import FIX, OK
+from airflow_provider_dropcowboy.cli.checks import FIX, OK, look_at_zones
 from airflow_provider_dropcowboy.screening import places
 from airflow_provider_dropcowboy.screening.places import ZoneRules, clock, find_copies, is_older, is_zone, load_places
 
@@ -79,7 +78,7 @@ def test_a_name_is_a_zone_only_if_the_database_has_it() -> None:
 def test_doctor_says_which_copy_is_used_and_which_is_too_old(tmp_path: Path) -> None:
     copies = find_copies([system_copy(tmp_path / "zones", "# version 2025b")])
     found = look_at_zones(copies, needed=load_places().zone_version)
-    assert found.mark is OK
+    assert found.mark == OK
     assert f"calling hours use {copies[0].version}, from the tzdata package" in found.text
     assert f"{tmp_path / 'zones'} has the older 2025b, not used" in found.text
     late = look_at_zones(copies, needed="2099a")

@@ -1,4 +1,4 @@
-"""``dropcowboy brands``, ``recordings``, ``media``, ``pools``: what an account may send with, and uploads."""
+"""``dropcowboy brands``, ``recordings``, ``media``, ``pools``, ``doctor``: what an account has, and if it can send."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from airflow_provider_dropcowboy.cli import connection, console, options
+from airflow_provider_dropcowboy.cli import console, options
 
 if TYPE_CHECKING:
     from airflow_provider_dropcowboy.api.vendor import Vendor
@@ -28,6 +28,7 @@ _POOL: Final = {
     "numbers": "number_count",
     "brand_id": "brand_id",
 }
+_COLORS: Final = {"ok": "green", "WARN": "yellow", "FIX": "red"}
 
 
 @click.command()
@@ -68,6 +69,7 @@ def upload(*, file: Path, name: str | None, conn: str) -> None:
     API v2 only. Each upload makes another file.
     """
     from airflow_provider_dropcowboy.api.versions import vendor_of
+    from airflow_provider_dropcowboy.cli import connection
     from airflow_provider_dropcowboy.errors import ConfigurationError
     from airflow_provider_dropcowboy.transport.calls import upload_media
 
@@ -89,12 +91,33 @@ def pools(*, conn: str, as_json: bool) -> None:
     _list(lambda vendor: vendor.pools(), _POOL, conn, as_json=as_json)
 
 
+@click.command()
+@options.conn
+def doctor(*, conn: str) -> None:
+    """Check everything that a first send needs.
+
+    Connection, API, clocks, ledger, receiver, calling hours and versions. Nothing is sent, and no ledger is created.
+
+    One line a check: "ok", "WARN", or "FIX" with what to do. Exit code 1 if there is something to fix.
+    """
+    from airflow_provider_dropcowboy.cli.checks import FIX, examine  # help must be quick
+
+    marks = set()
+    for finding in examine(conn):
+        mark = click.style(f"{finding.mark:4}", fg=_COLORS[finding.mark], bold=finding.mark == FIX)
+        click.echo(f"{mark} {finding.about}: {finding.text}")
+        marks.add(finding.mark)
+    if FIX in marks:
+        raise click.exceptions.Exit(1)
+
+
 def _list(call: "Callable[[Vendor], Call[Any]]", columns: Mapping[str, str], conn: str, *, as_json: bool) -> None:
     """Print what the vendor lists.
 
     :param columns: by heading, the fields to show in a table; JSON has them all.
     """
     from airflow_provider_dropcowboy.api.versions import vendor_of
+    from airflow_provider_dropcowboy.cli import connection
 
     settings = connection.load_settings(conn)
     rows = [asdict(row) for row in connection.fetch(settings, call(vendor_of(settings.account)))]
