@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from functools import cache
 from itertools import islice
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.ledger.batch import as_parameter, batch, insert_batch
 from airflow_provider_dropcowboy.ledger.campaigns import Campaign
-from airflow_provider_dropcowboy.ledger.counts import rows_of
+from airflow_provider_dropcowboy.ledger.counts import range_of, rows_of
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.digest import FOREIGN_ID_CHARACTERS
 from airflow_provider_dropcowboy.ledger.runs import Run
@@ -155,3 +155,73 @@ def forget_held(ledger: Ledger, run: Run, *, first_run_id: int) -> None:
         )
         which = sa.or_(HELD.c.first_run_id == first_run_id, HELD.c.first_run_id.in_(same_task))
         connection.execute(HELD.delete().where(which))
+
+
+def last_verdicts(campaign: Campaign) -> sa.Select[Any]:
+    """The rows without a send, each with its last verdict and its task; a send that was given back unsent has one too.
+
+    A row that cannot be used may stand beside a row with its key. ``is_chosen``: it is not the older one of the two.
+    ``is_apart``: another task read or sent the other one, so both count while both are still read. ``rival_run`` and
+    ``rival_…``: that run and task; no run if the other row was sent.
+    """
+    # a message's name may stand for two rows: a row that makes it, and a row that cannot be used
+    other = NOT_SENT.alias()
+    makes_message = NOT_SENT.c.name == NOT_SENT.c.foreign_id
+    other_name = sa.case((makes_message, invalid_name_in(NOT_SENT.c.foreign_id)), else_=NOT_SENT.c.foreign_id)
+    other_run, send_run = sa.func.coalesce(other.c.run_id, 0), sa.func.coalesce(SENDS.c.run_id, 0)
+    is_sent = sa.and_(SENDS.c.foreign_id.is_not(None), SENDS.c.state != State.RELEASED.value)
+    # the run that sent the message, or did not, read this row beside the row that makes it
+    is_beside = sa.case(
+        (is_sent, NOT_SENT.c.run_id == send_run),
+        else_=sa.or_(NOT_SENT.c.run_id == send_run, NOT_SENT.c.run_id == other_run),
+    )
+    is_newest = sa.and_(~is_sent, NOT_SENT.c.run_id >= send_run, NOT_SENT.c.run_id >= other_run)
+    is_chosen = sa.case(
+        (NOT_SENT.c.foreign_id.is_(None), sa.true()),
+        (makes_message, is_newest),
+        else_=sa.or_(is_newest, sa.and_(is_sent, is_beside)),
+    )
+    # another task than the one that read or sent the other row: then these are two rows, if both are still read
+    run, rival = RUNS.alias(), RUNS.alias()
+    rival_run = sa.case((is_sent, SENDS.c.run_id), else_=other.c.run_id)
+    differs = sa.or_(*(run.c[name].is_distinct_from(rival.c[name]) for name in _TASK))
+    is_apart = sa.and_(rival.c.id.is_not(None), differs, sa.not_(sa.and_(makes_message, is_sent)))
+    return (
+        sa.select(
+            NOT_SENT,
+            is_beside.label("is_beside"),
+            is_chosen.label("is_chosen"),
+            is_apart.label("is_apart"),
+            sa.case((is_sent, None), else_=rival.c.id).label("rival_run"),
+            *(run.c[name] for name in _TASK),
+            *(rival.c[name].label(f"rival_{name}") for name in _TASK),
+        )
+        .join_from(NOT_SENT, run, run.c.id == NOT_SENT.c.run_id)
+        .outerjoin(SENDS, SENDS.c.foreign_id == NOT_SENT.c.foreign_id)
+        .outerjoin(other, sa.and_(other.c.name == other_name, NOT_SENT.c.foreign_id.is_not(None)))
+        .outerjoin(rival, rival.c.id == rival_run)
+        .where(*range_of(NOT_SENT.c.name, campaign), sa.or_(is_chosen, is_apart))
+    )
+
+
+def last_complete_runs(connection: sa.Connection, campaign: Campaign) -> dict[tuple[object, ...], int]:
+    """Of each task the newest run that read its source to the end: what it did not read is not there any more."""
+    columns = [RUNS.c[name] for name in _TASK]
+    rows = connection.execute(
+        sa.select(*columns, sa.func.max(RUNS.c.id))
+        .where(RUNS.c.campaign_id == campaign.id, RUNS.c.ended_at.is_not(None), RUNS.c.stop_reason.is_(None))
+        .group_by(*columns)
+    )
+    return {tuple(task): run_id for *task, run_id in rows}
+
+
+_TASK: Final = ("dag_id", "task_id", "map_index")
+
+STANDS_FOR_ITS_SEND: Final = sa.and_(
+    SENDS.c.state == State.RELEASED.value,
+    sa.or_(
+        sa.and_(NOT_SENT.c.name == SENDS.c.foreign_id, NOT_SENT.c.run_id >= SENDS.c.run_id),
+        sa.and_(NOT_SENT.c.name == invalid_name_in(SENDS.c.foreign_id), NOT_SENT.c.run_id > SENDS.c.run_id),
+    ),
+)
+"""Drop Cowboy did not accept the send, and a run said since why the row is not sent."""

@@ -13,7 +13,7 @@ from airflow_provider_dropcowboy.ledger import counts
 from airflow_provider_dropcowboy.ledger.campaigns import Campaign, campaigns_of
 from airflow_provider_dropcowboy.ledger.database import Ledger, now
 from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, HISTORY, NOT_SENT, RUNS, SENDS
-from airflow_provider_dropcowboy.ledger.verdicts import invalid_name_in
+from airflow_provider_dropcowboy.ledger.verdicts import STANDS_FOR_ITS_SEND, last_complete_runs, last_verdicts
 from airflow_provider_dropcowboy.phone import Phone
 from airflow_provider_dropcowboy.states import State
 
@@ -79,7 +79,7 @@ def read_campaign(ledger: Ledger, campaign: Campaign, *, include_not_sent: bool 
     if not include_not_sent:
         yield from _read(ledger, campaign, at=at)
         return
-    is_judged_anew = sa.exists().where(_STANDS_FOR_ITS_SEND)
+    is_judged_anew = sa.exists().where(STANDS_FOR_ITS_SEND)
     yield from _read(ledger, campaign, ~is_judged_anew, at=at)
     yield from _read_not_sent(ledger, campaign)
 
@@ -132,37 +132,17 @@ def _by_key(ledger: Ledger, select: sa.Select[Any], key: sa.Column[str]) -> Iter
 
 def _read_not_sent(ledger: Ledger, campaign: Campaign) -> Iterator[Delivery]:
     """The rows without a send; a send that was given back unsent shows its verdict."""
-    # a message's name may stand for two rows: a row that makes it, and a row that cannot be used
-    other = NOT_SENT.alias()
-    makes_message = NOT_SENT.c.name == NOT_SENT.c.foreign_id
-    other_name = sa.case((makes_message, invalid_name_in(NOT_SENT.c.foreign_id)), else_=NOT_SENT.c.foreign_id)
-    other_run, send_run = sa.func.coalesce(other.c.run_id, 0), sa.func.coalesce(SENDS.c.run_id, 0)
-    is_sent = sa.and_(SENDS.c.foreign_id.is_not(None), SENDS.c.state != State.RELEASED.value)
-    # the run that sent the message, or did not, read this row beside the row that makes it
-    is_beside = sa.case(
-        (is_sent, NOT_SENT.c.run_id == send_run),
-        else_=sa.or_(NOT_SENT.c.run_id == send_run, NOT_SENT.c.run_id == other_run),
-    )
-    is_newest = sa.and_(~is_sent, NOT_SENT.c.run_id >= send_run, NOT_SENT.c.run_id >= other_run)
-    select = (
-        sa.select(NOT_SENT, is_beside.label("is_beside"), RUNS.c.dag_id, RUNS.c.task_id, RUNS.c.map_index)
-        .join_from(NOT_SENT, RUNS, RUNS.c.id == NOT_SENT.c.run_id)
-        .outerjoin(SENDS, SENDS.c.foreign_id == NOT_SENT.c.foreign_id)
-        .outerjoin(other, sa.and_(other.c.name == other_name, NOT_SENT.c.foreign_id.is_not(None)))
-        .where(
-            *counts.range_of(NOT_SENT.c.name, campaign),
-            sa.case(
-                (NOT_SENT.c.foreign_id.is_(None), sa.true()),
-                (makes_message, is_newest),
-                else_=sa.or_(is_newest, sa.and_(is_sent, is_beside)),
-            ),
-        )
-    )
+    select = last_verdicts(campaign)
     with ledger.reading() as connection:
-        complete = _last_complete_runs(connection, campaign)
+        complete = last_complete_runs(connection, campaign)
     for row in _by_key(ledger, select, NOT_SENT.c.name):
         is_read = row.run_id >= complete.get((row.dag_id, row.task_id, row.map_index), 0)
-        is_named_by_message = row.foreign_id is not None and not row.is_beside
+        rival_task = (row.rival_dag_id, row.rival_task_id, row.rival_map_index)
+        is_rival_there = row.rival_run is None or row.rival_run >= complete.get(rival_task, 0)
+        is_second = row.is_apart and is_read and is_rival_there
+        if not (row.is_chosen or is_second):
+            continue
+        is_named_by_message = row.foreign_id is not None and not row.is_beside and not is_second
         yield Delivery(
             campaign=campaign.name,
             channel=campaign.channel.value,
@@ -175,30 +155,10 @@ def _read_not_sent(ledger: Ledger, campaign: Campaign) -> Iterator[Delivery]:
         )
 
 
-def _last_complete_runs(connection: sa.Connection, campaign: Campaign) -> dict[tuple[object, ...], int]:
-    """Of each task the newest run that read its source to the end: what it did not read is not there any more."""
-    task = (RUNS.c.dag_id, RUNS.c.task_id, RUNS.c.map_index)
-    rows = connection.execute(
-        sa.select(*task, sa.func.max(RUNS.c.id))
-        .where(RUNS.c.campaign_id == campaign.id, RUNS.c.ended_at.is_not(None), RUNS.c.stop_reason.is_(None))
-        .group_by(*task)
-    )
-    return {(dag_id, task_id, map_index): run_id for dag_id, task_id, map_index, run_id in rows}
-
-
 def usd(micros: int | None) -> Decimal | None:
     """Millionths of a US dollar as dollars."""
     return None if micros is None else Decimal(int(micros)).scaleb(-6)
 
-
-_STANDS_FOR_ITS_SEND: Final = sa.and_(
-    SENDS.c.state == State.RELEASED.value,
-    sa.or_(
-        sa.and_(NOT_SENT.c.name == SENDS.c.foreign_id, NOT_SENT.c.run_id >= SENDS.c.run_id),
-        sa.and_(NOT_SENT.c.name == invalid_name_in(SENDS.c.foreign_id), NOT_SENT.c.run_id > SENDS.c.run_id),
-    ),
-)
-"""Drop Cowboy did not accept the send, and a run said since why the row is not sent."""
 
 _READ: Final = (
     *(SENDS.c[name] for name in ALL_COLUMNS if name in SENDS.c and name != "state"),

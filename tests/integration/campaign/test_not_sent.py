@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 import sqlalchemy as sa
 
+from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.contacts.contact import ContactColumns
 from airflow_provider_dropcowboy.contacts.partition import Partition
 from airflow_provider_dropcowboy.errors import DropCowboyError
@@ -91,6 +92,23 @@ def test_a_row_that_was_held_and_cannot_be_used_now_is_exported_as_it_is_now(
     assert states(ledger) == summary.counts == {"accepted": 1, "held": 1, "invalid": 1}
     run(limited, people(2))
     assert states(ledger) == {"accepted": 1, "held": 1}
+
+
+def test_rows_of_two_tasks_with_one_key_are_exported_both_while_both_are_read(
+    plan: MakePlan, run: RunPlan, ledger: Ledger
+) -> None:
+    def task(name: str, limit: int) -> Plan:
+        return plan(who=Who(dag_id="d", task_id=name), claim_rules=ClaimRules(limit=limit))
+
+    held, unusable = people(2), [{"id": 1, "phone": "12"}]
+    for first, second in (("a", "b"), ("b", "a")):  # whichever ran last
+        for name in (first, second):
+            run(task(name, 1), held if name == "a" else unusable)
+        assert states(ledger) == {"accepted": 1, "held": 1, "invalid": 1}
+    run(task("a", 2), held)
+    assert states(ledger) == {"accepted": 2, "invalid": 1}, "one is sent, and the other task still reads its own"
+    run(task("b", 2), [])
+    assert states(ledger) == {"accepted": 2}
 
 
 def test_a_released_send_whose_row_cannot_be_used_now_is_exported_as_it_is_now(
