@@ -20,14 +20,14 @@ EXPIRE_AFTER: Final = timedelta(hours=72)
 """An accepted send without a result for so long counts as expired; a later callback still moves it."""
 
 
-def standing(at: datetime, *, expire_after: timedelta = EXPIRE_AFTER) -> sa.Case[str]:
+def standing(at: datetime) -> sa.Case[str]:
     """The state of a send as it is counted: nothing is rewritten, so a late answer or callback still finds its row.
 
-    A claim of a run that is no more is unknown; accepted and without a result for ``expire_after`` is expired.
+    A claim of a run that is no more is unknown; accepted and without a result for ``EXPIRE_AFTER`` is expired.
 
     :param at: now, by the database's clock.
     """
-    return _standing(SENDS, accepted_before(at, expire_after) > ACCEPTED_AT, at=at)
+    return _standing(SENDS, accepted_before(at, EXPIRE_AFTER) > ACCEPTED_AT, at=at)
 
 
 def kept_standing(at: datetime, *, expire_after: timedelta = EXPIRE_AFTER) -> sa.Case[str]:

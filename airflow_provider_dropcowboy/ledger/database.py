@@ -45,14 +45,6 @@ class Ledger:
     def __str__(self) -> str:
         return f"ledger {self.ledger_id} at {_where(self.engine.url)}"
 
-    def check_file(self) -> None:
-        """Nothing, if an embedded ledger's path still names the file that this process has open. Costs one ``stat``.
-
-        :raises LedgerReplacedError: it was deleted, replaced or overwritten; open the ledger anew.
-        """
-        if self.file is not None:
-            self.file.check()
-
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A transaction that sees one snapshot and changes nothing.

@@ -41,7 +41,8 @@ sa.Index("dropcowboy_syncs_name", SYNCS.c.account, SYNCS.c.name)
 LEASE: Final = timedelta(seconds=60)
 """How long after a step was written down its call may be begun; every step and every heartbeat begins it anew."""
 
-MAX_SYNCS: Final = 50
+MAX_SYNCS: Final = 50  # of a DAG run
+LAST_SYNCS: Final = 5  # of one list
 TAKEN_OVER: Final = "replaced by another sync"
 DONE: Final = "done"
 """The last step of a sync that came to its end."""
@@ -195,9 +196,9 @@ class PastSync:
     end_reason: str | None
 
 
-def last_syncs(ledger: Ledger, account: str, *, name: str, count: int = 5) -> list[PastSync]:
+def last_syncs(ledger: Ledger, account: str, *, name: str) -> list[PastSync]:
     """The last syncs of a list, the newest first."""
-    return _past(ledger, SYNCS.c.account == account, SYNCS.c.name == name, count=count)
+    return _past(ledger, SYNCS.c.account == account, SYNCS.c.name == name, count=LAST_SYNCS)
 
 
 def syncs_of_run(

@@ -74,11 +74,16 @@ def overwrite_and_delete_log(path: Path, older: Path) -> None:
     path.with_name("ledger.db-shm").unlink()
 
 
+def look(desk: Desk) -> None:
+    assert desk.ledger.file is not None
+    desk.ledger.file.check()
+
+
 def write_back(path: Path, desk: Desk) -> None:
     """Move what was committed from the log into the file, as SQLite does from time to time; the next look sees it."""
     with closing(sqlite3.connect(path)) as other:
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    desk.ledger.check_file()
+    look(desk)
 
 
 LOSSES = [delete, delete_whole, replace, restore, overwrite, overwrite_and_delete_log]
@@ -96,7 +101,7 @@ def test_nothing_is_claimed_in_a_file_that_was_lost(
             desk.claim(message("2001"))
     if lose not in (overwrite, overwrite_and_delete_log):  # these take a connection to be noticed
         with pytest.raises(LedgerReplacedError):
-            desk.ledger.check_file()
+            look(desk)
 
 
 def test_a_file_that_is_overwritten_before_its_log_was_written_back_has_lost_nothing(
@@ -163,7 +168,7 @@ def test_who_only_reads_or_receives_notices_too_and_finds_the_new_file_when_it_o
 def test_a_file_that_comes_back_is_the_ledger_again(desk: Desk, path: Path, tmp_path: Path) -> None:
     aside = path.rename(tmp_path / "aside.db")
     with pytest.raises(LedgerReplacedError):
-        desk.ledger.check_file()
+        look(desk)
     aside.rename(path)
     assert len(desk.claim(message("1")).claimed) == 1
 
