@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from airflow_provider_dropcowboy.api.callbacks import PATH, Ticket
+from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_dropcowboy.receiver import arrival, wiring
 from airflow_provider_dropcowboy.receiver.arrival import Metrics, Refusal
 from airflow_provider_dropcowboy.receiver.spool import Spool
@@ -56,8 +57,11 @@ class Receiver:
         spool_folder: Path,
         takes_unsigned: bool = False,
         may_see: Callable[[Request], Awaitable[bool]] | None = None,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._find = find
+        self._clock = clock
+        self._timeout_s = clock.pause_s(arrival.TIMEOUT_S)
         self._takes_unsigned = takes_unsigned
         self._may_see = may_see
         self._spool_folder = spool_folder
@@ -110,7 +114,7 @@ class Receiver:
         self._unsigned_room = asyncio.Semaphore(MAX_UNSIGNED_HELD)
         self._event_room = asyncio.Semaphore(MAX_EVENTS_HELD)
         self._uses = arrival.Uses()
-        self._keyring = Keyring(self._find)
+        self._keyring = Keyring(self._find, clock=self._clock)
         await self._look()
         self._tasks.append(asyncio.create_task(self._look_again()))
         yield
@@ -122,7 +126,7 @@ class Receiver:
 
     async def _look_again(self) -> None:
         while True:
-            await asyncio.sleep(LOOK_EVERY_S if self._store is not None else LOOK_EVERY_S / 10)
+            await asyncio.sleep(self._clock.pause_s(LOOK_EVERY_S if self._store is not None else LOOK_EVERY_S / 10))
             await self._look()
 
     async def _look(self) -> None:
@@ -135,7 +139,7 @@ class Receiver:
             self._store.url, self._store.callback_secrets = found.ledger_url, found.secrets
             return
         spool = Spool(self._spool_folder / spool_name(found.ledger_url))
-        self._store = Store(found.ledger_url, spool, metrics=self._metrics)
+        self._store = Store(found.ledger_url, spool, metrics=self._metrics, clock=self._clock)
         self._store.callback_secrets = found.secrets
         self._intake = arrival.Intake(self._store.keep, self._metrics)
         self._tasks += [asyncio.create_task(self._store.run()), asyncio.create_task(self._intake.run())]
@@ -165,7 +169,9 @@ class Receiver:
         if self._store is None or self._keyring.wiring is None:
             return _NOT_WIRED
         async with self._event_room:
-            body = await arrival.read_body(request.scope, request.receive, most=arrival.MAX_EVENT_BYTES)
+            body = await arrival.read_body(
+                request.scope, request.receive, most=arrival.MAX_EVENT_BYTES, timeout_s=self._timeout_s
+            )
             if not isinstance(body, bytes):
                 return self._refuse(body or Refusal.TOO_SLOW)
             configured = self._keyring.wiring.signing_secrets
@@ -188,7 +194,7 @@ class Receiver:
         if self._store is None:
             return _NOT_WIRED
         try:
-            await asyncio.wait_for(self._unsigned_room.acquire(), arrival.TIMEOUT_S)
+            await asyncio.wait_for(self._unsigned_room.acquire(), self._timeout_s)
         except TimeoutError:
             return self._refuse(Refusal.NO_ROOM)
         try:
@@ -197,7 +203,7 @@ class Receiver:
             self._unsigned_room.release()
 
     async def _take(self, scope: Scope, receive: Receive, *, ticket: Ticket | None) -> Response:
-        match await arrival.read_body(scope, receive):
+        match await arrival.read_body(scope, receive, timeout_s=self._timeout_s):
             case bytes(body):
                 if await self._intake.submit(arrival.Arrival(ticket, body)):
                     return _OK
@@ -270,15 +276,9 @@ class ReceiverApp:
             await self._framework(scope, receive, send)
 
 
-def receiver_app(
-    find: Find,
-    *,
-    spool_folder: Path,
-    takes_unsigned: bool = False,
-    may_see: Callable[[Request], Awaitable[bool]] | None = None,
-) -> ReceiverApp:
+def receiver_app(find: Find, *, spool_folder: Path, takes_unsigned: bool = False) -> ReceiverApp:
     """A receiver as an app of its own."""
-    return ReceiverApp(Receiver(find, spool_folder=spool_folder, takes_unsigned=takes_unsigned, may_see=may_see))
+    return ReceiverApp(Receiver(find, spool_folder=spool_folder, takes_unsigned=takes_unsigned))
 
 
 _OK: Final = Response()

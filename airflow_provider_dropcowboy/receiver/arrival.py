@@ -109,7 +109,9 @@ class Uses:
             self._counts[ticket] -= 1
 
 
-async def read_body(scope: Scope, receive: Receive, *, most: int = MAX_BYTES) -> bytes | Refusal | None:
+async def read_body(
+    scope: Scope, receive: Receive, *, most: int = MAX_BYTES, timeout_s: float = TIMEOUT_S
+) -> bytes | Refusal | None:
     """The whole body, decompressed, or why it is not read. None: its sender is gone.
 
     At most ``most`` bytes and one more read of the server's are held, and at most ``most`` come out of a compressed
@@ -129,7 +131,7 @@ async def read_body(scope: Scope, receive: Receive, *, most: int = MAX_BYTES) ->
         return Refusal.TOO_LARGE
     read = b""
     try:
-        async with asyncio.timeout(TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":

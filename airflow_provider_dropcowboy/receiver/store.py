@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
@@ -13,6 +12,7 @@ from typing import Final, TypeVar
 
 import sqlalchemy as sa
 
+from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_dropcowboy.errors import DropCowboyError, LedgerError
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
 from airflow_provider_dropcowboy.ledger.embedded import LOCK_TIMEOUT_S
@@ -47,8 +47,9 @@ class Store:
     :ivar trouble: why callbacks go to the disk; None: the ledger stores them.
     """
 
-    def __init__(self, url: sa.URL, spool: Spool, *, metrics: Metrics) -> None:
+    def __init__(self, url: sa.URL, spool: Spool, *, metrics: Metrics, clock: Clock = SYSTEM_CLOCK) -> None:
         self.url = url
+        self._clock = clock
         self._spool = spool
         self._metrics = metrics
         self.spooled = 0
@@ -82,7 +83,7 @@ class Store:
         if ledger is not None:
             commit = self._ledger_thread.submit(_commit, ledger, arrivals)
             commit.add_done_callback(self._count)
-            await asyncio.wait({commit}, timeout=PATIENCE_S)
+            await asyncio.wait({commit}, timeout=self._clock.pause_s(PATIENCE_S))
             if commit.done() and commit.exception() is None:
                 return True
             if not commit.done():
@@ -100,7 +101,7 @@ class Store:
 
         :returns: whether it was read. If not, the ledger may have a secret that is not known here.
         """
-        ledger, now_s = self._ledger, time.monotonic()
+        ledger, now_s = self._ledger, self._clock.boot_s()
         if ledger is None or now_s - self._looked_at < LOOK_AT_MOST_EVERY_S:
             return False
         self._looked_at = now_s
@@ -129,7 +130,7 @@ class Store:
             else:
                 pause_s = FIRST_PAUSE_S if pause_s == LOOK_EVERY_S else min(2 * pause_s, LONGEST_PAUSE_S)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._is_troubled.wait(), pause_s)
+                await asyncio.wait_for(self._is_troubled.wait(), self._clock.pause_s(pause_s))
 
     async def close(self) -> None:
         """What waits on disk stays there for the next process. A ledger that hangs is not waited for."""
@@ -176,7 +177,7 @@ class Store:
 
     async def _at_ledger(self, function: Callable[..., T], *arguments: object) -> T:
         try:
-            async with asyncio.timeout(HANGING_S):
+            async with asyncio.timeout(self._clock.pause_s(HANGING_S)):
                 return await self._ledger_thread.submit(function, *arguments)
         except TimeoutError:
             self._give_up_thread()

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.callbacks import Ticket, keys_of, names_other_key, read_token
 from airflow_provider_dropcowboy.api.versions import KEYED
-from airflow_provider_dropcowboy.clock import utcnow
+from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock, utcnow
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.ledger.postgres import check_driver
 from airflow_provider_dropcowboy.secret import Secret
@@ -81,8 +81,9 @@ def wire(connected: Sequence[Connected], problems: Sequence[str] = ()) -> Wiring
 class Keyring:
     """The secrets' keys, looked up again now and then: a secret may be changed while the receiver runs."""
 
-    def __init__(self, find: Find) -> None:
+    def __init__(self, find: Find, *, clock: Clock = SYSTEM_CLOCK) -> None:
         self._find = find
+        self._clock = clock
         self._keys: Mapping[str, bytes] = {}
         self._lock = asyncio.Lock()
         self._looked_at = float("-inf")
@@ -109,7 +110,7 @@ class Keyring:
     async def look(self, *, at_most_every_s: float = 0.0) -> None:
         """The connections are looked up, unless they just were; what cannot be found now is kept as it was."""
         async with self._lock:
-            now = asyncio.get_running_loop().time()
+            now = self._clock.boot_s()
             if now - self._looked_at < at_most_every_s:
                 return
             try:
@@ -122,7 +123,7 @@ class Keyring:
                 self._tell(wiring.problems)
                 self.wiring = wiring
                 self._keys = keys_of(wiring.secrets)
-            self._looked_at = asyncio.get_running_loop().time()
+            self._looked_at = self._clock.boot_s()
 
     def _tell(self, problems: tuple[str, ...]) -> None:
         for problem in problems:

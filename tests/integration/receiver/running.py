@@ -14,7 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.requests import Request
 
 from airflow_provider_dropcowboy.api.callbacks import CallbackUrls, Ticket
-from airflow_provider_dropcowboy.receiver.app import receiver_app
+from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock
+from airflow_provider_dropcowboy.receiver.app import Receiver, ReceiverApp
 from airflow_provider_dropcowboy.receiver.quick import make_loop
 from airflow_provider_dropcowboy.receiver.server import ReceiverServer
 from airflow_provider_dropcowboy.receiver.wiring import Find, Wiring
@@ -106,15 +107,17 @@ class RunningReceiver(Asked):
         find: Find | None = None,
         takes_unsigned: bool = False,
         may_see: Callable[[Request], Awaitable[bool]] | None = None,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        app = receiver_app(
+        receiver = Receiver(
             find or (lambda: Wiring((Secret(CALLBACK_SECRET),), sa.make_url(ledger_url))),
             spool_folder=spool,
             takes_unsigned=takes_unsigned,
             may_see=may_see,
+            clock=clock,
         )
         self._serving = Serving(
-            app,
+            ReceiverApp(receiver),
             has_lifespan=True,
             make_server=lambda config: ReceiverServer(config, is_lent=True, settle_s=0.0),
             loop=f"{make_loop.__module__}:make_loop",

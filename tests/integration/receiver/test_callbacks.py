@@ -14,6 +14,7 @@ from airflow_provider_dropcowboy.receiver import app
 from airflow_provider_dropcowboy.receiver.arrival import MAX_BYTES, MAX_REPEATS
 from airflow_provider_dropcowboy.screening.screen import Message
 from airflow_provider_dropcowboy.states import State
+from tests.clock import BriskClock
 from tests.integration.ledger.conftest import Desk
 from tests.integration.receiver.conftest import Start, kept
 from tests.integration.receiver.running import CALLBACK_SECRET, RunningReceiver, body
@@ -180,10 +181,8 @@ def test_a_body_beyond_any_callback_is_not_read(receiver: RunningReceiver, ledge
     assert receiver.metric("dropcowboy_callbacks_refused_total", reason="too_large") >= 2
 
 
-def test_a_body_that_does_not_come_is_not_waited_for(
-    receiver: RunningReceiver, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("airflow_provider_dropcowboy.receiver.arrival.TIMEOUT_S", 0.05)
+def test_a_body_that_does_not_come_is_not_waited_for(start: Start, ledger: Ledger) -> None:
+    receiver = start(clock=BriskClock())
     head = f"POST /callbacks/{receiver.token('f1')} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
     assert receiver.talk(head.encode() + b'{"status"').startswith(b"HTTP/1.1 408 ")
     assert kept(ledger) == []

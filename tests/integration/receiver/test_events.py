@@ -20,14 +20,19 @@ from airflow_provider_dropcowboy.ledger.schema import SENDS, SUPPRESSIONS, WEBHO
 from airflow_provider_dropcowboy.ledger.webhooks import keep_secret, kept_secrets, reseal
 from airflow_provider_dropcowboy.receiver import store
 from airflow_provider_dropcowboy.receiver.arrival import MAX_EVENT_BYTES
+from airflow_provider_dropcowboy.receiver.store import LOOK_AT_MOST_EVERY_S
 from airflow_provider_dropcowboy.receiver.wiring import Wiring
 from airflow_provider_dropcowboy.sandbox.callbacks import sign
 from airflow_provider_dropcowboy.screening.screen import Candidate, Message
 from airflow_provider_dropcowboy.secret import Secret
 from airflow_provider_dropcowboy.states import State
+from tests.clock import MovableClock
 from tests.integration.ledger.conftest import Desk, messages
 from tests.integration.receiver.conftest import Start, kept
 from tests.integration.receiver.running import CALLBACK_SECRET, RunningReceiver
+
+SINCE_THE_LOOK = timedelta(seconds=LOOK_AT_MOST_EVERY_S)
+"""After so long, a secret that may be new is looked for again."""
 
 SIGNING = "e4b1c7a9-3f2d-4e8b-9a6c-5d1f8b2e7c30"
 OTHER = "7d2f9b4e-6a1c-4f83-b5e0-9c3a8d1f6e42"
@@ -52,12 +57,17 @@ def accepted(desk: Desk) -> Accepted:
 
 
 @pytest.fixture
-def receiver(start: Start, ledger: Ledger, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> RunningReceiver:
-    monkeypatch.setattr(store, "LOOK_AT_MOST_EVERY_S", 0.0)
+def clock() -> MovableClock:
+    return MovableClock()
+
+
+@pytest.fixture
+def receiver(start: Start, ledger: Ledger, desk: Desk, clock: MovableClock) -> RunningReceiver:
     account, url = desk.run.campaign.account, ledger.engine.url
     secrets = {account: (Secret(OTHER), Secret(SIGNING))}
-    running = start(find=lambda: Wiring((Secret(CALLBACK_SECRET),), url, (), secrets))
+    running = start(find=lambda: Wiring((Secret(CALLBACK_SECRET),), url, (), secrets), clock=clock)
     running.wait_for_ledger()
+    clock.suspend(SINCE_THE_LOOK)
     return running
 
 
@@ -230,36 +240,38 @@ def test_opt_outs_and_revoked_consent_suppress_the_number(
 
 
 def test_a_secret_that_is_new_in_the_ledger_counts_at_once_and_the_old_one_for_a_while(
-    start: Start, desk: Desk, accepted: Accepted, monkeypatch: pytest.MonkeyPatch
+    start: Start, desk: Desk, accepted: Accepted, clock: MovableClock
 ) -> None:
-    monkeypatch.setattr("airflow_provider_dropcowboy.receiver.store.LOOK_AT_MOST_EVERY_S", 0.0)
     account, under = desk.run.campaign.account, Secret(CALLBACK_SECRET)
     first, second, third = accepted(3)
-    running = start()
+    running = start(clock=clock)
     running.wait_for_ledger()
     assert post(running, result(first)).status_code == 503, "no secret is configured: the vendor tries again"
+    clock.suspend(SINCE_THE_LOOK)
     keep_secret(desk.ledger, account, webhook_id="w", secret=Secret(OTHER), under=under)
     assert post(running, result(first), secret=OTHER).status_code == 200
     keep_secret(desk.ledger, account, webhook_id="w", secret=Secret(SIGNING), under=under)
+    clock.suspend(SINCE_THE_LOOK)
     assert post(running, result(second, drop_id="d2")).status_code == 200
     assert post(running, result(third, drop_id="d3"), secret=OTHER).status_code == 200
     assert {desk.row(message).state for message in (first, second, third)} == {State.DELIVERED}
 
 
 def test_an_event_under_a_secret_that_may_be_new_comes_again_while_the_ledger_cannot_be_asked(
-    receiver: RunningReceiver, desk: Desk, accepted: Accepted, monkeypatch: pytest.MonkeyPatch
+    receiver: RunningReceiver, desk: Desk, accepted: Accepted, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (message,) = accepted(1)
     event, new = result(message), "a-secret-of-a-moment-ago"
-    monkeypatch.setattr(store, "LOOK_AT_MOST_EVERY_S", 3600.0)
+    assert post(receiver, event, secret="a-secret-that-nobody-has").status_code == 401
     keep_secret(
         desk.ledger, desk.run.campaign.account, webhook_id="w", secret=Secret(new), under=Secret(CALLBACK_SECRET)
     )
     assert post(receiver, event, secret=new).status_code == 503, "the ledger was asked a moment ago"
-    monkeypatch.setattr(store, "LOOK_AT_MOST_EVERY_S", 0.0)
+    clock.suspend(SINCE_THE_LOOK)
     with monkeypatch.context() as away:
         away.setattr(store, "kept_secrets", lambda *_, **__: 1 / 0)
         assert post(receiver, event, secret=new).status_code == 503, "the ledger is away"
+    clock.suspend(SINCE_THE_LOOK)
     assert post(receiver, event, secret=new).status_code == 200
     assert desk.row(message).state == State.DELIVERED
 

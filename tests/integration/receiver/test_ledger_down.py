@@ -22,6 +22,7 @@ from airflow_provider_dropcowboy.receiver.spool import Spool
 from airflow_provider_dropcowboy.receiver.store import Store
 from airflow_provider_dropcowboy.screening.screen import Message
 from airflow_provider_dropcowboy.states import State
+from tests.clock import BriskClock
 from tests.integration.ledger.conftest import Desk
 from tests.integration.receiver.conftest import Start, kept
 from tests.integration.receiver.running import body
@@ -36,11 +37,10 @@ class TestSqlite:
         return f"sqlite:///{tmp_path / 'ledger.db'}"
 
     def test_while_the_ledger_is_locked_callbacks_are_answered_and_wait_on_disk(
-        self, start: Start, desk: Desk, accepted: Accepted, monkeypatch: pytest.MonkeyPatch
+        self, start: Start, desk: Desk, accepted: Accepted
     ) -> None:
-        monkeypatch.setattr(store, "PATIENCE_S", 0.05)
         asked = accepted(20)
-        receiver = start()
+        receiver = start(clock=BriskClock())
         receiver.wait_for_ledger()
         with desk.ledger.writing():
             assert {receiver.post(item.foreign_id).status_code for item in asked} == {200}
@@ -192,9 +192,8 @@ def test_whatever_keeps_the_ledger_from_being_opened_it_is_tried_again(
 
 
 def test_a_ledger_that_hangs_while_it_is_opened_is_opened_anew(
-    start: Start, ledger: Ledger, mocker: MockerFixture, monkeypatch: pytest.MonkeyPatch
+    start: Start, ledger: Ledger, mocker: MockerFixture
 ) -> None:
-    monkeypatch.setattr(store, "HANGING_S", 0.05)
     ended = threading.Event()
     attempts: list[sa.URL] = []
 
@@ -205,7 +204,7 @@ def test_a_ledger_that_hangs_while_it_is_opened_is_opened_anew(
         return ledger
 
     mocker.patch.object(store, "open_ledger", side_effect=open_the_second_time)
-    receiver = start()
+    receiver = start(clock=BriskClock())
     receiver.wait_for_ledger()
     assert receiver.post("f1").status_code == 200
     assert [row.foreign_id for row in kept(ledger)] == ["f1"]
@@ -224,7 +223,7 @@ def test_a_spool_entry_that_cannot_be_opened_keeps_no_callback_from_the_ledger(
 
 
 def test_one_callback_that_the_database_refuses_does_not_hold_up_the_others(
-    ledger: Ledger, tmp_path: Path, mocker: MockerFixture, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, tmp_path: Path, mocker: MockerFixture
 ) -> None:
     def refuse_one(ledger: Ledger, received: Sequence[Received]) -> Counter[Match]:
         if any(item.foreign_id == "f7" and item.callback for item in received):
@@ -232,11 +231,9 @@ def test_one_callback_that_the_database_refuses_does_not_hold_up_the_others(
         return reconcile(ledger, received)
 
     mocker.patch.object(store, "reconcile", side_effect=refuse_one)
-    monkeypatch.setattr(store, "FIRST_PAUSE_S", 0.001)
-    monkeypatch.setattr(store, "LONGEST_PAUSE_S", 0.001)
 
     async def keep_all() -> None:
-        keeping = Store(ledger.engine.url, Spool(tmp_path / "spool"), metrics=Metrics())
+        keeping = Store(ledger.engine.url, Spool(tmp_path / "spool"), metrics=Metrics(), clock=BriskClock())
         assert await keeping.keep(arrivals(*(f"f{number}" for number in range(40))))
         running = asyncio.create_task(keeping.run())
         while keeping.spooled:  # noqa: ASYNC110  # the store tells nobody when it is done

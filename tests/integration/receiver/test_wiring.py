@@ -1,14 +1,17 @@
 """Secrets and connections may change while the receiver runs."""
 
+from datetime import timedelta
+from functools import partial
+
 import pytest
 import sqlalchemy as sa
 from starlette.requests import Request
 
 from airflow_provider_dropcowboy.errors import ConfigurationError
 from airflow_provider_dropcowboy.ledger.database import Ledger
-from airflow_provider_dropcowboy.receiver import wiring
-from airflow_provider_dropcowboy.receiver.wiring import Wiring
+from airflow_provider_dropcowboy.receiver.wiring import LOOK_AT_MOST_EVERY_S, Wiring
 from airflow_provider_dropcowboy.secret import Secret
+from tests.clock import BriskClock
 from tests.integration.receiver.conftest import Start, kept
 
 
@@ -26,10 +29,14 @@ class Connection:
         return Wiring(tuple(map(Secret, self.secrets)), sa.make_url(self._url))
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wiring, "LOOK_AT_MOST_EVERY_S", 0.0)
-    monkeypatch.setattr("airflow_provider_dropcowboy.receiver.app.LOOK_EVERY_S", 0.5)
+@pytest.fixture
+def clock() -> BriskClock:
+    return BriskClock()
+
+
+@pytest.fixture
+def start(start: Start, clock: BriskClock) -> Start:
+    return partial(start, clock=clock)
 
 
 def test_a_retired_secret_is_good_for_the_sends_made_under_it(start: Start, ledger: Ledger) -> None:
@@ -41,19 +48,23 @@ def test_a_retired_secret_is_good_for_the_sends_made_under_it(start: Start, ledg
     assert [row.foreign_id for row in kept(ledger)] == ["f1", "f2"]
 
 
-def test_a_new_secret_is_found_without_a_restart(start: Start, ledger: Ledger) -> None:
+def test_a_new_secret_is_found_without_a_restart(start: Start, ledger: Ledger, clock: BriskClock) -> None:
     connection = Connection(ledger, "old-secret")
     receiver = start(find=connection.find)
     assert receiver.post("f1", secret="new-secret").status_code == 404
     connection.secrets = ("new-secret", "old-secret")
+    clock.suspend(timedelta(seconds=LOOK_AT_MOST_EVERY_S))
     assert receiver.post("f1", secret="new-secret").status_code == 200
 
 
-def test_what_is_known_stays_known_while_the_connection_cannot_be_read(start: Start, ledger: Ledger) -> None:
+def test_what_is_known_stays_known_while_the_connection_cannot_be_read(
+    start: Start, ledger: Ledger, clock: BriskClock
+) -> None:
     connection = Connection(ledger, "old-secret")
     receiver = start(find=connection.find)
     receiver.wait_for_ledger()
     connection.is_there = False
+    clock.suspend(timedelta(seconds=LOOK_AT_MOST_EVERY_S))
     assert receiver.post("f1", secret="other-secret").status_code == 404  # which made it look again
     assert receiver.post("f1", secret="old-secret").status_code == 200
     assert receiver.ready()["problems"] == ["There is no connection 'dropcowboy_default'."]
