@@ -20,7 +20,7 @@ from airflow_provider_dropcowboy.campaign.shared import Ask, Shared, in_thread
 from airflow_provider_dropcowboy.campaign.source import Source
 from airflow_provider_dropcowboy.clock import Deadline
 from airflow_provider_dropcowboy.errors import LedgerError
-from airflow_provider_dropcowboy.ledger.claims import new_claim_id, record_and_claim
+from airflow_provider_dropcowboy.ledger.claims import JOINT_WAIT_S, find_claims, new_claim_id, record_and_claim
 from airflow_provider_dropcowboy.ledger.judgement import Claim, Judgement
 from airflow_provider_dropcowboy.ledger.outcomes import Answered
 from airflow_provider_dropcowboy.ledger.patience import claim_patiently, reclaim_patiently, record_patiently
@@ -164,11 +164,22 @@ class Claiming:
         shared = self._shared
         async with self._turn:
             if self._is_stopping():
-                shared.tally.unconfirmed += len(candidates)
-            claim = partial(self._claim_new, candidates, met=self._owners(candidates), uncertain=uncertain)
-            judgement, again_until = await self._try(claim, new=len(candidates))
+                judgement, again_until = await self._find(candidates, uncertain), lease_ends
+            else:
+                claim = partial(self._claim_new, candidates, met=self._owners(candidates), uncertain=uncertain)
+                judgement, again_until = await self._try(claim, new=len(candidates))
             self._pass_on(judgement, lease_ends.at_most(again_until))
         await shared.in_flight.give_back(len(candidates) - len(judgement.claimed))
+
+    async def _find(self, candidates: Sequence[Candidate], claim_id: str) -> Judgement:
+        """What is on disk of a claim, if that can be known at once: the run is stopping, and gives it back unsent."""
+        shared, wait_s = self._shared, JOINT_WAIT_S
+        find = partial(find_claims, shared.ledger, shared.run, candidates=candidates, claim_id=claim_id, wait_s=wait_s)
+        try:
+            return Judgement(claimed=await in_thread(self._claim_thread, find))
+        except LedgerError:
+            shared.tally.unconfirmed += len(candidates)
+            return Judgement()
 
     async def _record(self, answered: Sequence[Answered]) -> None:
         """Write the answers down. What cannot be recorded is in doubt, and stops the run."""

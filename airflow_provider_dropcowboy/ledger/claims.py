@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from airflow_provider_dropcowboy.ledger.batch import as_parameter
 from airflow_provider_dropcowboy.ledger.campaigns import book
 from airflow_provider_dropcowboy.ledger.database import Ledger
+from airflow_provider_dropcowboy.ledger.embedded import LOCK_TIMEOUT_S
 from airflow_provider_dropcowboy.ledger.judgement import (
     NO_RULES,
     Already,
@@ -134,13 +135,16 @@ def reclaim(
     return judgement
 
 
-def find_claims(ledger: Ledger, run: Run, *, candidates: Sequence[Candidate], claim_id: str) -> list[Claim]:
+def find_claims(
+    ledger: Ledger, run: Run, *, candidates: Sequence[Candidate], claim_id: str, wait_s: int = LOCK_TIMEOUT_S
+) -> list[Claim]:
     """What a batch claimed, after the answer to its COMMIT was lost: it is on disk whole or not at all.
 
+    :param wait_s: for the account's lock, on PostgreSQL.
     :raises LedgerError: still not known.
     """
     # under the account's lock: a COMMIT that is still under way holds it, and is over once we have it
-    with ledger.claiming(run.campaign.account) as connection:
+    with ledger.claiming(run.campaign.account, wait_s=wait_s) as connection:
         names = [name for each in candidates for name in (each.message.foreign_id, *each.message.earlier_ids)]
         rows = by_foreign_id(connection, names)
     found = (by_name(candidate, rows) for candidate in candidates)

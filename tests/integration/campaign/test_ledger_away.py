@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_dropcowboy.campaign import claiming
-from airflow_provider_dropcowboy.campaign.control import Control
+from airflow_provider_dropcowboy.campaign.control import Control, Order
 from airflow_provider_dropcowboy.campaign.run import run_campaign
 from airflow_provider_dropcowboy.clock import Deadline
-from airflow_provider_dropcowboy.errors import LedgerError, LedgerReplacedError, NotTakenError
+from airflow_provider_dropcowboy.errors import InterruptedRunError, LedgerError, LedgerReplacedError, NotTakenError
 from airflow_provider_dropcowboy.ledger import patience
 from airflow_provider_dropcowboy.ledger.claims import claim as real_claim
 from airflow_provider_dropcowboy.ledger.claims import record_and_claim
@@ -21,8 +21,9 @@ from airflow_provider_dropcowboy.ledger.judgement import Claim, Judgement
 from airflow_provider_dropcowboy.ledger.patience import CLAIM_PATIENCE_S, reclaim_patiently
 from airflow_provider_dropcowboy.ledger.runs import Run
 from airflow_provider_dropcowboy.ledger.schema import RUNS, SENDS
+from airflow_provider_dropcowboy.states import State
 from tests.clock import BriskClock
-from tests.integration.campaign.conftest import taken_once
+from tests.integration.campaign.conftest import states, taken_once
 from tests.integration.conftest import MakePlan, RunPlan, people
 from tests.sandbox_process import SandboxProcess
 
@@ -137,6 +138,34 @@ def test_a_common_commit_that_nobody_confirmed_sends_nothing_of_its_claims(
     assert summary.counts.get("unknown", 0) == (300 - sandbox.takes()["takes"])
     assert bool(summary.counts.get("unknown", 0)) == is_carried_out
     assert taken_once(sandbox, sandbox.takes()["takes"])
+
+
+@pytest.mark.parametrize("is_carried_out", [True, False])
+def test_a_stop_while_the_answer_to_a_common_commit_is_lost_leaves_nobody_in_doubt(
+    sandbox: SandboxProcess,
+    plan: MakePlan,
+    run: RunPlan,
+    ledger: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
+    is_carried_out: bool,
+) -> None:
+    control = Control()
+
+    def lost(*arguments: Any, **named: Any) -> Judgement:
+        if is_carried_out:
+            record_and_claim(*arguments, **named)
+        control.stop(Order("told to", grace_s=30))
+        raise LedgerError("the answer to the COMMIT was lost")
+
+    monkeypatch.setattr(claiming, "record_and_claim", lost)
+    with pytest.raises(InterruptedRunError, match="told to"):
+        run(plan(), people(300), control=control)
+    contacted = sandbox.takes()["takes"]
+    assert states(ledger)[State.ACCEPTED] == contacted < 300
+    assert set(states(ledger)) <= {State.ACCEPTED, State.RELEASED}
+    monkeypatch.undo()
+    assert dict(run(plan(), people(300)).counts) == {"accepted": 300}
+    assert taken_once(sandbox, 300)
 
 
 def test_a_callback_while_a_message_waits_for_its_next_request_settles_it(
