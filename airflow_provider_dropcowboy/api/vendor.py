@@ -21,14 +21,7 @@ class SignatureCheck(Protocol):
     """Says why a webhook must not be trusted, in a word; None: the vendor signed it a short time ago."""
 
     def __call__(
-        self,
-        body: bytes,
-        *,
-        signature: str | None,
-        timestamp: str | None,
-        version: str | None,
-        secrets: Collection[Secret],
-        at: datetime,
+        self, body: bytes, headers: Mapping[str, str], *, secrets: Collection[Secret], at: datetime
     ) -> str | None: ...
 
 

@@ -157,14 +157,8 @@ def verify(body: bytes, headers: Mapping[str, str], *secrets: Secrets) -> Signed
         return NOT_CONFIGURED
     found: str = NOT_CONFIGURED
     for account in dict.fromkeys(account for some in secrets for account in some):
-        fault = check(
-            body,
-            signature=headers.get("x-signature"),
-            timestamp=headers.get("x-timestamp"),
-            version=headers.get("x-signature-version"),
-            secrets=[secret for some in secrets for secret in some.get(account, ())],
-            at=utcnow(),
-        )
+        own = [secret for some in secrets for secret in some.get(account, ())]
+        fault = check(body, headers, secrets=own, at=utcnow())
         if fault is None:
             return Signed(account)
         found = str(fault)

@@ -112,32 +112,25 @@ class SignatureFault(StrEnum):
 
 
 def signature_fault(
-    body: bytes,
-    *,
-    signature: str | None,
-    timestamp: str | None,
-    version: str | None,
-    secrets: Collection[Secret],
-    at: datetime,
+    body: bytes, headers: Mapping[str, str], *, secrets: Collection[Secret], at: datetime
 ) -> SignatureFault | None:
     """Why a webhook must not be trusted; None: the vendor signed these very bytes, a short time ago.
 
     Call it before the body is parsed. The checks come in the vendor's order (API v2, webhook deliveries).
 
     :param body: as received, byte for byte.
-    :param signature: header ``X-Signature``; None: there is none.
-    :param timestamp: header ``X-Timestamp``, seconds since 1970.
-    :param version: header ``X-Signature-Version``, which is optional.
+    :param headers: by their names in lower case, or in any.
     :param secrets: every configured signing secret; each is tried, in constant time.
     :param at: now, aware.
     """
+    signature, timestamp = headers.get("x-signature"), headers.get("x-timestamp")
     if not secrets:
         return SignatureFault.NOT_CONFIGURED
     if not signature or not timestamp:
         return SignatureFault.MISSING
     if not _is_recent(timestamp, at):
         return SignatureFault.STALE
-    if version and version != VERSION:
+    if headers.get("x-signature-version", VERSION) not in {"", VERSION}:
         return SignatureFault.INVALID
     given, signed = signature.encode(), timestamp.encode() + b"." + body
     # a list: no secret is left out once another has matched

@@ -26,14 +26,9 @@ def fault(
     secrets: tuple[str, ...] = (VECTORS["secret"],),
     at: datetime = NOW,
 ) -> SignatureFault | None:
-    return signature_fault(
-        body,
-        signature=signature,
-        timestamp=timestamp,
-        version=version,
-        secrets=[Secret(text) for text in secrets],
-        at=at,
-    )
+    given = {"x-signature": signature, "x-timestamp": timestamp, "x-signature-version": version}
+    headers = {name: value for name, value in given.items() if value is not None}
+    return signature_fault(body, headers, secrets=[Secret(text) for text in secrets], at=at)
 
 
 @pytest.mark.parametrize("case", VECTORS["cases"], ids=lambda case: case["name"])
