@@ -1,4 +1,4 @@
-"""Values of which each row of a source makes one."""
+"""Values of which each row of a source, or each send, makes one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -231,7 +231,7 @@ def _opted_out(name: str, told: Mapping[str, object]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(number for number in found if isinstance(number, str) and number))
 
 
-@dataclass(frozen=True, slots=True)
+@row_value()
 class Ticket:
     """What a verified URL says: which request of which send the callback is about."""
 

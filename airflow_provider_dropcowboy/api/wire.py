@@ -11,6 +11,7 @@ from typing import Final, Generic, Literal, TypeVar, assert_never
 
 from airflow_provider_dropcowboy import errors
 from airflow_provider_dropcowboy.api.reading import MAX_REASON_CHARACTERS, error_reason, read_json, refusal, scrub
+from airflow_provider_dropcowboy.row_value import row_value
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 T = TypeVar("T")
@@ -31,7 +32,7 @@ ODD_SHAPE: Final = (
 """A warning, with an outcome's ``odd_shape``: once a run."""
 
 
-@dataclass(frozen=True, slots=True)
+@row_value()
 class Request:
     """One call of a route.
 
@@ -65,7 +66,7 @@ class Site:
         return tuple(value.rpartition(" ")[2] for value in self.headers.values())
 
 
-@dataclass(frozen=True, slots=True)
+@row_value()
 class Answer:
     """A whole HTTP answer was read."""
 

@@ -30,11 +30,11 @@ from airflow_provider_dropcowboy.states import LEASE, State
 KEY_OVER: Final = SendOutcome(Outcome.RELEASED, "not sent again: Drop Cowboy may have forgotten the idempotency key")
 
 MAX_RECORD_ROWS: Final = 500
-GATHER: Final = 0.4
+GATHER: Final = 0.8
 """Outcomes gather for this part of a request's time: a commit each would cost more CPU than the request itself."""
 MIN_GATHER_S: Final = 0.01
 LEAST_GATHER_S: Final = 0.005
-MAX_GATHER_S: Final = 0.02
+MAX_GATHER_S: Final = 0.04
 """Claims that are not recorded are in doubt after a ``kill -9``."""
 TURN_S: Final = 0.05
 """Answers wait no longer than this for claims that are being made, so that the next ones can share a commit."""

@@ -209,9 +209,9 @@ class VendorClock:
 
         :param asked_at: by this machine's clock; the vendor's ``Date`` lies between it and now if the clocks agree.
         """
-        if self._is_settled or not isinstance(reply, Answer):
+        if self._is_settled or not isinstance(reply, Answer) or reply.date is None:
             return None
-        date = http_date(reply.date or "")
+        date = http_date(reply.date)
         if date is None:
             return None
         answered_at = utcnow()

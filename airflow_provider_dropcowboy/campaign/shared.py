@@ -19,6 +19,7 @@ from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.judgement import Claim
 from airflow_provider_dropcowboy.ledger.outcomes import Answered
 from airflow_provider_dropcowboy.ledger.runs import Run
+from airflow_provider_dropcowboy.row_value import row_value
 from airflow_provider_dropcowboy.transport.bulk import Pace
 
 T = TypeVar("T")
@@ -39,7 +40,7 @@ SAMPLES: Final = 50
 """Times are averages of about so many."""
 
 
-@dataclass(frozen=True, slots=True)
+@row_value()
 class Ask:
     """A claim on its way to the wire.
 

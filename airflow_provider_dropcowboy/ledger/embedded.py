@@ -192,10 +192,11 @@ def open_embedded(url: sa.URL, *, may_create: bool) -> tuple[sa.Engine, LedgerFi
     file = LedgerFile(path, is_sender=may_create)
     if may_create:
         file.create()
-    engine = sa.create_engine(url, hide_parameters=True, connect_args={"timeout": LOCK_TIMEOUT_S})
+    # the connection that was used last: what it read is fresh, and another one's pages are read anew
+    engine = sa.create_engine(url, hide_parameters=True, connect_args={"timeout": LOCK_TIMEOUT_S}, pool_use_lifo=True)
 
     def set_up(dbapi_connection: object, record: sa.pool.ConnectionPoolEntry) -> None:
-        _set_up_sqlite(dbapi_connection)
+        _set_up_sqlite(dbapi_connection, is_sender=may_create)
         record.info["wal"] = file.opened()
 
     def begin(connection: sa.Connection) -> None:
@@ -240,7 +241,7 @@ def _file_system(path: Path) -> str:
     return innermost.fstype.lower() if innermost else ""
 
 
-def _set_up_sqlite(dbapi_connection: object) -> None:
+def _set_up_sqlite(dbapi_connection: object, *, is_sender: bool) -> None:
     # transactions begin by our own BEGIN: sqlite3's implicit one would start too late, without the write lock
     dbapi_connection.isolation_level = None  # type: ignore[attr-defined]  # the sqlite3 connection
     cursor = dbapi_connection.cursor()  # type: ignore[attr-defined]
@@ -248,6 +249,8 @@ def _set_up_sqlite(dbapi_connection: object) -> None:
         with attempt:
             cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")  # a claim survives a power cut; NORMAL may lose the last commits
+    if is_sender:  # what undoes one statement: else each batch of claims or answers writes a file for it
+        cursor.execute("PRAGMA temp_store = MEMORY")
     cursor.execute("SELECT count(*) FROM sqlite_master").fetchall()  # opens the -wal file, which is now known by inode
     cursor.close()
 

@@ -17,6 +17,7 @@ from airflow_provider_dropcowboy.ledger.sends import (
     read_attempts,
     state_now,
 )
+from airflow_provider_dropcowboy.row_value import row_value
 from airflow_provider_dropcowboy.screening.screen import Candidate, Cap, Facts, Message, Verdict, longest_window, screen
 from airflow_provider_dropcowboy.states import State
 
@@ -24,7 +25,7 @@ LOST: Final = "a result came, and the ledger has no record of the send"
 """Why a message is not sent that this ledger does not know: its callback token proves that it was."""
 
 
-@dataclass(frozen=True, slots=True)
+@row_value()
 class Claim:
     """The right to write one request for one message.
 

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from operator import itemgetter
@@ -17,6 +16,7 @@ from airflow_provider_dropcowboy.ledger.database import Ledger, clock_of, clock_
 from airflow_provider_dropcowboy.ledger.judgement import Claim
 from airflow_provider_dropcowboy.ledger.runs import Run
 from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, HISTORY, SENDS, may_become
+from airflow_provider_dropcowboy.row_value import row_value
 from airflow_provider_dropcowboy.screening.screen import Verdict
 from airflow_provider_dropcowboy.states import BINDING, OPEN, State
 
@@ -35,7 +35,7 @@ OPTED_OUT: Final = SendOutcome(Outcome.RELEASED, "not sent: opted out after it w
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@row_value()
 class Answered:
     """A claim and what its request came to.
 
@@ -83,7 +83,7 @@ def write_outcomes(connection: sa.Connection, run: Run, *, answered: Sequence[An
     answered = [item for item in answered if not item.is_correction]
     rows = sorted(map(_row, answered), key=itemgetter(0))
     # apart, because what was not accepted no longer counts against the campaign's limit and budget
-    taken = _move(connection, [row for row in rows if row[-1]])
+    taken = _move_taken(connection, [row for row in rows if row[-1]])
     not_taken = _move(connection, [row for row in rows if not row[-1]])
     book(connection, run.campaign.id, sends=-not_taken)
     is_usual = taken + not_taken == len(answered)
@@ -97,13 +97,31 @@ def write_outcomes(connection: sa.Connection, run: Run, *, answered: Sequence[An
     return sum(_judge_unmoved(connection, run, item=item, at=at) for item in answered)
 
 
-def _move(connection: sa.Connection, rows: Sequence[tuple[object, ...]], target: State = State.ACCEPTED) -> int:
-    """How many of the rows moved; they are sorted, so that two writers lock them in one order and do not deadlock."""
+def _move_taken(connection: sa.Connection, rows: Sequence[tuple[object, ...]]) -> int:
+    """``_move`` of answers after which a row owns its number.
+
+    Nearly always it does before. Its entry in the index of numbers then stays, which SQLite would write anew.
+    """
+    moved = _move(connection, rows, owns=True)
+    return moved if moved == len(rows) else moved + _move(connection, rows, owns=False)
+
+
+def _move(
+    connection: sa.Connection,
+    rows: Sequence[tuple[object, ...]],
+    target: State = State.ACCEPTED,
+    *,
+    owns: bool | None = None,
+) -> int:
+    """How many of the rows moved; they are sorted, so that two writers lock them in one order and do not deadlock.
+
+    :param owns: only rows that own their number, or do not; None: all.
+    """
     if not rows:
         return 0
     dialect = connection.dialect.name
     parameters = {"rows": as_parameter(rows), **clock_parameters(dialect)}
-    return connection.execute(_answers(dialect, target), parameters).rowcount
+    return connection.execute(_answers(dialect, target, owns), parameters).rowcount
 
 
 def _correct(connection: sa.Connection, run: Run, *, item: Answered, at: datetime) -> None:
@@ -177,7 +195,7 @@ def _row(item: Answered) -> tuple[object, ...]:
 
 
 @cache
-def _answers(dialect: str, target: State) -> sa.Update:
+def _answers(dialect: str, target: State, owns: bool | None = None) -> sa.Update:
     answer = batch(
         dialect,
         ("foreign_id", "text"),
@@ -188,6 +206,7 @@ def _answers(dialect: str, target: State) -> sa.Update:
         ("owns_number", "boolean"),
     ).c
     is_still_in_doubt = sa.and_(SENDS.c.resent_at.is_not(None), answer.state.in_(sorted(OPEN)))
+    owned = {} if owns else {"owns_number": sa.or_(is_still_in_doubt, answer.owns_number)}
     return (
         SENDS.update()
         .where(
@@ -199,12 +218,13 @@ def _answers(dialect: str, target: State) -> sa.Update:
             may_become(target),
             # once: it stays unknown, and would be booked as not accepted a second time
             sa.or_(sa.not_(is_still_in_doubt), SENDS.c.state == State.CLAIMED.value),
+            *(() if owns is None else (SENDS.c.owns_number.is_(owns),)),
         )
         .values(
             state=sa.case((is_still_in_doubt, State.UNKNOWN.value), else_=answer.state),
             reason=answer.reason,
-            owns_number=sa.or_(is_still_in_doubt, answer.owns_number),
             answered_at=clock_of(dialect),
+            **owned,
         )
     )
 

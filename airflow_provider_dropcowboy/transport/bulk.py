@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii
 from types import TracebackType
 from typing import Final, Self
 
@@ -22,6 +22,7 @@ from airflow_provider_dropcowboy.api.wire import (
     read_send_answer,
 )
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock, Deadline
+from airflow_provider_dropcowboy.row_value import row_value
 from airflow_provider_dropcowboy.transport.evidence import why
 from airflow_provider_dropcowboy.transport.http1 import NOT_SENT, AnswerError, Connection
 from airflow_provider_dropcowboy.transport.kept import Keeper, OnDoubt
@@ -38,7 +39,7 @@ class NothingWrittenError(asyncio.CancelledError):
     """Cancelled before the first byte."""
 
 
-@dataclass(frozen=True, slots=True)
+@row_value()
 class Reading:
     """What came back, and what it means as far as is known yet.
 
@@ -86,6 +87,7 @@ class BulkSender:
         self._clock = clock
         self._ticked_s = clock.boot_s()
         self._heads: dict[str, bytes] = {}
+        self._body = Body()
 
     async def __aenter__(self) -> Self:
         # the environment's proxy is looked up once, not for every request
@@ -169,7 +171,7 @@ class BulkSender:
             head = self._heads[request.path] = self._origin.head("POST", request.path).encode()
         if request.headers:
             head += header_lines(request.headers).encode()
-        content = json.dumps(request.body).encode()
+        content = self._body.dump(request.body or {})
         return b"%bContent-Length: %d\r\n\r\n%b" % (head, len(content), content)
 
     def _why(self, error: Exception) -> str:
@@ -181,6 +183,26 @@ class BulkSender:
             self._ticked_s = self._clock.boot_s()
             self._keeper.sweep()
             await asyncio.sleep(TICK_S)
+
+
+class Body:
+    """Dumps the bodies of requests; a text that the request before had as well is not dumped again."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[str, str]] = {}
+
+    def dump(self, body: Mapping[str, object]) -> bytes:
+        """As ``json.dumps`` does."""
+        last, parts = self._last, []
+        for name, value in body.items():
+            if type(value) is not str:
+                parts.append(f"{encode_basestring_ascii(name)}: {json.dumps(value)}")
+                continue
+            known = last.get(name)
+            if known is None or known[0] is not value:
+                known = last[name] = value, f"{encode_basestring_ascii(name)}: {encode_basestring_ascii(value)}"
+            parts.append(known[1])
+        return f"{{{', '.join(parts)}}}".encode()
 
 
 def _unanswered(reply: Broken | NotWritten) -> Reading:

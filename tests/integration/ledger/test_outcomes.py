@@ -49,6 +49,18 @@ def test_writing_an_outcome_twice_does_no_harm(desk: Desk, kind: Outcome) -> Non
     assert desk.history() == []
 
 
+@pytest.mark.parametrize("kind", MAY_BE_TAKEN)
+def test_what_may_be_taken_owns_its_number_also_where_its_row_did_not(desk: Desk, kind: Outcome) -> None:
+    claims = desk.claim(*messages(range(3))).claimed
+    with desk.ledger.writing() as connection:
+        lost = SENDS.c.foreign_id == claims[1].message.foreign_id
+        connection.execute(SENDS.update().where(lost).values(owns_number=False))
+    assert desk.record(*claims, kind=kind) == 0
+    assert [(row.state, row.owns_number) for row in map(desk.row, (claim.message for claim in claims))] == [
+        (STATE_OF[kind], True)
+    ] * 3
+
+
 @pytest.mark.parametrize("kind", list(Outcome))
 def test_a_late_answer_of_the_owner_counts_for_what_was_unknown(desk: Desk, kind: Outcome) -> None:
     claim = desk.claim_one(message("1"))

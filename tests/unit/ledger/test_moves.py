@@ -20,6 +20,8 @@ DIALECTS = {"sqlite": sqlite.dialect(), "postgresql": postgresql.dialect()}  # t
         (lambda _: statements.NEXT_ATTEMPT, State.CLAIMED),
         (lambda _: statements.CLAIM_ANEW, State.CLAIMED),
         (lambda dialect: outcomes._answers(dialect, State.ACCEPTED), State.ACCEPTED),
+        (lambda dialect: outcomes._answers(dialect, State.ACCEPTED, owns=True), State.ACCEPTED),
+        (lambda dialect: outcomes._answers(dialect, State.ACCEPTED, owns=False), State.ACCEPTED),
         (lambda dialect: outcomes._answers(dialect, State.UNKNOWN), State.UNKNOWN),
         (statements.finals, State.DELIVERED),
         (lambda _: settling._moves(State.UNKNOWN, State.ACCEPTED), State.ACCEPTED),
