@@ -109,7 +109,7 @@ def register_webhook(conn: str, *, rotates: bool) -> None:
     from airflow_provider_dropcowboy.api.callbacks import EVENT_TYPES
     from airflow_provider_dropcowboy.api.versions import vendor_of
     from airflow_provider_dropcowboy.errors import ConfigurationError
-    from airflow_provider_dropcowboy.ledger.webhooks import keep_secret, reseal
+    from airflow_provider_dropcowboy.ledger.webhooks import begin_rotation, keep_secret, reseal
 
     settings = connection.load_settings(conn)
     routes = vendor_of(settings.account).routes
@@ -132,6 +132,7 @@ def register_webhook(conn: str, *, rotates: bool) -> None:
         click.echo(f"{hook_url} is registered as webhook {same[0].webhook_id}.")
         return
     if same:
+        begin_rotation(ledger, same[0].webhook_id)
         made = connection.fetch(settings, routes.rotate_secret(same[0].webhook_id))
     else:
         made = connection.fetch(settings, routes.register_webhook(hook_url, event_types=EVENT_TYPES, name="Airflow"))

@@ -108,6 +108,21 @@ def phones_in(event: Event) -> list[Phone]:
     return [phone for written in event.opted_out if (phone := _phone(written)) is not None]
 
 
+def begin_rotation(ledger: Ledger, webhook_id: str) -> None:
+    """Drop Cowboy is asked for another secret: the kept one counts until that one is kept.
+
+    Meanwhile the new one may sign already, or be lost with its answer. So no event is refused for good.
+    """
+    with ledger.writing() as connection:
+        connection.execute(WEBHOOKS.update().where(_signs(webhook_id)).values(rotated_at=now(connection)))
+
+
+def is_rotating(ledger: Ledger) -> bool:
+    """Whether a webhook may sign by a secret that is not kept yet."""
+    with ledger.reading() as connection:
+        return connection.execute(sa.select(WEBHOOKS.c.id).where(~_HAS_CURRENT)).first() is not None
+
+
 def keep_secret(ledger: Ledger, account: str, *, webhook_id: str, secret: Secret, under: Secret) -> None:
     """Receivers accept this secret from now on, and an earlier one of the webhook for ``ROTATED_FOR``.
 
@@ -129,7 +144,7 @@ def kept_secrets(ledger: Ledger, *, keys: Collection[Secret]) -> Mapping[str, tu
         at = now(connection)
         rows = connection.execute(
             sa.select(WEBHOOKS.c.account, WEBHOOKS.c.webhook_id, WEBHOOKS.c.secret).where(
-                sa.or_(WEBHOOKS.c.rotated_at.is_(None), WEBHOOKS.c.rotated_at > at - ROTATED_FOR)
+                sa.or_(WEBHOOKS.c.rotated_at.is_(None), WEBHOOKS.c.rotated_at > at - ROTATED_FOR, ~_HAS_CURRENT)
             )
         ).all()
     found: dict[str, tuple[Secret, ...]] = {}
@@ -158,6 +173,10 @@ def reseal(ledger: Ledger, webhook_id: str, *, keys: Sequence[Secret]) -> bool:
                 connection.execute(WEBHOOKS.update().where(WEBHOOKS.c.id == row.id).values(secret=sealed))
                 return True
     return False
+
+
+_CURRENT: Final = WEBHOOKS.alias()
+_HAS_CURRENT: Final = sa.exists().where(_CURRENT.c.webhook_id == WEBHOOKS.c.webhook_id, _CURRENT.c.rotated_at.is_(None))
 
 
 def _signs(webhook_id: str) -> sa.ColumnElement[bool]:

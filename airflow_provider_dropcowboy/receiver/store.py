@@ -17,7 +17,7 @@ from airflow_provider_dropcowboy.errors import DropCowboyError, LedgerError
 from airflow_provider_dropcowboy.ledger.database import Ledger, open_ledger
 from airflow_provider_dropcowboy.ledger.embedded import LOCK_TIMEOUT_S
 from airflow_provider_dropcowboy.ledger.reconcile import Match, Received, reconcile
-from airflow_provider_dropcowboy.ledger.webhooks import kept_secrets
+from airflow_provider_dropcowboy.ledger.webhooks import is_rotating, kept_secrets
 from airflow_provider_dropcowboy.receiver.arrival import MAX_BATCH, Arrival, Metrics
 from airflow_provider_dropcowboy.receiver.spool import Spool
 from airflow_provider_dropcowboy.secret import Secret
@@ -99,7 +99,7 @@ class Store:
     async def look_for_secrets(self) -> bool:
         """Read what signs webhooks, unless that was just done; what cannot be read now stays as it was.
 
-        :returns: whether it was read. If not, the ledger may have a secret that is not known here.
+        :returns: whether these are all. If not, an event may be signed by a secret that is not known here.
         """
         ledger, now_s = self._ledger, self._clock.boot_s()
         if ledger is None or now_s - self._looked_at < LOOK_AT_MOST_EVERY_S:
@@ -107,10 +107,10 @@ class Store:
         self._looked_at = now_s
         try:
             self.signing_secrets = await self._at_ledger(partial(kept_secrets, keys=self.callback_secrets), ledger)
+            return not await self._at_ledger(is_rotating, ledger)
         except Exception as error:  # noqa: BLE001  # whatever it was: those that are known still count
             log.warning("the secrets of webhooks could not be read: %s", type(error).__name__)
             return False
-        return True
 
     async def run(self) -> None:
         """Until cancelled: open the ledger, bring in what waits on disk, look for what dead processes left."""

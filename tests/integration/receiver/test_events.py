@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 import requests
@@ -17,7 +18,7 @@ from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.digest import number_digest
 from airflow_provider_dropcowboy.ledger.judgement import ClaimRules
 from airflow_provider_dropcowboy.ledger.schema import SENDS, SUPPRESSIONS, WEBHOOKS
-from airflow_provider_dropcowboy.ledger.webhooks import keep_secret, kept_secrets, reseal
+from airflow_provider_dropcowboy.ledger.webhooks import begin_rotation, keep_secret, kept_secrets, reseal
 from airflow_provider_dropcowboy.receiver import store
 from airflow_provider_dropcowboy.receiver.arrival import MAX_EVENT_BYTES
 from airflow_provider_dropcowboy.receiver.store import LOOK_AT_MOST_EVERY_S
@@ -274,6 +275,29 @@ def test_an_event_under_a_secret_that_may_be_new_comes_again_while_the_ledger_ca
     clock.suspend(SINCE_THE_LOOK)
     assert post(receiver, event, secret=new).status_code == 200
     assert desk.row(message).state == State.DELIVERED
+
+
+def test_no_event_is_refused_for_good_between_the_vendors_rotation_and_the_ledgers(
+    start: Start, desk: Desk, accepted: Accepted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "LOOK_AT_MOST_EVERY_S", 0.0)
+    keep = partial(keep_secret, desk.ledger, desk.run.campaign.account, webhook_id="w", under=Secret(CALLBACK_SECRET))
+    before, after = accepted(2)
+    event = result(after, drop_id="d2")
+    keep(secret=Secret(OTHER))
+    running = start()
+    running.wait_for_ledger()
+    assert post(running, event).status_code == 401
+    begin_rotation(desk.ledger, "w")
+    with desk.ledger.writing() as connection:  # the command that asked for it was killed, an hour ago
+        connection.execute(WEBHOOKS.update().values(rotated_at=desk.ledger.born_at - timedelta(hours=1)))
+    assert post(running, event).status_code == 503
+    assert post(running, result(before), secret=OTHER).status_code == 200
+    assert not reseal(desk.ledger, "w", keys=[Secret(CALLBACK_SECRET)]), "--register asks for another one"
+    keep(secret=Secret(SIGNING))
+    assert post(running, event).status_code == 200
+    assert post(running, event, secret=OTHER).status_code == 401
+    assert {desk.row(message).state for message in (before, after)} == {State.DELIVERED}
 
 
 def test_who_reads_the_ledger_alone_has_no_signing_secret(desk: Desk) -> None:
