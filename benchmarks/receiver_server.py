@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 from airflow_provider_dropcowboy.ledger.database import open_ledger
 from airflow_provider_dropcowboy.ledger.reconcile import reconcile
-from airflow_provider_dropcowboy.receiver.app import receiver_app
+from airflow_provider_dropcowboy.receiver.app import Receiver, ReceiverApp
 from airflow_provider_dropcowboy.receiver.arrival import Arrival, Intake
 from airflow_provider_dropcowboy.receiver.server import serve
 from airflow_provider_dropcowboy.receiver.wiring import Wiring
@@ -47,7 +47,7 @@ def make_app(kind: str, url: str, spool: Path) -> ASGIApp:
             Intake.submit = _each(url)
         case "nothing":
             Intake.submit = _nothing
-    return receiver_app(lambda: Wiring((Secret(SECRET),), sa.make_url(url)), spool_folder=spool)
+    return ReceiverApp(Receiver(lambda: Wiring((Secret(SECRET),), sa.make_url(url)), spool_folder=spool))
 
 
 def _each(url: str) -> Callable[[Intake, Arrival], "asyncio.Future[bool]"]:

@@ -166,10 +166,10 @@ def _address(listener: socket.socket) -> str:
 
 def make_receiver(conns: tuple[str, ...], spool: Path, *, takes_unsigned: bool, is_debug: bool) -> "ASGIApp":
     """The app, made in the process that serves it."""
-    from airflow_provider_dropcowboy.receiver.app import receiver_app
+    from airflow_provider_dropcowboy.receiver.app import Receiver, ReceiverApp
 
     console.log_to_stderr(is_debug=is_debug)
-    return receiver_app(partial(find_wiring, conns), spool_folder=spool, takes_unsigned=takes_unsigned)
+    return ReceiverApp(Receiver(partial(find_wiring, conns), spool_folder=spool, takes_unsigned=takes_unsigned))
 
 
 def find_wiring(conns: tuple[str, ...]) -> "Wiring":

@@ -225,7 +225,7 @@ def export(
       dropcowboy export spring --output spring.csv --include-not-sent
     """
     from airflow_provider_dropcowboy.reports.deliveries import ALL_COLUMNS, COLUMNS, read_campaign
-    from airflow_provider_dropcowboy.reports.files import counted, writer_for
+    from airflow_provider_dropcowboy.reports.export import counted, writer_for
 
     write = writer_for(output.name, ALL_COLUMNS if include_not_sent else COLUMNS)
     ledger, campaigns = where.campaigns(campaign)

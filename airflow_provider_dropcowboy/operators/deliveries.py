@@ -115,8 +115,7 @@ class ExportDeliveriesOperator(ArgumentsMixin, BaseOperator):
         from airflow.providers.common.compat.sdk import AirflowException
 
         from airflow_provider_dropcowboy.hooks.ledger import open_results
-        from airflow_provider_dropcowboy.reports.files import counted
-        from airflow_provider_dropcowboy.reports.table import TableError
+        from airflow_provider_dropcowboy.reports.export import TableError, counted
 
         counts: Counter[str] = Counter()
         with airflow_failures():
@@ -175,7 +174,7 @@ def _columns(wanted: ExportArguments) -> tuple[str, ...]:
 def _write_table(wanted: ExportArguments, deliveries: "Iterable[Delivery]") -> int:
     from airflow_provider_dropcowboy.operators._task import database_hook
     from airflow_provider_dropcowboy.reports.dialects import Table
-    from airflow_provider_dropcowboy.reports.table import create_table, write_deliveries
+    from airflow_provider_dropcowboy.reports.export import create_table, write_deliveries
 
     hook: Any = database_hook(str(wanted.table_conn_id), argument="table_conn_id")
     table = Table(str(wanted.table), hook.conn_type, _columns(wanted))
@@ -191,7 +190,7 @@ def _write_table(wanted: ExportArguments, deliveries: "Iterable[Delivery]") -> i
 
 def _write_file(wanted: ExportArguments, deliveries: "Iterable[Delivery]") -> None:
     from airflow_provider_dropcowboy.operators._task import storage_path
-    from airflow_provider_dropcowboy.reports.files import writer_for
+    from airflow_provider_dropcowboy.reports.export import writer_for
 
     location = storage_path(str(wanted.path))
     write = writer_for(location.name, _columns(wanted))

@@ -276,11 +276,6 @@ class ReceiverApp:
             await self._framework(scope, receive, send)
 
 
-def receiver_app(find: Find, *, spool_folder: Path, takes_unsigned: bool = False) -> ReceiverApp:
-    """A receiver as an app of its own."""
-    return ReceiverApp(Receiver(find, spool_folder=spool_folder, takes_unsigned=takes_unsigned))
-
-
 _OK: Final = Response()
 _OK_START: Final = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]}
 _OK_END: Final = {"type": "http.response.body", "body": b""}

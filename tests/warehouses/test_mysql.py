@@ -12,7 +12,7 @@ from airflow_provider_dropcowboy.errors import SourceError
 from airflow_provider_dropcowboy.operators._task import database_hook, open_sql
 from airflow_provider_dropcowboy.reports.deliveries import Delivery
 from airflow_provider_dropcowboy.reports.dialects import Table
-from airflow_provider_dropcowboy.reports.table import write_deliveries
+from airflow_provider_dropcowboy.reports.export import write_deliveries
 from tests.warehouses.engines import MARIADB, Warehouse, run_sql
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.parametrize("warehouse", MARIADB, indirect=True)]

@@ -20,7 +20,7 @@ from airflow_provider_dropcowboy.errors import ConfigurationError, SourceError
 from airflow_provider_dropcowboy.operators._task import database_hook, open_sql
 from airflow_provider_dropcowboy.reports.deliveries import COLUMNS, Delivery
 from airflow_provider_dropcowboy.reports.dialects import Table
-from airflow_provider_dropcowboy.reports.table import create_table, write_deliveries
+from airflow_provider_dropcowboy.reports.export import create_table, write_deliveries
 from tests.warehouses.conftest import BigQuery
 
 # of the provider of Databricks, which names itself to the warehouse

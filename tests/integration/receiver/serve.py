@@ -8,7 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from starlette.types import ASGIApp
 
-from airflow_provider_dropcowboy.receiver.app import receiver_app
+from airflow_provider_dropcowboy.receiver.app import Receiver, ReceiverApp
 from airflow_provider_dropcowboy.receiver.server import serve
 from airflow_provider_dropcowboy.receiver.wiring import Wiring
 from airflow_provider_dropcowboy.secret import Secret
@@ -16,7 +16,7 @@ from tests.integration.receiver.running import CALLBACK_SECRET
 
 
 def make_app(url: str, spool: Path) -> ASGIApp:
-    return receiver_app(lambda: Wiring((Secret(CALLBACK_SECRET),), sa.make_url(url)), spool_folder=spool)
+    return ReceiverApp(Receiver(lambda: Wiring((Secret(CALLBACK_SECRET),), sa.make_url(url)), spool_folder=spool))
 
 
 if __name__ == "__main__":

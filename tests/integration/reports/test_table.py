@@ -17,7 +17,7 @@ from sqlalchemy.engine import make_url
 
 from airflow_provider_dropcowboy.reports.deliveries import COLUMNS, Delivery
 from airflow_provider_dropcowboy.reports.dialects import Table
-from airflow_provider_dropcowboy.reports.table import CHUNK_ROWS, TableError, create_table, write_deliveries
+from airflow_provider_dropcowboy.reports.export import STATEMENT_ROWS, TableError, create_table, write_deliveries
 
 CLAIMED_AT = datetime(2026, 11, 24, 9, 0, 0, 120, tzinfo=UTC)
 
@@ -104,16 +104,16 @@ def test_a_second_export_writes_nothing_and_a_third_only_what_changed(warehouse:
 
 
 def test_an_export_of_many_chunks_that_ended_half_way_goes_on(warehouse: Any, table: Table) -> None:
-    many = [told(key) for key in range(2 * CHUNK_ROWS + 10)]
+    many = [told(key) for key in range(2 * STATEMENT_ROWS + 10)]
 
     def cut_off() -> Iterator[Delivery]:
-        yield from many[: CHUNK_ROWS + 10]
+        yield from many[: STATEMENT_ROWS + 10]
         raise RuntimeError("killed")
 
     with pytest.raises(RuntimeError, match="killed"):
         write_deliveries(warehouse, table, deliveries=cut_off())
-    assert len(rows(warehouse)) == CHUNK_ROWS
-    assert write_deliveries(warehouse, table, deliveries=many) == CHUNK_ROWS + 10
+    assert len(rows(warehouse)) == STATEMENT_ROWS
+    assert write_deliveries(warehouse, table, deliveries=many) == STATEMENT_ROWS + 10
     assert len(rows(warehouse)) == len(many)
 
 

@@ -16,8 +16,8 @@ from pyarrow import parquet
 
 from airflow_provider_dropcowboy.contacts.files import read_rows
 from airflow_provider_dropcowboy.errors import ConfigurationError
-from airflow_provider_dropcowboy.reports.deliveries import COLUMNS, Delivery
-from airflow_provider_dropcowboy.reports.files import CHUNK_ROWS, writer_for
+from airflow_provider_dropcowboy.reports.deliveries import CHUNK_ROWS, COLUMNS, Delivery
+from airflow_provider_dropcowboy.reports.export import writer_for
 
 CHARACTERS = st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from("'=+-@ 1")
 TEXTS = st.text(CHARACTERS, min_size=1, max_size=8)
