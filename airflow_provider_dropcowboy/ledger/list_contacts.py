@@ -53,6 +53,7 @@ _contact: Final = LIST_CONTACTS.c
 class ContactState(StrEnum):
     """Where a contact of a list, or an append, stands."""
 
+    PREPARED = "prepared"  # of an append: its contacts are claimed, and its request is not begun
     CLAIMED = "claimed"  # written down before its request; in doubt, if its sync is dead
     ACCEPTED = "accepted"
     REJECTED = "rejected"  # the vendor refused this contact, with its reason; not sent again with the same values
@@ -90,21 +91,31 @@ class OpenAppend:
     row_count: int
 
 
-def claim_append(hold: Hold, list_row: int, *, contacts: Sequence[tuple[str, str, str]]) -> int:
+def claim_append(
+    hold: Hold, list_row: int, *, contacts: Sequence[tuple[str, str, str]], is_prepared: bool = False
+) -> int:
     """Who will be appended by one call is written down, before it is made.
 
     :param contacts: key digest, content digest and contact key of each.
+    :param is_prepared: the call is made only after ``begin_append``.
     :returns: the append's id in the ledger.
     """
     with hold.writing("append") as connection:
         claimed = ContactState.CLAIMED.value
+        state = ContactState.PREPARED.value if is_prepared else claimed
         counts = {"list": list_row, "sync_id": hold.sync.id, "row_count": len(contacts)}
-        append_id = insert_row(connection, LIST_APPENDS, state=claimed, claimed_at=now(connection), **counts)
+        append_id = insert_row(connection, LIST_APPENDS, state=state, claimed_at=now(connection), **counts)
         values = {"rows": as_parameter(contacts), "list": list_row, "append_id": append_id, "state": claimed}
         done = connection.execute(_claims(connection.dialect.name), values)
         if done.rowcount != len(contacts):
             raise BalanceError(f"The ledger took {done.rowcount} of {len(contacts)} contacts. None was appended.")
         return append_id
+
+
+def begin_append(hold: Hold, *, append_id: int) -> None:
+    """The request of a prepared append is to be written: from now on, its contacts may be in the list."""
+    with hold.writing("append") as connection:
+        _move(connection, append_id, ContactState.CLAIMED)
 
 
 def record_append(
@@ -115,7 +126,7 @@ def record_append(
     :param rejected: key digest and reason of those who were refused.
     """
     with hold.writing("record") as connection:
-        _end(connection, append_id, ContactState.ACCEPTED, accepted_count=accepted_count)
+        _move(connection, append_id, ContactState.ACCEPTED, accepted_count=accepted_count, answered_at=now(connection))
         if rejected:
             refused = LIST_CONTACTS.update().where(_is_open(append_id), _contact.list == list_row)
             connection.execute(
@@ -137,7 +148,7 @@ def record_append(
 def release_append(hold: Hold, *, append_id: int) -> None:
     """An append was not carried out: its contacts are as they were before."""
     with hold.writing("release") as connection:
-        _end(connection, append_id, ContactState.RELEASED)
+        _move(connection, append_id, ContactState.RELEASED, answered_at=now(connection))
         connection.execute(LIST_CONTACTS.delete().where(_is_open(append_id), _contact.content_before.is_(None)))
         connection.execute(
             LIST_CONTACTS.update()
@@ -156,14 +167,12 @@ def hold_unknown(hold: Hold, list_row: int, *, appends: Iterable[OpenAppend], co
 
     :param counted: what the vendor counts now, from where later appends are counted.
     """
+    why = "the answer to its append was lost"
+    unknown = LIST_CONTACTS.update().values(state=ContactState.UNKNOWN.value, reason=why)
     with hold.writing("hold as unknown") as connection:
         for append in appends:
-            _end(connection, append.id, ContactState.UNKNOWN)
-            connection.execute(
-                LIST_CONTACTS.update()
-                .where(_is_open(append.id))
-                .values(state=ContactState.UNKNOWN.value, reason="the answer to its append was lost")
-            )
+            _move(connection, append.id, ContactState.UNKNOWN, answered_at=now(connection))
+            connection.execute(unknown.where(_is_open(append.id)))
         connection.execute(LISTS.update().where(LISTS.c.id == list_row).values(counted=counted))
 
 
@@ -186,14 +195,11 @@ def forget_contacts(hold: Hold, known: KnownList) -> None:
                 return
 
 
-def open_appends(ledger: Ledger, list_row: int) -> list[OpenAppend]:
-    """The appends to a list that were written down and have no answer."""
+def open_appends(ledger: Ledger, list_row: int, *, state: ContactState = ContactState.CLAIMED) -> list[OpenAppend]:
+    """The appends to a list that were written down and have no answer; or those that were only prepared."""
     with ledger.reading() as connection:
-        rows = connection.execute(
-            sa.select(LIST_APPENDS.c.id, LIST_APPENDS.c.row_count)
-            .where(LIST_APPENDS.c.list == list_row, LIST_APPENDS.c.state == ContactState.CLAIMED.value)
-            .order_by(LIST_APPENDS.c.id)
-        )
+        found = sa.select(LIST_APPENDS.c.id, LIST_APPENDS.c.row_count).order_by(LIST_APPENDS.c.id)
+        rows = connection.execute(found.where(LIST_APPENDS.c.list == list_row, LIST_APPENDS.c.state == state.value))
         return [OpenAppend(row.id, row.row_count) for row in rows]
 
 
@@ -224,9 +230,8 @@ def restate_contents(hold: Hold, list_row: int, *, contents: Iterable[tuple[str,
     rest = iter(contents)
     while chunk := list(islice(rest, READ_ROWS)):
         with hold.writing("compare") as connection:
-            connection.execute(
-                statement, [{"b_key_digest": key, "b_old": old, "b_new": new} for key, old, new in chunk]
-            )
+            rows = [{"b_key_digest": key, "b_old": old, "b_new": new} for key, old, new in chunk]
+            connection.execute(statement, rows)
 
 
 def odd_digests(ledger: Ledger, list_row: int) -> list[tuple[str, ContactState]]:
@@ -261,12 +266,13 @@ def _is_open(append_id: int) -> sa.ColumnElement[bool]:
     return sa.and_(_contact.append_id == append_id, _contact.state == ContactState.CLAIMED.value)
 
 
-def _end(connection: sa.Connection, append_id: int, state: ContactState, *, accepted_count: int | None = None) -> None:
-    done = connection.execute(
-        LIST_APPENDS.update()
-        .where(LIST_APPENDS.c.id == append_id, LIST_APPENDS.c.state == ContactState.CLAIMED.value)
-        .values(state=state.value, accepted_count=accepted_count, answered_at=now(connection))
-    )
+_BEFORE: Final = {ContactState.CLAIMED: ["prepared"], ContactState.RELEASED: ["claimed", "prepared"]}
+"""From which states an append comes to these; to all others from claimed."""
+
+
+def _move(connection: sa.Connection, append_id: int, state: ContactState, **values: object) -> None:
+    is_there = sa.and_(LIST_APPENDS.c.id == append_id, LIST_APPENDS.c.state.in_(_BEFORE.get(state, ["claimed"])))
+    done = connection.execute(LIST_APPENDS.update().where(is_there).values(state=state.value, **values))
     if done.rowcount != 1:
         raise BalanceError(
             f"Append {append_id} of the ledger has an answer already, though nobody else had its list. "

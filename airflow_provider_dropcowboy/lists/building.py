@@ -54,8 +54,7 @@ class Builder:
         else:
             building = self._unfinished() or self._begin_anew()
             chunks = self._wanted.chunks([Standing.ADDED], chunk_rows=self._vendor.max_rows)
-        read_on = arriving.read_on if arriving is not None else bool
-        if not self._appender.append(chunks, building, at_once=at_once, read_on=read_on):
+        if not self._appender.append(chunks, building, at_once=at_once, arriving=arriving):
             self._retire(building)
             return None
         counted = lists.read_again(self._hold.ledger, building).counted

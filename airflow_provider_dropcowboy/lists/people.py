@@ -189,6 +189,7 @@ class Reading:
         self.reasons: Counter[str] = Counter()
         self.unreadable_suppressions = 0
         self.is_over = False
+        self._given = 0
 
     def read_on(self) -> bool:
         """Read a batch more; whether there may be another.
@@ -208,15 +209,18 @@ class Reading:
     def chunks(self, chunk_rows: int) -> Iterator[list[WantedContact]]:
         """The wanted contacts, a chunk as soon as it is read; for a list that is empty."""
         chunks = self._wanted.chunks([Standing.ADDED], chunk_rows=chunk_rows)
-        given = 0
         while not self.is_over:
-            if self._wanted.count - given >= chunk_rows:
+            if self.has_chunk(chunk_rows):
                 chunk = next(chunks)
-                given += len(chunk)
+                self._given += len(chunk)
                 yield chunk
             else:
                 self.read_on()
         yield from chunks
+
+    def has_chunk(self, chunk_rows: int) -> bool:
+        """Whether the next chunk can be given without reading on."""
+        return self.is_over or self._wanted.count - self._given >= chunk_rows
 
     def _read_on(self, rows: Rows, suppressed: SuppressionList | None) -> Iterator[bool]:
         """True, once a batch."""

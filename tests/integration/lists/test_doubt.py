@@ -1,7 +1,9 @@
 """A mirror is exact under faults of every route, and after a death at any step."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
+from threading import Event
 from typing import Any
 
 import pytest
@@ -18,10 +20,12 @@ from airflow_provider_dropcowboy.errors import (
     VendorDownError,
 )
 from airflow_provider_dropcowboy.hooks.connection import ConnectionSettings
+from airflow_provider_dropcowboy.ledger import list_contacts
 from airflow_provider_dropcowboy.ledger.database import Ledger
 from airflow_provider_dropcowboy.ledger.runs import Who
 from airflow_provider_dropcowboy.ledger.syncs import LEASE, Hold, begin_sync, last_syncs
 from airflow_provider_dropcowboy.ledger.syncs import Sync as SyncRow
+from airflow_provider_dropcowboy.lists import appending
 from airflow_provider_dropcowboy.lists.vendor import Vendor
 from airflow_provider_dropcowboy.secret import Secret
 from tests.clock import MovableClock
@@ -269,6 +273,42 @@ def test_a_new_list_is_gone_on_with_where_its_source_failed(sync: Sync, sandbox:
     summary = sync(persons(25_000))
     assert {name: ids(contacts) for name, contacts in inside(sandbox).items()} == {"leads": list(range(25_000))}
     assert (summary.added, summary.appends) == (25_000, 1)
+
+
+def test_an_append_that_a_dead_sync_only_prepared_is_begun_by_the_next(
+    sync: Sync, ledger: Ledger, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_prepared = Event()
+    monkeypatch.setattr(V1, "list_rules", replace(V1.list_rules, max_rows=10))
+
+    def wait_for_it(_method: str, path: str, body: Body) -> Body:
+        if path.endswith("/contacts"):
+            assert is_prepared.wait(60)
+        return body
+
+    def claim(*given: Any, **named: Any) -> int:
+        append_id = list_contacts.claim_append(*given, **named)
+        if named["is_prepared"]:
+            is_prepared.set()
+        return append_id
+
+    def die(*_: object, **__: object) -> None:
+        raise Death
+
+    with Between(sandbox.base_url) as vendor:
+        account = Account(sandbox.team_id, Secret(sandbox.secret), vendor.base_url)
+        vendor.asking = wait_for_it
+        with monkeypatch.context() as patched:
+            patched.setattr(appending, "claim_append", claim)
+            patched.setattr(appending, "begin_append", die)
+            with pytest.raises(Death):  # four appends are under way, and nobody records three of them
+                sync(persons(50), account=account)
+        assert [len(contacts) for contacts in inside(sandbox).values()] == [40]
+        vendor.pass_unchanged()
+        let_holds_lapse(ledger)
+        summary = sync(persons(50), account=account)
+    assert {name: ids(contacts) for name, contacts in inside(sandbox).items()} == {"leads": list(range(50))}
+    assert (summary.added, summary.appends) == (50, 1)
 
 
 def test_a_source_that_cannot_be_read_at_all_creates_nothing(sync: Sync, sandbox: SandboxProcess) -> None:
