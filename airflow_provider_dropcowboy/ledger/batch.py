@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
@@ -13,35 +13,30 @@ from airflow_provider_dropcowboy.ledger.schema import Instant
 if TYPE_CHECKING:
     from sqlalchemy.dialects.sqlite import Insert  # PostgreSQL's has the same methods
 
-Kind = Literal["text", "integer", "bigint", "boolean", "timestamptz"]
-
-_TYPES: Final[dict[Kind, sa.types.TypeEngine[Any]]] = {
-    "text": sa.String(),
-    "integer": sa.Integer(),
-    "bigint": sa.BigInteger(),
-    "boolean": sa.Boolean(),
-    "timestamptz": Instant(),
-}
+_KINDS: Final = {Instant: "timestamptz", sa.Boolean: "boolean", sa.BigInteger: "bigint", sa.Integer: "integer"}
+"""How PostgreSQL reads a value of each type; text else. A BigInteger is an Integer too, so it comes first."""
 
 
 @cache
-def batch(dialect: str, *columns: tuple[str, Kind]) -> sa.Subquery:
-    """A table of the batch's rows, to insert from, to update from, or to join.
+def batch(table: sa.Table, dialect: str, *columns: str) -> sa.Subquery:
+    """The batch's rows as a table, to insert from, to update from, or to join.
 
+    :param table: whose columns the rows have values for.
     :param dialect: ``sqlite`` or ``postgresql``.
-    :param columns: name and kind of each; the statement's parameter ``rows`` is ``as_parameter`` of rows in this order.
+    :param columns: their names; the statement's parameter ``rows`` is ``as_parameter`` of rows in this order.
     """
+    types = [table.c[name].type for name in columns]
     if dialect == "postgresql":
-        select = ", ".join(f"(value ->> {place})::{kind} AS {name}" for place, (name, kind) in enumerate(columns))
+        kinds = [next((kind for each, kind in _KINDS.items() if isinstance(type_, each)), "text") for type_ in types]
+        values = [f"(value ->> {place})::{kind}" for place, kind in enumerate(kinds)]
         source = "jsonb_array_elements(CAST(:rows AS jsonb))"
     else:
-        select = ", ".join(
-            f"json_extract(value, '$[{place}]') AS {name}" for place, (name, _kind) in enumerate(columns)
-        )
+        values = [f"json_extract(value, '$[{place}]')" for place in range(len(columns))]
         source = "json_each(:rows)"
+    select = ", ".join(f"{value} AS {name}" for value, name in zip(values, columns, strict=True))
     # names and kinds are this package's own words
     text = sa.text(f"SELECT {select} FROM {source}")  # noqa: S608
-    return text.columns(*(sa.column(name, _TYPES[kind]) for name, kind in columns)).subquery("batch")
+    return text.columns(*map(sa.column, columns, types)).subquery("batch")
 
 
 def insert_batch(table: sa.Table, dialect: str, columns: Sequence[str], *, same: Sequence[str] = ()) -> "Insert":
@@ -50,17 +45,12 @@ def insert_batch(table: sa.Table, dialect: str, columns: Sequence[str], *, same:
     :param columns: of the table, in the order of the rows' values.
     :param same: columns with one value for all rows: a parameter of the column's name.
     """
-    new = batch(dialect, *((name, _kind_of(table.c[name])) for name in columns))
     values = (sa.bindparam(name, type_=table.c[name].type) for name in same)
     # SQLite cannot tell ON CONFLICT from a join's ON without a WHERE before it
-    rows = sa.select(*new.c, *values).where(sa.true())
+    rows = sa.select(*batch(table, dialect, *columns).c, *values).where(sa.true())
     # the other dialect is not imported: each takes a while
     insert: Insert = import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
     return insert.from_select([*columns, *same], rows)
-
-
-def _kind_of(column: sa.Column[Any]) -> Kind:
-    return next((kind for kind, type_ in reversed(_TYPES.items()) if isinstance(column.type, type(type_))), "text")
 
 
 def as_parameter(rows: Iterable[Sequence[object]]) -> str:

@@ -226,6 +226,7 @@ def _insert(
         for new in (candidate.message,)
     )
     same: dict[str, object] = {"campaign_id": run.campaign.id, "claim_id": claim_id, "run_id": run.id}
+    same |= {"owns_number": True, "state": State.CLAIMED.value, "attempt": 1}
     same |= {"claimed_at": at, "claimed_day": day_of(at)}
     is_keyed = rules.key_lasts is not None
     same |= {"key_generation": 1 if is_keyed else None, "keyed_at": at if is_keyed else None}

@@ -196,15 +196,7 @@ def _row(item: Answered) -> tuple[object, ...]:
 
 @cache
 def _answers(dialect: str, target: State, owns: bool | None = None) -> sa.Update:
-    answer = batch(
-        dialect,
-        ("foreign_id", "text"),
-        ("attempt", "integer"),
-        ("claim_id", "text"),
-        ("state", "text"),
-        ("reason", "text"),
-        ("owns_number", "boolean"),
-    ).c
+    answer = batch(SENDS, dialect, "foreign_id", "attempt", "claim_id", "state", "reason", "owns_number").c
     is_still_in_doubt = sa.and_(SENDS.c.resent_at.is_not(None), answer.state.in_(sorted(OPEN)))
     owned = {} if owns else {"owns_number": sa.or_(is_still_in_doubt, answer.owns_number)}
     return (

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from airflow_provider_dropcowboy.api.callbacks import Callback, Reading
 from airflow_provider_dropcowboy.api.versions import DEFAULT, KEYED
-from airflow_provider_dropcowboy.ledger.batch import batch, is_among
+from airflow_provider_dropcowboy.ledger.batch import batch, insert_batch, is_among
 from airflow_provider_dropcowboy.ledger.digest import number_digest
 from airflow_provider_dropcowboy.ledger.schema import CALLBACKS, SENDS, may_become
 from airflow_provider_dropcowboy.phone import Phone, PhoneError
@@ -17,29 +17,9 @@ from airflow_provider_dropcowboy.states import State
 
 @cache
 def first_claims(dialect: str) -> sa.Insert:
-    new = batch(
-        dialect,
-        ("foreign_id", "text"),
-        ("contact_key", "text"),
-        ("phone_number", "text"),
-        ("number_digest", "text"),
-        ("content_digest", "text"),
-        ("rule", "text"),
-    )
-    same = {
-        "campaign_id": sa.bindparam("campaign_id", type_=sa.Integer()),
-        "owns_number": sa.true(),
-        "state": sa.literal_column(f"'{State.CLAIMED.value}'"),
-        "attempt": sa.literal_column("1"),
-        "claim_id": sa.bindparam("claim_id", type_=sa.String()),
-        "run_id": sa.bindparam("run_id", type_=sa.Integer()),
-        "claimed_at": sa.bindparam("claimed_at", type_=SENDS.c.claimed_at.type),
-        "claimed_day": sa.bindparam("claimed_day", type_=sa.Integer()),
-        "key_generation": sa.bindparam("key_generation", type_=sa.Integer()),
-        "keyed_at": sa.bindparam("keyed_at", type_=SENDS.c.keyed_at.type),
-        "request_digest": sa.bindparam("request_digest", type_=sa.String()),
-    }
-    return SENDS.insert().from_select([*new.c.keys(), *same], sa.select(*new.c, *same.values()))
+    new = ("foreign_id", "contact_key", "phone_number", "number_digest", "content_digest", "rule")
+    same = ("campaign_id", "owns_number", "state", "attempt", "claim_id", "run_id", "claimed_at", "claimed_day")
+    return insert_batch(SENDS, dialect, new, same=(*same, "key_generation", "keyed_at", "request_digest"))
 
 
 _IS_UNMOVED: Final = sa.and_(
@@ -77,35 +57,19 @@ CLAIM_ANEW: Final = (
 
 @cache
 def keep_callbacks(dialect: str) -> sa.Insert:
-    new = batch(
-        dialect,
-        ("foreign_id", "text"),
-        ("attempt", "integer"),
-        ("is_verified", "boolean"),
-        ("status", "text"),
-        ("match", "text"),
-        ("payload", "text"),
-    )
-    received_at = sa.bindparam("received_at", type_=CALLBACKS.c.received_at.type)
-    return CALLBACKS.insert().from_select([*new.c.keys(), "received_at"], sa.select(*new.c, received_at))
+    kept = ("foreign_id", "attempt", "is_verified", "status", "match", "payload")
+    return insert_batch(CALLBACKS, dialect, kept, same=["received_at"])
 
 
 @cache
 def finals(dialect: str) -> sa.Update:
-    final = batch(
-        dialect,
-        ("foreign_id", "text"),
-        ("state", "text"),
-        ("reason", "text"),
-        ("drop_id", "text"),
-        ("cost_micros", "bigint"),
-        ("network", "text"),
-    ).c
+    columns = ("state", "reason", "drop_id", "cost_micros", "network")
+    final = batch(SENDS, dialect, "foreign_id", *columns).c
     return (
         SENDS.update()
         .where(SENDS.c.foreign_id == final.foreign_id, may_become(State.DELIVERED))  # failed has the same sources
         .values(
-            {name: final[name] for name in ("state", "reason", "drop_id", "cost_micros", "network")}
+            {name: final[name] for name in columns}
             | {"final_at": sa.bindparam("final_at", type_=SENDS.c.final_at.type)}
         )
     )

@@ -97,7 +97,7 @@ def keep_held(ledger: Ledger, campaign: Campaign, foreign_ids: Iterable[str], *,
     rest = iter(foreign_ids)
     while chunk := list(islice(rest, CHUNK_ROWS)):
         with ledger.claiming(campaign.account) as connection:
-            new = batch(connection.dialect.name, ("foreign_id", "text"))
+            new = batch(HELD, connection.dialect.name, "foreign_id")
             is_there = sa.exists().where(HELD.c.first_run_id == first_run_id, HELD.c.foreign_id == new.c.foreign_id)
             row = sa.select(sa.literal(first_run_id), new.c.foreign_id).where(~is_there)
             insert = HELD.insert().from_select(["first_run_id", "foreign_id"], row)
