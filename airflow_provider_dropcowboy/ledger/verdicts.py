@@ -181,7 +181,7 @@ def last_verdicts(campaign: Campaign) -> sa.Select[Any]:
         (makes_message, is_newest),
         else_=sa.or_(is_newest, sa.and_(is_sent, is_beside)),
     )
-    # another task than the one that read or sent the other row: then these are two rows, if both are still read
+    # another task read or sent the other row: then these are two rows, if both are still read
     run, rival = RUNS.alias(), RUNS.alias()
     rival_run = sa.case((is_sent, SENDS.c.run_id), else_=other.c.run_id)
     differs = sa.or_(*(run.c[name].is_distinct_from(rival.c[name]) for name in _TASK))

@@ -109,7 +109,7 @@ def phones_in(event: Event) -> list[Phone]:
 
 
 def begin_rotation(ledger: Ledger, webhook_id: str) -> None:
-    """Drop Cowboy is asked for another secret: the kept one counts until that one is kept.
+    """Drop Cowboy is about to make another secret: the kept one counts until that one is kept.
 
     Meanwhile the new one may sign already, or be lost with its answer. So no event is refused for good.
     """

@@ -1,4 +1,4 @@
-"""What a receiver is told: the secrets that prove callbacks and events, and where the ledger is."""
+"""What a receiver needs: the secrets that prove callbacks and events, and where the ledger is."""
 
 import asyncio
 import logging
