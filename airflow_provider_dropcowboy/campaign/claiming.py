@@ -84,7 +84,7 @@ class Claiming:
         shared = self._shared
         gathered_s = 0.0
         while True:
-            answered = [await shared.answers.get()]
+            await shared.answers.came()
             begun_s = shared.clock.boot_s()
             gather_s = min(max(shared.in_flight.request.seconds * GATHER, MIN_GATHER_S), MAX_GATHER_S)
             # some gathered while the last ones were recorded
@@ -93,8 +93,7 @@ class Claiming:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(TURN_S), self._turn:
                         pass
-            while len(answered) < MAX_RECORD_ROWS and not shared.answers.empty():
-                answered.append(shared.answers.get_nowait())
+            answered = shared.answers.take(MAX_RECORD_ROWS)
             gathered_s = shared.clock.boot_s()
             done = len(answered)
             if size := self._room_beside(answered):
@@ -114,7 +113,7 @@ class Claiming:
         """
         assert isinstance(key, Claim)
         self._shared.in_flight.claims += 1
-        self._shared.answers.put_nowait(Answered(key, OUT_OF_STEP, is_correction=True))
+        self._shared.answers.put(Answered(key, OUT_OF_STEP, is_correction=True))
 
     def _room_beside(self, answered: Sequence[Answered]) -> int:
         """How many messages may be claimed in the transaction of these answers; they count as out from now on."""
@@ -215,8 +214,8 @@ class Claiming:
         shared.tally.count_unclaimed(judgement, run_id=shared.run.id)
         shared.unsent.add_all(judgement)
         shared.not_sent.add_all(judgement)
+        shared.tally.claim(len(judgement.claimed))
         for claim in judgement.claimed:
-            shared.tally.claim()
             self._sending.pass_on(Ask(claim, lease_ends))
 
     async def claim_retries(self) -> None:
@@ -238,7 +237,7 @@ class Claiming:
             for message, verdict in judgement.stopped:
                 self._sending.give_back(rest.pop(message.foreign_id), verdict)
             for ask in rest.values():
-                shared.answers.put_nowait(Answered(ask.claim, STOPPED if self._is_stopping() else KEY_OVER))
+                shared.answers.put(Answered(ask.claim, STOPPED if self._is_stopping() else KEY_OVER))
 
     def _claim_new(
         self, candidates: Sequence[Candidate], *, met: Mapping[str, str], uncertain: str | None = None

@@ -5,7 +5,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final, Self
 
 from airflow_provider_dropcowboy.api.wire import Answer, Outcome, Reply, SendOutcome, http_date
@@ -204,10 +204,10 @@ class VendorClock:
         # SQLite's clock is this machine's; that of a database server has agreed with it before the run (check_campaign)
         return cls(may_stop=plan.hours is not None and ledger.engine.dialect.name == "sqlite")
 
-    def check(self, reply: Reply, *, asked_at: datetime) -> Order | None:
+    def check(self, reply: Reply, *, took_s: float) -> Order | None:
         """Look at one answer; the order to stop if it was one too many.
 
-        :param asked_at: by this machine's clock; the vendor's ``Date`` lies between it and now if the clocks agree.
+        :param took_s: since its request began; the vendor's ``Date`` lies between then and now if the clocks agree.
         """
         if self._is_settled or not isinstance(reply, Answer) or reply.date is None:
             return None
@@ -215,7 +215,7 @@ class VendorClock:
         if date is None:
             return None
         answered_at = utcnow()
-        if asked_at - MAX_CLOCK_SKEW <= date <= answered_at + MAX_CLOCK_SKEW:
+        if answered_at - timedelta(seconds=took_s) - MAX_CLOCK_SKEW <= date <= answered_at + MAX_CLOCK_SKEW:
             self._is_settled = True
             return None
         self._differing += 1

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
@@ -37,7 +38,8 @@ class Sending:
         self._pace = shared.pace
         self._control = shared.control
         self._waiting: dict[str, Ask] = {}  # by foreign_id: claimed, and neither written nor held back
-        self._to_send: asyncio.Queue[str] = asyncio.Queue()
+        self._to_send: deque[str] = deque()
+        self._idle: deque[asyncio.Future[None]] = deque()  # workers that wait for one of these
         self._workers: list[asyncio.Task[None]] = []
         self._writing: set[asyncio.Task[None]] = set()
         self._confirming: set[asyncio.Task[None]] = set()
@@ -56,10 +58,15 @@ class Sending:
             hours_end = self._clock.deadline_at(ruling.closes_at)
             ask = replace(ask, hours_end=hours_end, lease_ends=ask.lease_ends.at_most(hours_end))
         if self._control.order is not None:
-            self._answers.put_nowait(Answered(ask.claim, STOPPED))
+            self._answers.put(Answered(ask.claim, STOPPED))
         else:
             self._waiting[message.foreign_id] = ask
-            self._to_send.put_nowait(message.foreign_id)
+            self._to_send.append(message.foreign_id)
+            while self._idle:
+                woken = self._idle.popleft()
+                if not woken.done():
+                    woken.set_result(None)
+                    break
 
     def waiting_numbers(self) -> list[str]:
         """Digests of the numbers that are claimed and not written to."""
@@ -77,10 +84,10 @@ class Sending:
         """The claim is released, and its row counts by the verdict that stopped it, or as in doubt if it was before."""
         if ask.claim.is_doubtful or ask.claim.is_resend:
             outcome = SendOutcome(Outcome.RELEASED, f"not sent again: {verdict.reason}")
-            self._answers.put_nowait(Answered(ask.claim, outcome))
+            self._answers.put(Answered(ask.claim, outcome))
         else:
             outcome = OPTED_OUT if verdict.state is State.SUPPRESSED else HOURS_ENDED
-            self._answers.put_nowait(Answered(ask.claim, outcome, held_back=verdict))
+            self._answers.put(Answered(ask.claim, outcome, held_back=verdict))
 
     def start(self, wire: BulkSender, stages: asyncio.TaskGroup) -> None:
         """Begin to send: a worker for each connection, which goes on to the next ask in the moment it has an answer.
@@ -101,7 +108,7 @@ class Sending:
             if worker not in self._writing:
                 worker.cancel()
         for ask in (*self._waiting.values(), *self._retries.drain()):
-            self._answers.put_nowait(Answered(ask.claim, STOPPED))
+            self._answers.put(Answered(ask.claim, STOPPED))
         self._waiting.clear()
 
     def cut_off(self) -> None:
@@ -112,8 +119,12 @@ class Sending:
     async def _work(self, wire: BulkSender) -> None:
         worker = asyncio.current_task()
         assert worker is not None
+        loop = asyncio.get_running_loop()
         while self._control.order is None:
-            foreign_id = await self._to_send.get()
+            while not self._to_send:
+                self._idle.append(woken := loop.create_future())
+                await woken
+            foreign_id = self._to_send.popleft()
             await self._pace.enter()
             ask = self._waiting.pop(foreign_id, None)
             if ask is None or self._has_ended(ask):  # or it was held back while it waited for its turn
@@ -136,7 +147,7 @@ class Sending:
         ):
             self.give_back(ask, verdict)
         elif not self._retries.put(ask, retry_after_s=0.0):
-            self._answers.put_nowait(Answered(ask.claim, LEASE_OVER))
+            self._answers.put(Answered(ask.claim, LEASE_OVER))
         return True
 
     async def _send(self, wire: BulkSender, ask: Ask) -> None:
@@ -149,20 +160,21 @@ class Sending:
             callback_url=self._callback_url(ask.claim),
             key=None if ask.claim.key_generation is None else f"{message.foreign_id}.{ask.claim.key_generation}",
         )
-        asked_at, asked_s = self._clock.now(), self._clock.boot_s()
+        asked_s = self._clock.boot_s()
         try:
             reading = await wire.send(request, lease_ends=ask.lease_ends, key=ask.claim)
         except asyncio.CancelledError as error:
             is_written = not isinstance(error, NothingWrittenError)
-            self._answers.put_nowait(Answered(ask.claim, CUT_OFF if is_written else STOPPED))
+            self._answers.put(Answered(ask.claim, CUT_OFF if is_written else STOPPED))
             raise
         finally:
             self._pace.leave()
         is_written = not isinstance(reading.reply, NotWritten)
         if not is_written and self._has_ended(ask):
             return
-        self._in_flight.request.add(self._clock.boot_s() - asked_s)
-        if order := self._vendor_clock.check(reading.reply, asked_at=asked_at):
+        took_s = self._clock.boot_s() - asked_s
+        self._in_flight.request.add(took_s)
+        if order := self._vendor_clock.check(reading.reply, took_s=took_s):
             self._control.stop(order)
         self._heed(ask, reading)
         if reading.proof is None:
@@ -199,7 +211,7 @@ class Sending:
         try:
             confirmed = await reading.confirmed()
         except asyncio.CancelledError:
-            self._answers.put_nowait(Answered(ask.claim, CUT_OFF))
+            self._answers.put(Answered(ask.claim, CUT_OFF))
             raise
         if confirmed is not reading:
             self._heed(ask, confirmed)
@@ -207,12 +219,15 @@ class Sending:
 
     def _settle(self, ask: Ask, outcome: SendOutcome) -> None:
         """Repeat a request a few times if it was not accepted, or is in doubt and has a key; record everything else."""
+        if outcome.kind is Outcome.ACCEPTED:  # nearly always
+            self._answers.put(Answered(ask.claim, outcome))
+            return
         if is_repeatable(ask, outcome):
             ask = replace(ask, claim=replace(ask.claim, is_doubtful=True))
         is_free = outcome.kind is Outcome.RELEASED or is_repeatable(ask, outcome)
         is_again = is_free and self._control.order is None
         if not (is_again and self._retries.put(ask, retry_after_s=outcome.retry_after_s)):
-            self._answers.put_nowait(Answered(ask.claim, outcome))
+            self._answers.put(Answered(ask.claim, outcome))
 
 
 def is_repeatable(ask: Ask, outcome: SendOutcome) -> bool:

@@ -55,6 +55,30 @@ class Ask:
     hours_end: Deadline | None = None
 
 
+class Answers:
+    """What requests came to, until it is recorded. In one event loop. A queue of asyncio takes ten calls for each."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Answered] = []
+        self._changed = asyncio.Event()
+
+    def put(self, answered: Answered) -> None:
+        """One more is to be recorded."""
+        self._waiting.append(answered)
+        self._changed.set()
+
+    async def came(self) -> None:
+        """Wait until there is one."""
+        while not self._waiting:
+            self._changed.clear()
+            await self._changed.wait()
+
+    def take(self, most: int) -> list[Answered]:
+        """The oldest ones, at most so many."""
+        taken, self._waiting = self._waiting[:most], self._waiting[most:]
+        return taken
+
+
 class RetryQueue:
     """Asks by the moment they are due. Used in one event loop."""
 
@@ -227,7 +251,7 @@ class Shared:
     pace: Pace = field(init=False)
     retries: RetryQueue = field(init=False)
     in_flight: InFlightLimit = field(init=False)
-    answers: asyncio.Queue[Answered] = field(init=False, default_factory=asyncio.Queue)
+    answers: Answers = field(init=False, default_factory=Answers)
     not_sent: NotSentRows = field(init=False)
 
     def __post_init__(self) -> None:

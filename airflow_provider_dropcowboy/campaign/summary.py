@@ -77,10 +77,10 @@ class Tally:
         for _message, verdict in judgement.stopped:
             self.stop(verdict)
 
-    def claim(self) -> None:
-        """One more row is claimed by this run."""
-        self.states[State.CLAIMED] += 1
-        self.own[State.CLAIMED] += 1
+    def claim(self, rows: int = 1) -> None:
+        """So many more rows are claimed by this run."""
+        self.states[State.CLAIMED] += rows
+        self.own[State.CLAIMED] += rows
 
     def settle(self, state: State, reason: str | None = None) -> None:
         """A claim of this run came to ``state``."""

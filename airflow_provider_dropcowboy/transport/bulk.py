@@ -1,10 +1,8 @@
 """Many sends at once: bytes out, replies in, and their pace. What a reply means stands in ``api/wire``."""
 
 import asyncio
-import json
 import time
 from collections.abc import Mapping
-from json.encoder import encode_basestring_ascii
 from types import TracebackType
 from typing import Final, Self
 
@@ -24,7 +22,7 @@ from airflow_provider_dropcowboy.api.wire import (
 from airflow_provider_dropcowboy.clock import SYSTEM_CLOCK, Clock, Deadline
 from airflow_provider_dropcowboy.row_value import row_value
 from airflow_provider_dropcowboy.transport.evidence import why
-from airflow_provider_dropcowboy.transport.http1 import NOT_SENT, AnswerError, Connection
+from airflow_provider_dropcowboy.transport.http1 import NOT_SENT, AnswerError, Body, Connection
 from airflow_provider_dropcowboy.transport.kept import Keeper, OnDoubt
 from airflow_provider_dropcowboy.transport.origin import ConnectError, Origin, header_lines
 
@@ -185,26 +183,6 @@ class BulkSender:
             await asyncio.sleep(TICK_S)
 
 
-class Body:
-    """Dumps the bodies of requests; a text that the request before had as well is not dumped again."""
-
-    def __init__(self) -> None:
-        self._last: dict[str, tuple[str, str]] = {}
-
-    def dump(self, body: Mapping[str, object]) -> bytes:
-        """As ``json.dumps`` does."""
-        last, parts = self._last, []
-        for name, value in body.items():
-            if type(value) is not str:
-                parts.append(f"{encode_basestring_ascii(name)}: {json.dumps(value)}")
-                continue
-            known = last.get(name)
-            if known is None or known[0] is not value:
-                known = last[name] = value, f"{encode_basestring_ascii(name)}: {encode_basestring_ascii(value)}"
-            parts.append(known[1])
-        return f"{{{', '.join(parts)}}}".encode()
-
-
 def _unanswered(reply: Broken | NotWritten) -> Reading:
     return Reading(reply, read_send_answer(reply))
 
@@ -271,7 +249,7 @@ class Pace:
                     await self._changed.wait()
 
     def _has_room(self) -> bool:
-        return self.in_flight < self.connections
+        return self.in_flight < int(self._window) or self.in_flight < self.connections
 
     def leave(self) -> None:
         """Give the turn back."""

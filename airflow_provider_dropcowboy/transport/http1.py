@@ -5,11 +5,13 @@ chunks, at most ``MAX_ANSWER_BYTES`` with its head, and a known encoding.
 """
 
 import asyncio
+import json
 import math
 import select
 import zlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from json.encoder import encode_basestring_ascii
 from secrets import token_hex
 from typing import Final
 
@@ -99,11 +101,6 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     @property
-    def is_open(self) -> bool:
-        """Whether neither side has closed it, or said that it will."""
-        return not (self.announces_close or self.lost.is_set() or self._transport.is_closing())
-
-    @property
     def has_surplus(self) -> bool:
         """Whether bytes came that belong to no request."""
         is_partial = self._is_broken or (self._is_reading and self._waiter is None)
@@ -111,8 +108,17 @@ class Connection(asyncio.Protocol):
 
     @property
     def is_fit(self) -> bool:
-        """Whether another request may be written: it is open, and carried no stray bytes."""
-        return self.is_open and not self.has_surplus
+        """Whether another request may be written: neither side has closed it, or said so, and no stray bytes came."""
+        # in one call, with what ``has_surplus`` says: it is looked at twice for each request
+        return not (
+            self.announces_close
+            or self._is_spoilt
+            or self._is_broken
+            or self._unread
+            or (self._is_reading and self._waiter is None)
+            or self.lost_s < math.inf
+            or self._transport.is_closing()
+        )
 
     def has_bytes(self) -> bool:
         """Whether the system has bytes, or the end, of which the event loop does not know yet."""
@@ -130,7 +136,9 @@ class Connection(asyncio.Protocol):
         self.heard_s = self._loop.time()
         if self._waiter is None:
             self._is_spoilt = True
-        elif self._transport.get_write_buffer_size() or self._lowest.get_write_buffer_size():
+        elif self._lowest.get_write_buffer_size() or (
+            self._transport is not self._lowest and self._transport.get_write_buffer_size()
+        ):
             self.is_early = True
         self._read_bytes += len(data)
         try:
@@ -195,6 +203,26 @@ class Connection(asyncio.Protocol):
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_exception(error)
+
+
+class Body:
+    """Dumps the bodies of requests; a text that the request before had as well is not dumped again."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[str, str]] = {}
+
+    def dump(self, body: Mapping[str, object]) -> bytes:
+        """As ``json.dumps`` does."""
+        last, parts = self._last, []
+        for name, value in body.items():
+            if type(value) is not str:
+                parts.append(f"{encode_basestring_ascii(name)}: {json.dumps(value)}")
+                continue
+            known = last.get(name)
+            if known is None or known[0] is not value:
+                known = last[name] = value, f"{encode_basestring_ascii(name)}: {encode_basestring_ascii(value)}"
+            parts.append(known[1])
+        return f"{{{', '.join(parts)}}}".encode()
 
 
 class ConnectionCheck:

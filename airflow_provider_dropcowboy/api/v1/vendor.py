@@ -4,6 +4,7 @@ No route lists all lists, reads their contacts or removes one.
 """
 
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Final, TypeVar
 from urllib.parse import quote
 
@@ -31,6 +32,8 @@ _RVM_FIELDS: Final = (
     "pool_id", "postal_code", "byoc",
 )  # fmt: skip
 """Of ``POST /rvm``, by the names that they have in ``Rvm`` too; where one has no value, it is left out."""
+
+_RVM_VALUES: Final = attrgetter(*_RVM_FIELDS)
 
 _SMS_FIELDS: Final = ("caller_id", "pool_id", "sms_body")
 """Of ``POST /sms``, likewise; each is always there."""
@@ -90,7 +93,8 @@ class V1(Vendor):
             "phone_number": phone.e164,
         }
         if isinstance(content, Rvm):
-            body |= {name: value for name in _RVM_FIELDS if (value := getattr(content, name)) is not None}
+            fields = zip(_RVM_FIELDS, _RVM_VALUES(content), strict=True)
+            body |= {name: value for name, value in fields if value is not None}
         else:
             # opt_in is what the row was screened for
             body |= {**{name: getattr(content, name) for name in _SMS_FIELDS}, "opt_in": True}

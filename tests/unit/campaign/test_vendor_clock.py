@@ -25,7 +25,7 @@ def answer(ahead: timedelta) -> Answer:
 
 
 def checked(clock: VendorClock, *answers: Answer | Broken, took: timedelta = timedelta()) -> list[Order]:
-    return [order for reply in answers if (order := clock.check(reply, asked_at=NOW - took))]
+    return [order for reply in answers if (order := clock.check(reply, took_s=took.total_seconds()))]
 
 
 @pytest.mark.parametrize("ahead", [timedelta(minutes=-40), timedelta(seconds=31)])

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_dropcowboy.transport.bulk import Body
+from airflow_provider_dropcowboy.transport.http1 import Body
 
 VALUES = st.one_of(st.sampled_from(["same", "Grüße", 'a\n"\u2028😀', ""]), st.text(), st.booleans(), st.integers())
 FIELDS = st.dictionaries(st.sampled_from(["secret", "tts_body", "phone_number", "é"]), VALUES)

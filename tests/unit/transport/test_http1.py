@@ -58,7 +58,7 @@ class Read:
             self.answer = None if self.error else answering.result()
         self.unread = connection.unread()
         self.has_surplus = connection.has_surplus
-        self.is_open = connection.is_open
+        self.is_fit = connection.is_fit
         assert self.has_surplus == bool(self.unread)
 
 
@@ -108,7 +108,7 @@ def test_answers_are_the_same_however_their_bytes_are_cut_and_glued(
     read = Read(cut(text, places))
     assert read.answer == answers[0]
     assert read.unread == answers[1:]  # nobody had asked for these
-    assert read.is_open
+    assert read.is_fit == (len(answers) == 1)
 
 
 @given(st.data(), ANSWERS, PLACES)
@@ -184,4 +184,4 @@ def test_a_whole_answer_in_an_uncommon_form_counts(text: bytes, body: bytes) -> 
 def test_a_connection_that_the_server_is_about_to_close_carries_no_other_request(end: bytes) -> None:
     read = Read([end + b"Content-Length: 2\r\n\r\n{}"])
     assert read.answer == Answer(200, b"{}")
-    assert not read.is_open
+    assert not read.is_fit
