@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Final, TypeVar
 
@@ -262,3 +263,12 @@ _FIELD_NAMES = frozenset(
      "audio_type", "forwarding_number", "phone_ivr_id", "pool_id", "postal_code", "callback_url", "byoc", "caller_id",
      "sms_body", "opt_in"}
 )  # fmt: skip
+
+
+def http_date(text: str) -> datetime | None:
+    """An HTTP date, aware, in UTC; None if it is none."""
+    try:
+        instant = parsedate_to_datetime(text)
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError):  # the latter for a last day of the year 9999 in another zone
+        return None

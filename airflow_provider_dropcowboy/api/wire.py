@@ -4,13 +4,19 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final, Generic, Literal, TypeVar, assert_never
 
 from airflow_provider_dropcowboy import errors
-from airflow_provider_dropcowboy.api.reading import MAX_REASON_CHARACTERS, error_reason, read_json, refusal, scrub
+from airflow_provider_dropcowboy.api.reading import (
+    MAX_REASON_CHARACTERS,
+    error_reason,
+    http_date,
+    read_json,
+    refusal,
+    scrub,
+)
 from airflow_provider_dropcowboy.row_value import row_value
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
@@ -218,15 +224,6 @@ def retry_after_s(reply: Reply) -> float | None:
         return None
     since = http_date(reply.date or "") or datetime.now(UTC)
     return min(max((until - since).total_seconds(), 0.0), MAX_RETRY_AFTER_S)
-
-
-def http_date(text: str) -> datetime | None:
-    """An HTTP date, aware, in UTC; None if it is none."""
-    try:
-        instant = parsedate_to_datetime(text)
-        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
-    except (ValueError, OverflowError):  # the latter for a last day of the year 9999 in another zone
-        return None
 
 
 def _answer_error(call: Call[T], answer: Answer) -> errors.VendorError:

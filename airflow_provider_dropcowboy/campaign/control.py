@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Self
 
-from airflow_provider_dropcowboy.api.wire import Answer, Outcome, Reply, SendOutcome, http_date
+from airflow_provider_dropcowboy.api.reading import http_date
+from airflow_provider_dropcowboy.api.wire import Answer, Outcome, Reply, SendOutcome
 from airflow_provider_dropcowboy.campaign.plan import Plan
 from airflow_provider_dropcowboy.clock import utcnow
 from airflow_provider_dropcowboy.errors import (

@@ -16,8 +16,9 @@ from sqlalchemy import URL
 
 from airflow_provider_dropcowboy.api.account import Account, is_local
 from airflow_provider_dropcowboy.api.callbacks import CallbackUrls, Ticket
+from airflow_provider_dropcowboy.api.reading import http_date
 from airflow_provider_dropcowboy.api.versions import vendor_of
-from airflow_provider_dropcowboy.api.wire import Answer, NotWritten, http_date
+from airflow_provider_dropcowboy.api.wire import Answer, NotWritten
 from airflow_provider_dropcowboy.cli import connection, rules
 from airflow_provider_dropcowboy.cli.console import DISTRIBUTION
 from airflow_provider_dropcowboy.clock import utcnow

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_dropcowboy.api.reading import MAX_REASON_CHARACTERS, error_reason, read_json
+from airflow_provider_dropcowboy.api.reading import MAX_REASON_CHARACTERS, error_reason, http_date, read_json
 from airflow_provider_dropcowboy.api.wire import (
     MAX_RETRY_AFTER_S,
     Answer,
@@ -16,7 +16,6 @@ from airflow_provider_dropcowboy.api.wire import (
     Outcome,
     Reply,
     SendOutcome,
-    http_date,
     read_send_answer,
     retry_after_s,
 )
