@@ -18,6 +18,8 @@ from typing import Any
 import psutil
 
 from airflow_provider_dropcowboy.ledger.database import open_ledger
+from airflow_provider_dropcowboy.secret import Secret
+from benchmarks import receiver
 from benchmarks.receiver import prepare, wait_for_ledger
 
 SECRET = "callback-secret-1"
@@ -84,7 +86,9 @@ def restart(folder: Path, *, workers: str) -> dict[str, float]:
     assert old.stdout is not None
     port = int(old.stdout.readline().rpartition(":")[2])
     wait_for_ledger(f"http://127.0.0.1:{port}/ready")
-    with steady().SteadyVendor(port, secret=SECRET) as vendor:
+    builds: Any = receiver  # imports both from where its build has them
+    urls = builds.CallbackUrls("", Secret(SECRET))
+    with steady().SteadyVendor(port, target=lambda number: urls.url(builds.Ticket(f"f{number}", 1))) as vendor:
         time.sleep(1)
         new = start(port)
         assert new.stdout is not None

@@ -3,11 +3,9 @@
 import asyncio
 import threading
 from collections import Counter
+from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
-
-from airflow_provider_dropcowboy.api.callbacks import CallbackUrls, Ticket
-from airflow_provider_dropcowboy.secret import Secret
 
 RATE_PER_S: Final = 200.0
 REUSED_WITHIN_S: Final = 1.0
@@ -17,15 +15,16 @@ BODY: Final = b'{"status": "success"}'
 class SteadyVendor:
     """Posts from a thread of its own within the block.
 
+    :param target: path of a callback, by its number.
     :ivar answers: how many callbacks met what: a status, or the error's name.
     :ivar posted: how many were posted.
     """
 
-    def __init__(self, port: int, *, secret: str) -> None:
+    def __init__(self, port: int, *, target: Callable[[int], str]) -> None:
         self.answers: Counter[str] = Counter()
         self.posted = 0
         self._port = port
-        self._urls = CallbackUrls("", Secret(secret))
+        self._target = target
         self._kept: list[tuple[asyncio.StreamReader, asyncio.StreamWriter, float]] = []
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._post_all()))
@@ -64,8 +63,7 @@ class SteadyVendor:
 
     async def _post(self, number: int) -> None:
         keeps = number % 2 == 0
-        target = self._urls.url(Ticket(f"f{number}", 1))
-        head = f"POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(BODY)}\r\n\r\n".encode()
+        head = f"POST {self._target(number)} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(BODY)}\r\n\r\n".encode()
         try:
             reader, writer = (self._reused() if keeps else None) or await asyncio.open_connection(
                 "127.0.0.1", self._port

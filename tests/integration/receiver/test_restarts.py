@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_dropcowboy.api.callbacks import CallbackUrls, Ticket
 from airflow_provider_dropcowboy.ledger.database import open_ledger
+from airflow_provider_dropcowboy.secret import Secret
 from tests.integration.cli.program import Program
 from tests.integration.receiver.running import CALLBACK_SECRET
 from tests.integration.receiver.steady import SteadyVendor
@@ -31,13 +33,17 @@ def listening(process: "subprocess.Popen[str]") -> int:
     return int(said.rpartition(":")[2])
 
 
+def callback_path(number: int) -> str:
+    return CallbackUrls("", Secret(CALLBACK_SECRET)).url(Ticket(f"f{number}", 1))
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_the_next_receiver_listens_before_the_first_ends_and_no_callback_is_lost(
     program: Program, workers: str
 ) -> None:
     old = program.start("receiver", "--port", "0", "--workers", workers)
     port = listening(old)
-    with SteadyVendor(port, secret=CALLBACK_SECRET) as vendor:
+    with SteadyVendor(port, target=callback_path) as vendor:
         new = program.start("receiver", "--port", str(port), "--workers", workers)
         assert listening(new) == port
         assert program.end(old, signal.SIGTERM).code == 130
@@ -55,7 +61,7 @@ def test_callbacks_wait_in_the_socket_of_an_init_system_while_nobody_listens(pro
         old = start()
         port = listening(old)
         assert port == listener.getsockname()[1]
-        with SteadyVendor(port, secret=CALLBACK_SECRET) as vendor:
+        with SteadyVendor(port, target=callback_path) as vendor:
             program.end(old, signal.SIGTERM)
             new = start()
             listening(new)
