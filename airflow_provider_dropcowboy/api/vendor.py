@@ -100,6 +100,7 @@ class Vendor(ABC):
     :cvar request_form: changes whenever the same content makes another request, byte for byte.
     :cvar key_lasts: how long it knows a send by its idempotency key, at least; None: it knows none.
     :cvar names_account: whether the login names the account for good; a key may be replaced.
+    :cvar max_concurrency: requests under way at once, at most. API v1 says fewer than 100; v2 publishes no number.
     :cvar wrong_credentials: what to do about a refusal of the credentials; whole sentences.
     """
 
@@ -114,6 +115,7 @@ class Vendor(ABC):
     request_form: ClassVar[str]
     key_lasts: ClassVar[timedelta | None] = None
     names_account: ClassVar[bool] = True
+    max_concurrency: ClassVar[int] = 99
     wrong_credentials: ClassVar[str]
 
     @property

@@ -20,7 +20,6 @@ log = logging.getLogger(__name__)
 
 MIN_SECRET_CHARACTERS: Final = 5  # Airflow's secrets masker leaves shorter ones in the log
 MIN_CALLBACK_SECRET_CHARACTERS: Final = 16  # whoever has a callback URL can try secrets against it, unnoticed
-MAX_CONCURRENCY: Final = 99  # API v1: keep concurrent requests under 100
 MAX_ACCOUNT_CHARACTERS: Final = 250
 
 
@@ -245,8 +244,8 @@ _FIELDS: Final[dict[str, Callable[[object], object]]] = {
     "default_pool_id": _text,
     "ledger_conn_id": _text,
     "max_concurrency": _number(
-        f"a whole number from 1 to {MAX_CONCURRENCY}",
-        lambda number: not number % 1 and 1 <= number <= MAX_CONCURRENCY,
+        f"a whole number from 1 to {Vendor.max_concurrency}",
+        lambda number: not number % 1 and 1 <= number <= Vendor.max_concurrency,
         int,
     ),
     "price_rvm_usd": _PRICE,
