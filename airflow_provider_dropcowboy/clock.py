@@ -42,6 +42,10 @@ class Clock:
         """Seconds on a clock that nobody sets and that counts while the machine is suspended."""
         return time.clock_gettime(_BOOT_CLOCK)
 
+    def awake_s(self) -> float:
+        """Seconds on a clock that stands still while the machine is suspended: for patience with others."""
+        return time.monotonic()
+
     def deadline(self, after: timedelta) -> Deadline:
         """So long after now."""
         return Deadline(self.now() + after, self.boot_s() + after.total_seconds())

@@ -10,13 +10,21 @@ class MovableClock(Clock):
 
     def __init__(self) -> None:
         self._slept = timedelta(0)
+        self._passed = timedelta(0)
         self._set_by = timedelta(0)
 
     def now(self) -> datetime:
-        return super().now() + self._slept + self._set_by
+        return super().now() + self._slept + self._passed + self._set_by
 
     def boot_s(self) -> float:
-        return super().boot_s() + self._slept.total_seconds()
+        return super().boot_s() + (self._slept + self._passed).total_seconds()
+
+    def awake_s(self) -> float:
+        return super().awake_s() + self._passed.total_seconds()
+
+    def let_pass(self, duration: timedelta) -> None:
+        """So much time passes, in which the machine is awake."""
+        self._passed += duration
 
     def suspend(self, duration: timedelta) -> None:
         """The machine sleeps for so long: ``time.monotonic`` stands still meanwhile, these clocks do not."""
@@ -32,13 +40,16 @@ class FrozenClock(MovableClock):
 
     def __init__(self) -> None:
         super().__init__()
-        self._began_at, self._began_s = Clock.now(self), Clock.boot_s(self)
+        self._began_at, self._began_s, self._awake_s = Clock.now(self), Clock.boot_s(self), Clock.awake_s(self)
 
     def now(self) -> datetime:
-        return self._began_at + self._slept + self._set_by
+        return self._began_at + self._slept + self._passed + self._set_by
 
     def boot_s(self) -> float:
-        return self._began_s + self._slept.total_seconds()
+        return self._began_s + (self._slept + self._passed).total_seconds()
+
+    def awake_s(self) -> float:
+        return self._awake_s + self._passed.total_seconds()
 
 
 class BriskClock(MovableClock):

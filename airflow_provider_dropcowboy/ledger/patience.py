@@ -152,10 +152,10 @@ def _until_answered(patience_s: float, call: Callable[[], T], *, clock: Clock, g
 
 
 def _attempts(patience_s: float, *, clock: Clock, give_up: GiveUp) -> tenacity.Retrying:
-    gives_up_s = clock.boot_s() + patience_s
+    gives_up_s = clock.awake_s() + patience_s  # a machine that was suspended tries again
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(_may_pass),
-        stop=lambda _: give_up() or clock.boot_s() >= gives_up_s,
+        stop=lambda _: give_up() or clock.awake_s() >= gives_up_s,
         wait=lambda state: clock.pause_s(_WAIT(state)),
         before_sleep=_warn,
         reraise=True,

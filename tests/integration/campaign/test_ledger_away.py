@@ -79,7 +79,7 @@ def test_a_claim_that_nobody_confirmed_is_not_sent_and_the_run_says_that_the_led
 
     def lost(*arguments: Any, **named: Any) -> Judgement:
         real_claim(*arguments, **named)
-        clock.suspend(timedelta(seconds=CLAIM_PATIENCE_S))
+        clock.let_pass(timedelta(seconds=CLAIM_PATIENCE_S))
         raise LedgerError("the answer to the COMMIT was lost")
 
     monkeypatch.setattr(patience, "claim", lost)
@@ -124,7 +124,7 @@ def test_a_common_commit_that_nobody_confirmed_sends_nothing_of_its_claims(
         raise LedgerError("the answer to the COMMIT was lost")
 
     def away(*_arguments: Any, **_named: Any) -> list[Claim]:
-        clock.suspend(timedelta(seconds=CLAIM_PATIENCE_S))
+        clock.let_pass(timedelta(seconds=CLAIM_PATIENCE_S))
         raise LedgerError("the database is away")
 
     monkeypatch.setattr(claiming, "record_and_claim", lost)

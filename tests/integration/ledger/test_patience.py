@@ -215,7 +215,7 @@ def test_a_lease_counts_from_before_the_first_try(desk: Desk, commits: Commits) 
     expected = clock.deadline(LEASE)
 
     def pass_time() -> bool:
-        clock.suspend(timedelta(seconds=20))
+        clock.suspend(timedelta(minutes=1))
         return False
 
     commits.meet(["lost after", "lost before"])
